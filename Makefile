@@ -1,0 +1,53 @@
+# Needs only Python >= 3.11, pip and make. `make PYTHON=python3.12 test` picks another Python.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+PYTEST := $(BIN)/python -m pytest
+
+# One thread each: the two pytest workers and small matrices gain nothing from more.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test slow check lint types clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Clearance needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps: an install happens again only when what it depends on has changed.
+$(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing clearance into $(VENV) (about 1 GB, a minute or two)"
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing clearance with its development tools into $(VENV) (about 1.3 GB, a minute or two)"
+	$(INSTALL) -e '.[dev]'
+	@touch $(VENV)/installed $@
+
+demo: $(VENV)/installed ## bundled classifiers on real digits
+	$(BIN)/clearance demo
+
+lint: $(VENV)/installed-dev ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev ## pyright, strict, on src
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+check: lint types ## lint and types
+
+test: check ## lint, types, and every test that is not slow
+	$(PYTEST) -n 2 -m "not slow"
+
+slow: $(VENV)/installed-dev ## the slow tests only
+	$(PYTEST) -m slow
+
+clean: ## remove the virtual environment, caches and the demo's output
+	rm -rf $(VENV) build dist demo-run .pytest_cache .ruff_cache .hypothesis
+	find src tests experiments benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

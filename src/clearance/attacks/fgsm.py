@@ -1,0 +1,38 @@
+"""The fast gradient sign method: one step of fixed length along the steepest direction."""
+
+from torch import Tensor
+
+from clearance.attacks.geometry import as_radius
+from clearance.attacks.goals import Goal, soft_margin
+from clearance.attacks.passes import evaluate, look
+from clearance.attacks.result import Witnesses
+from clearance.classifier import Classifier
+from clearance.norms import as_order, expand, steepest
+
+
+def fgsm(model: Classifier, x: Tensor, goal: Goal, *, norm: float, epsilon: float | Tensor) -> Witnesses:
+    """`x + epsilon d`, where `d` of unit `l_p` norm raises the cross-entropy fastest.
+
+    For `p = inf` it is `x + epsilon sign(∇J)` (Goodfellow, Shlens and Szegedy 2015; Meyer 2017, equation 3); for other
+    orders the sign gives way to that norm's steepest direction. Targeted, the target's cross-entropy is lowered.
+    Cost: 2 forward passes and 1 backward pass per input.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`, within the bounds.
+        goal: Where each input has to go.
+        norm: `p`, from 1 to infinity.
+        epsilon: Length of the step in input units, a number or `(batch,)`.
+
+    Returns:
+        The witnesses.
+
+    Raises:
+        InputError: If `norm < 1` or epsilon is negative or not finite.
+    """
+    order, radius = as_order(norm), as_radius(epsilon, x)
+    gradient = evaluate(model, x, goal, loss=soft_margin).gradient
+    points = model.clip(x - expand(radius, x) * steepest(gradient, order))
+    found = Witnesses(x, order)
+    found.offer(points, goal.reached(look(model, points)))
+    return found

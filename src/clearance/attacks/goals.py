@@ -1,0 +1,159 @@
+"""What an attack has to reach, as one mask of wanted classes, and the losses that lead there.
+
+`clearance.margins` names the targets of an input; here they become a set `W` of wanted classes. Untargeted, `W` is every
+class but the source; targeted, it is the target alone. The margin of a goal,
+
+    g(x) = max_{j not in W} f_j(x) - max_{j in W} f_j(x),
+
+is negative exactly where the predicted class is wanted. Untargeted it is the smallest of the margins `f_c - f_t` over all
+other classes; targeted it also asks that no third class is ahead. Attacks lower a loss and never ask what a goal means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearance.errors import InputError
+
+ROUNDING = 8.0
+"""A goal counts as reached when its margin is below minus this many units of rounding of the largest logit: a tie, or a
+difference that a batch of another size could turn, is no witness."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where each input of a batch has to go.
+
+    Attributes:
+        source: Predicted class of each input, `(batch,)`.
+        wanted: `(batch, classes)`, true for the classes that count as success; never the source.
+    """
+
+    source: Tensor
+    wanted: Tensor
+
+    def rows(self, index: slice | Tensor) -> Goal:
+        """The goals of some of the inputs."""
+        return Goal(self.source[index], self.wanted[index])
+
+    def reached(self, logits: Tensor) -> Tensor:
+        """Whether each row of `(batch, classes)` predicts a wanted class by more than rounding; false for NaN."""
+        slack = ROUNDING * torch.finfo(logits.dtype).eps * logits.abs().amax(1)
+        return margin(logits, self) < -slack
+
+    def towards(self, rank: int, logits: Tensor) -> Goal:
+        """The same inputs, each sent to one wanted class: its `rank`-th nearest in logits (the last if it has fewer)."""
+        ranked = logits.masked_fill(~self.wanted, -torch.inf).argsort(1, descending=True, stable=True)
+        place = (self.wanted.sum(1) - 1).clamp_max(rank)
+        aim = ranked.gather(1, place[:, None])
+        return Goal(self.source, torch.zeros_like(self.wanted).scatter(1, aim, True))
+
+
+Loss = Callable[[Tensor, Goal], Tensor]
+"""Maps logits `(batch, classes)` and a goal to values `(batch,)` that an attack lowers."""
+
+
+def make_goal(source: Tensor, targets: Sequence[Sequence[int]], classes: int) -> Goal:
+    """The goal of moving each input to any of its targets.
+
+    Args:
+        source: Predicted classes, `(batch,)`.
+        targets: For each input its targets, as `clearance.margins.resolve_targets` gives them.
+        classes: How many classes there are.
+
+    Returns:
+        The goal, on the device of `source`.
+
+    Raises:
+        InputError: If there is not one list of targets per input, or a list is empty or holds the source.
+
+    >>> make_goal(torch.tensor([0]), [[2, 1]], 3).wanted
+    tensor([[False,  True,  True]])
+    """
+    if len(source) != len(targets):
+        raise InputError(f"targets: expected one list per input ({len(source)}), got {len(targets)}")
+    wanted = torch.zeros(len(source), classes, dtype=torch.bool)
+    for row, (chosen, own) in enumerate(zip(targets, source.tolist(), strict=True)):
+        if not chosen or own in chosen:
+            raise InputError(f"targets: expected classes other than {own} for input {row}, got {list(chosen)}")
+        wanted[row, list(chosen)] = True
+    return Goal(source, wanted.to(source.device))
+
+
+def margin(logits: Tensor, goal: Goal) -> Tensor:
+    """The margin of a goal: the best unwanted logit less the best wanted one, `(batch,)`.
+
+    >>> goal = make_goal(torch.tensor([0]), [[1]], 3)
+    >>> margin(torch.tensor([[3.0, 1.0, 4.0]]), goal)
+    tensor([3.])
+    """
+    return _outside(logits, goal).amax(1) - _inside(logits, goal).amax(1)
+
+
+def soft_margin(logits: Tensor, goal: Goal) -> Tensor:
+    """Cross-entropy without its saturation: `log(P(unwanted) / P(wanted))`, `(batch,)`.
+
+    Both cross-entropies, `log p_c` untargeted and `-log p_t` targeted, are increasing functions of it: its gradient has
+    their direction, and an attack that normalises gradients and compares values does the same with any of them. Their
+    own gradients vanish where the network is confident; this one does not.
+
+    >>> goal = make_goal(torch.tensor([0]), [[1]], 2)
+    >>> soft_margin(torch.tensor([[3.0, 1.0]]), goal)
+    tensor([2.])
+    """
+    return _outside(logits, goal).logsumexp(1) - _inside(logits, goal).logsumexp(1)
+
+
+def dlr(logits: Tensor, goal: Goal) -> Tensor:
+    """Difference-of-logits ratio: the margin over a spread of logits (Croce and Hein 2020, equations 6 and 7).
+
+    With logits ranked `z_1 >= z_2 >= ...`, the denominator is `z_1 - z_3` where more than one class is wanted and
+    `z_1 - (z_3 + z_4) / 2` where one is, with the numerator `z_c - z_t`. With three classes the second falls back to
+    `z_1 - z_3`; with two, where every such ratio is constant, the loss is the margin itself.
+
+    >>> goal = make_goal(torch.tensor([0]), [[1, 2]], 3)
+    >>> dlr(torch.tensor([[4.0, 3.0, 2.0]]), goal)
+    tensor([0.5000])
+    """
+    classes = logits.shape[1]
+    if classes == 2:
+        return margin(logits, goal)
+    ranked = logits.sort(1, descending=True).values
+    single = goal.wanted.sum(1) == 1
+    floor = torch.where(single, ranked[:, 2:4].mean(1), ranked[:, 2])
+    own = logits.gather(1, goal.source[:, None])[:, 0]
+    gap = torch.where(single, own, _outside(logits, goal).amax(1)) - _inside(logits, goal).amax(1)
+    return gap / (ranked[:, 0] - floor).clamp_min(torch.finfo(logits.dtype).tiny)
+
+
+LOSSES: dict[str, Loss] = {"margin": margin, "cross-entropy": soft_margin, "dlr": dlr}
+"""The losses by name."""
+
+
+def pick_loss(name: str) -> Loss:
+    """The loss of that name.
+
+    Args:
+        name: `"margin"`, `"cross-entropy"` or `"dlr"`.
+
+    Returns:
+        The loss.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    if name not in LOSSES:
+        raise InputError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}")
+    return LOSSES[name]
+
+
+def _inside(logits: Tensor, goal: Goal) -> Tensor:
+    return logits.masked_fill(~goal.wanted, -torch.inf)
+
+
+def _outside(logits: Tensor, goal: Goal) -> Tensor:
+    return logits.masked_fill(goal.wanted, -torch.inf)

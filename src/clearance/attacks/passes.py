@@ -1,0 +1,103 @@
+"""Passes through the network as attacks need them: one evaluation is a forward and, if asked for, a backward pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearance.attacks.goals import Goal, Loss, margin
+from clearance.classifier import Classifier
+from clearance.norms import expand
+from clearance.seeds import content_key, make_generator
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one pass says about a batch of points.
+
+    Attributes:
+        logits: `(batch, classes)`.
+        loss: The loss that was asked for, `(batch,)`; infinite where it is not finite.
+        gradient: Its gradient, `(batch, *input)`; zero in rows where any part of it is not finite.
+        reached: Whether each point reaches its goal, `(batch,)`.
+    """
+
+    logits: Tensor
+    loss: Tensor
+    gradient: Tensor
+    reached: Tensor
+
+
+def evaluate(
+    model: Classifier, points: Tensor, goal: Goal, *, loss: Loss = margin, aim: Goal | None = None
+) -> Evaluation:
+    """Loss, gradient and success of each point: one forward and one backward pass per point.
+
+    Args:
+        model: The classifier.
+        points: `(batch, *input)`.
+        goal: What counts as success.
+        loss: What to lower.
+        aim: The goal that the loss leads to; default: `goal`.
+
+    Returns:
+        The evaluation.
+    """
+    aim, start = aim or goal, 0
+
+    def part(piece: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        nonlocal start
+        own = aim.rows(slice(start, start + len(piece)))
+        logits, values, pull = model.vjp(piece, lambda output: loss(output, own)[:, None])
+        gradient = pull(0)
+        start += len(piece)
+        return logits, values[:, 0], gradient
+
+    logits, values, gradient = model.in_micro_batches(part, points)
+    finite = gradient.flatten(1).isfinite().all(1)
+    values = torch.where(values.isfinite(), values, torch.inf)
+    return Evaluation(logits, values, torch.where(expand(finite, gradient), gradient, 0.0), goal.reached(logits))
+
+
+def look(model: Classifier, points: Tensor) -> Tensor:
+    """Logits `(batch, classes)` of points, finite or not: one forward pass per point.
+
+    `Classifier.logits` raises where a logit is not finite; for an attack such a point is no witness, and it goes on.
+    """
+
+    def part(piece: Tensor) -> tuple[Tensor]:
+        return (model.vjp(piece, lambda output: output)[0],)
+
+    return model.in_micro_batches(part, points)[0]
+
+
+class Streams:
+    """One random stream per input, fixed by the seed, the purpose and the input's content: not by its neighbours.
+
+    Args:
+        x: The inputs, `(batch, *input)`.
+        seed: The user's seed.
+        *purpose: What the numbers are for.
+    """
+
+    def __init__(self, x: Tensor, seed: int, *purpose: object) -> None:
+        self._generators = [make_generator(x.device, seed, "attack", *purpose, content_key(row)) for row in x]
+        self._dtype = x.dtype
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers, `(batch, *shape)`."""
+        return torch.stack(
+            [torch.randn(shape, generator=g, device=g.device, dtype=self._dtype) for g in self._generators]
+        )
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform numbers in [0, 1), `(batch, *shape)`."""
+        return torch.stack(
+            [torch.rand(shape, generator=g, device=g.device, dtype=self._dtype) for g in self._generators]
+        )
+
+    def generators(self) -> list[torch.Generator]:
+        """The streams themselves, one per input."""
+        return self._generators

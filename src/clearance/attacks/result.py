@@ -1,0 +1,79 @@
+"""What attacks return: the nearest witness of each input of a batch, and the public record of one input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from clearance.costs import Cost
+from clearance.norms import expand, vector_norm
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """The nearest witness found for one input: an upper bound of its minimum adversarial distortion.
+
+    Attributes:
+        adversarial: The witness, `(*input)`; `None` where none was found.
+        distance: `||adversarial - x||_p` in input units; infinite where none was found, NaN for a misclassified input.
+        success: Whether a witness was found and confirmed by a fresh forward pass.
+        predicted: Class that the network predicts for the witness; without one, for the input itself.
+        method: The attack that found it; `"none"`, or `"misclassified"` for an input whose prediction is not its label.
+        cost: Passes spent on this input, and its share of the seconds.
+        distances: The smallest confirmed distance of each method, infinite where it found nothing.
+    """
+
+    adversarial: Tensor | None
+    distance: float
+    success: bool
+    predicted: int
+    method: str
+    cost: Cost
+    distances: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+class Witnesses:
+    """The nearest witness of each input of a batch so far.
+
+    Args:
+        x: The inputs, `(batch, *input)`.
+        order: The norm `p` of distances.
+
+    Attributes:
+        adversarial: `(batch, *input)`; the input itself where there is no witness yet.
+        distance: `||adversarial - x||_p`, `(batch,)`; infinite where there is no witness yet.
+
+    >>> found = Witnesses(torch.zeros(2, 3), 2.0)
+    >>> found.offer(torch.ones(2, 3), torch.tensor([True, False]))
+    >>> found.distance
+    tensor([1.7321,    inf])
+    """
+
+    def __init__(self, x: Tensor, order: float) -> None:
+        self.x, self.order = x, order
+        self.adversarial = x.clone()
+        self.distance = torch.full((len(x),), torch.inf, dtype=x.dtype, device=x.device)
+
+    @property
+    def success(self) -> Tensor:
+        """Whether each input has a witness, `(batch,)`."""
+        return self.distance.isfinite()
+
+    def offer(self, points: Tensor, reached: Tensor) -> None:
+        """Keep each point that reaches its goal nearer to the input than any before.
+
+        Args:
+            points: `(batch, *input)`.
+            reached: Whether each of them reaches its goal, `(batch,)`.
+        """
+        distance = vector_norm(points - self.x, self.order)
+        better = reached & (distance < self.distance)
+        self.distance = torch.where(better, distance, self.distance)
+        self.adversarial = torch.where(expand(better, points), points, self.adversarial)
+
+    def absorb(self, other: Witnesses) -> None:
+        """Keep whatever another run on the same inputs found nearer."""
+        self.offer(other.adversarial, other.success)

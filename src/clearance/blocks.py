@@ -1,0 +1,112 @@
+"""Block maxima: what the extreme-value step is fed with, whichever rule finds them.
+
+A sampler is a function `(problem, radius, blocks, block_size, purpose) -> (maxima (targets, blocks), evidence)` whose
+blocks are independent runs of one randomised rule. `uniform` is the paper's rule (Weng et al. 2018, algorithm 1,
+lines 2 to 8), with the forward pass shared by all targets; `directed` spends a block on a search (`clearance.search`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from clearance.balls import sample_ball
+from clearance.derivatives import margin_gradient_norms
+from clearance.evidence import Evidence, Problem
+from clearance.search import search_blocks
+from clearance.seeds import make_generator
+
+BlockMaxima = tuple[Tensor, list[Evidence]]
+Sampler = Callable[[Problem, float, Sequence[int], int, str], BlockMaxima]
+
+LOCKSTEP = 24
+"""Searches that run side by side; fixed, so that a block gives the same bits however many follow it."""
+POINTS_AT_ONCE = 2**24
+"""Numbers drawn at once: larger blocks are drawn in parts."""
+
+
+def uniform_blocks(
+    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str
+) -> BlockMaxima:
+    """Maxima of `||∇g||_q` over `block_size` uniform points of the ball, fresh ones for each block.
+
+    Args:
+        problem: The input and its targets.
+        radius: Radius of the ball; the same block draws the same points in every ball, scaled.
+        blocks: Numbers of the blocks; each names its own random stream.
+        block_size: Points per block.
+        purpose: Names the family of random streams.
+
+    Returns:
+        The maxima `(targets, len(blocks))` and, for each target, what was met.
+    """
+    evidence = [Evidence() for _ in problem.targets]
+    maxima = [_uniform_block(problem, radius, block, block_size, purpose, evidence) for block in blocks]
+    return torch.stack(maxima, 1), evidence
+
+
+def _uniform_block(
+    problem: Problem, radius: float, block: int, block_size: int, purpose: str, evidence: list[Evidence]
+) -> Tensor:
+    generator = make_generator(problem.x0.device, problem.seed, purpose, problem.key, block)
+    largest = torch.full((len(problem.targets),), -torch.inf, dtype=problem.x0.dtype, device=problem.x0.device)
+    for count in _parts(block_size, max(1, POINTS_AT_ONCE // problem.x0.numel())):
+        shift = sample_ball(
+            count,
+            tuple(problem.x0.shape),
+            norm=problem.order,
+            radius=radius,
+            generator=generator,
+            dtype=problem.x0.dtype,
+        )
+        points = problem.admit(problem.x0 + shift)
+        margins, norms = margin_gradient_norms(
+            problem.model, points, problem.predicted, problem.targets, problem.dual
+        )
+        for index, found in enumerate(evidence):
+            found.add(problem, index, points, margins[:, index], norms[:, index])
+        largest = torch.maximum(largest, norms.nan_to_num(-torch.inf, -torch.inf).amax(0))
+    return largest
+
+
+def directed_blocks(
+    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str
+) -> BlockMaxima:
+    """Maxima of `||∇g||_q` over independent directed searches of `block_size` gradients each.
+
+    Args:
+        problem: The input and its targets; each target has searches of its own.
+        radius: Radius of the ball.
+        blocks: Numbers of the blocks; each names its own random streams.
+        block_size: Gradient evaluations per search.
+        purpose: Names the family of random streams.
+
+    Returns:
+        The maxima `(targets, len(blocks))` and, for each target, what was met.
+    """
+    rows: list[Tensor] = []
+    evidence: list[Evidence] = []
+    for index in range(len(problem.targets)):
+        found, columns = Evidence(), []
+        for start in range(0, len(blocks), LOCKSTEP):
+            group = blocks[start : start + LOCKSTEP]
+            best, met = search_blocks(
+                problem.only(index), radius=radius, blocks=group, block_size=block_size, purpose=purpose
+            )
+            columns.append(best)
+            found = found.merged(met)
+        rows.append(torch.cat(columns))
+        evidence.append(found)
+    return torch.stack(rows), evidence
+
+
+def _parts(total: int, most: int) -> Iterator[int]:
+    """Split `total` into parts of at most `most`."""
+    while total > 0:
+        yield min(total, most)
+        total -= most
+
+
+SAMPLERS: dict[str, Sampler] = {"uniform": uniform_blocks, "directed": directed_blocks}

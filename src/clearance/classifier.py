@@ -1,0 +1,341 @@
+"""A network with everything that a distance needs to mean something: bounds, preprocessing, device, precision.
+
+`Classifier` is the only door to the network: every forward and backward pass goes through it and is counted there, so
+that a randomised or a wrapped model needs nothing special anywhere else. The caller's module is left as it was found
+(mode, `requires_grad`, hooks, device); inputs and distances are in the caller's own units, because preprocessing
+happens behind the door.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clearance.costs import Meter
+from clearance.errors import BoundsError, DtypeError, InputError, NetworkError, ShapeError
+
+Bound = float | Tensor
+Pull = Callable[[int], Tensor]
+
+CPU_BUDGET = 8 * 2**20
+"""Bytes of saved activations per micro-batch on a CPU: small enough to stay near its caches."""
+DEVICE_SHARE = 0.25
+"""Share of an accelerator's whole memory that one micro-batch's activations may take."""
+LARGEST_MICRO_BATCH = 4096
+
+
+class Normalize(nn.Module):
+    """`(x - mean) / std` per channel: preprocessing for a `Classifier`.
+
+    Args:
+        mean: One number per channel, or one for all.
+        std: As `mean`, all positive.
+
+    Raises:
+        InputError: If a standard deviation is not positive.
+
+    >>> Normalize([0.5], [0.25])(torch.ones(1, 1, 2, 2)).unique()
+    tensor([2.])
+    """
+
+    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
+        super().__init__()
+        mean_tensor, std_tensor = torch.as_tensor(mean).float(), torch.as_tensor(std).float()
+        if not bool((std_tensor > 0).all()):
+            raise InputError(f"std: expected positive numbers, got {std}")
+        self.register_buffer("mean", mean_tensor)
+        self.register_buffer("std", std_tensor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(batch, channels, *rest)`."""
+        shape = (1, -1) + (1,) * (x.ndim - 2)
+        mean, std = self.get_buffer("mean").to(x), self.get_buffer("std").to(x)
+        return (x - mean.reshape(shape)) / std.reshape(shape)
+
+
+class Classifier:
+    """A network, its bounds, its preprocessing, its device and its precision.
+
+    Args:
+        network: Maps `(batch, *input)` to logits `(batch, classes)`. A module is evaluated in `eval` mode and put back
+            afterwards; any other callable is used as it is.
+        bounds: `(low, high)`, numbers or tensors that broadcast over one input; `None` = unbounded.
+        preprocessing: Applied to the input before the network, e.g. `Normalize(mean, std)`. Distances stay in the
+            units of the input.
+        device: Where to compute; default: where the network's parameters are. If it differs, a copy is moved.
+        dtype: Floating dtype to compute in; default: that of the network's parameters.
+        memory_budget: Bytes of saved activations that one micro-batch may take; default: 8 MiB on a CPU, a quarter of
+            the memory of an accelerator.
+        micro_batch: Samples per pass, instead of a choice from `memory_budget`.
+
+    Raises:
+        InputError: If an argument cannot be used.
+
+    >>> model = Classifier(nn.Linear(4, 3), bounds=(0, 1))
+    >>> model.logits(torch.full((2, 4), 0.5)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        network: Callable[[Tensor], Tensor],
+        bounds: tuple[Bound, Bound] | None = None,
+        *,
+        preprocessing: Callable[[Tensor], Tensor] | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        memory_budget: int | None = None,
+        micro_batch: int | None = None,
+    ) -> None:
+        if not callable(network):
+            raise InputError(f"network: expected a module or a function, got {type(network).__name__}")
+        if micro_batch is not None and micro_batch < 1:
+            raise InputError(f"micro_batch: expected at least 1, got {micro_batch}")
+        if memory_budget is not None and memory_budget < 1:
+            raise InputError(f"memory_budget: expected a positive number of bytes, got {memory_budget}")
+        home = _first_parameter(network)
+        self.device = torch.device(device if device is not None else (home.device if home is not None else "cpu"))
+        self.dtype = dtype or (home.dtype if home is not None else torch.float32)
+        if not self.dtype.is_floating_point:
+            raise DtypeError(f"dtype: expected a floating dtype, got {self.dtype}")
+        self.network = self._placed(network)
+        self.preprocessing = None if preprocessing is None else self._placed(preprocessing)
+        self.bounds = self._checked_bounds(bounds)
+        self.was_training = tuple(name for name, module in self._named_modules() if module.training)
+        self.meter = Meter()
+        self._memory_budget, self._micro_batch, self._frozen_depth = memory_budget, micro_batch, 0
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits of a batch, without gradients.
+
+        Args:
+            x: `(batch, *input)`, in input units.
+
+        Returns:
+            `(batch, classes)`.
+
+        Raises:
+            NetworkError: If the output is not `(batch, classes)` with at least 2 classes, or not finite.
+        """
+        with torch.no_grad():
+            (logits,) = self.in_micro_batches(lambda part: (self._forward(part),), x)
+        finite = logits.isfinite().all(1)
+        if not bool(finite.all()):
+            rows = (~finite).nonzero().flatten().tolist()
+            raise NetworkError(f"network: expected finite logits, got NaN or infinity for inputs {_shorten(rows)}")
+        return logits
+
+    def vjp(self, x: Tensor, function: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Pull]:
+        """One forward pass, and as many backward passes as the caller pulls.
+
+        Args:
+            x: `(batch, *input)`.
+            function: Maps logits `(batch, classes)` to values `(batch, k)`, row by row.
+
+        Returns:
+            The logits, the values, and `pull(column) -> (batch, *input)`: the gradient of one column of the values
+            with respect to each row of `x`. It is zero where the network passes no gradient to its input.
+        """
+        leaf = x.detach().requires_grad_(True)
+        with self.frozen(), torch.enable_grad():
+            logits = self._forward(leaf)
+            values = function(logits)
+        columns = values.shape[1]
+
+        def pull(column: int) -> Tensor:
+            self.meter.backward += len(leaf)
+            if not values.requires_grad:
+                return torch.zeros_like(leaf)
+            head = values[:, column].sum()
+            try:
+                (gradient,) = torch.autograd.grad(head, leaf, retain_graph=columns > 1, allow_unused=True)
+            except RuntimeError as error:
+                if _is_out_of_memory(error):
+                    raise
+                raise NetworkError(f"network: expected a backward pass, got an error from it: {error}") from error
+            return torch.zeros_like(leaf) if gradient is None else gradient.detach()
+
+        return logits.detach(), values.detach(), pull
+
+    def in_micro_batches(self, function: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor) -> tuple[Tensor, ...]:
+        """Apply `function` to consecutive parts of `x` that fit the memory, and concatenate what it returns.
+
+        When a part runs out of memory, the micro-batch is halved (for good) and the part is done again.
+        """
+        parts: list[tuple[Tensor, ...]] = []
+        start = 0
+        with self.frozen():
+            size = self.micro_batch(x)
+            while start < len(x) or not parts:
+                try:
+                    parts.append(function(x[start : start + size]))
+                    start += size
+                except (RuntimeError, MemoryError) as error:
+                    if not _is_out_of_memory(error) or size == 1:
+                        raise
+                    size = self._micro_batch = size // 2
+        return tuple(torch.cat(column) if len(parts) > 1 else column[0] for column in zip(*parts, strict=True))
+
+    def micro_batch(self, x: Tensor) -> int:
+        """Samples per pass for inputs of this shape: given, or chosen once from the memory budget."""
+        if self._micro_batch is None:
+            budget = self._memory_budget or self._default_budget()
+            self._micro_batch = max(1, min(LARGEST_MICRO_BATCH, budget // self._bytes_per_sample(x[:1])))
+        return self._micro_batch
+
+    def check_inputs(self, x: Tensor) -> Tensor:
+        """Check a batch of inputs and bring it to the classifier's device and precision.
+
+        Args:
+            x: `(batch, *input)`, at least one input.
+
+        Returns:
+            The same values on the classifier's device, in its dtype.
+
+        Raises:
+            DtypeError: If it is not a floating tensor.
+            ShapeError: If there is no batch dimension, no input, or no number in an input.
+            InputError: If a value is not finite.
+            BoundsError: If a value lies outside the bounds.
+        """
+        if not isinstance(x, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise DtypeError(f"inputs: expected a floating torch tensor, got {type(x).__name__}")
+        if not x.dtype.is_floating_point:
+            raise DtypeError(f"inputs: expected a floating dtype, got {x.dtype} (divide pixels by 255 first?)")
+        if x.ndim < 2 or x.numel() == 0:
+            raise ShapeError(f"inputs: expected (batch, *input) with at least one input, got shape {tuple(x.shape)}")
+        x = x.detach().to(self.device, self.dtype)
+        finite = x.flatten(1).isfinite().all(1)
+        if not bool(finite.all()):
+            raise InputError(f"inputs: expected finite values, got NaN or infinity in inputs {_rows(~finite)}")
+        if self.bounds is not None:
+            self._check_within(x, *self.bounds)
+        return x
+
+    def clip(self, x: Tensor) -> Tensor:
+        """Bring every value into the bounds (nothing happens where there are none)."""
+        if self.bounds is None:
+            return x
+        low, high = self.bounds
+        return torch.minimum(torch.maximum(x, low), high)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The modules in `eval` mode with frozen parameters; both are put back on the way out. May be nested."""
+        modules = [module for _, module in self._named_modules()] if self._frozen_depth == 0 else []
+        training = [module for module in modules if module.training]
+        trainable = [p for module in modules for p in module.parameters(recurse=False) if p.requires_grad]
+        self._frozen_depth += 1
+        try:
+            for module in training:
+                module.training = False
+            for parameter in trainable:
+                parameter.requires_grad_(False)
+            yield
+        finally:
+            self._frozen_depth -= 1
+            for module in training:
+                module.training = True
+            for parameter in trainable:
+                parameter.requires_grad_(True)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        self.meter.forward += len(x)
+        with self.frozen():
+            logits: Any = self.network(x if self.preprocessing is None else self.preprocessing(x))
+        if not isinstance(logits, Tensor):
+            raise NetworkError(f"network: expected a tensor of logits, got {type(logits).__name__}")
+        if logits.ndim != 2 or logits.shape[0] != x.shape[0] or logits.shape[1] < 2:
+            expected = f"({x.shape[0]}, classes) with at least 2 classes"
+            raise NetworkError(f"network: expected logits of shape {expected}, got {tuple(logits.shape)}")
+        if not logits.dtype.is_floating_point:
+            raise NetworkError(f"network: expected floating logits, got {logits.dtype}")
+        return logits
+
+    def _named_modules(self) -> Iterator[tuple[str, nn.Module]]:
+        for part in (self.network, self.preprocessing):
+            if isinstance(part, nn.Module):
+                yield from part.named_modules()
+
+    def _placed(self, part: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """The module itself where it already lies right, else a copy that does."""
+        if not isinstance(part, nn.Module):
+            return part
+        tensors = [*part.parameters(), *part.buffers()]
+        right = all(
+            t.device == self.device and (t.dtype == self.dtype or not t.dtype.is_floating_point) for t in tensors
+        )
+        return part if right else copy.deepcopy(part).to(self.device, self.dtype)
+
+    def _checked_bounds(self, bounds: tuple[Bound, Bound] | None) -> tuple[Tensor, Tensor] | None:
+        if bounds is None:
+            return None
+        if len(bounds) != 2:
+            raise InputError(f"bounds: expected (low, high), got {bounds!r}")
+        low, high = (torch.as_tensor(bound, dtype=self.dtype, device=self.device) for bound in bounds)
+        if not bool((low < high).all()):
+            raise InputError(f"bounds: expected low < high everywhere, got ({bounds[0]}, {bounds[1]})")
+        return low, high
+
+    def _check_within(self, x: Tensor, low: Tensor, high: Tensor) -> None:
+        excess = torch.maximum(low - x, x - high).flatten(1).amax(1)
+        if bool((excess > 0).any()):
+            rows, span = _rows(excess > 0), f"[{low.min().item():g}, {high.max().item():g}]"
+            raise BoundsError(
+                f"inputs: expected values in {span}, got [{x.min().item():g}, {x.max().item():g}] (inputs {rows})"
+            )
+
+    def _default_budget(self) -> int:
+        if self.device.type == "cuda":
+            return int(torch.cuda.get_device_properties(self.device).total_memory * DEVICE_SHARE)
+        return CPU_BUDGET
+
+    def _bytes_per_sample(self, x: Tensor) -> int:
+        """Bytes that autograd keeps for the backward pass of one sample (parameters not counted)."""
+        own = {p.data_ptr() for _, module in self._named_modules() for p in module.parameters(recurse=False)}
+        kept: dict[int, int] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            if tensor.data_ptr() not in own:
+                kept[tensor.data_ptr()] = tensor.nbytes
+            return tensor
+
+        before = self.meter.forward
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            self._forward(x.detach().requires_grad_(True))
+        self.meter.forward = before
+        return max(1, sum(kept.values()) + 4 * x.nbytes)
+
+
+def look_like_probabilities(logits: Tensor) -> bool:
+    """Whether every row of `(batch, classes)` lies in [0, 1] and sums to 1: a softmax was left in the network.
+
+    >>> look_like_probabilities(torch.tensor([[0.2, 0.8]])), look_like_probabilities(torch.tensor([[2.0, -1.0]]))
+    (True, False)
+    """
+    inside = bool(((logits >= 0) & (logits <= 1)).all())
+    return inside and bool(((logits.double().sum(1) - 1).abs() < 1e-3).all())
+
+
+def _first_parameter(network: object) -> Tensor | None:
+    return next(iter(network.parameters()), None) if isinstance(network, nn.Module) else None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+
+
+def _rows(mask: Tensor) -> str:
+    return _shorten(mask.nonzero().flatten().tolist())
+
+
+def _shorten(rows: list[int], most: int = 5) -> str:
+    shown = ", ".join(map(str, rows[:most]))
+    return shown if len(rows) <= most else f"{shown}, … ({len(rows)} in all)"

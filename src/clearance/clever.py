@@ -1,0 +1,210 @@
+"""The CLEVER score: an extreme-value estimate of a lower bound on the minimum adversarial distortion.
+
+`min(g(x0) / L, R)`, where `g = f_c - f_t` is the margin and `L` the largest dual norm of its gradient in the ball of
+radius `R`, estimated as the endpoint of a reverse Weibull distribution fitted to block maxima (Weng, Zhang, Chen, Yi,
+Su, Gao, Hsieh and Daniel 2018, algorithms 1 and 2). The score is an estimate of a bound, not a bound: read it with its
+interval and its status.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from clearance.classifier import Classifier, look_like_probabilities
+from clearance.evidence import Evidence, Problem
+from clearance.extremes import fit_reverse_weibull
+from clearance.margins import Target, check_labels, margins, resolve_targets
+from clearance.norms import dual_order
+from clearance.radius import RACE_SLACK, Ball, choose_ball
+from clearance.scores import CleverScore, Outcome, judge, misclassified
+from clearance.seeds import content_key
+from clearance.settings import Settings
+
+
+def clever(
+    model: Classifier,
+    x: Tensor,
+    *,
+    labels: Tensor | Sequence[int] | None = None,
+    target: Target = "untargeted",
+    norm: float = 2.0,
+    sampler: str = "directed",
+    radius: float | Literal["auto"] = "auto",
+    blocks: int | Literal["auto"] = "auto",
+    block_size: int | None = None,
+    tolerance: float = 0.05,
+    max_blocks: int | None = None,
+    racing: bool = True,
+    clip: Literal["project"] | None = None,
+    level: float = 0.95,
+    bootstrap: int = 0,
+    seed: int = 0,
+) -> list[CleverScore]:
+    """Estimated radius of each input: how far it can move before the network changes its mind.
+
+    Algorithms 1 (one target) and 2 (untargeted: the minimum over the other classes) of Weng et al. 2018.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`, in input units.
+        labels: True classes; an input whose prediction differs is skipped, with the status `misclassified`.
+        target: `"untargeted"`, `"runner-up"`, `"random"`, `"least-likely"`, a class index, or one per input.
+        norm: The norm `p` of distances, from 1 to `math.inf`.
+        sampler: How a block finds its maximum: `"directed"` (a search) or `"uniform"` (the paper's way).
+        radius: Radius `R` of the ball, or `"auto"` for the fixed point `g / L(R) = R`, the best of all these bounds.
+        blocks: Number of block maxima, or `"auto"`: doubled until the interval is narrower than `tolerance`.
+        block_size: Gradient evaluations per block; default 256 (directed) or 1,024 (uniform).
+        tolerance: For `blocks="auto"`: width of the interval, as a share of its upper end, that is narrow enough.
+        max_blocks: For `blocks="auto"`: where to stop; default 48 (directed) or 64 (uniform).
+        racing: Untargeted only: drop classes that cannot be the nearest; False keeps all of them to the end.
+        clip: `"project"` clips the samples into the bounds; the paper's scheme does not.
+        level: Confidence level of the interval.
+        bootstrap: Resamples for the bootstrap p-value of the fit; 0 leaves it out.
+        seed: With the content of an input, fixes all of its samples.
+
+    Returns:
+        One `CleverScore` per input, in order.
+
+    Raises:
+        ClearanceError: If an argument cannot be used; the subclass and the message say which and why.
+
+    >>> network = torch.nn.Linear(2, 2, bias=False)
+    >>> with torch.no_grad():
+    ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> score = clever(Classifier(network), torch.tensor([[1.0, 1.0]]), norm=2)[0]
+    >>> round(score.radius, 4), score.status.value  # 7 / ||(3, 4)||_2
+    (1.4, 'ok')
+    """
+    settings = Settings(
+        norm=norm,
+        sampler=sampler,
+        radius=radius,
+        blocks=blocks,
+        block_size=block_size,
+        tolerance=tolerance,
+        max_blocks=max_blocks,
+        racing=racing,
+        clip=clip,
+        level=level,
+        bootstrap=bootstrap,
+        seed=seed,
+    )
+    return list(iterate_clever(model, x, settings, labels=labels, target=target))
+
+
+def iterate_clever(
+    model: Classifier,
+    x: Tensor,
+    settings: Settings,
+    *,
+    labels: Tensor | Sequence[int] | None = None,
+    target: Target = "untargeted",
+) -> Iterator[CleverScore]:
+    """As `clever`, one score at a time as they are finished; arguments are checked before the first.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        settings: All other choices.
+        labels: As in `clever`.
+        target: As in `clever`.
+
+    Returns:
+        An iterator over the scores, in order.
+    """
+    x = model.check_inputs(x)
+    logits = torch.cat([model.logits(x[i : i + 1]) for i in range(len(x))])
+    known = logits.argmax(1).tolist() if labels is None else check_labels(labels, len(x), logits.shape[1])
+    wrong = [label != best for label, best in zip(known, logits.argmax(1).tolist(), strict=True)]
+    keys = [content_key(row) for row in x]
+    targets = resolve_targets(logits, target, seed=settings.seed, keys=keys, skip=wrong)
+    rows = zip(x, keys, logits, targets, wrong, strict=True)
+    return (_score(model, settings, *row) for row in rows)
+
+
+def _score(
+    model: Classifier, settings: Settings, x0: Tensor, key: str, logits: Tensor, targets: list[int], wrong: bool
+) -> CleverScore:
+    """The score of one input: its ball, its blocks, its fit, its standing."""
+    predicted = int(logits.argmax())
+    if wrong:
+        return misclassified(settings, predicted, targets[0])
+    start = model.meter.read()
+    index = torch.tensor(targets, device=logits.device)
+    problem = Problem(
+        model=model,
+        x0=x0,
+        key=key,
+        predicted=predicted,
+        targets=index,
+        margins=margins(logits[None], predicted, index)[0],
+        order=settings.norm,
+        dual=dual_order(settings.norm),
+        clip=settings.clip == "project",
+        seed=settings.seed,
+    )
+    with model.frozen():
+        ball = choose_ball(problem, settings)
+        outcome = _Race(problem, settings, ball).run()
+    return judge(settings, outcome, look_like_probabilities(logits[None]), model.meter.since(start))
+
+
+class _Race:
+    """The targets of one input, sampled side by side until one of them is known to be the nearest."""
+
+    def __init__(self, problem: Problem, settings: Settings, ball: Ball) -> None:
+        self.problem, self.settings, self.ball = problem, settings, ball
+        self.rivals = ball.rivals
+        self.maxima: dict[int, list[float]] = {index: [] for index in self.rivals}
+        self.evidence: dict[int, Evidence] = {index: ball.evidence(index) for index in self.rivals}
+
+    def run(self) -> Outcome:
+        """Draw blocks, drop rivals that are out of the race, and return the nearest target's outcome."""
+        for count in self.settings.schedule(len(self.rivals)):
+            self._extend(count)
+            outcomes = [self._outcome(index) for index in self.rivals]
+            nearest = min(outcomes, key=lambda outcome: outcome.radius)
+            if self.settings.racing:
+                kept = [_may_be_nearest(outcome, nearest) for outcome in outcomes]
+                self.rivals = [rival for rival, keep in zip(self.rivals, kept, strict=True) if keep]
+            if self.settings.blocks == "auto" and nearest.width <= self.settings.tolerance:
+                break
+        return nearest
+
+    def _extend(self, count: int) -> None:
+        """Draw the blocks that are missing to `count`, for every rival."""
+        drawn = len(self.maxima[self.rivals[0]])
+        chosen = torch.tensor(self.rivals, device=self.problem.targets.device)
+        part = self.problem.with_targets(self.problem.targets[chosen], self.problem.margins[chosen])
+        settings = self.settings
+        maxima, evidence = settings.draw(part, self.ball.radius, range(drawn, count), settings.size, settings.sampler)
+        for rival, row, found in zip(self.rivals, maxima.tolist(), evidence, strict=True):
+            self.maxima[rival] += row
+            self.evidence[rival] = self.evidence[rival].merged(found)
+
+    def _outcome(self, index: int) -> Outcome:
+        maxima = [value for value in self.maxima[index] if math.isfinite(value)]
+        fit = fit_reverse_weibull(maxima, level=self.settings.level) if maxima else None
+        return Outcome(
+            predicted=self.problem.predicted,
+            target=int(self.problem.targets[index]),
+            margin=float(self.problem.margins[index]),
+            ball=self.ball,
+            maxima=tuple(maxima),
+            fit=fit,
+            evidence=self.evidence[index],
+        )
+
+
+def _may_be_nearest(outcome: Outcome, nearest: Outcome) -> bool:
+    """Whether the interval of a rival reaches down to the nearest one's.
+
+    Where the fit leaves the lower end open, the estimate divided by `RACE_SLACK` stands in for it.
+    """
+    low, _ = outcome.interval
+    return (low or outcome.radius / RACE_SLACK) <= nearest.interval[1]

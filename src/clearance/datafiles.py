@@ -1,0 +1,203 @@
+"""Image and label arrays from files: idx (the format of MNIST, plain or .gz) and `.npz`. Nothing is ever unpickled."""
+
+import gzip
+import math
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearance.errors import DtypeError, FileError, InputError, PickleRefusedError, ShapeError
+
+PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".th"})
+"""Endings of files that are, or hold, pickles."""
+
+IDX_UINT8 = 0x08
+"""The idx code of unsigned bytes, the only type that image sets use."""
+
+
+def refuse_pickle(path: Path, *, instead: str) -> None:
+    """Raise if the file's name or its first bytes say that it is a pickle.
+
+    Args:
+        path: The file; it need not exist.
+        instead: What to give in its place, for the message.
+
+    Raises:
+        PickleRefusedError: If it is a pickle, or a zip archive that holds one (as `torch.save` writes).
+    """
+    if path.suffix.lower() in PICKLE_SUFFIXES or _holds_pickle(path):
+        raise PickleRefusedError(f"{path}: is a pickle, which can run code when loaded; {instead}")
+
+
+def path_kind(path: Path) -> Literal["file", "folder", "other", "none"]:
+    """What lies at a path; `none` too where the system cannot have such a name (it is too long)."""
+    try:
+        return "file" if path.is_file() else "folder" if path.is_dir() else "other" if path.exists() else "none"
+    except OSError:
+        return "none"
+
+
+def require_file(path: Path) -> None:
+    """Raise unless the path is a file that can be read.
+
+    Raises:
+        FileError: If it is absent, no plain file, or not readable.
+    """
+    if path_kind(path) != "file":
+        raise FileError(f"{path}: {'no such file' if path_kind(path) == 'none' else 'is no plain file'}")
+    if not os.access(path, os.R_OK):
+        raise FileError(f"{path}: no permission to read it")
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read one idx file of unsigned bytes (LeCun's format: magic, sizes, data), plain or gzip-compressed.
+
+    Args:
+        path: The file. Whether it is compressed is read from its first bytes, not from its name.
+
+    Returns:
+        The array, in the file's own shape.
+
+    Raises:
+        FileError: If it is absent, truncated, or no idx file of unsigned bytes.
+    """
+    data = _read_bytes(path)
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != IDX_UINT8:
+        raise FileError(
+            f"{path}: expected an idx file of unsigned bytes (first bytes 00 00 08), got {data[:4].hex(' ')}"
+        )
+    start = 4 + 4 * data[3]
+    shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4))
+    if len(data) - start != math.prod(shape):
+        found = max(0, len(data) - start)
+        raise FileError(f"{path}: expected {math.prod(shape)} bytes of data for shape {shape}, got {found}")
+    return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def read_npz(
+    path: Path, *, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, NDArray[np.generic]]:
+    """Read named arrays from a `.npz` archive.
+
+    Args:
+        path: The file.
+        required: Names that must be there.
+        optional: Names that are read where they are there. Other names are ignored.
+
+    Returns:
+        The arrays by name.
+
+    Raises:
+        FileError: If the file is absent, truncated or no `.npz` archive, or lacks a required name.
+        PickleRefusedError: If an array holds Python objects.
+    """
+    refuse_pickle(path, instead="save the arrays with numpy.savez(path, images=..., labels=...)")
+    require_file(path)
+    if not zipfile.is_zipfile(path):
+        raise FileError(f"{path}: expected a .npz archive, got a file that is damaged or of another kind")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            present = list(archive.files)
+            arrays = {name: archive[name] for name in (*required, *optional) if name in present}
+    except Exception as error:  # a damaged archive fails in many ways, and all mean the same
+        if isinstance(error, ValueError) and "pickle" in str(error):  # NumPy's refusal of Python objects
+            raise PickleRefusedError(
+                f"{path}: an array holds Python objects, a pickle inside; save it with a numeric dtype"
+            ) from None
+        raise FileError(f"{path}: damaged ({' '.join(str(error).split())})") from None
+    if any(name not in arrays for name in required):
+        raise FileError(f"{path}: expected arrays {', '.join(required)}; got {', '.join(present) or 'none'}")
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise FileError(f"{path}: expected arrays as numpy.savez writes them, got other data under those names")
+    return arrays
+
+
+def scale_images(images: NDArray[np.generic], *, source: str) -> NDArray[np.float32]:
+    """Images as finite float32 numbers: uint8 is divided by 255, floats are kept in their own units.
+
+    Args:
+        images: `(count, *input)`, uint8 or floating.
+        source: Where they come from, for messages.
+
+    Returns:
+        `(count, *input)`, float32.
+
+    Raises:
+        DtypeError: If the dtype is neither uint8 nor floating, so that the units are not known.
+        ShapeError: If there is no image, or an image has no dimension or no number.
+        InputError: If a value is NaN or infinite, or overflows float32.
+    """
+    if images.ndim < 2 or images.size == 0:
+        raise ShapeError(f"{source}: expected images of shape (count, *input), not empty, got {images.shape}")
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) / np.float32(255)
+    if images.dtype.kind != "f":
+        raise DtypeError(f"{source}: expected images as uint8 (scaled to [0, 1]) or floats (kept), got {images.dtype}")
+    with np.errstate(over="ignore"):
+        scaled = images.astype(np.float32)
+    if not np.isfinite(scaled).all():
+        index = int(np.argwhere(~np.isfinite(scaled))[0][0])
+        raise InputError(f"{source}: expected finite float32 images, got NaN or infinity in image {index}")
+    return scaled
+
+
+def check_labels(labels: NDArray[np.generic], *, count: int, source: str) -> NDArray[np.int64]:
+    """Labels as int64 class indices, one for each image.
+
+    Args:
+        labels: `(count,)`, any integer dtype, none negative.
+        count: How many images there are.
+        source: Where they come from, for messages.
+
+    Returns:
+        `(count,)`, int64.
+
+    Raises:
+        DtypeError: If they are not integers.
+        ShapeError: If there is not exactly one for each image.
+        InputError: If one is negative or does not fit int64.
+    """
+    if labels.dtype.kind not in "iu":
+        raise DtypeError(f"{source}: expected labels as integer class indices, got {labels.dtype}")
+    if labels.shape != (count,):
+        raise ShapeError(
+            f"{source}: expected one label for each of {count} images, shape ({count},), got {labels.shape}"
+        )
+    indices = labels.astype(np.int64)
+    if indices.min() < 0:
+        index = int(indices.argmin())
+        raise InputError(f"{source}: expected labels >= 0, got {labels[index]} for image {index}")
+    return indices
+
+
+def _holds_pickle(path: Path) -> bool:
+    if path_kind(path) != "file" or not os.access(path, os.R_OK):
+        return False
+    if zipfile.is_zipfile(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return any(name.endswith(".pkl") for name in archive.namelist())
+        except Exception:  # damaged: the reader of the file says so
+            return False
+    with path.open("rb") as file:
+        head = file.read(9)
+    # Protocols 2 to 5 begin with the opcode 80 and their number. So may a safetensors file, whose first eight bytes are
+    # the length of its JSON header; but that is short of 2^32, and the header begins with a brace.
+    safetensors = head[4:8] == b"\0\0\0\0" and head[8:] == b"{"
+    return len(head) >= 2 and head[0] == 0x80 and 2 <= head[1] <= 5 and not safetensors
+
+
+def _read_bytes(path: Path) -> bytes:
+    require_file(path)
+    data = path.read_bytes()
+    if data[:2] != b"\x1f\x8b":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, zlib.error) as error:
+        raise FileError(f"{path}: damaged gzip file ({error})") from None

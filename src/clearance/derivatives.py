@@ -1,0 +1,65 @@
+"""Gradients of margins with respect to the input, and their dual norms: one backward pass per sample and target."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clearance.classifier import Classifier
+from clearance.margins import margins
+from clearance.norms import vector_norm
+
+
+def margin_gradients(
+    model: Classifier, x: Tensor, predicted: Tensor | int, target: Tensor | int
+) -> tuple[Tensor, Tensor]:
+    """Margin and its gradient at each point, for one target per point.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        predicted: The class `c`, one for all points or `(batch,)`.
+        target: The class `t`, one for all points or `(batch,)`.
+
+    Returns:
+        `g(x)` of shape `(batch,)` and `∇g(x)` of shape `(batch, *input)`.
+    """
+    index = torch.stack(
+        [torch.as_tensor(c, device=x.device).expand(len(x)) for c in (predicted, target)], 1
+    )  # sliced beside x, so that a micro-batch sees its own rows
+    offset = 0
+
+    def part(points: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal offset
+        rows = index[offset : offset + len(points)]
+        _, values, pull = model.vjp(points, lambda logits: margins(logits, rows[:, 0], rows[:, 1:]))
+        gradient = pull(0)
+        offset += len(points)
+        return values[:, 0], gradient
+
+    value, gradient = model.in_micro_batches(part, x)
+    return value, gradient
+
+
+def margin_gradient_norms(
+    model: Classifier, x: Tensor, predicted: int, targets: Tensor, dual: float
+) -> tuple[Tensor, Tensor]:
+    """Margins and dual norms `||∇g(x)||_q` at each point for several targets, the forward pass shared by them all.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        predicted: The class `c`.
+        targets: The classes `t`, `(k,)`.
+        dual: The dual order `q`.
+
+    Returns:
+        Margins and norms, both `(batch, k)`.
+    """
+
+    def part(points: Tensor) -> tuple[Tensor, Tensor]:
+        _, values, pull = model.vjp(points, lambda logits: margins(logits, predicted, targets))
+        return values, torch.stack([vector_norm(pull(k), dual) for k in range(len(targets))], 1)
+
+    value, norm = model.in_micro_batches(part, x)
+    return value, norm

@@ -1,0 +1,166 @@
+"""What was met inside a ball: the largest gradient norm, the steepest slope, the nearest witness, with their points.
+
+Every point `x` at which a margin and its gradient are evaluated speaks about each radius around `x0`:
+
+- its gradient norm `n` is a lower bound of the local Lipschitz constant of every ball that holds `x`, so no radius
+  above `max(||x - x0||_p, g(x0) / n)` can be right;
+- its slope `|g(x) - g(x0)| / ||x - x0||_p` is one too (mean-value theorem), whatever the gradients say;
+- if its margin is not positive, it is a witness: an adversarial example at that distance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from clearance.classifier import Classifier
+from clearance.norms import vector_norm
+
+ROUNDING = 64.0
+"""Slopes are lowered by this many units of rounding of the margins, so that noise is not taken for a slope."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One input and the classes it might become: everything that a search or a sampler needs to know.
+
+    Attributes:
+        model: The classifier.
+        x0: The input, `(*input)`.
+        key: Content key of the input, the root of its random streams.
+        predicted: Its predicted class `c`.
+        targets: Classes to move to, `(k,)`.
+        margins: `g(x0)` for each target, `(k,)`.
+        order: The norm `p` of distances.
+        dual: The dual order `q`, of gradients.
+        clip: Whether samples are clipped into the classifier's bounds.
+        seed: The user's seed.
+    """
+
+    model: Classifier
+    x0: Tensor
+    key: str
+    predicted: int
+    targets: Tensor
+    margins: Tensor
+    order: float
+    dual: float
+    clip: bool
+    seed: int
+
+    def distance(self, points: Tensor) -> Tensor:
+        """`||x - x0||_p` of each point: `(batch, *input) -> (batch,)`."""
+        return vector_norm(points - self.x0, self.order)
+
+    def admit(self, points: Tensor) -> Tensor:
+        """Clip points into the bounds where that was asked for. A point of the ball stays in the ball."""
+        return self.model.clip(points) if self.clip else points
+
+    def only(self, index: int) -> Problem:
+        """The same input with one of its targets."""
+        pick = slice(index, index + 1)
+        return self.with_targets(self.targets[pick], self.margins[pick])
+
+    def with_targets(self, targets: Tensor, margins: Tensor) -> Problem:
+        """The same input with other targets."""
+        parts = {name: getattr(self, name) for name in ("model", "x0", "key", "predicted", "order", "dual", "clip")}
+        return Problem(**parts, seed=self.seed, targets=targets, margins=margins)
+
+
+@dataclass
+class Record:
+    """A number, the point where it was met, and that point's distance from the input.
+
+    Attributes:
+        value: The number.
+        point: `(*input)`, or `None` while nothing was met.
+        distance: `||point - x0||_p`.
+    """
+
+    value: float
+    point: Tensor | None = None
+    distance: float = 0.0
+
+    def beats(self, other: Record) -> Record:
+        """The larger of two records."""
+        return self if self.value >= other.value else other
+
+
+@dataclass
+class Evidence:
+    """What was met so far for one input and one target.
+
+    Attributes:
+        norm: Largest `||∇g||_q`.
+        slope: Largest `|g(x) - g(x0)| / ||x - x0||_p`, less its rounding error.
+        witness: Nearest point with `g <= 0`; its value is minus its distance.
+        refuted_above: Smallest `max(||x - x0||_p, g(x0) / ||∇g(x)||_q)`: no larger radius can be right.
+        finite: Whether every margin and gradient was finite.
+        samples: How many points were evaluated.
+    """
+
+    norm: Record = field(default_factory=lambda: Record(-math.inf))
+    slope: Record = field(default_factory=lambda: Record(0.0))
+    witness: Record = field(default_factory=lambda: Record(-math.inf))
+    refuted_above: float = math.inf
+    finite: bool = True
+    samples: int = 0
+
+    def add(self, problem: Problem, index: int, points: Tensor, margins: Tensor, norms: Tensor) -> None:
+        """Take in a batch of evaluated points.
+
+        Args:
+            problem: The input.
+            index: Which of the problem's targets.
+            points: `(batch, *input)`.
+            margins: `g` at the points, `(batch,)`.
+            norms: `||∇g||_q` at the points, `(batch,)`.
+        """
+        origin = problem.margins[index]
+        distance = problem.distance(points)
+        self.samples += len(points)
+        usable = margins.isfinite() & norms.isfinite()
+        if not bool(usable.all()):
+            self.finite = False
+            points, margins, norms, distance = points[usable], margins[usable], norms[usable], distance[usable]
+        if len(points) == 0:
+            return
+        noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + origin.abs())
+        rise = ((margins - origin).abs() - noise).clamp_min(0.0)
+        slopes = torch.where(distance > 0, rise / distance.clamp_min(torch.finfo(distance.dtype).tiny), 0.0)
+        self.norm = _record(norms, points, distance).beats(self.norm)
+        self.slope = _record(slopes, points, distance).beats(self.slope)
+        self.witness = _record(torch.where(margins <= 0, -distance, -math.inf), points, distance).beats(self.witness)
+        reach = torch.maximum(distance, origin / norms.clamp_min(torch.finfo(norms.dtype).tiny))
+        self.refuted_above = min(self.refuted_above, float(reach.min()))
+
+    def within(self, radius: float) -> Evidence:
+        """The part that speaks about the ball of this radius (records from farther out are dropped)."""
+        limit = radius * (1 + 1e-6)
+        kept = Evidence(refuted_above=self.refuted_above, finite=self.finite, samples=self.samples)
+        kept.witness = self.witness
+        kept.norm = self.norm if self.norm.distance <= limit else kept.norm
+        kept.slope = self.slope if self.slope.distance <= limit else kept.slope
+        return kept
+
+    def merged(self, other: Evidence) -> Evidence:
+        """Both together."""
+        return Evidence(
+            norm=self.norm.beats(other.norm),
+            slope=self.slope.beats(other.slope),
+            witness=self.witness.beats(other.witness),
+            refuted_above=min(self.refuted_above, other.refuted_above),
+            finite=self.finite and other.finite,
+            samples=self.samples + other.samples,
+        )
+
+
+def _record(values: Tensor, points: Tensor, distance: Tensor) -> Record:
+    """The largest of `values` with its point."""
+    best = int(values.argmax())
+    if not math.isfinite(float(values[best])):
+        return Record(-math.inf)
+    return Record(float(values[best]), points[best].detach().clone(), float(distance[best]))

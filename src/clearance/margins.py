@@ -1,0 +1,122 @@
+"""Margins and targets: the only home of targetedness.
+
+The margin of class `c` against class `t` is `g(x) = f_c(x) - f_t(x)`; `c` is the predicted class of the input and an
+input is adversarial for target `t` where `g <= 0`. Everything else in the project works on margins and never asks what
+a target means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from clearance.errors import ShapeError, TargetError
+from clearance.seeds import make_generator
+
+TARGETS = ("untargeted", "runner-up", "random", "least-likely")
+Target = str | int | Sequence[int] | Tensor
+
+
+def margins(logits: Tensor, predicted: Tensor | int, targets: Tensor) -> Tensor:
+    """`g = f_c - f_t` for each row and target.
+
+    Args:
+        logits: `(batch, classes)`.
+        predicted: The class `c`: one for all rows, or `(batch,)`.
+        targets: Target classes, `(k,)` for all rows or `(batch, k)`.
+
+    Returns:
+        `(batch, k)`.
+
+    >>> margins(torch.tensor([[3.0, 1.0, 2.0]]), 0, torch.tensor([1, 2]))
+    tensor([[2., 1.]])
+    """
+    source = torch.as_tensor(predicted, device=logits.device).expand(len(logits))
+    chosen = targets.to(logits.device).expand(len(logits), -1)
+    return logits.gather(1, source[:, None]) - logits.gather(1, chosen)
+
+
+def resolve_targets(
+    logits: Tensor, target: Target, *, seed: int = 0, keys: Sequence[str] = (), skip: Sequence[bool] = ()
+) -> list[list[int]]:
+    """The classes to move to, for each input.
+
+    Args:
+        logits: `(batch, classes)` of the inputs themselves.
+        target: `"untargeted"` (every other class, nearest in logits first), `"runner-up"`, `"random"` (drawn from the
+            input's own stream), `"least-likely"`, a class index for all inputs, or one index per input.
+        seed: Seed of `"random"`.
+        keys: A content key for each input, for `"random"`; default: its position.
+        skip: Inputs that are not judged (misclassified ones): theirs may equal the predicted class.
+
+    Returns:
+        One list of classes per input, never empty and never holding the predicted class unless skipped.
+
+    Raises:
+        TargetError: If the target is unknown, out of range, or equal to the predicted class of an input.
+        ShapeError: If there is not one index per input.
+
+    >>> resolve_targets(torch.tensor([[3.0, 1.0, 2.0]]), "untargeted")
+    [[2, 1]]
+    """
+    order = logits.argsort(dim=1, descending=True, stable=True)
+    if isinstance(target, str):
+        if target == "untargeted":
+            return order[:, 1:].tolist()
+        if target == "runner-up":
+            return order[:, 1:2].tolist()
+        if target == "least-likely":
+            return order[:, -1:].tolist()
+        if target == "random":
+            return [[_draw(row, seed, keys[i] if keys else i)] for i, row in enumerate(order)]
+        raise TargetError(f"target: expected one of {', '.join(TARGETS)} or a class index, got {target!r}")
+    classes = _as_classes(target, *logits.shape)
+    for index, (chosen, best) in enumerate(zip(classes, order[:, 0].tolist(), strict=True)):
+        if chosen == best and not (skip and skip[index]):
+            raise TargetError(f"target: expected a class to move to, got {chosen}, the predicted class of input {index}")
+    return [[chosen] for chosen in classes]
+
+
+def _draw(order: Tensor, seed: int, key: str | int) -> int:
+    """A class other than the first of `order`, uniformly."""
+    generator = make_generator("cpu", seed, "random-target", key)
+    return int(order[1:].sort().values[int(torch.randint(len(order) - 1, (1,), generator=generator))])
+
+
+def _as_classes(target: int | Sequence[int] | Tensor, count: int, classes: int) -> list[int]:
+    values: object = target.tolist() if isinstance(target, Tensor) else target
+    listed = [values] * count if isinstance(values, int) else list(values)  # pyright: ignore
+    if any(isinstance(value, bool) or not isinstance(value, int) for value in listed):
+        raise TargetError(f"target: expected class indices, got {target!r}")
+    if len(listed) != count:
+        raise ShapeError(f"target: expected one class index per input ({count}), got {len(listed)}")
+    outside = [value for value in listed if not 0 <= value < classes]
+    if outside:
+        raise TargetError(f"target: expected a class index from 0 to {classes - 1}, got {outside[0]}")
+    return listed
+
+
+def check_labels(labels: Tensor | Sequence[int], count: int, classes: int) -> list[int]:
+    """Labels as a list of class indices, one per input.
+
+    Args:
+        labels: `(batch,)`.
+        count: How many inputs there are.
+        classes: How many classes the network has.
+
+    Returns:
+        The labels as whole numbers.
+
+    Raises:
+        ShapeError: If there is not one label per input.
+        TargetError: If a label is not a class index.
+    """
+    values: list[int] = [int(value) for value in labels]
+    if len(values) != count:
+        raise ShapeError(f"labels: expected one per input ({count}), got {len(values)}")
+    outside = [value for value in values if not 0 <= value < classes]
+    if outside:
+        raise TargetError(f"labels: expected a class index from 0 to {classes - 1}, got {outside[0]}")
+    return values

@@ -1,0 +1,126 @@
+"""Orders, duals, batched norms, steepest directions and projections: the geometry of `l_p`.
+
+Every function takes tensors of shape `(batch, *input)` and treats each row as one flat vector.
+"""
+
+import math
+from typing import SupportsFloat
+
+import torch
+from torch import Tensor
+
+from clearance.errors import InputError
+
+
+def as_order(norm: SupportsFloat | str) -> float:
+    """The order `p` of a norm as a float, `1 <= p <= inf`.
+
+    Args:
+        norm: A number, or text such as `"2"`, `"inf"`, `"linf"`, `"l2"`.
+
+    Returns:
+        The order; `math.inf` for the maximum norm.
+
+    Raises:
+        InputError: If it is not a number, or below 1 (then it is no norm).
+
+    >>> as_order("linf"), as_order(2)
+    (inf, 2.0)
+    """
+    text = norm.lower().removeprefix("l") if isinstance(norm, str) else norm
+    try:
+        order = float(text)
+    except (TypeError, ValueError):
+        raise InputError(f"norm: expected a number >= 1 or 'inf', got {norm!r}") from None
+    if not order >= 1:
+        raise InputError(f"norm: expected p >= 1, got {norm!r}")
+    return order
+
+
+def dual_order(order: float) -> float:
+    """The dual order `q` with `1/p + 1/q = 1`.
+
+    >>> dual_order(2.0), dual_order(1.0), dual_order(math.inf), dual_order(1.5)
+    (2.0, inf, 1.0, 3.0)
+    """
+    if order == 1:
+        return math.inf
+    return 1.0 if math.isinf(order) else order / (order - 1)
+
+
+def vector_norm(x: Tensor, order: float) -> Tensor:
+    """`||x_i||_p` of each row: `(batch, *input) -> (batch,)`.
+
+    >>> vector_norm(torch.tensor([[3.0, -4.0]]), 1.0).item()
+    7.0
+    """
+    return torch.linalg.vector_norm(x.flatten(1), order, dim=1)
+
+
+def expand(values: Tensor, like: Tensor) -> Tensor:
+    """Reshape `(batch,)` so that it broadcasts over `(batch, *input)`."""
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def steepest(gradient: Tensor, order: float) -> Tensor:
+    """The direction of unit `l_p` norm along which a linear function with this gradient grows fastest.
+
+    `d_i = sign(g_i) |g_i|^(q-1) / ||g||_q^(q-1)`, so that `<g, d> = ||g||_q` (Hölder's equality). For `p = 1` all the
+    mass goes to the largest coordinate; for `p = inf`, `d = sign(g)`. A zero gradient gives a zero direction.
+
+    Args:
+        gradient: `(batch, *input)`.
+        order: `p`.
+
+    Returns:
+        `(batch, *input)`, each row of `l_p` norm 1 (or 0).
+
+    >>> steepest(torch.tensor([[3.0, -4.0]]), 2.0)
+    tensor([[ 0.6000, -0.8000]])
+    """
+    flat = gradient.flatten(1)
+    if math.isinf(order):
+        return gradient.sign()
+    if order == 1:
+        top = flat.abs().argmax(1, keepdim=True)
+        return torch.zeros_like(flat).scatter(1, top, flat.gather(1, top).sign()).reshape(gradient.shape)
+    scaled = flat / flat.abs().amax(1, keepdim=True).clamp_min(torch.finfo(flat.dtype).tiny)
+    raised = scaled.sign() * scaled.abs() ** (dual_order(order) - 1)
+    length = torch.linalg.vector_norm(raised, order, dim=1, keepdim=True)
+    return (raised / length.clamp_min(torch.finfo(flat.dtype).tiny)).reshape(gradient.shape)
+
+
+def project(delta: Tensor, order: float, radius: Tensor | float) -> Tensor:
+    """Bring each row into the `l_p` ball of its radius around 0.
+
+    For `p = 1, 2, inf` this is the Euclidean projection (Duchi et al. 2008 for `p = 1`); for other orders the row is
+    scaled back to the sphere, which is a feasible point but not the nearest one.
+
+    Args:
+        delta: `(batch, *input)`.
+        order: `p`.
+        radius: A number, or one per row `(batch,)`.
+
+    Returns:
+        `(batch, *input)`; rows already inside come back unchanged.
+    """
+    limit = torch.as_tensor(radius, dtype=delta.dtype, device=delta.device).expand(len(delta))
+    if math.isinf(order):
+        return torch.maximum(torch.minimum(delta, expand(limit, delta)), -expand(limit, delta))
+    if order == 1:
+        return _project_simplex(delta, limit)
+    length = vector_norm(delta, order)
+    return delta * expand((limit / length.clamp_min(torch.finfo(delta.dtype).tiny)).clamp_max(1.0), delta)
+
+
+def _project_simplex(delta: Tensor, limit: Tensor) -> Tensor:
+    """Euclidean projection onto `l_1` balls by sorting (Duchi, Shalev-Shwartz, Singer and Chandra 2008, figure 1)."""
+    flat = delta.flatten(1)
+    magnitude = flat.abs()
+    ordered = magnitude.sort(1, descending=True).values
+    ranks = torch.arange(1, flat.shape[1] + 1, device=flat.device, dtype=flat.dtype)
+    thresholds = (ordered.cumsum(1) - limit[:, None]) / ranks
+    count = (ordered > thresholds).sum(1, keepdim=True).clamp_min(1)
+    shrink = thresholds.gather(1, count - 1).clamp_min(0.0)
+    inside = (magnitude.sum(1) <= limit)[:, None]
+    return torch.where(inside, flat, flat.sign() * (magnitude - shrink).clamp_min(0.0)).reshape(delta.shape)

@@ -1,0 +1,224 @@
+"""The record that a CLEVER estimation returns, and the judgement of what it may be trusted for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from torch import Tensor
+
+from clearance.costs import Cost
+from clearance.evidence import Evidence
+from clearance.extremes import FitStatus, ReverseWeibullFit, fit_reverse_weibull
+from clearance.radius import Ball
+from clearance.settings import Settings
+from clearance.status import Status
+
+REFUTATION_MARGIN = 1e-3
+"""A slope must exceed the Lipschitz estimate by this share before it counts as a contradiction."""
+
+
+@dataclass(frozen=True)
+class CleverScore:
+    """The estimate for one input. An estimate of a bound is not a bound.
+
+    Attributes:
+        radius: `min(margin / lipschitz, ball_radius)` in input units; NaN where there is no number.
+        interval: Confidence interval of the radius: from the upper end of the endpoint's profile-likelihood interval
+            (0 where that is open) to `margin / largest_seen`, both at most `ball_radius`.
+        margin: `g(x0) = f_c - f_t`.
+        lipschitz: Estimated `max ||∇g||_q` over the ball: the fitted endpoint, or `largest_seen` where that is larger.
+        largest_seen: Largest `||∇g||_q` met anywhere in the ball.
+        fit: The reverse Weibull fit to the block maxima; `None` where nothing finite was met.
+        predicted: Predicted class `c`.
+        target: Class `t` that the score is for; untargeted: the one with the smallest radius.
+        norm: `p`.
+        order: 1: first-order CLEVER.
+        sampler: Which rule found the block maxima.
+        ball_radius: `R`, given or found.
+        status: What the estimate may be trusted for.
+        cost: What it cost.
+        maxima: The block maxima.
+        largest_slope: Largest `|g(x) - g(x0)| / ||x - x0||_p` met in the ball, less its rounding error.
+        witness_distance: Distance of the nearest adversarial example met; infinite if none was.
+        clip: `"project"` where samples were clipped into the bounds.
+        largest_point: Where `largest_seen` was met, `(*input)`.
+        witness: The nearest adversarial example met, `(*input)`.
+    """
+
+    radius: float
+    interval: tuple[float, float]
+    margin: float
+    lipschitz: float
+    largest_seen: float
+    fit: ReverseWeibullFit | None
+    predicted: int
+    target: int
+    norm: float
+    order: int
+    sampler: str
+    ball_radius: float
+    status: Status
+    cost: Cost
+    maxima: tuple[float, ...] = field(default=(), repr=False)
+    largest_slope: float = 0.0
+    witness_distance: float = math.inf
+    clip: str | None = None
+    largest_point: Tensor | None = field(default=None, repr=False, compare=False)
+    witness: Tensor | None = field(default=None, repr=False, compare=False)
+
+    def as_record(self) -> dict[str, Any]:
+        """The score as plain values for JSON: NaN and infinity become `None`, tensors are left out."""
+        skipped = {"fit", "cost", "largest_point", "witness"}
+        record: dict[str, Any] = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in skipped}
+        record["norm"] = "inf" if math.isinf(self.norm) else self.norm
+        names = [f.name for f in fields(ReverseWeibullFit)]
+        record["fit"] = None if self.fit is None else {name: _plain(getattr(self.fit, name)) for name in names}
+        record["cost"] = {f.name: getattr(self.cost, f.name) for f in fields(self.cost)}
+        return record
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One target's block maxima, fit and evidence, and the numbers that follow from them."""
+
+    predicted: int
+    target: int
+    margin: float
+    ball: Ball
+    maxima: tuple[float, ...]
+    fit: ReverseWeibullFit | None
+    evidence: Evidence
+
+    @property
+    def lipschitz(self) -> float:
+        """The endpoint, or a larger norm that was met."""
+        return max(0.0, self.evidence.norm.value, -math.inf if self.fit is None else float(self.fit.location))
+
+    @property
+    def radius(self) -> float:
+        """`min(g / L, R)`."""
+        return self._radius_for(self.lipschitz)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """`g` over the upper end of the endpoint's interval, and over the largest norm met."""
+        high = math.inf if self.fit is None else float(self.fit.interval[1])
+        return self._radius_for(max(high, self.lipschitz)), self._radius_for(self.evidence.norm.value)
+
+    @property
+    def width(self) -> float:
+        """Width of the interval as a share of its upper end."""
+        low, high = self.interval
+        return 1 - low / high
+
+    def _radius_for(self, lipschitz: float) -> float:
+        return self.ball.radius if lipschitz <= 0 else min(self.margin / lipschitz, self.ball.radius)
+
+
+def judge(settings: Settings, outcome: Outcome, probabilities: bool, cost: Cost) -> CleverScore:
+    """The score of an outcome, with the status that takes away the most.
+
+    Args:
+        settings: What was asked for.
+        outcome: The nearest target's outcome.
+        probabilities: Whether the outputs look like probabilities.
+        cost: What it cost.
+
+    Returns:
+        The record.
+    """
+    evidence = outcome.evidence
+    status = max(_standing(settings, outcome, probabilities), key=lambda status: status.severity)
+    number = status is not Status.NON_FINITE
+    fit = outcome.fit
+    if settings.bootstrap and fit is not None:
+        fit = fit_reverse_weibull(
+            outcome.maxima, level=settings.level, bootstrap=settings.bootstrap, seed=settings.seed
+        )
+    return CleverScore(
+        radius=outcome.radius if number else math.nan,
+        interval=outcome.interval if number else (math.nan, math.nan),
+        margin=outcome.margin,
+        lipschitz=outcome.lipschitz if number else math.nan,
+        largest_seen=max(0.0, evidence.norm.value),
+        fit=fit,
+        predicted=outcome.predicted,
+        target=outcome.target,
+        norm=settings.norm,
+        order=1,
+        sampler=settings.sampler,
+        ball_radius=outcome.ball.radius,
+        status=status,
+        cost=cost,
+        maxima=outcome.maxima,
+        largest_slope=evidence.slope.value,
+        witness_distance=-evidence.witness.value,
+        clip=settings.clip,
+        largest_point=evidence.norm.point,
+        witness=evidence.witness.point,
+    )
+
+
+def _standing(settings: Settings, outcome: Outcome, probabilities: bool) -> set[Status]:
+    """Every status that applies."""
+    evidence, fit, found = outcome.evidence, outcome.fit, {Status.OK}
+    if not evidence.finite or fit is None:
+        found.add(Status.NON_FINITE)
+    if evidence.norm.value <= 0:
+        found.add(Status.MASKED if evidence.slope.value > 0 else Status.NO_GRADIENT)
+    elif evidence.slope.value > outcome.lipschitz * (1 + REFUTATION_MARGIN):
+        found.add(Status.REFUTED)
+    if -evidence.witness.value < outcome.radius * (1 - REFUTATION_MARGIN):
+        found.add(Status.REFUTED)
+    if probabilities:
+        found.add(Status.PROBABILITIES)
+    if (outcome.ball.limited or not outcome.ball.searched) and outcome.radius >= outcome.ball.radius:
+        found.add(Status.AT_RADIUS)
+    if fit is not None and fit.status is FitStatus.NO_ENDPOINT:
+        found.add(Status.NO_ENDPOINT)
+    if fit is not None and fit.status is FitStatus.POOR_FIT:
+        found.add(Status.POOR_FIT)
+    if settings.blocks == "auto" and outcome.width > settings.tolerance:
+        found.add(Status.NOT_CONVERGED)
+    return found
+
+
+def misclassified(settings: Settings, predicted: int, target: int) -> CleverScore:
+    """The row of an input whose prediction differs from its label: there is nothing to measure.
+
+    Args:
+        settings: What was asked for.
+        predicted: The predicted class.
+        target: The class it would have been moved to.
+
+    Returns:
+        A record without numbers.
+    """
+    nothing = math.nan
+    return CleverScore(
+        radius=nothing,
+        interval=(nothing, nothing),
+        margin=nothing,
+        lipschitz=nothing,
+        largest_seen=nothing,
+        fit=None,
+        predicted=predicted,
+        target=target,
+        norm=settings.norm,
+        order=1,
+        sampler=settings.sampler,
+        ball_radius=nothing,
+        status=Status.MISCLASSIFIED,
+        cost=Cost(),
+        clip=settings.clip,
+    )

@@ -1,0 +1,100 @@
+"""The choices of one CLEVER estimation, checked once and then fixed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from clearance.blocks import SAMPLERS, Sampler
+from clearance.errors import InputError
+from clearance.norms import as_order
+
+SAMPLER_DEFAULTS = {"directed": (256, 24, 48), "uniform": (1024, 16, 64)}
+"""For each sampler: block size, first number of blocks, and most blocks of `blocks="auto"`."""
+
+PAPER = {"sampler": "uniform", "radius": 5.0, "blocks": 500, "block_size": 1024, "racing": False}
+"""All of the paper's choices (Weng et al. 2018, section 5.1): `clever(model, x, **PAPER)`."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `clever` was asked for; see there.
+
+    Raises:
+        InputError: If a choice cannot be used.
+    """
+
+    norm: float = 2.0
+    sampler: str = "directed"
+    radius: float | Literal["auto"] = "auto"
+    blocks: int | Literal["auto"] = "auto"
+    block_size: int | None = None
+    tolerance: float = 0.05
+    max_blocks: int | None = None
+    racing: bool = True
+    clip: Literal["project"] | None = None
+    level: float = 0.95
+    bootstrap: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every choice on its own."""
+        object.__setattr__(self, "norm", as_order(self.norm))
+        if self.sampler not in SAMPLERS:
+            raise InputError(f"sampler: expected one of {', '.join(SAMPLERS)}, got {self.sampler!r}")
+        _check_number("radius", self.radius, 0)
+        _check_count("blocks", self.blocks, "auto")
+        _check_count("block_size", self.block_size, None)
+        _check_count("max_blocks", self.max_blocks, None)
+        _check_number("tolerance", self.tolerance, 0)
+        if self.clip not in (None, "project"):
+            raise InputError(f"clip: expected None or 'project', got {self.clip!r}")
+        if not 0 < self.level < 1:
+            raise InputError(f"level: expected a number between 0 and 1, got {self.level!r}")
+        if self.bootstrap < 0:
+            raise InputError(f"bootstrap: expected 0 or more resamples, got {self.bootstrap}")
+        if self.blocks != "auto" and self.max_blocks is not None:
+            raise InputError("max_blocks: only meaningful with blocks='auto'")
+
+    @property
+    def draw(self) -> Sampler:
+        """The sampler's function."""
+        return SAMPLERS[self.sampler]
+
+    @property
+    def size(self) -> int:
+        """Gradient evaluations per block."""
+        return self.block_size or SAMPLER_DEFAULTS[self.sampler][0]
+
+    @property
+    def most_blocks(self) -> int:
+        """Blocks after which no more are drawn."""
+        if self.blocks != "auto":
+            return self.blocks
+        return self.max_blocks or SAMPLER_DEFAULTS[self.sampler][2]
+
+    def schedule(self, rivals: int) -> list[int]:
+        """Numbers of blocks after which the interval is looked at (and rivals are dropped): each twice the last."""
+        if self.blocks != "auto" and not (self.racing and rivals > 1):
+            return [self.blocks]
+        steps = [min(SAMPLER_DEFAULTS[self.sampler][1], self.most_blocks)]
+        while steps[-1] < self.most_blocks:
+            steps.append(min(2 * steps[-1], self.most_blocks))
+        return steps
+
+
+def _check_number(name: str, value: object, above: float) -> None:
+    if name == "radius" and value == "auto":
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < math.inf:
+        expected = "a positive finite number" + (" or 'auto'" if name == "radius" else "")
+        raise InputError(f"{name}: expected {expected}, got {value!r}")
+
+
+def _check_count(name: str, value: object, default: str | None) -> None:
+    if value == default:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        alternative = "" if default is None else f" or {default!r}"
+        raise InputError(f"{name}: expected a whole number of at least 1{alternative}, got {value!r}")

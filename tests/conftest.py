@@ -1,0 +1,24 @@
+"""Fixtures that more than one test file uses."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def clearance_data() -> Path:
+    """The folder of the real data sets, or a skip where there is none."""
+    folder = Path(os.environ.get("CLEARANCE_DATA") or ROOT / "../shared/data").resolve()
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"no data sets at {folder}; set CLEARANCE_DATA")
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
