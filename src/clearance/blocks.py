@@ -7,6 +7,7 @@ lines 2 to 8), with the forward pass shared by all targets; `directed` spends a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -19,7 +20,7 @@ from clearance.search import search_blocks
 from clearance.seeds import make_generator
 
 BlockMaxima = tuple[Tensor, list[Evidence]]
-Sampler = Callable[[Problem, float, Sequence[int], int, str], BlockMaxima]
+Sampler = Callable[..., BlockMaxima]
 
 LOCKSTEP = 24
 """Searches that run side by side; fixed, so that a block gives the same bits however many follow it."""
@@ -28,7 +29,7 @@ POINTS_AT_ONCE = 2**24
 
 
 def uniform_blocks(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str
+    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, goal: float = math.inf
 ) -> BlockMaxima:
     """Maxima of `||∇g||_q` over `block_size` uniform points of the ball, fresh ones for each block.
 
@@ -72,7 +73,7 @@ def _uniform_block(
 
 
 def directed_blocks(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str
+    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, goal: float = math.inf
 ) -> BlockMaxima:
     """Maxima of `||∇g||_q` over independent directed searches of `block_size` gradients each.
 
@@ -93,7 +94,7 @@ def directed_blocks(
         for start in range(0, len(blocks), LOCKSTEP):
             group = blocks[start : start + LOCKSTEP]
             best, met = search_blocks(
-                problem.only(index), radius=radius, blocks=group, block_size=block_size, purpose=purpose
+                problem.only(index), radius=radius, blocks=group, block_size=block_size, purpose=purpose, goal=goal
             )
             columns.append(best)
             found = found.merged(met)

@@ -23,6 +23,10 @@ ROUNDING = 64.0
 """Slopes are lowered by this many units of rounding of the margins, so that noise is not taken for a slope."""
 
 
+TIE = 1e-6
+"""Two records whose values differ by less than this share are taken for equal."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One input and the classes it might become: everything that a search or a sampler needs to know.
@@ -85,7 +89,9 @@ class Record:
     distance: float = 0.0
 
     def beats(self, other: Record) -> Record:
-        """The larger of two records."""
+        """The larger of two records; of two that are equal to within rounding, the nearer one."""
+        if other.point is not None and math.isclose(self.value, other.value, rel_tol=TIE):
+            return self if self.distance <= other.distance else other
         return self if self.value >= other.value else other
 
 
@@ -98,6 +104,7 @@ class Evidence:
         slope: Largest `|g(x) - g(x0)| / ||x - x0||_p`, less its rounding error.
         witness: Nearest point with `g <= 0`; its value is minus its distance.
         refuted_above: Smallest `max(||x - x0||_p, g(x0) / ||∇g(x)||_q)`: no larger radius can be right.
+        refuting: Gradient norm at the point that `refuted_above` comes from.
         finite: Whether every margin and gradient was finite.
         samples: How many points were evaluated.
     """
@@ -106,6 +113,7 @@ class Evidence:
     slope: Record = field(default_factory=lambda: Record(0.0))
     witness: Record = field(default_factory=lambda: Record(-math.inf))
     refuted_above: float = math.inf
+    refuting: Record = field(default_factory=lambda: Record(-math.inf))
     finite: bool = True
     samples: int = 0
 
@@ -135,14 +143,18 @@ class Evidence:
         self.slope = _record(slopes, points, distance).beats(self.slope)
         self.witness = _record(torch.where(margins <= 0, -distance, -math.inf), points, distance).beats(self.witness)
         reach = torch.maximum(distance, origin / norms.clamp_min(torch.finfo(norms.dtype).tiny))
-        self.refuted_above = min(self.refuted_above, float(reach.min()))
+        nearest = int(reach.argmin())
+        if float(reach[nearest]) < self.refuted_above:
+            self.refuted_above = float(reach[nearest])
+            self.refuting = Record(float(norms[nearest]), points[nearest].detach().clone(), float(distance[nearest]))
 
     def within(self, radius: float) -> Evidence:
         """The part that speaks about the ball of this radius (records from farther out are dropped)."""
         limit = radius * (1 + 1e-6)
-        kept = Evidence(refuted_above=self.refuted_above, finite=self.finite, samples=self.samples)
+        kept = Evidence(refuted_above=self.refuted_above, refuting=self.refuting, finite=self.finite, samples=self.samples)
         kept.witness = self.witness
-        kept.norm = self.norm if self.norm.distance <= limit else kept.norm
+        for met in (self.norm, self.refuting):
+            kept.norm = met.beats(kept.norm) if met.distance <= limit else kept.norm
         kept.slope = self.slope if self.slope.distance <= limit else kept.slope
         return kept
 
@@ -153,6 +165,7 @@ class Evidence:
             slope=self.slope.beats(other.slope),
             witness=self.witness.beats(other.witness),
             refuted_above=min(self.refuted_above, other.refuted_above),
+            refuting=self.refuting if self.refuted_above <= other.refuted_above else other.refuting,
             finite=self.finite and other.finite,
             samples=self.samples + other.samples,
         )

@@ -26,6 +26,8 @@ from clearance.settings import Settings
 
 PILOT_BLOCKS = 8
 PILOT_ROUNDS = 7
+WIDE = 1.5
+"""The first ball tried is this many times wider than the first upper end: what is found beyond it is pulled in."""
 PRECISION = 0.01
 """The bisection stops when its ends agree to this share."""
 RACE_SLACK = 2.0
@@ -84,9 +86,12 @@ def choose_ball(problem: Problem, settings: Settings) -> Ball:
 
 
 def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit: float) -> Ball:
+    ball.radius = min(WIDE * high, limit)
+    _, refuted = _try_ball(problem, settings, ball, high)
+    high = min(high, refuted)
     low, ball.radius = 0.0, high
-    for _ in range(PILOT_ROUNDS):
-        bound, refuted = _try_ball(problem, settings, ball)
+    for _ in range(PILOT_ROUNDS - 1):
+        bound, refuted = _try_ball(problem, settings, ball, high)
         if bound < ball.radius:
             high, low = min(high, ball.radius), max(low, bound)
         else:
@@ -100,12 +105,13 @@ def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit
     return ball
 
 
-def _try_ball(problem: Problem, settings: Settings, ball: Ball) -> tuple[float, float]:
+def _try_ball(problem: Problem, settings: Settings, ball: Ball, high: float = math.inf) -> tuple[float, float]:
     """Smallest `g / L` of the rivals in the present ball, and the smallest radius that was refuted."""
     chosen = torch.tensor(ball.rivals, device=problem.targets.device)
     part = problem.with_targets(problem.targets[chosen], problem.margins[chosen])
     size = max(1, settings.size // 2) if settings.sampler == "directed" else settings.size
-    maxima, evidence = settings.draw(part, ball.radius, range(PILOT_BLOCKS), size, "pilot")
+    goal = float(part.margins.min()) / high * (1 + PRECISION / 2)
+    maxima, evidence = settings.draw(part, ball.radius, range(PILOT_BLOCKS), size, "pilot", goal)
     ball.rounds.append(dict(zip(ball.rivals, evidence, strict=True)))
     bounds: Tensor = part.margins / maxima.amax(1).clamp_min(torch.finfo(maxima.dtype).tiny)
     smallest = float(bounds.min())

@@ -2,7 +2,7 @@
 
 Uniform samples of a ball in hundreds of dimensions never meet the points where the margin is steep. A search does, and
 since every search is an independent run of the same randomised rule, its maximum is as good a block maximum for the
-extreme-value step as the largest of uniform samples is. One search spends its budget on three things:
+extreme-value step as the largest of uniform samples is. One search spends its gradient evaluations on:
 
 1. *descent*: from a uniform random start, steepest descent of the margin inside the ball with a step that shrinks: the
    path that an attack takes;
@@ -10,10 +10,13 @@ extreme-value step as the largest of uniform samples is. One search spends its b
    fall of the margin along a segment needs a gradient at least as large as the fall divided by the length;
 3. *curvature ascent*: `∇ ½||∇g||² = H ∇g`, and with `u` the unit steepest direction of `g`, the difference
    `∇g(x + hu) - ∇g(x - hu)` points along `H u`. With a step `h` as wide as the ball it sees kinks too, so it also
-   climbs on ReLU networks, whose Hessian is zero wherever it exists. Each step moves along that difference, evaluates
-   both ends, and shrinks `h` and the step together.
+   climbs on ReLU networks, whose Hessian is zero wherever it exists. Each step evaluates both ends, moves along the
+   difference, and shrinks `h` and the step together. Both widths are drawn at random for each block;
+4. *resampling* around the best point, and *retreat* from it towards the input, to the nearest point that is as steep.
 
-The widths of the third part are drawn at random for each block: short steps climb, long ones change basin.
+In few dimensions random points do find things, and a piecewise linear network hides its steepest region in a corner:
+there, some blocks open with uniform points instead of a descent, and resampling takes half of a block. Both shares
+fall as `1 / dimension`.
 """
 
 from __future__ import annotations
@@ -32,15 +35,25 @@ from clearance.norms import expand, project, steepest, vector_norm
 from clearance.seeds import make_generator
 
 DESCENT_SHARE, SEGMENT_SHARE = 0.25, 0.125
-"""Shares of a block's budget; the rest goes to curvature ascent."""
-FINAL_STEP = 0.02
-"""Steps shrink along a cosine from 1 to this share of their first length."""
+"""Shares of a block's budget; curvature ascent gets what the other parts leave."""
+SCOUT_SHARE, RESAMPLE_SHARE = 0.5, 0.5
+"""In few dimensions: share of the blocks that open with uniform points, share of a block's budget for resampling."""
+FEW_DIMENSIONS = 16
+"""Above this many dimensions those two shares fall as `1 / dimension`."""
 WIDTHS = (0.15, 1.0)
 """Range of the first difference width and of the first ascent step, in radii, log-uniform."""
+FINAL_STEP = 0.02
+"""Steps shrink along a cosine from 1 to this share of their first length."""
+NARROWEST = 0.05
+"""Smallest width of a resampling step, in radii; the largest is 1, log-uniform between."""
+PULL = 0.3
+"""A resampling step towards the input shortens the distance by at most this share."""
+RETREAT_STEPS, RETREAT_LOSS = 8, 0.999
+"""Bisections at the end of a block, and the share of the norm that they hold on to."""
 
 
 def search_blocks(
-    problem: Problem, *, radius: float, blocks: Sequence[int], block_size: int, purpose: str
+    problem: Problem, *, radius: float, blocks: Sequence[int], block_size: int, purpose: str, goal: float = math.inf
 ) -> tuple[Tensor, Evidence]:
     """Block maxima of `||∇g||_q` over the ball, each found by an independent randomised search.
 
@@ -50,57 +63,93 @@ def search_blocks(
         blocks: Numbers of the blocks: they name the random streams, so block 7 is the same search in any call.
         block_size: Gradient evaluations that each search may spend.
         purpose: Names the family of random streams.
+        goal: A norm that is steep enough: once it is met, resampling and retreat look for the nearest such point.
 
     Returns:
         The maxima `(len(blocks),)`, and what was met on the way.
     """
-    drawn = _draw(problem, radius, blocks, block_size, purpose)
-    searches = _Searches(problem, radius, len(blocks))
+    draw = _Draw(problem, radius, [_stream(problem, purpose, block_size, block) for block in blocks])
+    searches = _Searches(problem, radius, goal, len(blocks))
+    shares = _split(block_size, _fewness(problem))
+    ends = _open(searches, draw, shares.descent)
+    _follow_segments(searches, draw, ends, shares.segment)
+    _climb(searches, draw, shares.climb)
+    _resample(searches, draw, shares.resample)
+    _retreat(searches, shares.retreat)
+    return searches.best, searches.evidence
+
+
+def _fewness(problem: Problem) -> float:
+    """1 in few dimensions, then falling as `1 / dimension`."""
+    return min(1.0, FEW_DIMENSIONS / problem.x0.numel())
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Gradient evaluations of one block, by part."""
+
+    descent: int
+    segment: int
+    climb: int
+    resample: int
+    retreat: int
+
+
+def _split(block_size: int, fewness: float) -> _Shares:
+    """The parts of a block: they add up to its size, and the first is never empty."""
     descent = max(1, round(block_size * DESCENT_SHARE))
     segment = min(block_size - descent, round(block_size * SEGMENT_SHARE))
-    ends = _descend(searches, drawn.start, descent)
-    _follow_segments(searches, ends, drawn.jitter[:, :segment])
-    _climb(searches, drawn, block_size - descent - segment)
-    return searches.best, searches.evidence
+    resample = min(block_size - descent - segment, round(block_size * RESAMPLE_SHARE * fewness))
+    retreat = min(RETREAT_STEPS, (block_size - descent - segment - resample) // 4)
+    return _Shares(descent, segment, block_size - descent - segment - resample - retreat, resample, retreat)
+
+
+def _stream(problem: Problem, purpose: str, block_size: int, block: int) -> torch.Generator:
+    """The random stream of one block: the same whatever other blocks there are."""
+    keys = (purpose, problem.key, int(problem.targets[0]), block_size, block)
+    return make_generator(problem.x0.device, problem.seed, *keys)
 
 
 @dataclass(frozen=True)
 class _Draw:
-    """The random part of each block: start `(blocks, *input)`, jitter `(blocks, block_size)`, widths `(blocks,)`."""
+    """Random numbers for blocks that run side by side, each from its own stream."""
 
-    start: Tensor
-    jitter: Tensor
-    difference: Tensor
-    step: Tensor
+    problem: Problem
+    radius: float
+    generators: list[torch.Generator]
 
+    def uniform(self) -> Tensor:
+        """One number in [0, 1) per block, `(blocks,)`."""
+        dtype = self.problem.x0.dtype
+        return torch.cat([torch.rand(1, generator=g, device=g.device, dtype=dtype) for g in self.generators])
 
-def _draw(problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str) -> _Draw:
-    device, dtype = problem.x0.device, problem.x0.dtype
-    starts: list[Tensor] = []
-    numbers: list[Tensor] = []
-    for block in blocks:
-        generator = make_generator(device, problem.seed, purpose, problem.key, int(problem.targets[0]), block)
-        starts.append(
-            sample_ball(
-                1, tuple(problem.x0.shape), norm=problem.order, radius=radius, generator=generator, dtype=dtype
-            )
-        )
-        numbers.append(torch.rand(1, block_size + 2, generator=generator, device=device, dtype=dtype))
-    uniform = torch.cat(numbers)
-    low, high = (math.log(width) for width in WIDTHS)
-    widths = radius * (low + uniform[:, :2] * (high - low)).exp()
-    return _Draw(problem.x0 + torch.cat(starts), uniform[:, 2:], widths[:, 0], widths[:, 1])
+    def between(self, low: float, high: float) -> Tensor:
+        """One log-uniform number per block, `(blocks,)`."""
+        return (math.log(low) + self.uniform() * math.log(high / low)).exp()
+
+    def shift(self, chosen: Tensor | None = None) -> Tensor:
+        """One uniform point of the ball around 0 for each (chosen) block, else 0; `(blocks, *input)`."""
+        x0, shape = self.problem.x0, tuple(self.problem.x0.shape)
+        points = torch.zeros(len(self.generators), *shape, device=x0.device, dtype=x0.dtype)
+        for row, generator in enumerate(self.generators):
+            if chosen is None or bool(chosen[row]):
+                points[row] = sample_ball(
+                    1, shape, norm=self.problem.order, radius=self.radius, generator=generator, dtype=x0.dtype
+                )[0]
+        return points
 
 
 class _Searches:
-    """Blocks that search side by side, with the best point of each."""
+    """Blocks that search side by side: the best point of each, and the nearest one that is steep enough."""
 
-    def __init__(self, problem: Problem, radius: float, count: int) -> None:
-        self.problem, self.radius = problem, radius
+    def __init__(self, problem: Problem, radius: float, goal: float, count: int) -> None:
+        self.problem, self.radius, self.goal = problem, radius, goal
         self.evidence = Evidence()
         self.best = torch.full((count,), -math.inf, dtype=problem.x0.dtype, device=problem.x0.device)
         self.point = problem.x0.expand(count, *problem.x0.shape).clone()
         self.gradient = torch.zeros_like(self.point)
+        self.reach = torch.full_like(self.best, math.inf)
+        self.near = self.point.clone()
 
     def inside(self, points: Tensor) -> Tensor:
         """Bring points back into the ball (and the bounds, where asked)."""
@@ -111,13 +160,15 @@ class _Searches:
         """Evaluate one point of each block, keep what is new, and return the gradients."""
         problem = self.problem
         margins, gradients = margin_gradients(problem.model, points, problem.predicted, problem.targets[0])
-        norms = vector_norm(gradients, problem.dual)
+        norms, distance = vector_norm(gradients, problem.dual), problem.distance(points)
         self.evidence.add(problem, 0, points, margins, norms)
-        better = norms > self.best
-        chosen = expand(better, points)
+        better = norms >= self.best
         self.best = torch.where(better, norms, self.best)
-        self.point = torch.where(chosen, points, self.point)
-        self.gradient = torch.where(chosen, gradients, self.gradient)
+        self.point = torch.where(expand(better, points), points, self.point)
+        self.gradient = torch.where(expand(better, points), gradients, self.gradient)
+        nearer = (norms >= self.goal) & (distance <= self.reach)
+        self.reach = torch.where(nearer, distance, self.reach)
+        self.near = torch.where(expand(nearer, points), points, self.near)
         return gradients.nan_to_num(0.0, 0.0, 0.0)
 
 
@@ -126,35 +177,68 @@ def _shrink(step: int, steps: int) -> float:
     return FINAL_STEP + (1 - FINAL_STEP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _descend(searches: _Searches, points: Tensor, steps: int) -> Tensor:
-    """Steepest descent of the margin inside the ball; returns the ends."""
-    points = searches.inside(points)
+def _open(searches: _Searches, draw: _Draw, steps: int) -> Tensor:
+    """Steepest descent of the margin inside the ball, or, for scouts, uniform points; returns the last points."""
+    x0, order = searches.problem.x0, searches.problem.order
+    scout = draw.uniform() < SCOUT_SHARE * _fewness(searches.problem)
+    points = searches.inside(x0 + draw.shift())
     for step in range(steps):
-        downhill = steepest(searches.visit(points), searches.problem.order)
-        points = searches.inside(points - searches.radius * _shrink(step, steps) * downhill)
+        downhill = steepest(searches.visit(points), order)
+        lower = points - searches.radius * _shrink(step, steps) * downhill
+        points = searches.inside(torch.where(expand(scout, points), x0 + draw.shift(scout), lower))
     return points
 
 
-def _follow_segments(searches: _Searches, ends: Tensor, jitter: Tensor) -> None:
+def _follow_segments(searches: _Searches, draw: _Draw, ends: Tensor, count: int) -> None:
     """One jittered point in each equal part of the segment from the input to each end."""
-    count = jitter.shape[1]
     x0 = searches.problem.x0
     for part in range(count):
-        share = (part + jitter[:, part]) / count
+        share = (part + draw.uniform()) / count
         searches.visit(x0 + expand(share, ends) * (ends - x0))
 
 
-def _climb(searches: _Searches, drawn: _Draw, budget: int) -> None:
+def _climb(searches: _Searches, draw: _Draw, budget: int) -> None:
     """Curvature ascent of the gradient norm from the best point of each block."""
     order, steps = searches.problem.order, budget // 2
+    width, length = (searches.radius * draw.between(*WIDTHS) for _ in range(2))
     points, gradients = searches.point, searches.gradient
     for step in range(steps):
         shrink = _shrink(step, steps)
-        offset = expand(drawn.difference * shrink, points) * steepest(gradients, order)
-        ahead, behind = searches.inside(points + offset), searches.inside(points - offset)
-        gradient_ahead, gradient_behind = searches.visit(ahead), searches.visit(behind)
-        uphill = steepest(gradient_ahead - gradient_behind, order)
-        points = searches.inside(points + expand(drawn.step * shrink, points) * uphill)
-        gradients = 0.5 * (gradient_ahead + gradient_behind)
+        offset = expand(width * shrink, points) * steepest(gradients, order)
+        ahead = searches.visit(searches.inside(points + offset))
+        behind = searches.visit(searches.inside(points - offset))
+        points = searches.inside(points + expand(length * shrink, points) * steepest(ahead - behind, order))
+        gradients = 0.5 * (ahead + behind)
     if budget % 2:
         searches.visit(points)
+
+
+def _resample(searches: _Searches, draw: _Draw, count: int) -> None:
+    """Random steps of log-uniform width: from the best point, half of them on to the sphere; or from a steep one, in."""
+    x0, order, radius = searches.problem.x0, searches.problem.order, searches.radius
+    for _ in range(count):
+        width, coin = draw.between(NARROWEST, 1.0), draw.uniform()
+        steep = searches.reach.isfinite()
+        base = torch.where(expand(steep, x0[None]), searches.near, searches.point)
+        reach = torch.where(steep, searches.reach, radius)
+        shift = base - x0 + expand(2 * width * reach / radius, base) * draw.shift()
+        scale = reach / vector_norm(shift, order).clamp_min(torch.finfo(shift.dtype).tiny)
+        inward = (scale * (1 - PULL * coin**2)).clamp_max(1.0)
+        kept = torch.where(coin < 0.5, scale, scale.clamp_max(1.0))
+        searches.visit(searches.inside(x0 + expand(torch.where(steep, inward, kept), shift) * shift))
+
+
+def _retreat(searches: _Searches, steps: int) -> None:
+    """Bisect the segment from the input to each best (or steep) point for the nearest point that is about as steep.
+
+    A piecewise linear network takes its largest gradient on a whole region; the nearest point of it says most about
+    which radii are refuted.
+    """
+    x0, steep = searches.problem.x0, searches.reach.isfinite()
+    goal = torch.where(steep, searches.goal, searches.best * RETREAT_LOSS)
+    end = torch.where(expand(steep, x0[None]), searches.near, searches.point)
+    low, high = torch.zeros_like(goal), torch.ones_like(goal)
+    for _ in range(steps):
+        middle = 0.5 * (low + high)
+        norms = vector_norm(searches.visit(x0 + expand(middle, end) * (end - x0)), searches.problem.dual)
+        low, high = torch.where(norms < goal, middle, low), torch.where(norms < goal, high, middle)

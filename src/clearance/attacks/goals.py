@@ -1,12 +1,13 @@
 """What an attack has to reach, as one mask of wanted classes, and the losses that lead there.
 
-`clearance.margins` names the targets of an input; here they become a set `W` of wanted classes. Untargeted, `W` is every
-class but the source; targeted, it is the target alone. The margin of a goal,
+`clearance.margins` names the targets of an input; here they become a set `W` of wanted classes. Untargeted, `W` is
+every class but the source; targeted, it is the target alone. The margin of a goal,
 
     g(x) = max_{j not in W} f_j(x) - max_{j in W} f_j(x),
 
-is negative exactly where the predicted class is wanted. Untargeted it is the smallest of the margins `f_c - f_t` over all
-other classes; targeted it also asks that no third class is ahead. Attacks lower a loss and never ask what a goal means.
+is negative exactly where the predicted class is wanted. Untargeted it is the smallest of the margins `f_c - f_t` over
+all other classes; targeted it also asks that no third class is ahead. Attacks lower a loss and never ask what a goal
+means.
 """
 
 from __future__ import annotations
@@ -31,26 +32,26 @@ class Goal:
     Attributes:
         source: Predicted class of each input, `(batch,)`.
         wanted: `(batch, classes)`, true for the classes that count as success; never the source.
+        unwanted: `(batch, classes)`, true for the classes that have to fall behind: all others, unless the goal is the
+            aim of one run of an attack that is content with more classes.
     """
 
     source: Tensor
     wanted: Tensor
+    unwanted: Tensor
 
     def rows(self, index: slice | Tensor) -> Goal:
         """The goals of some of the inputs."""
-        return Goal(self.source[index], self.wanted[index])
+        return Goal(self.source[index], self.wanted[index], self.unwanted[index])
 
     def reached(self, logits: Tensor) -> Tensor:
         """Whether each row of `(batch, classes)` predicts a wanted class by more than rounding; false for NaN."""
         slack = ROUNDING * torch.finfo(logits.dtype).eps * logits.abs().amax(1)
         return margin(logits, self) < -slack
 
-    def towards(self, rank: int, logits: Tensor) -> Goal:
-        """The same inputs, each sent to one wanted class: its `rank`-th nearest in logits (the last if it has fewer)."""
-        ranked = logits.masked_fill(~self.wanted, -torch.inf).argsort(1, descending=True, stable=True)
-        place = (self.wanted.sum(1) - 1).clamp_max(rank)
-        aim = ranked.gather(1, place[:, None])
-        return Goal(self.source, torch.zeros_like(self.wanted).scatter(1, aim, True))
+    def to_class(self, classes: Tensor) -> Goal:
+        """The aim of getting one wanted class, `(batch,)`, ahead of what is unwanted."""
+        return Goal(self.source, torch.zeros_like(self.wanted).scatter(1, classes[:, None], True), self.unwanted)
 
 
 Loss = Callable[[Tensor, Goal], Tensor]
@@ -81,7 +82,8 @@ def make_goal(source: Tensor, targets: Sequence[Sequence[int]], classes: int) ->
         if not chosen or own in chosen:
             raise InputError(f"targets: expected classes other than {own} for input {row}, got {list(chosen)}")
         wanted[row, list(chosen)] = True
-    return Goal(source, wanted.to(source.device))
+    wanted = wanted.to(source.device)
+    return Goal(source, wanted, ~wanted)
 
 
 def margin(logits: Tensor, goal: Goal) -> Tensor:
@@ -130,30 +132,9 @@ def dlr(logits: Tensor, goal: Goal) -> Tensor:
     return gap / (ranked[:, 0] - floor).clamp_min(torch.finfo(logits.dtype).tiny)
 
 
-LOSSES: dict[str, Loss] = {"margin": margin, "cross-entropy": soft_margin, "dlr": dlr}
-"""The losses by name."""
-
-
-def pick_loss(name: str) -> Loss:
-    """The loss of that name.
-
-    Args:
-        name: `"margin"`, `"cross-entropy"` or `"dlr"`.
-
-    Returns:
-        The loss.
-
-    Raises:
-        InputError: If there is none of that name.
-    """
-    if name not in LOSSES:
-        raise InputError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}")
-    return LOSSES[name]
-
-
 def _inside(logits: Tensor, goal: Goal) -> Tensor:
     return logits.masked_fill(~goal.wanted, -torch.inf)
 
 
 def _outside(logits: Tensor, goal: Goal) -> Tensor:
-    return logits.masked_fill(goal.wanted, -torch.inf)
+    return logits.masked_fill(~goal.unwanted, -torch.inf)

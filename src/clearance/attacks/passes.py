@@ -20,12 +20,14 @@ class Evaluation:
     Attributes:
         logits: `(batch, classes)`.
         loss: The loss that was asked for, `(batch,)`; infinite where it is not finite.
+        margin: The margin of what the loss leads to, `(batch,)`.
         gradient: Its gradient, `(batch, *input)`; zero in rows where any part of it is not finite.
         reached: Whether each point reaches its goal, `(batch,)`.
     """
 
     logits: Tensor
     loss: Tensor
+    margin: Tensor
     gradient: Tensor
     reached: Tensor
 
@@ -58,7 +60,8 @@ def evaluate(
     logits, values, gradient = model.in_micro_batches(part, points)
     finite = gradient.flatten(1).isfinite().all(1)
     values = torch.where(values.isfinite(), values, torch.inf)
-    return Evaluation(logits, values, torch.where(expand(finite, gradient), gradient, 0.0), goal.reached(logits))
+    gradient = torch.where(expand(finite, gradient), gradient, 0.0)
+    return Evaluation(logits, values, margin(logits, aim), gradient, goal.reached(logits))
 
 
 def look(model: Classifier, points: Tensor) -> Tensor:
@@ -80,24 +83,29 @@ class Streams:
         x: The inputs, `(batch, *input)`.
         seed: The user's seed.
         *purpose: What the numbers are for.
+
+    Attributes:
+        generators: The streams, one per input.
     """
 
     def __init__(self, x: Tensor, seed: int, *purpose: object) -> None:
-        self._generators = [make_generator(x.device, seed, "attack", *purpose, content_key(row)) for row in x]
+        self.generators = [make_generator(x.device, seed, "attack", *purpose, content_key(row)) for row in x]
         self._dtype = x.dtype
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers, `(batch, *shape)`."""
         return torch.stack(
-            [torch.randn(shape, generator=g, device=g.device, dtype=self._dtype) for g in self._generators]
+            [
+                torch.randn(shape, generator=generator, device=generator.device, dtype=self._dtype)
+                for generator in self.generators
+            ]
         )
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform numbers in [0, 1), `(batch, *shape)`."""
         return torch.stack(
-            [torch.rand(shape, generator=g, device=g.device, dtype=self._dtype) for g in self._generators]
+            [
+                torch.rand(shape, generator=generator, device=generator.device, dtype=self._dtype)
+                for generator in self.generators
+            ]
         )
-
-    def generators(self) -> list[torch.Generator]:
-        """The streams themselves, one per input."""
-        return self._generators

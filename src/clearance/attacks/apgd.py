@@ -1,0 +1,145 @@
+"""Auto-PGD: projected gradient descent that chooses its own steps (Croce and Hein 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearance.attacks.geometry import as_radius, as_steps, descent, into_ball
+from clearance.attacks.goals import Goal, Loss, dlr
+from clearance.attacks.passes import Evaluation, Streams, evaluate
+from clearance.attacks.pgd import random_points
+from clearance.attacks.result import Witnesses
+from clearance.classifier import Classifier
+from clearance.norms import as_order, expand
+
+MOMENTUM = 0.75
+"""Weight of the new step against the one before (`alpha` of the paper)."""
+INCREASES = 0.75
+"""Share of iterations that must lower the loss, or the step is halved (`rho`)."""
+FIRST_PERIOD, SHORTER, SHORTEST = 0.22, 0.03, 0.06
+"""Checkpoints: the first period, how much each next one is shorter, and the shortest, as shares of the iterations."""
+
+
+def apgd(
+    model: Classifier,
+    x: Tensor,
+    goal: Goal,
+    *,
+    norm: float,
+    epsilon: float | Tensor,
+    steps: int = 100,
+    restarts: int = 1,
+    loss: Loss = dlr,
+    aim: Goal | None = None,
+    start: Tensor | None = None,
+    seed: int = 0,
+) -> Witnesses:
+    """Projected gradient descent with momentum, whose step is halved at checkpoints where progress stalls.
+
+    `z = P(y_k - a d_k)`, `y_{k+1} = P(y_k + 0.75 (z - y_k) + 0.25 (y_k - y_{k-1}))` with `d_k` of unit `l_p` norm.
+    At each checkpoint the step is halved, and the search goes back to its best point, if fewer than 75 % of the steps
+    since the last lowered the loss, or if neither step nor best value changed (Croce and Hein 2020, "Reliable
+    evaluation of adversarial robustness", algorithm 1). The first step is `2 epsilon`. The losses are those of
+    `clearance.attacks.goals`; with an `aim` of one class, `dlr` is its targeted form. For `p` other than 2 and infinity
+    the steepest direction takes the place of the paper's. Cost: `restarts * steps` forward and backward passes.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`, within the bounds.
+        goal: Where each input has to go.
+        norm: `p`, from 1 to infinity.
+        epsilon: Radius of the ball in input units, a number or `(batch,)`.
+        steps: Iterations of each restart.
+        restarts: Runs; the first from `start`, if given, the others from uniform points of the ball.
+        loss: What to lower.
+        aim: The goal that the loss leads to; default: `goal`.
+        start: Points for the first run; they are brought into the ball.
+        seed: With the input's content, fixes the starts.
+
+    Returns:
+        The nearest witnesses over all iterates.
+
+    Raises:
+        InputError: If an argument has no meaning.
+    """
+    order, radius = as_order(norm), as_radius(epsilon, x)
+    found, streams = Witnesses(x, order), Streams(x, seed, "apgd", order)
+    for restart in range(as_steps(restarts)):
+        drawn = x + random_points(x, streams, order, radius)
+        points = into_ball(model, x, start if start is not None and restart == 0 else drawn, order, radius)
+        search = _Search(points, 2 * radius, steps)
+        for step in range(as_steps(steps)):
+            seen = evaluate(model, search.points, goal, loss=loss, aim=aim)
+            found.offer(search.points, seen.reached)
+            search.learn(step, seen)
+            search.move(model, x, order, radius)
+    return found
+
+
+@dataclass
+class _Checkpoints:
+    """When to judge the step: at 0.22 n, then after periods that shrink by 0.03 n down to 0.06 n."""
+
+    steps: int
+    last: int = 0
+
+    def __post_init__(self) -> None:
+        self.period = max(1, round(FIRST_PERIOD * self.steps))
+
+    def due(self, step: int) -> bool:
+        """Whether the step with this number ends a period."""
+        return step - self.last >= self.period
+
+    def advance(self, step: int) -> None:
+        """Start the next, shorter period."""
+        self.last = step
+        shorter = self.period - round(SHORTER * self.steps)
+        self.period = max(1, shorter, round(SHORTEST * self.steps))
+
+
+class _Search:
+    """The state of one run for each input: where it is, where it was best, and how long its steps are."""
+
+    def __init__(self, points: Tensor, step: Tensor, steps: int) -> None:
+        self.points, self.before, self.best = points, points, points
+        self.step = step
+        self.gradient = self.best_gradient = torch.zeros_like(points)
+        self.loss = self.best_loss = self.judged_loss = torch.full_like(step, torch.inf)
+        self.falls, self.judged_step = torch.zeros_like(step), step
+        self.checkpoints = _Checkpoints(steps)
+
+    def learn(self, step: int, seen: Evaluation) -> None:
+        """Take in the evaluation of the current points, and judge the step at checkpoints."""
+        self.falls = self.falls + (seen.loss < self.loss)
+        self.loss, self.gradient = seen.loss, seen.gradient
+        better = seen.loss < self.best_loss
+        chosen = expand(better, self.points)
+        self.best_loss = torch.where(better, seen.loss, self.best_loss)
+        self.best = torch.where(chosen, self.points, self.best)
+        self.best_gradient = torch.where(chosen, seen.gradient, self.best_gradient)
+        if step > 0 and self.checkpoints.due(step):
+            self._judge()
+            self.checkpoints.advance(step)
+
+    def _judge(self) -> None:
+        few = self.falls < INCREASES * self.checkpoints.period
+        stuck = (self.step == self.judged_step) & (self.best_loss >= self.judged_loss)
+        halve = few | stuck
+        back = expand(halve, self.points)
+        self.judged_step, self.judged_loss = self.step, self.best_loss
+        self.step = torch.where(halve, self.step / 2, self.step)
+        self.points = torch.where(back, self.best, self.points)
+        self.before = torch.where(back, self.best, self.before)
+        self.gradient = torch.where(back, self.best_gradient, self.gradient)
+        self.loss = torch.where(halve, self.best_loss, self.loss)
+        self.falls = torch.zeros_like(self.falls)
+
+    def move(self, model: Classifier, x: Tensor, order: float, radius: Tensor) -> None:
+        """One projected step with momentum."""
+        downhill = expand(self.step, x) * descent(model, self.points, self.gradient, order)
+        plain = into_ball(model, x, self.points - downhill, order, radius)
+        momentum = MOMENTUM * (plain - self.points) + (1 - MOMENTUM) * (self.points - self.before)
+        self.points, self.before = into_ball(model, x, self.points + momentum, order, radius), self.points

@@ -1,0 +1,183 @@
+"""The nearest witness that an ensemble of attacks finds, confirmed by a fresh forward pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from clearance.attacks.ensembles import Run, Task, carry_out, ensemble, make_task
+from clearance.attacks.goals import make_goal
+from clearance.attacks.result import AttackResult, Witnesses
+from clearance.attacks.segments import bisect_segments
+from clearance.classifier import Classifier
+from clearance.costs import Cost
+from clearance.margins import Target, check_labels, resolve_targets
+from clearance.norms import as_order
+from clearance.seeds import content_key
+
+HALVINGS = 10
+"""Forward passes that each run's witness is pulled back with."""
+OUTWARD = (1.01, 1.03, 1.1, 1.3)
+"""How much farther out a witness is looked for that a fresh forward pass takes back."""
+
+
+def attack(
+    model: Classifier,
+    x: Tensor,
+    labels: Tensor | Sequence[int] | None = None,
+    *,
+    norm: float | str = 2,
+    target: Target = "untargeted",
+    budget: str = "standard",
+    seed: int = 0,
+) -> list[AttackResult]:
+    """The nearest adversarial example of each input that an ensemble of attacks can find.
+
+    Every run's nearest witness over all its iterates is confirmed by a fresh forward pass, bisected along the segment
+    back to its input, and confirmed again; the smallest is returned. Its distance is an upper bound of the minimum
+    adversarial distortion, never an estimate of it. Untargeted, a witness predicts any other class than the input;
+    targeted, it predicts the target.
+
+    Args:
+        model: The classifier.
+        x: Inputs `(batch, *input)`, within the bounds.
+        labels: True classes; an input that the network misclassifies is not attacked. `None`: predictions are right.
+        norm: The `p` of distances, from 1 to infinity.
+        target: Where to go: as `clearance.margins.resolve_targets` takes it.
+        budget: `"quick"`, `"standard"` or `"thorough"`: about 150, 1,000 or 5,000 passes of each kind per input.
+        seed: With each input's content, fixes every random number.
+
+    Returns:
+        One result per input, in order.
+
+    Raises:
+        ClearanceError: If an argument or the network cannot be used.
+
+    >>> line = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = line.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> (result,) = attack(Classifier(line), torch.tensor([[1.0, 0.5]]), budget="quick")
+    >>> round(result.distance, 3), result.predicted
+    (1.0, 1)
+    """
+    order, started = as_order(norm), model.meter.read()
+    runs = ensemble(order, budget)
+    x = model.check_inputs(x)
+    logits = model.logits(x)
+    predicted = logits.argmax(1)
+    judged = list(range(len(x)))
+    if labels is not None:
+        truth = check_labels(labels, *logits.shape)
+        judged = [row for row in judged if truth[row] == int(predicted[row])]
+    skip = [row not in set(judged) for row in range(len(x))]
+    targets = resolve_targets(logits, target, seed=seed, keys=[content_key(row) for row in x], skip=skip)
+    results = [_skipped(int(own)) for own in predicted]
+    if judged:
+        rows = torch.tensor(judged, device=x.device)
+        goal = make_goal(predicted[rows], [targets[row] for row in judged], logits.shape[1])
+        task = make_task(model, x[rows], goal, logits[rows], order=order, seed=seed)
+        found = best(task, runs)
+        cost = _each(model.meter.since(started), len(judged))
+        for place, row in enumerate(judged):
+            results[row] = found.result(place, cost)
+    return results
+
+
+class Best:
+    """The nearest confirmed witnesses of an ensemble, and which run found them.
+
+    Args:
+        task: What is attacked.
+
+    Attributes:
+        witnesses: The nearest of all runs.
+        method: The name of the method that found each of them.
+        distances: For each method, its smallest distances, `(batch,)`.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.witnesses = Witnesses(task.x, task.order)
+        self.method = ["none"] * len(task.x)
+        self.distances: dict[str, Tensor] = {}
+        self.predicted = task.goal.source
+
+    def take(self, method: str, witnesses: Witnesses) -> None:
+        """Confirm a run's witnesses, pull them back towards their inputs, and keep what is nearer than before."""
+        task = self.task
+        sure, _ = confirmed(task, witnesses)
+        sure.absorb(confirmed(task, bisect_segments(task.model, task.goal, sure, steps=HALVINGS))[0])
+        for row in (sure.distance < self.witnesses.distance).nonzero().flatten().tolist():
+            self.method[row] = method
+        before = self.distances.get(method, torch.full_like(sure.distance, torch.inf))
+        self.distances[method] = torch.minimum(before, sure.distance)
+        self.witnesses.absorb(sure)
+
+    def settle(self) -> None:
+        """One last fresh forward pass: what it does not confirm is no witness, and what it predicts is what is said."""
+        self.witnesses, self.predicted = confirmed(self.task, self.witnesses)
+
+    def result(self, row: int, cost: Cost) -> AttackResult:
+        """The public record of one input."""
+        success = bool(self.witnesses.success[row])
+        return AttackResult(
+            adversarial=self.witnesses.adversarial[row].clone() if success else None,
+            distance=float(self.witnesses.distance[row]),
+            success=success,
+            predicted=int(self.predicted[row]),
+            method=self.method[row] if success else "none",
+            cost=cost,
+            distances={name: float(distance[row]) for name, distance in self.distances.items()},
+        )
+
+
+def best(task: Task, runs: Sequence[Run]) -> Best:
+    """Carry out the runs in order and keep the smallest witness of each input.
+
+    A longer sequence with the same beginning never finds a larger distance.
+
+    Args:
+        task: What is attacked.
+        runs: The runs, as `clearance.attacks.ensembles.ensemble` gives them.
+
+    Returns:
+        The nearest confirmed witnesses.
+    """
+    found = Best(task)
+    for run in runs:
+        found.take(run.method, carry_out(task, run, found.witnesses))
+    found.settle()
+    return found
+
+
+def confirmed(task: Task, witnesses: Witnesses) -> tuple[Witnesses, Tensor]:
+    """The witnesses that a fresh forward pass, of nothing but them, finds to reach their goals, and what it predicts.
+
+    A randomised network may take back a witness that lies right at the boundary; then the points a little farther out
+    on its segment are tried. Where no witness is left the prediction is that of the input.
+    """
+    kept, said = Witnesses(task.x, task.order), task.goal.source.clone()
+    for factor in (1.0, *OUTWARD):
+        rows = (witnesses.success & ~kept.success).nonzero().flatten()
+        if len(rows) == 0:
+            break
+        points = witnesses.adversarial
+        if factor > 1:
+            points = task.model.clip(task.x + factor * (points - task.x))
+        logits = task.model.logits(points[rows])
+        reached = torch.zeros_like(kept.success)
+        reached[rows] = task.goal.rows(rows).reached(logits)
+        said[rows] = torch.where(reached[rows], logits.argmax(1), said[rows])
+        kept.offer(points, reached)
+    return kept, said
+
+
+def _skipped(predicted: int) -> AttackResult:
+    return AttackResult(None, math.nan, False, predicted, "misclassified", Cost(forward=1))
+
+
+def _each(total: Cost, count: int) -> Cost:
+    """One input's share."""
+    return Cost(total.forward // count, total.backward // count, 0, total.seconds / count)

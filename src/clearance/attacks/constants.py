@@ -1,0 +1,82 @@
+"""What the attacks with a constant share: a penalty on the margin, and the binary search over its weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearance.attacks.geometry import linear_distance
+from clearance.attacks.goals import Goal, margin
+from clearance.attacks.passes import evaluate, look
+from clearance.classifier import Classifier
+from clearance.errors import InputError
+from clearance.norms import expand
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """`max((g(y) + k) / (g(x) + k), 0)`: 1 at the input, 0 where the goal is reached with confidence `k`.
+
+    Attributes:
+        model: The classifier.
+        goal: Where each input has to go.
+        confidence: `k`, in logits.
+        scale: `g(x) + k`, `(batch,)`.
+        distance: The linear estimate of the distance: the unit of length, `(batch,)`.
+    """
+
+    model: Classifier
+    goal: Goal
+    confidence: float
+    scale: Tensor
+    distance: Tensor
+
+    def at(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The penalty's gradient in units of length, `(batch, *input)`, and whether each point is a witness."""
+        seen = evaluate(self.model, points, self.goal)
+        reached = seen.reached & (seen.loss <= -self.confidence)
+        slope = torch.where(reached, 0.0, self.distance / self.scale)
+        return seen.gradient * expand(slope, points), reached
+
+
+def make_penalty(model: Classifier, x: Tensor, goal: Goal, *, order: float, confidence: float) -> Penalty:
+    """The penalty of a batch of inputs.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        goal: Where each input has to go.
+        order: The norm that lengths are measured in.
+        confidence: By how many logits the goal has to be ahead, >= 0.
+
+    Returns:
+        The penalty.
+
+    Raises:
+        InputError: If the confidence is negative or not finite.
+    """
+    if not 0 <= confidence < torch.inf:
+        raise InputError(f"confidence: expected a finite number >= 0, got {confidence}")
+    start = (margin(look(model, x), goal) + confidence).clamp_min(torch.finfo(x.dtype).tiny)
+    return Penalty(model, goal, confidence, start, linear_distance(model, x, goal, order))
+
+
+class ConstantSearch:
+    """Binary search over the weight of the penalty, for each input: halve the interval, or grow tenfold until it works.
+
+    Args:
+        first: The first constant, `(batch,)`.
+    """
+
+    def __init__(self, first: Tensor) -> None:
+        self.constant, self._low = first, torch.zeros_like(first)
+        self._high = torch.full_like(first, torch.inf)
+
+    def learn(self, worked: Tensor) -> None:
+        """Choose the next constants from whether the last ones gave a witness."""
+        self._high = torch.where(worked, torch.minimum(self._high, self.constant), self._high)
+        self._low = torch.where(worked, self._low, torch.maximum(self._low, self.constant))
+        middle = (self._low + self._high) / 2
+        self.constant = torch.where(self._high.isfinite(), middle, 10 * self._low)

@@ -1,0 +1,242 @@
+"""Which attacks are tried for a norm and a budget: a sequence of runs, each budget starting with the one below it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from clearance.attacks.apgd import apgd
+from clearance.attacks.bisect_radius import bisect_radius
+from clearance.attacks.boundary_walk import boundary_walk
+from clearance.attacks.carlini_wagner import carlini_wagner
+from clearance.attacks.ddn import ddn
+from clearance.attacks.elastic_net import elastic_net
+from clearance.attacks.fast_minimum_norm import fast_minimum_norm
+from clearance.attacks.geometry import linear_distance, rank_classes
+from clearance.attacks.goals import Goal, dlr, soft_margin
+from clearance.attacks.passes import Streams
+from clearance.attacks.pdpgd import pdpgd
+from clearance.attacks.pgd import random_points
+from clearance.attacks.result import Witnesses
+from clearance.attacks.square import square
+from clearance.classifier import Classifier
+from clearance.errors import InputError
+from clearance.seeds import derive_seed
+
+BUDGETS = ("quick", "standard", "thorough")
+NEAR = 9
+"""How many wanted classes, nearest in logits, are ranked by their linearised distance."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Inputs to attack.
+
+    Attributes:
+        model: The classifier.
+        x: `(batch, *input)`.
+        goal: Where each input has to go.
+        near: Wanted classes of each input, nearest in the linearised model first, `(batch, k)`.
+        scale: Linear estimate of each input's distance, `(batch,)`.
+        order: The norm `p`.
+        seed: The user's seed.
+    """
+
+    model: Classifier
+    x: Tensor
+    goal: Goal
+    near: Tensor
+    scale: Tensor
+    order: float
+    seed: int
+
+
+def make_task(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, order: float, seed: int) -> Task:
+    """Look at the linearised model once: which wanted classes are near, and how near.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        goal: Where each input has to go.
+        logits: Of the inputs, `(batch, classes)`.
+        order: The norm `p`.
+        seed: The user's seed.
+
+    Returns:
+        The task. Cost: 2 forward passes and, per input, 1 backward pass and one for each class that is looked at
+        (`NEAR` at most).
+    """
+    near = rank_classes(model, x, goal, logits, order=order, most=NEAR)
+    return Task(model, x, goal, near, linear_distance(model, x, goal, order), order, seed)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One attack of an ensemble.
+
+    Attributes:
+        method: A key of `METHODS`.
+        steps: Iterations; of each round where there are several.
+        rounds: Rounds of `bisect_radius`, or constants that are searched.
+        rank: Lead the loss to the wanted class of this rank in `Task.near` instead of to any of them.
+        restart: 0 starts at the input (or as the method does); others start at a random point, one for each number.
+    """
+
+    method: str
+    steps: int
+    rounds: int = 1
+    rank: int | None = None
+    restart: int = 0
+
+    def aim(self, task: Task) -> Goal:
+        """The goal that the loss leads to."""
+        if self.rank is None:
+            return task.goal
+        return task.goal.to_class(task.near[:, min(self.rank, task.near.shape[1] - 1)])
+
+    def start(self, task: Task) -> Tensor | None:
+        """Uniform points of balls as wide as the linear estimate of the distance; `None` for the input itself."""
+        if self.restart == 0:
+            return None
+        streams = Streams(task.x, task.seed, "start", self.method, self.restart)
+        return task.model.clip(task.x + random_points(task.x, streams, task.order, task.scale))
+
+
+def ensemble(order: float, budget: str) -> tuple[Run, ...]:
+    """The runs for a norm and a budget, in order.
+
+    Forward and backward passes per input, of each kind: quick about 150, standard about 1,000, thorough about 5,000.
+
+    Args:
+        order: The norm `p`.
+        budget: `"quick"`, `"standard"` or `"thorough"`.
+
+    Returns:
+        The runs; those of a smaller budget come first, so that a larger one never finds less.
+
+    Raises:
+        InputError: If there is no such budget.
+    """
+    if budget not in BUDGETS:
+        raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
+    quick = _QUICK.get(order, _QUICK[math.inf])
+    standard = quick + _STANDARD.get(order, _STANDARD[math.inf])
+    return {"quick": quick, "standard": standard, "thorough": standard + _thorough(order, standard)}[budget]
+
+
+def carry_out(task: Task, run: Run, best: Witnesses) -> Witnesses:
+    """What one run finds, given the best witnesses so far (which only the boundary walk looks at)."""
+    return METHODS[run.method](task, run, best)
+
+
+def _ddn(task: Task, run: Run, _: Witnesses) -> Witnesses:
+    return ddn(task.model, task.x, task.goal, steps=run.steps, aim=run.aim(task), start=run.start(task))
+
+
+def _fast_minimum_norm(task: Task, run: Run, _: Witnesses) -> Witnesses:
+    aim, start = run.aim(task), run.start(task)
+    return fast_minimum_norm(task.model, task.x, task.goal, norm=task.order, steps=run.steps, aim=aim, start=start)
+
+
+def _pdpgd(task: Task, run: Run, _: Witnesses) -> Witnesses:
+    aim, start = run.aim(task), run.start(task)
+    return pdpgd(task.model, task.x, task.goal, steps=run.steps, aim=aim, start=start)
+
+
+def _apgd(task: Task, run: Run, _: Witnesses) -> Witnesses:
+    aim, loss = run.aim(task), soft_margin if run.rank is None else dlr
+
+    def attack(epsilon: Tensor, start: Tensor) -> Witnesses:
+        return apgd(
+            task.model,
+            task.x,
+            task.goal,
+            norm=task.order,
+            epsilon=epsilon,
+            steps=run.steps,
+            loss=loss,
+            aim=aim,
+            start=start if run.restart == 0 else None,
+            seed=derive_seed(task.seed, run.restart),
+        )
+
+    return bisect_radius(attack, task.x, norm=task.order, first=2 * task.scale, rounds=run.rounds)
+
+
+def _elastic_net(task: Task, run: Run, _: Witnesses) -> Witnesses:
+    return elastic_net(task.model, task.x, task.goal, searches=run.rounds, steps=run.steps)
+
+
+def _carlini_wagner(task: Task, run: Run, _: Witnesses) -> Witnesses:
+    return carlini_wagner(task.model, task.x, task.goal, norm=task.order, searches=run.rounds, steps=run.steps)
+
+
+def _square(task: Task, run: Run, _: Witnesses) -> Witnesses:
+
+    def attack(epsilon: Tensor, _: Tensor) -> Witnesses:
+        seed = derive_seed(task.seed, run.restart)
+        return square(task.model, task.x, task.goal, norm=task.order, epsilon=epsilon, steps=run.steps, seed=seed)
+
+    return bisect_radius(attack, task.x, norm=task.order, first=2 * task.scale, rounds=run.rounds)
+
+
+def _boundary_walk(task: Task, run: Run, best: Witnesses) -> Witnesses:
+    return boundary_walk(task.model, task.goal, best, steps=run.steps)
+
+
+METHODS: dict[str, Callable[[Task, Run, Witnesses], Witnesses]] = {
+    "ddn": _ddn,
+    "fast_minimum_norm": _fast_minimum_norm,
+    "pdpgd": _pdpgd,
+    "apgd": _apgd,
+    "elastic_net": _elastic_net,
+    "carlini_wagner": _carlini_wagner,
+    "square": _square,
+    "boundary_walk": _boundary_walk,
+}
+"""How each method is carried out."""
+
+_QUICK = {
+    1.0: (Run("pdpgd", 60), Run("pdpgd", 40, rank=0), Run("boundary_walk", 4)),
+    2.0: (Run("ddn", 60), Run("ddn", 40, rank=0), Run("boundary_walk", 4)),
+    math.inf: (Run("fast_minimum_norm", 60), Run("fast_minimum_norm", 40, rank=0), Run("boundary_walk", 4)),
+}
+_STANDARD = {
+    1.0: (
+        Run("pdpgd", 200),
+        Run("pdpgd", 100, rank=1),
+        Run("fast_minimum_norm", 200),
+        Run("fast_minimum_norm", 100, rank=1),
+        Run("elastic_net", 25, rounds=6),
+        Run("boundary_walk", 10),
+    ),
+    2.0: (
+        Run("fast_minimum_norm", 150),
+        Run("apgd", 30, rounds=8),
+        Run("ddn", 100, rank=0),
+        Run("ddn", 100, rank=1),
+        Run("ddn", 100, rank=2),
+        Run("ddn", 150, restart=1),
+        Run("boundary_walk", 10),
+    ),
+    math.inf: (
+        Run("apgd", 30, rounds=9),
+        Run("fast_minimum_norm", 200, restart=1),
+        Run("apgd", 20, rounds=7, rank=0),
+        Run("apgd", 20, rounds=7, rank=1),
+        Run("apgd", 20, rounds=7, rank=2),
+        Run("boundary_walk", 10),
+    ),
+}
+
+
+def _thorough(order: float, standard: tuple[Run, ...]) -> tuple[Run, ...]:
+    """Every run again, longer and from other starts, more target classes, and one attack without gradients."""
+    again = tuple(replace(run, steps=2 * run.steps, restart=run.restart + 2) for run in standard)
+    more = tuple(Run("fast_minimum_norm", 150, rank=rank) for rank in range(8))
+    more += (Run("carlini_wagner", 100, rounds=8),) if order == 2 else ()
+    blind = (Run("square", 100, rounds=8),) if order in {2.0, math.inf} else ()
+    return again + more + blind + (Run("boundary_walk", 20),)

@@ -1,0 +1,69 @@
+"""The iterative fast gradient sign method over a grid of radii (Weng et al. 2018, section 5.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from clearance.attacks.goals import Goal
+from clearance.attacks.pgd import pgd
+from clearance.attacks.result import Witnesses
+from clearance.classifier import Classifier
+from clearance.errors import InputError
+from clearance.norms import as_order
+
+EPSILONS = (0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 0.8, 1.0)
+"""The paper's radii, for inputs of a range of 1."""
+
+
+def ifgsm(
+    model: Classifier,
+    x: Tensor,
+    goal: Goal,
+    *,
+    norm: float = math.inf,
+    epsilons: Sequence[float] = EPSILONS,
+    steps: int = 50,
+) -> Witnesses:
+    """For each radius, `steps` steps of length `epsilon / steps` along the sign of the gradient, from `x` itself.
+
+    The step raises the cross-entropy of the source, or lowers that of the target (Kurakin, Goodfellow and Bengio 2016,
+    section 2.2); the witness of the smallest distance over all radii and iterates is kept, per input. Other norms than
+    infinity use their own steepest direction. Cost: `len(epsilons) * steps` backward passes per input and
+    `len(epsilons) * (steps + 1)` forward passes.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`, within the bounds.
+        goal: Where each input has to go.
+        norm: `p`, from 1 to infinity; the paper's is infinity.
+        epsilons: Radii in input units.
+        steps: Iterations for each radius; the paper has 50 (500 for its distilled MNIST network).
+
+    Returns:
+        The nearest witnesses.
+
+    Raises:
+        InputError: If there is no radius, or an argument has no meaning.
+    """
+    if not epsilons:
+        raise InputError("epsilons: expected at least one radius, got none")
+    order = as_order(norm)
+    found = Witnesses(x, order)
+    for epsilon in sorted(epsilons):
+        step_size, random_start = 1 / max(steps, 1), False
+        found.absorb(
+            pgd(
+                model,
+                x,
+                goal,
+                norm=order,
+                epsilon=epsilon,
+                steps=steps,
+                step_size=step_size,
+                random_start=random_start,
+            )
+        )
+    return found

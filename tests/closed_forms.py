@@ -1,0 +1,143 @@
+"""Classifiers whose minimum adversarial distortion is known exactly: formulas and (mixed-integer) linear programs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import optimize
+from torch import Tensor
+
+from clearance.norms import dual_order, vector_norm
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Logits `W x + b`, in float64."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.weight.T.to(x) + self.bias.to(x)
+
+    def distance(self, x: Tensor, order: float) -> Tensor:
+        """Untargeted, without bounds: `min_t (f_c - f_t) / ||w_c - w_t||_q` for each input."""
+        logits = self(x)
+        source = logits.argmax(1)
+        gaps = logits.gather(1, source[:, None]) - logits
+        slopes = torch.stack([vector_norm(self.weight[c] - self.weight, dual_order(order)) for c in source.tolist()])
+        return torch.where(slopes > 0, gaps / slopes, math.inf).amin(1)
+
+
+@dataclass(frozen=True)
+class OneHidden:
+    """Logits `V max(W x + a, 0) + b`, in float64."""
+
+    weight: Tensor
+    offset: Tensor
+    last: Tensor
+    bias: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        hidden = (x.flatten(1) @ self.weight.T.to(x) + self.offset.to(x)).clamp_min(0.0)
+        return hidden @ self.last.T.to(x) + self.bias.to(x)
+
+
+def ball_classifier(x: Tensor) -> Tensor:
+    """Two classes split by the unit sphere around 0: a point inside is `1 - ||x||_2` away from the other class."""
+    inside = 1 - x.flatten(1).square().sum(1)
+    return torch.stack([inside, torch.zeros_like(inside)], 1)
+
+
+def random_linear(seed: int, *, classes: int = 4, size: int = 6) -> Linear:
+    draw = torch.Generator().manual_seed(seed)
+    weight = torch.randn(classes, size, generator=draw, dtype=torch.float64)
+    return Linear(weight, torch.randn(classes, generator=draw, dtype=torch.float64))
+
+
+def random_relu(seed: int, *, classes: int = 3, size: int = 4, hidden: int = 8) -> OneHidden:
+    draw = torch.Generator().manual_seed(seed)
+    shapes = ((hidden, size), (hidden,), (classes, hidden), (classes,))
+    return OneHidden(*(torch.randn(*shape, generator=draw, dtype=torch.float64) for shape in shapes))
+
+
+def random_inputs(seed: int, count: int, size: int) -> Tensor:
+    draw = torch.Generator().manual_seed(seed + 1_000_003)
+    return torch.rand(count, size, generator=draw, dtype=torch.float64)
+
+
+def exact_linear(model: Linear, x: Tensor, order: float, targets: Sequence[int], low: float, high: float) -> float:
+    """Smallest `l_1` or `l_inf` distance within the bounds at which one of the targets has the largest logit (LP).
+
+    Untargeted, pass all other classes: the nearest point where any class is level with the source is also one where
+    some class has the largest logit. Infinite where no target can be reached.
+    """
+    size, classes = x.numel(), len(model.weight)
+    best = math.inf
+    for target in targets:
+        others = [k for k in range(classes) if k != target]
+        ahead = (model.weight[others] - model.weight[target]).numpy()
+        excess = (model(x[None])[0][others] - model(x[None])[0, target]).numpy()
+        rows, limits, cost = _distance_rows(size, order)
+        rows = np.vstack([rows, np.hstack([ahead, np.zeros((len(others), rows.shape[1] - size))])])
+        limits = np.concatenate([limits, -excess])
+        span = [(low - v, high - v) for v in x.tolist()] + [(0, None)] * (rows.shape[1] - size)
+        solved = optimize.linprog(cost, A_ub=rows, b_ub=limits, bounds=span, method="highs")
+        best = min(best, float(solved.fun)) if solved.status == 0 else best
+    return best
+
+
+def exact_relu(model: OneHidden, x: Tensor, order: float, targets: Sequence[int], low: float, high: float) -> float:
+    """As `exact_linear` for one hidden layer, by a big-M mixed-integer program; a proven lower end of its optimum."""
+    return min(_relu_to(model, x.numpy(), order, target, low, high) for target in targets)
+
+
+def _relu_to(model: OneHidden, x: Array, order: float, target: int, low: float, high: float) -> float:
+    """Variables: step d, its sizes s, hidden values z, and a binary a for each hidden unit."""
+    weight, offset, last, bias = (t.numpy() for t in (model.weight, model.offset, model.last, model.bias))
+    size, hidden = len(x), len(offset)
+    rows, limits, cost = _distance_rows(size, order)
+    sizes = rows.shape[1] - size
+    positive, negative = weight.clip(0), weight.clip(None, 0)
+    most = positive @ np.full(size, high) + negative @ np.full(size, low) + offset
+    least = positive @ np.full(size, low) + negative @ np.full(size, high) + offset
+    at_input, one, none = weight @ x + offset, np.eye(hidden), np.zeros((hidden, hidden))
+    gap = np.zeros((hidden, sizes))
+    others = [k for k in range(len(bias)) if k != target]
+    blocks = [
+        np.hstack([rows, np.zeros((len(rows), 2 * hidden))]),
+        np.hstack([weight, gap, -one, none]),  # pre-activation <= z
+        np.hstack([-weight, gap, one, -np.diag(np.minimum(least, 0))]),  # z <= pre-activation - least (1 - a)
+        np.hstack([np.zeros((hidden, size)), gap, one, -np.diag(np.maximum(most, 0))]),  # z <= most a
+        np.hstack(
+            [np.zeros((len(others), size + sizes)), last[others] - last[target], np.zeros((len(others), hidden))]
+        ),
+    ]
+    upper = np.concatenate(
+        [limits, -at_input, at_input - np.minimum(least, 0), np.zeros(hidden), bias[target] - bias[others]]
+    )
+    lower_bounds = np.concatenate([low - x, np.zeros(sizes + 2 * hidden)])
+    upper_bounds = np.concatenate([high - x, np.full(sizes + hidden, np.inf), np.ones(hidden)])
+    solved = optimize.milp(
+        np.concatenate([cost, np.zeros(2 * hidden)]),
+        constraints=optimize.LinearConstraint(np.vstack(blocks), -np.inf, upper),
+        integrality=np.concatenate([np.zeros(size + sizes + hidden), np.ones(hidden)]),
+        bounds=optimize.Bounds(lower_bounds, upper_bounds),
+        options={"mip_rel_gap": 1e-7},
+    )
+    return float(solved.mip_dual_bound) if solved.status == 0 else math.inf
+
+
+def _distance_rows(size: int, order: float) -> tuple[Array, Array, Array]:
+    """`|d_i| <= s_i` and cost `sum s_i` (l_1), or `|d_i| <= s` and cost `s` (l_inf), as rows, limits and costs."""
+    if order not in {1.0, math.inf}:
+        raise ValueError(f"expected order 1 or inf, got {order}")
+    one = np.eye(size)
+    sizes = one if order == 1 else np.ones((size, 1))
+    rows = np.vstack([np.hstack([one, -sizes]), np.hstack([-one, -sizes])])
+    return rows, np.zeros(2 * size), np.concatenate([np.zeros(size), np.ones(sizes.shape[1])])
