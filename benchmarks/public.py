@@ -18,7 +18,7 @@ NETWORKS = ("mnist-fmn", "mnist-eran-6x100", "mnist-lirpa-a-adv", "mnist-kw-0.1"
 def load_network(name: str) -> nn.Module:
     """A public checkpoint as a frozen module that takes images in [0, 1]."""
     sys.path.insert(0, str(DATA / "checkpoints"))
-    import zoo  # noqa: PLC0415  # pyright: ignore
+    import zoo  # pyright: ignore
 
     return zoo.load(name)
 

@@ -50,8 +50,8 @@ class ReluNetwork:
 def regions(network: ReluNetwork, norm: float, radius: float) -> Iterator[Array]:
     """Activation patterns of the regions that reach into the ball around the origin, hyperplane by hyperplane."""
     patterns: list[tuple[float, ...]] = [()]
-    for unit in range(len(network.bias)):
-        grown = (pattern + (sign,) for pattern in patterns for sign in (1.0, -1.0))
+    for _ in range(len(network.bias)):
+        grown = ((*pattern, sign) for pattern in patterns for sign in (1.0, -1.0))
         patterns = [pattern for pattern in grown if _reach(network, pattern, norm) < radius]
     for pattern in patterns:
         yield (np.array(pattern) > 0).astype(float)
@@ -74,7 +74,9 @@ def _reach(network: ReluNetwork, signs: tuple[float, ...], norm: float) -> float
     ones = np.ones((dimension, 1))
     upper = np.vstack([np.hstack([-matrix, np.zeros((len(bound), 1))]),
                        np.hstack([np.eye(dimension), -ones]), np.hstack([-np.eye(dimension), -ones])])  # fmt: skip
-    result = linprog(np.eye(dimension + 1)[-1], upper, np.concatenate([-bound, np.zeros(2 * dimension)]), bounds=(None, None))
+    result = linprog(
+        np.eye(dimension + 1)[-1], upper, np.concatenate([-bound, np.zeros(2 * dimension)]), bounds=(None, None)
+    )
     return float(result.fun) if result.status == 0 else np.inf
 
 

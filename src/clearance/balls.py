@@ -20,9 +20,9 @@ def sample_ball(
 ) -> Tensor:
     """Draw points uniformly (by volume) from `{z : ||z||_p <= R}`.
 
-    `p = inf` is a box and `p = 2` a Gaussian direction times `U^(1/d)`. Any other `p`: with `g_i` independent of density
-    proportional to `exp(-|t|^p)` and `Z` standard exponential, `z = R g / (||g||_p^p + Z)^(1/p)` is uniform in the ball
-    (Barthe, Guédon, Mendelson and Naor 2005, theorem 1).
+    `p = inf` is a box and `p = 2` a Gaussian direction times `U^(1/d)`. Any other `p`: with `g_i` independent of
+    density proportional to `exp(-|t|^p)` and `Z` standard exponential, `z = R g / (||g||_p^p + Z)^(1/p)` is uniform in
+    the ball (Barthe, Guédon, Mendelson and Naor 2005, theorem 1).
 
     Args:
         count: How many points.
@@ -65,10 +65,10 @@ def _unit_euclidean(count: int, dimension: int, generator: torch.Generator, dtyp
 
 
 def _unit_general(count: int, dimension: int, order: float, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-    """Barthe et al.'s construction. `|g_i| = G^(1/p) U` with `G ~ Gamma(1 + 1/p)` stays clear of underflow for large p."""
+    """Barthe et al.'s construction; `|g_i| = G^(1/p) U`, `G ~ Gamma(1 + 1/p)`, does not underflow for large p."""
     device = generator.device
     shape = torch.full((count, dimension), 1 + 1 / order, device=device, dtype=dtype)
-    gamma = torch._standard_gamma(shape, generator=generator)  # pyright: ignore[reportPrivateUsage]
+    gamma = torch._standard_gamma(shape, generator=generator)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
     uniform = torch.rand(count, dimension, generator=generator, device=device, dtype=dtype)
     sign = torch.randint(0, 2, (count, dimension), generator=generator, device=device).to(dtype) * 2 - 1
     spread = torch.empty(count, 1, device=device, dtype=dtype).exponential_(generator=generator)

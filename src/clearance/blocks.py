@@ -1,14 +1,13 @@
 """Block maxima: what the extreme-value step is fed with, whichever rule finds them.
 
-A sampler is a function `(problem, radius, blocks, block_size, purpose) -> (maxima (targets, blocks), evidence)` whose
-blocks are independent runs of one randomised rule. `uniform` is the paper's rule (Weng et al. 2018, algorithm 1,
+A sampler is a function `(problem, radius, blocks, block_size, purpose, beat) -> (maxima (targets, blocks), evidence)`
+whose blocks are independent runs of one randomised rule. `uniform` is the paper's rule (Weng et al. 2018, algorithm 1,
 lines 2 to 8), with the forward pass shared by all targets; `directed` spends a block on a search (`clearance.search`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -29,7 +28,7 @@ POINTS_AT_ONCE = 2**24
 
 
 def uniform_blocks(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, goal: float = math.inf
+    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
 ) -> BlockMaxima:
     """Maxima of `||∇g||_q` over `block_size` uniform points of the ball, fresh ones for each block.
 
@@ -39,10 +38,12 @@ def uniform_blocks(
         blocks: Numbers of the blocks; each names its own random stream.
         block_size: Points per block.
         purpose: Names the family of random streams.
+        beat: Ignored: uniform points do not look for anything.
 
     Returns:
         The maxima `(targets, len(blocks))` and, for each target, what was met.
     """
+    del beat
     evidence = [Evidence() for _ in problem.targets]
     maxima = [_uniform_block(problem, radius, block, block_size, purpose, evidence) for block in blocks]
     return torch.stack(maxima, 1), evidence
@@ -63,9 +64,7 @@ def _uniform_block(
             dtype=problem.x0.dtype,
         )
         points = problem.admit(problem.x0 + shift)
-        margins, norms = margin_gradient_norms(
-            problem.model, points, problem.predicted, problem.targets, problem.dual
-        )
+        margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
         for index, found in enumerate(evidence):
             found.add(problem, index, points, margins[:, index], norms[:, index])
         largest = torch.maximum(largest, norms.nan_to_num(-torch.inf, -torch.inf).amax(0))
@@ -73,7 +72,7 @@ def _uniform_block(
 
 
 def directed_blocks(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, goal: float = math.inf
+    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
 ) -> BlockMaxima:
     """Maxima of `||∇g||_q` over independent directed searches of `block_size` gradients each.
 
@@ -83,6 +82,7 @@ def directed_blocks(
         blocks: Numbers of the blocks; each names its own random streams.
         block_size: Gradient evaluations per search.
         purpose: Names the family of random streams.
+        beat: A radius that the searches should try to refute.
 
     Returns:
         The maxima `(targets, len(blocks))` and, for each target, what was met.
@@ -94,7 +94,7 @@ def directed_blocks(
         for start in range(0, len(blocks), LOCKSTEP):
             group = blocks[start : start + LOCKSTEP]
             best, met = search_blocks(
-                problem.only(index), radius=radius, blocks=group, block_size=block_size, purpose=purpose, goal=goal
+                problem.only(index), radius=radius, blocks=group, block_size=block_size, purpose=purpose, beat=beat
             )
             columns.append(best)
             found = found.merged(met)
@@ -103,11 +103,9 @@ def directed_blocks(
     return torch.stack(rows), evidence
 
 
-def _parts(total: int, most: int) -> Iterator[int]:
+def _parts(total: int, most: int) -> list[int]:
     """Split `total` into parts of at most `most`."""
-    while total > 0:
-        yield min(total, most)
-        total -= most
+    return [min(most, total - start) for start in range(0, total, most)]
 
 
 SAMPLERS: dict[str, Sampler] = {"uniform": uniform_blocks, "directed": directed_blocks}

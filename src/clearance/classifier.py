@@ -9,7 +9,7 @@ happens behind the door.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,15 +18,13 @@ from torch import Tensor, nn
 
 from clearance.costs import Meter
 from clearance.errors import BoundsError, DtypeError, InputError, NetworkError, ShapeError
+from clearance.memory import bytes_per_sample, default_budget, is_out_of_memory
 
 Bound = float | Tensor
 Pull = Callable[[int], Tensor]
 
-CPU_BUDGET = 8 * 2**20
-"""Bytes of saved activations per micro-batch on a CPU: small enough to stay near its caches."""
-DEVICE_SHARE = 0.25
-"""Share of an accelerator's whole memory that one micro-batch's activations may take."""
 LARGEST_MICRO_BATCH = 4096
+"""Samples per pass at most, however small they are."""
 
 
 class Normalize(nn.Module):
@@ -153,9 +151,11 @@ class Classifier:
                 return torch.zeros_like(leaf)
             head = values[:, column].sum()
             try:
-                (gradient,) = torch.autograd.grad(head, leaf, retain_graph=columns > 1, allow_unused=True)
+                gradient: Tensor | None = torch.autograd.grad(head, leaf, retain_graph=columns > 1, allow_unused=True)[
+                    0
+                ]
             except RuntimeError as error:
-                if _is_out_of_memory(error):
+                if is_out_of_memory(error):
                     raise
                 raise NetworkError(f"network: expected a backward pass, got an error from it: {error}") from error
             return torch.zeros_like(leaf) if gradient is None else gradient.detach()
@@ -166,6 +166,10 @@ class Classifier:
         """Apply `function` to consecutive parts of `x` that fit the memory, and concatenate what it returns.
 
         When a part runs out of memory, the micro-batch is halved (for good) and the part is done again.
+
+        Raises:
+            MemoryError: If a single sample does not fit (or torch's `OutOfMemoryError`, a `RuntimeError`).
+            RuntimeError: Whatever else the function raised.
         """
         parts: list[tuple[Tensor, ...]] = []
         start = 0
@@ -176,7 +180,7 @@ class Classifier:
                     parts.append(function(x[start : start + size]))
                     start += size
                 except (RuntimeError, MemoryError) as error:
-                    if not _is_out_of_memory(error) or size == 1:
+                    if not is_out_of_memory(error) or size == 1:
                         raise
                     size = self._micro_batch = size // 2
         return tuple(torch.cat(column) if len(parts) > 1 else column[0] for column in zip(*parts, strict=True))
@@ -184,8 +188,11 @@ class Classifier:
     def micro_batch(self, x: Tensor) -> int:
         """Samples per pass for inputs of this shape: given, or chosen once from the memory budget."""
         if self._micro_batch is None:
-            budget = self._memory_budget or self._default_budget()
-            self._micro_batch = max(1, min(LARGEST_MICRO_BATCH, budget // self._bytes_per_sample(x[:1])))
+            before = self.meter.forward
+            need = bytes_per_sample(self._forward, x[:1], [p for _, m in self._named_modules() for p in m.parameters()])
+            self.meter.forward = before
+            budget = self._memory_budget or default_budget(self.device)
+            self._micro_batch = max(1, min(LARGEST_MICRO_BATCH, budget // need))
         return self._micro_batch
 
     def check_inputs(self, x: Tensor) -> Tensor:
@@ -225,7 +232,7 @@ class Classifier:
         return torch.minimum(torch.maximum(x, low), high)
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def frozen(self) -> Generator[None]:
         """The modules in `eval` mode with frozen parameters; both are put back on the way out. May be nested."""
         modules = [module for _, module in self._named_modules()] if self._frozen_depth == 0 else []
         training = [module for module in modules if module.training]
@@ -290,27 +297,6 @@ class Classifier:
                 f"inputs: expected values in {span}, got [{x.min().item():g}, {x.max().item():g}] (inputs {rows})"
             )
 
-    def _default_budget(self) -> int:
-        if self.device.type == "cuda":
-            return int(torch.cuda.get_device_properties(self.device).total_memory * DEVICE_SHARE)
-        return CPU_BUDGET
-
-    def _bytes_per_sample(self, x: Tensor) -> int:
-        """Bytes that autograd keeps for the backward pass of one sample (parameters not counted)."""
-        own = {p.data_ptr() for _, module in self._named_modules() for p in module.parameters(recurse=False)}
-        kept: dict[int, int] = {}
-
-        def keep(tensor: Tensor) -> Tensor:
-            if tensor.data_ptr() not in own:
-                kept[tensor.data_ptr()] = tensor.nbytes
-            return tensor
-
-        before = self.meter.forward
-        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            self._forward(x.detach().requires_grad_(True))
-        self.meter.forward = before
-        return max(1, sum(kept.values()) + 4 * x.nbytes)
-
 
 def look_like_probabilities(logits: Tensor) -> bool:
     """Whether every row of `(batch, classes)` lies in [0, 1] and sums to 1: a softmax was left in the network.
@@ -324,12 +310,6 @@ def look_like_probabilities(logits: Tensor) -> bool:
 
 def _first_parameter(network: object) -> Tensor | None:
     return next(iter(network.parameters()), None) if isinstance(network, nn.Module) else None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
 
 
 def _rows(mask: Tensor) -> str:

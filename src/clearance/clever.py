@@ -60,7 +60,7 @@ def clever(
         blocks: Number of block maxima, or `"auto"`: doubled until the interval is narrower than `tolerance`.
         block_size: Gradient evaluations per block; default 256 (directed) or 1,024 (uniform).
         tolerance: For `blocks="auto"`: width of the interval, as a share of its upper end, that is narrow enough.
-        max_blocks: For `blocks="auto"`: where to stop; default 48 (directed) or 64 (uniform).
+        max_blocks: For `blocks="auto"`: where to stop; default 48 (directed) or 48 (uniform).
         racing: Untargeted only: drop classes that cannot be the nearest; False keeps all of them to the end.
         clip: `"project"` clips the samples into the bounds; the paper's scheme does not.
         level: Confidence level of the interval.
@@ -165,6 +165,7 @@ class _Race:
 
     def run(self) -> Outcome:
         """Draw blocks, drop rivals that are out of the race, and return the nearest target's outcome."""
+        nearest: Outcome | None = None
         for count in self.settings.schedule(len(self.rivals)):
             self._extend(count)
             outcomes = [self._outcome(index) for index in self.rivals]
@@ -174,6 +175,7 @@ class _Race:
                 self.rivals = [rival for rival, keep in zip(self.rivals, kept, strict=True) if keep]
             if self.settings.blocks == "auto" and nearest.width <= self.settings.tolerance:
                 break
+        assert nearest is not None, "a schedule is never empty"
         return nearest
 
     def _extend(self, count: int) -> None:
@@ -189,7 +191,8 @@ class _Race:
 
     def _outcome(self, index: int) -> Outcome:
         maxima = [value for value in self.maxima[index] if math.isfinite(value)]
-        fit = fit_reverse_weibull(maxima, level=self.settings.level) if maxima else None
+        settings = self.settings
+        fit = fit_reverse_weibull(maxima, level=settings.level, tail_rate=settings.tail_rate) if maxima else None
         return Outcome(
             predicted=self.problem.predicted,
             target=int(self.problem.targets[index]),

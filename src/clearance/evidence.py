@@ -151,7 +151,9 @@ class Evidence:
     def within(self, radius: float) -> Evidence:
         """The part that speaks about the ball of this radius (records from farther out are dropped)."""
         limit = radius * (1 + 1e-6)
-        kept = Evidence(refuted_above=self.refuted_above, refuting=self.refuting, finite=self.finite, samples=self.samples)
+        kept = Evidence(
+            refuted_above=self.refuted_above, refuting=self.refuting, finite=self.finite, samples=self.samples
+        )
         kept.witness = self.witness
         for met in (self.norm, self.refuting):
             kept.norm = met.beats(kept.norm) if met.distance <= limit else kept.norm

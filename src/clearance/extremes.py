@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import fdtri, xlogy
 
-from clearance import weibull
+from clearance import tails, weibull
 from clearance.errors import InputError
 from clearance.families import FamilyFit, check_maxima, fit_frechet, fit_gumbel, ks_distance, ks_p_value
 
@@ -114,7 +114,7 @@ class ReverseWeibullFit:
 
 
 def fit_reverse_weibull(
-    maxima: ArrayLike, *, level: float = 0.95, bootstrap: int = 0, seed: int = 0
+    maxima: ArrayLike, *, level: float = 0.95, bootstrap: int = 0, seed: int = 0, tail_rate: float = 0.0
 ) -> ReverseWeibullFit:
     """Endpoint, scale and shape of the reverse Weibull distribution of block maxima; see the module for the method.
 
@@ -124,6 +124,8 @@ def fit_reverse_weibull(
         bootstrap: number of resamples for the parametric-bootstrap p-value of the K-S distance (Stute, Gonzalez
             Manteiga and Presedo Quindimil 1993); 0 leaves it out.
         seed: of the resamples; nothing else is random.
+        tail_rate: rate of the exponential prior on the tail index, for maxima that are known to lie far below their
+            endpoint, such as those of uniform samples in many dimensions (`clearance.tails`); 0: no prior.
 
     Returns:
         The fit, with scalar or array fields.
@@ -142,10 +144,12 @@ def fit_reverse_weibull(
         raise InputError(f"expected a confidence level between 0 and 1, got {level}")
     if bootstrap < 0:
         raise InputError(f"expected a number of bootstrap resamples of 0 or more, got {bootstrap}")
+    if not 0 <= tail_rate < np.inf:
+        raise InputError(f"expected a tail rate of 0 or more, got {tail_rate}")
     rows = np.atleast_2d(values)
-    fit = _join([_fit(chunk, level) for chunk in _chunks(rows)])
+    fit = _join([_fit(chunk, level, tail_rate) for chunk in _chunks(rows)])
     if bootstrap:
-        fit = replace(fit, bootstrap_p_value=_bootstrap(fit, rows.shape[1], bootstrap, seed))
+        fit = replace(fit, bootstrap_p_value=_bootstrap(fit, rows.shape[1], bootstrap, seed, tail_rate))
     return fit.row(0) if values.ndim == 1 else fit
 
 
@@ -188,12 +192,13 @@ def _join(fits: list[ReverseWeibullFit]) -> ReverseWeibullFit:
     return ReverseWeibullFit(*fields, join("ks"), join("p_value"), None, join("status"))
 
 
-def _fit(values: Array, level: float) -> ReverseWeibullFit:
+def _fit(values: Array, level: float, tail_rate: float) -> ReverseWeibullFit:
     """Fits of a chunk of rows, array fields."""
     largest, spread = _extent(values)
     constant = spread == 0
     gaps = _standard_gaps(values, largest, spread)
-    distance, shape, maximum, lost = _estimate(gaps, largest, spread, _critical_drops(values.shape[1], level))
+    drops = _critical_drops(values.shape[1], level)
+    distance, shape, maximum, lost = _estimate(gaps, largest, spread, drops, tail_rate)
     location = largest + distance * spread
     scale, ks = _scale_and_ks(gaps, distance, shape, constant)
     lower, upper = maximum.lower, maximum.upper
@@ -235,7 +240,7 @@ def _critical_drops(count: int, level: float) -> tuple[float, float]:
 
 
 def _estimate(
-    gaps: Array, largest: Array, spread: Array, drops: tuple[float, float] | None
+    gaps: Array, largest: Array, spread: Array, drops: tuple[float, float] | None, tail_rate: float = 0.0
 ) -> tuple[Array, Array, weibull.Maximum, NDArray[np.bool_]]:
     """Distance of the endpoint above the largest in ranges, shape, the plain maximum, and which rows are penalised."""
     maximum = weibull.maximise(gaps, drops)
@@ -244,11 +249,25 @@ def _estimate(
     with np.errstate(invalid="ignore"):
         far = (largest > 0) & (largest + distance * spread > WILD_FACTOR * largest)
     lost = ~constant & (far | (distance > WILD_RANGES) | (gaps.shape[1] < _PARAMETERS))
-    if lost.any():
+    if tail_rate:
+        distance, shape, bound = _with_prior(gaps, largest, spread, maximum, tail_rate)
+        lost = ~constant & (lost | bound)
+    elif lost.any():
         chosen = gaps[lost]
         distance[lost] = np.minimum(weibull.fixed_shape(chosen, PENALISED_SHAPE), PENALISED_RANGES)
         shape[lost] = weibull.evaluate(chosen, distance[lost], np.full(len(chosen), PENALISED_SHAPE)).shape
     return distance, shape, maximum, lost
+
+
+def _with_prior(
+    gaps: Array, largest: Array, spread: Array, maximum: weibull.Maximum, tail_rate: float
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Distance and shape under the prior on the tail index, and whether the prior's bound was reached."""
+    distance, shape, bound = tails.penalised_distance(gaps, tail_rate)
+    with np.errstate(divide="ignore", over="ignore"):
+        most = np.where((largest > 0) & (spread > 0), tails.MOST_ABOVE * largest / spread, PENALISED_RANGES)
+    distance = np.where(spread == 0, 0.0, np.clip(np.minimum(distance, most), maximum.lower, maximum.upper))
+    return distance, np.where(spread == 0, 1.0, shape), bound
 
 
 def _scale_and_ks(gaps: Array, distance: Array, shape: Array, constant: NDArray[np.bool_]) -> tuple[Array, Array]:
@@ -273,7 +292,7 @@ def _statuses(constant: NDArray[np.bool_], lost: NDArray[np.bool_], p_value: Arr
     return status
 
 
-def _bootstrap(fit: ReverseWeibullFit, count: int, resamples: int, seed: int) -> Array:
+def _bootstrap(fit: ReverseWeibullFit, count: int, resamples: int, seed: int, tail_rate: float) -> Array:
     """Parametric-bootstrap p-values, `(1 + #{D* >= D}) / (1 + resamples)`, shape `(rows,)`.
 
     Every row uses the same uniform numbers, so that a row's p-value does not depend on its neighbours.
@@ -283,14 +302,14 @@ def _bootstrap(fit: ReverseWeibullFit, count: int, resamples: int, seed: int) ->
     for index in range(len(p_values)):
         one = fit.row(index)
         samples = float(one.location) - float(one.scale) * exponentials ** (1 / float(one.shape))
-        distances = np.concatenate([_refitted_ks(chunk) for chunk in _chunks(samples)])
+        distances = np.concatenate([_refitted_ks(chunk, tail_rate) for chunk in _chunks(samples)])
         p_values[index] = (1 + np.count_nonzero(distances >= float(one.ks))) / (1 + resamples)
     return p_values
 
 
-def _refitted_ks(values: Array) -> Array:
+def _refitted_ks(values: Array, tail_rate: float) -> Array:
     """K-S distance of each row to its own fit, shape `(rows,)`."""
     largest, spread = _extent(values)
     gaps = _standard_gaps(values, largest, spread)
-    distance, shape, _, _ = _estimate(gaps, largest, spread, None)
+    distance, shape, _, _ = _estimate(gaps, largest, spread, None, tail_rate)
     return _scale_and_ks(gaps, distance, shape, spread == 0)[1]

@@ -75,7 +75,9 @@ def resolve_targets(
     classes = _as_classes(target, *logits.shape)
     for index, (chosen, best) in enumerate(zip(classes, order[:, 0].tolist(), strict=True)):
         if chosen == best and not (skip and skip[index]):
-            raise TargetError(f"target: expected a class to move to, got {chosen}, the predicted class of input {index}")
+            raise TargetError(
+                f"target: expected a class to move to, got {chosen}, the predicted class of input {index}"
+            )
     return [[chosen] for chosen in classes]
 
 
@@ -88,7 +90,7 @@ def _draw(order: Tensor, seed: int, key: str | int) -> int:
 def _as_classes(target: int | Sequence[int] | Tensor, count: int, classes: int) -> list[int]:
     values: object = target.tolist() if isinstance(target, Tensor) else target
     listed = [values] * count if isinstance(values, int) else list(values)  # pyright: ignore
-    if any(isinstance(value, bool) or not isinstance(value, int) for value in listed):
+    if any(isinstance(value, bool) or not isinstance(value, int) for value in listed):  # pyright: ignore
         raise TargetError(f"target: expected class indices, got {target!r}")
     if len(listed) != count:
         raise ShapeError(f"target: expected one class index per input ({count}), got {len(listed)}")

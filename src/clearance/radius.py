@@ -26,6 +26,8 @@ from clearance.settings import Settings
 
 PILOT_BLOCKS = 8
 PILOT_ROUNDS = 7
+PILOT_SHARES = {"directed": 2, "uniform": 4}
+"""A pilot block spends the sampler's block size divided by this."""
 WIDE = 1.5
 """The first ball tried is this many times wider than the first upper end: what is found beyond it is pulled in."""
 PRECISION = 0.01
@@ -86,6 +88,7 @@ def choose_ball(problem: Problem, settings: Settings) -> Ball:
 
 
 def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit: float) -> Ball:
+    """Narrow the fixed point down between `g / L(R)` of the balls tried and the smallest radius refuted."""
     ball.radius = min(WIDE * high, limit)
     _, refuted = _try_ball(problem, settings, ball, high)
     high = min(high, refuted)
@@ -105,18 +108,18 @@ def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit
     return ball
 
 
-def _try_ball(problem: Problem, settings: Settings, ball: Ball, high: float = math.inf) -> tuple[float, float]:
+def _try_ball(problem: Problem, settings: Settings, ball: Ball, beat: float | None = None) -> tuple[float, float]:
     """Smallest `g / L` of the rivals in the present ball, and the smallest radius that was refuted."""
     chosen = torch.tensor(ball.rivals, device=problem.targets.device)
     part = problem.with_targets(problem.targets[chosen], problem.margins[chosen])
-    size = max(1, settings.size // 2) if settings.sampler == "directed" else settings.size
-    goal = float(part.margins.min()) / high * (1 + PRECISION / 2)
-    maxima, evidence = settings.draw(part, ball.radius, range(PILOT_BLOCKS), size, "pilot", goal)
+    size = max(1, settings.size // PILOT_SHARES[settings.sampler])
+    maxima, evidence = settings.draw(part, ball.radius, range(PILOT_BLOCKS), size, "pilot", beat)
     ball.rounds.append(dict(zip(ball.rivals, evidence, strict=True)))
     bounds: Tensor = part.margins / maxima.amax(1).clamp_min(torch.finfo(maxima.dtype).tiny)
     smallest = float(bounds.min())
     if settings.racing:
-        ball.rivals = [r for r, bound in zip(ball.rivals, bounds.tolist(), strict=True) if bound <= RACE_SLACK * smallest]
+        near = (bounds <= RACE_SLACK * smallest).tolist()
+        ball.rivals = [rival for rival, close in zip(ball.rivals, near, strict=True) if close]
     return smallest, min(found.refuted_above for found in evidence)
 
 

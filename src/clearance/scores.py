@@ -143,7 +143,11 @@ def judge(settings: Settings, outcome: Outcome, probabilities: bool, cost: Cost)
     fit = outcome.fit
     if settings.bootstrap and fit is not None:
         fit = fit_reverse_weibull(
-            outcome.maxima, level=settings.level, bootstrap=settings.bootstrap, seed=settings.seed
+            outcome.maxima,
+            level=settings.level,
+            bootstrap=settings.bootstrap,
+            seed=settings.seed,
+            tail_rate=settings.tail_rate,
         )
     return CleverScore(
         radius=outcome.radius if number else math.nan,

@@ -46,6 +46,8 @@ FINAL_STEP = 0.02
 """Steps shrink along a cosine from 1 to this share of their first length."""
 NARROWEST = 0.05
 """Smallest width of a resampling step, in radii; the largest is 1, log-uniform between."""
+STEEPER = 0.005
+"""A point is steep enough to refute a radius when its norm exceeds `g / radius` by this share."""
 PULL = 0.3
 """A resampling step towards the input shortens the distance by at most this share."""
 RETREAT_STEPS, RETREAT_LOSS = 8, 0.999
@@ -53,7 +55,7 @@ RETREAT_STEPS, RETREAT_LOSS = 8, 0.999
 
 
 def search_blocks(
-    problem: Problem, *, radius: float, blocks: Sequence[int], block_size: int, purpose: str, goal: float = math.inf
+    problem: Problem, *, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
 ) -> tuple[Tensor, Evidence]:
     """Block maxima of `||∇g||_q` over the ball, each found by an independent randomised search.
 
@@ -63,12 +65,14 @@ def search_blocks(
         blocks: Numbers of the blocks: they name the random streams, so block 7 is the same search in any call.
         block_size: Gradient evaluations that each search may spend.
         purpose: Names the family of random streams.
-        goal: A norm that is steep enough: once it is met, resampling and retreat look for the nearest such point.
+        beat: A radius to refute: once a point is met that is steep enough for that, resampling and retreat look for
+            the nearest such point.
 
     Returns:
         The maxima `(len(blocks),)`, and what was met on the way.
     """
     draw = _Draw(problem, radius, [_stream(problem, purpose, block_size, block) for block in blocks])
+    goal = math.inf if beat is None else float(problem.margins[0]) / beat * (1 + STEEPER)
     searches = _Searches(problem, radius, goal, len(blocks))
     shares = _split(block_size, _fewness(problem))
     ends = _open(searches, draw, shares.descent)
@@ -214,7 +218,7 @@ def _climb(searches: _Searches, draw: _Draw, budget: int) -> None:
 
 
 def _resample(searches: _Searches, draw: _Draw, count: int) -> None:
-    """Random steps of log-uniform width: from the best point, half of them on to the sphere; or from a steep one, in."""
+    """Random steps of log-uniform width: from the best point, half of them to the sphere; or from a steep one, in."""
     x0, order, radius = searches.problem.x0, searches.problem.order, searches.radius
     for _ in range(count):
         width, coin = draw.between(NARROWEST, 1.0), draw.uniform()

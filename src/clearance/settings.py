@@ -10,8 +10,11 @@ from clearance.blocks import SAMPLERS, Sampler
 from clearance.errors import InputError
 from clearance.norms import as_order
 
-SAMPLER_DEFAULTS = {"directed": (256, 24, 48), "uniform": (1024, 16, 64)}
+SAMPLER_DEFAULTS = {"directed": (256, 24, 48), "uniform": (1024, 12, 48)}
 """For each sampler: block size, first number of blocks, and most blocks of `blocks="auto"`."""
+
+TAIL_RATES = {"directed": 0.0, "uniform": 20.0}
+"""Rate of the prior on the tail index of a sampler's block maxima: only uniform ones need one (`clearance.tails`)."""
 
 PAPER = {"sampler": "uniform", "radius": 5.0, "blocks": 500, "block_size": 1024, "racing": False}
 """All of the paper's choices (Weng et al. 2018, section 5.1): `clever(model, x, **PAPER)`."""
@@ -39,7 +42,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check every choice on its own."""
+        """Check every choice on its own.
+
+        Raises:
+            InputError: If a choice cannot be used.
+        """
         object.__setattr__(self, "norm", as_order(self.norm))
         if self.sampler not in SAMPLERS:
             raise InputError(f"sampler: expected one of {', '.join(SAMPLERS)}, got {self.sampler!r}")
@@ -66,6 +73,11 @@ class Settings:
     def size(self) -> int:
         """Gradient evaluations per block."""
         return self.block_size or SAMPLER_DEFAULTS[self.sampler][0]
+
+    @property
+    def tail_rate(self) -> float:
+        """Rate of the prior on the tail index of the block maxima."""
+        return TAIL_RATES[self.sampler]
 
     @property
     def most_blocks(self) -> int:

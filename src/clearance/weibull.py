@@ -209,9 +209,9 @@ def gumbel_limit(gaps: Array) -> tuple[Array, Array]:
     return rate, gaps.shape[1] * (np.log(rate) - level + rate * mean(gaps) - 1)
 
 
-def fixed_shape(gaps: Array, shape: float) -> Array:
+def fixed_shape(gaps: Array, shape: float | Array) -> Array:
     """Most likely distance when the shape is given (above 1), shape `(rows,)`: always exists and is finite."""
-    given = np.full(len(gaps), shape)
+    given = np.broadcast_to(np.asarray(shape, dtype=np.float64), len(gaps))
 
     def slope(log_distance: Array) -> tuple[Array, Array]:
         distance = np.exp(log_distance)

@@ -1,0 +1,51 @@
+"""How many samples fit: what a backward pass keeps, what a device has, and what running out of it looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+CPU_BUDGET = 8 * 2**20
+"""Bytes of saved activations per micro-batch on a CPU: small enough to stay in its caches, where it is fastest."""
+DEVICE_SHARE = 0.25
+"""Share of an accelerator's whole memory that one micro-batch's activations may take."""
+
+
+def default_budget(device: torch.device) -> int:
+    """Bytes of saved activations that one micro-batch may take on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory * DEVICE_SHARE)
+    return CPU_BUDGET
+
+
+def bytes_per_sample(forward: Callable[[Tensor], Tensor], x: Tensor, parameters: Sequence[Tensor]) -> int:
+    """Bytes that autograd keeps for the backward pass of one sample, and the sample and its gradient.
+
+    Args:
+        forward: Maps `(1, *input)` to logits.
+        x: One sample, `(1, *input)`.
+        parameters: Tensors that are kept anyway and do not count.
+
+    Returns:
+        At least 1.
+    """
+    own = {parameter.data_ptr() for parameter in parameters}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.data_ptr() not in own:
+            kept[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        forward(x.detach().requires_grad_(True))
+    return max(1, sum(kept.values()) + 4 * x.nbytes)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an exception means that a device or the machine ran out of memory."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
