@@ -90,7 +90,7 @@ def peers(network: Counted, order: float) -> dict[str, Peer]:
             "Foolbox DDN": by_foolbox(foolbox.attacks.DDNAttack),
             "Foolbox FMN": by_foolbox(foolbox.attacks.L2FMNAttack),
             "ART CW": by_art(CarliniL2Method, binary_search_steps=SEARCHES),
-            "ART CW rate .1": by_art(CarliniL2Method, binary_search_steps=SEARCHES, learning_rate=0.1),
+            "ART CW 3 constants": by_art(CarliniL2Method, binary_search_steps=3, learning_rate=0.1, initial_const=1.0),
         }
     return {
         "Foolbox FMN": by_foolbox(foolbox.attacks.LInfFMNAttack),

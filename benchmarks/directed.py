@@ -80,12 +80,15 @@ def measure(name: str, norm: float, options: argparse.Namespace) -> dict[str, ob
     directed = clever(model, x, labels=labels, target="runner-up", norm=norm)
     seconds = time.perf_counter() - started
     few = min(options.uniform, options.count)
-    uniform = clever(model, x[:few], labels=labels[:few], target="runner-up", norm=norm, sampler="uniform")
+    uniform = (
+        clever(model, x[:few], labels=labels[:few], target="runner-up", norm=norm, sampler="uniform") if few else []
+    )
     distances = attack_distances(network, x, torch.tensor([s.target for s in directed]), norm).tolist()
     ratios = [s.radius / d for s, d in zip(directed, distances, strict=True)]
     uniform_ratios = [s.radius / d for s, d in zip(uniform, distances, strict=False)]
     deep = [share_found(model, x[i], directed[i], options.factor) for i in range(min(options.deep, options.count))]
-    honest = [s.fit is not None and (s.fit.p_value >= 0.05 or s.status is not Status.OK) for s in directed]
+    said = (Status.POOR_FIT, Status.NO_ENDPOINT)
+    honest = [s.fit is not None and (s.fit.p_value >= 0.05 or s.status in said) for s in directed]
     passed = [s.fit is not None and s.fit.p_value >= 0.05 for s in directed]
     return {
         "network": name,
@@ -95,8 +98,8 @@ def measure(name: str, norm: float, options: argparse.Namespace) -> dict[str, ob
         "ratio_median": statistics.median(ratios),
         "ratio_max": max(ratios),
         "uniform_inputs": few,
-        "uniform_ratio_median": statistics.median(uniform_ratios),
-        "uniform_ratio_max": max(uniform_ratios),
+        "uniform_ratio_median": statistics.median(uniform_ratios) if few else None,
+        "uniform_ratio_max": max(uniform_ratios) if few else None,
         "uniform_above_attack": sum(r > 1 for r in uniform_ratios),
         "gradients_max": max(s.cost.backward for s in directed),
         "gradients_median": statistics.median(s.cost.backward for s in directed),

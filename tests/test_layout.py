@@ -18,7 +18,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 320, 60
 LEVELS = (
     {"errors"},
     {"status", "seeds", "costs", "weibull", "datafiles"},
-    {"norms", "networks", "families", "tails", "memory"},
+    {"norms", "networks", "families", "tails", "memory", "preprocessing"},
     {"extremes"},
     {"classifier"},
     {"transforms", "margins", "balls", "evidence"},
@@ -38,7 +38,18 @@ LEVELS = (
     {"cli"},
     {"__main__"},
 )
-NO_TORCH = ("extremes", "weibull", "families", "tails", "status", "errors", "costs", "runs.plan", "runs.store", "report")
+NO_TORCH = (
+    "extremes",
+    "weibull",
+    "families",
+    "tails",
+    "status",
+    "errors",
+    "costs",
+    "runs.plan",
+    "runs.store",
+    "report",
+)
 # Scores, certificates and attacks never import each other: no module of one row imports a module of another.
 APART = ({"blocks", "settings", "radius", "scores", "clever"}, {"certified"}, {"attacks"}, {"slope"}, {"integral"})
 AT_START = {"clearance", "torch", "numpy", "scipy", "safetensors", "click", "rich"}  # others: where they are used

@@ -1,0 +1,123 @@
+"""Clearance: how far can an input move before a neural network changes its mind?
+
+import clearance as cl
+
+model = cl.Classifier(network, bounds=(0, 1))
+scores = cl.clever(model, x, labels=labels)
+
+Names are imported when they are first used: `import clearance` brings in neither torch nor SciPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clearance import balls, datasets, extremes, networks, norms
+    from clearance.classifier import Classifier
+    from clearance.clever import clever
+    from clearance.costs import Cost
+    from clearance.errors import (
+        BoundsError,
+        ClearanceError,
+        DtypeError,
+        FileError,
+        InputError,
+        NetworkError,
+        PickleRefusedError,
+        ShapeError,
+        TargetError,
+    )
+    from clearance.extremes import ReverseWeibullFit, fit_reverse_weibull
+    from clearance.preprocessing import Normalize
+    from clearance.scores import CleverScore
+    from clearance.settings import PAPER, Settings
+    from clearance.status import Status
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PAPER",
+    "BoundsError",
+    "Classifier",
+    "ClearanceError",
+    "CleverScore",
+    "Cost",
+    "DtypeError",
+    "FileError",
+    "InputError",
+    "NetworkError",
+    "Normalize",
+    "PickleRefusedError",
+    "ReverseWeibullFit",
+    "Settings",
+    "ShapeError",
+    "Status",
+    "TargetError",
+    "balls",
+    "clever",
+    "datasets",
+    "extremes",
+    "fit_reverse_weibull",
+    "networks",
+    "norms",
+]
+
+_NAMES = {
+    "classifier": ("Classifier",),
+    "clever": ("clever",),
+    "costs": ("Cost",),
+    "errors": (
+        "BoundsError",
+        "ClearanceError",
+        "DtypeError",
+        "FileError",
+        "InputError",
+        "NetworkError",
+        "PickleRefusedError",
+        "ShapeError",
+        "TargetError",
+    ),
+    "extremes": ("ReverseWeibullFit", "fit_reverse_weibull"),
+    "preprocessing": ("Normalize",),
+    "scores": ("CleverScore",),
+    "settings": ("PAPER", "Settings"),
+    "status": ("Status",),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_MODULES = ("balls", "datasets", "extremes", "networks", "norms")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use (PEP 562).
+
+    Raises:
+        AttributeError: If there is no such name.
+    """
+    if name in _MODULES:
+        return importlib.import_module(f"clearance.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clearance' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"clearance.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """This package. Importing the module `clever` must not hide the function `clever`, which has the same name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Bind the function of a module where the import system would bind the module."""
+        shadows = isinstance(value, ModuleType) and _HOMES.get(name) == name
+        super().__setattr__(name, getattr(value, name) if shadows else value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -9,7 +9,7 @@ happens behind the door.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from clearance.costs import Meter
-from clearance.errors import BoundsError, DtypeError, InputError, NetworkError, ShapeError
+from clearance.errors import BoundsError, ClearanceError, DtypeError, InputError, NetworkError, ShapeError
 from clearance.memory import bytes_per_sample, default_budget, is_out_of_memory
 
 Bound = float | Tensor
@@ -25,35 +25,6 @@ Pull = Callable[[int], Tensor]
 
 LARGEST_MICRO_BATCH = 4096
 """Samples per pass at most, however small they are."""
-
-
-class Normalize(nn.Module):
-    """`(x - mean) / std` per channel: preprocessing for a `Classifier`.
-
-    Args:
-        mean: One number per channel, or one for all.
-        std: As `mean`, all positive.
-
-    Raises:
-        InputError: If a standard deviation is not positive.
-
-    >>> Normalize([0.5], [0.25])(torch.ones(1, 1, 2, 2)).unique()
-    tensor([2.])
-    """
-
-    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
-        super().__init__()
-        mean_tensor, std_tensor = torch.as_tensor(mean).float(), torch.as_tensor(std).float()
-        if not bool((std_tensor > 0).all()):
-            raise InputError(f"std: expected positive numbers, got {std}")
-        self.register_buffer("mean", mean_tensor)
-        self.register_buffer("std", std_tensor)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise `(batch, channels, *rest)`."""
-        shape = (1, -1) + (1,) * (x.ndim - 2)
-        mean, std = self.get_buffer("mean").to(x), self.get_buffer("std").to(x)
-        return (x - mean.reshape(shape)) / std.reshape(shape)
 
 
 class Classifier:
@@ -151,14 +122,13 @@ class Classifier:
                 return torch.zeros_like(leaf)
             head = values[:, column].sum()
             try:
-                gradient: Tensor | None = torch.autograd.grad(head, leaf, retain_graph=columns > 1, allow_unused=True)[
-                    0
-                ]
+                found = torch.autograd.grad(head, leaf, retain_graph=columns > 1, allow_unused=True)
             except RuntimeError as error:
                 if is_out_of_memory(error):
                     raise
                 raise NetworkError(f"network: expected a backward pass, got an error from it: {error}") from error
-            return torch.zeros_like(leaf) if gradient is None else gradient.detach()
+            gradient: Tensor | None = found[0]
+            return torch.zeros_like(leaf) if gradient is None else gradient.detach()  # pyright: ignore
 
         return logits.detach(), values.detach(), pull
 
@@ -254,7 +224,7 @@ class Classifier:
     def _forward(self, x: Tensor) -> Tensor:
         self.meter.forward += len(x)
         with self.frozen():
-            logits: Any = self.network(x if self.preprocessing is None else self.preprocessing(x))
+            logits: Any = self._answer(x)
         if not isinstance(logits, Tensor):
             raise NetworkError(f"network: expected a tensor of logits, got {type(logits).__name__}")
         if logits.ndim != 2 or logits.shape[0] != x.shape[0] or logits.shape[1] < 2:
@@ -263,6 +233,16 @@ class Classifier:
         if not logits.dtype.is_floating_point:
             raise NetworkError(f"network: expected floating logits, got {logits.dtype}")
         return logits
+
+    def _answer(self, x: Tensor) -> object:
+        """What the network returns. An error of its own, most often about a shape, becomes a `NetworkError`."""
+        try:
+            return self.network(x if self.preprocessing is None else self.preprocessing(x))
+        except (RuntimeError, ValueError, IndexError) as error:
+            if is_out_of_memory(error) or isinstance(error, ClearanceError):
+                raise
+            expected, said = f"it to take inputs of shape {tuple(x.shape[1:])}", " ".join(str(error).split())
+            raise NetworkError(f"network: expected {expected}, got its error: {said}") from error
 
     def _named_modules(self) -> Iterator[tuple[str, nn.Module]]:
         for part in (self.network, self.preprocessing):

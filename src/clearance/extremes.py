@@ -264,8 +264,8 @@ def _with_prior(
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Distance and shape under the prior on the tail index, and whether the prior's bound was reached."""
     distance, shape, bound = tails.penalised_distance(gaps, tail_rate)
-    with np.errstate(divide="ignore", over="ignore"):
-        most = np.where((largest > 0) & (spread > 0), tails.MOST_ABOVE * largest / spread, PENALISED_RANGES)
+    usual = (largest > 0) & (spread > 0)
+    most = np.where(usual, tails.MOST_ABOVE * largest / np.where(usual, spread, 1.0), PENALISED_RANGES)
     distance = np.where(spread == 0, 0.0, np.clip(np.minimum(distance, most), maximum.lower, maximum.upper))
     return distance, np.where(spread == 0, 1.0, shape), bound
 

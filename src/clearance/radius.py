@@ -30,7 +30,7 @@ PILOT_SHARES = {"directed": 2, "uniform": 4}
 """A pilot block spends the sampler's block size divided by this."""
 WIDE = 1.5
 """The first ball tried is this many times wider than the first upper end: what is found beyond it is pulled in."""
-PRECISION = 0.01
+PRECISION = 0.006
 """The bisection stops when its ends agree to this share."""
 RACE_SLACK = 2.0
 """A class whose radius is more than this many times the smallest one is no longer followed."""

@@ -1,36 +1,37 @@
 """What a score may be trusted for: one word on every estimate."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 
 
 class Status(StrEnum):
     """The standing of one estimate, from 'nothing to add' to 'there is no number'.
 
-    Where several apply, the one that takes away the most is reported (the order below, last first).
+    Where several apply, the one that takes away the most is reported (the order below, last first). Each member is its
+    word, such as `"ok"`, and carries its `meaning` in a sentence.
     """
 
-    OK = "ok"
-    """The endpoint was identified and nothing that was met contradicts the estimate."""
-    NOT_CONVERGED = "not_converged"
-    """`blocks="auto"` reached `max_blocks` with the interval still wider than `tolerance`."""
-    POOR_FIT = "poor_fit"
-    """The block maxima do not look like a reverse Weibull sample (K-S p below 0.05)."""
-    NO_ENDPOINT = "no_endpoint"
-    """The likelihood has no interior maximum: the radius rests on a penalised estimate of the endpoint."""
-    AT_RADIUS = "at_radius"
-    """The score equals the radius of the ball: only the ball's size is known."""
-    PROBABILITIES = "probabilities"
-    """The outputs look like probabilities, not logits: margins and gradients are squashed."""
-    REFUTED = "refuted"
-    """A slope, a gradient norm or a witness inside the ball contradicts the estimate."""
-    NO_GRADIENT = "no_gradient"
-    """Every gradient that was met is exactly zero: the score says nothing."""
-    MASKED = "masked"
-    """Every gradient that was met is exactly zero and yet the margin moves: the gradients are hidden."""
-    NON_FINITE = "non_finite"
-    """A gradient or a logit inside the ball is not finite: there is no number."""
-    MISCLASSIFIED = "misclassified"
-    """The prediction differs from the label: skipped, there is no number."""
+    _value_: str
+    meaning: str
+
+    OK = "ok", "nothing that was met contradicts the estimate"
+    NOT_CONVERGED = "not_converged", "the interval is wider than the tolerance; more blocks narrow it"
+    POOR_FIT = "poor_fit", "the fit and the block maxima disagree (K-S p < 0.05)"
+    NO_ENDPOINT = "no_endpoint", "the maxima fix no endpoint: the number rests on a penalised fit"
+    AT_RADIUS = "at_radius", "equals the ball's radius: only the ball's size is known"
+    PROBABILITIES = "probabilities", "the outputs look like probabilities, not logits"
+    REFUTED = "refuted", "something met inside the ball contradicts the estimate"
+    NO_GRADIENT = "no_gradient", "every gradient met is zero: nothing can be said"
+    MASKED = "masked", "every gradient met is zero, and yet the output moves"
+    NON_FINITE = "non_finite", "an output or a gradient in the ball is not finite"
+    MISCLASSIFIED = "misclassified", "the prediction differs from the label: nothing to measure"
+
+    def __new__(cls, value: str, meaning: str) -> Status:
+        """A member: its word, with its meaning attached."""
+        member = str.__new__(cls, value)
+        member._value_, member.meaning = value, meaning
+        return member
 
     @property
     def severity(self) -> int:

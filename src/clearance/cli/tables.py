@@ -1,0 +1,182 @@
+"""How scores look on a screen: a row for each input, a summary, and how to read them."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from clearance.cli.summary import Summary
+from clearance.cli.values import printable
+from clearance.scores import CleverScore
+from clearance.status import Status
+
+NOTHING = "-"
+LONGEST_NAME = 16
+WIDEST = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        index: Index of the input in its set.
+        label: Its true class.
+        score: Its score.
+        classifier: Which classifier, where the table shows several.
+    """
+
+    index: int
+    label: int
+    score: CleverScore
+    classifier: str = ""
+
+
+def make_console() -> Console:
+    """A console on stdout that takes text as it is."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.width = min(console.width, WIDEST)
+    return console
+
+
+@contextmanager
+def progress(total: int, *, shown: bool = True) -> Generator[Callable[[], None]]:
+    """A progress bar with the time left on stderr; none where nobody looks (no terminal).
+
+    Args:
+        total: How many inputs.
+        shown: False for none at all.
+
+    Yields:
+        A function to call after each input.
+    """
+    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
+    console = Console(file=sys.stderr)
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+        task = bar.add_task("scoring", total=total)
+        yield lambda: bar.advance(task)
+
+
+def print_heading(console: Console, title: str, subtitle: str) -> None:
+    """What was scored, and how."""
+    console.print(Text(printable(title), "bold"))
+    console.print(Text(printable(subtitle), "dim"))
+
+
+def print_scores(console: Console, rows: Sequence[Row], *, names: Sequence[str] = (), level: float) -> None:
+    """One line for each input, whatever its status.
+
+    Args:
+        console: Where to.
+        rows: The lines; several for one input stand together.
+        names: Names of the classes.
+        level: Confidence level of the intervals.
+    """
+    several = any(row.classifier for row in rows)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("input", justify="right")
+    table.add_column("label", justify="right")
+    if several:
+        table.add_column("classifier")
+    table.add_column("predicted\n-> nearest")
+    table.add_column("estimated\nradius", justify="right")
+    table.add_column(f"{100 * level:g} %\ninterval", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    previous = -1
+    for row in rows:
+        repeated, previous = row.index == previous, row.index
+        if several and not repeated and table.rows:
+            table.add_section()
+        table.add_row(*_cells(row, names, several=several, repeated=repeated))
+    console.print()
+    console.print(table)
+    console.print()
+
+
+def print_median(console: Console, summary: Summary, *, before: str = "Median estimated radius") -> None:
+    """The median, and what it leaves out."""
+    radius = NOTHING if summary.median_radius is None else number(summary.median_radius)
+    console.print(f"{before} {radius} over {summary.with_number} of {summary.inputs} inputs{_left_out(summary)}")
+
+
+def print_cost(console: Console, summary: Summary) -> None:
+    """Passes and seconds."""
+    cost = summary.cost
+    console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
+
+
+def print_reading(console: Console, scores: Sequence[CleverScore], *, distance: str) -> None:
+    """What the numbers claim and what they do not, and what the statuses mean that occur."""
+    console.print(
+        f"\nThe estimated radius says how far an input can move ({distance}) before another class overtakes the "
+        "predicted one. It is an estimate, not a bound: an adversarial example may lie closer. The interval covers the "
+        "error of the statistical fit only."
+    )
+    console.print()
+    legend = Table.grid(padding=(0, 2))
+    for status in sorted({score.status for score in scores}, key=lambda status: status.severity):
+        legend.add_row(_status(status), status.meaning)
+    console.print(legend)
+
+
+def number(value: float) -> str:
+    """Three significant digits.
+
+    >>> number(0.5), number(123.4), number(1.234e-7)
+    ('0.500', '123', '1.23e-07')
+    """
+    return f"{value:#.3g}".removesuffix(".")
+
+
+def norm_name(order: float) -> str:
+    """`l2`, `linf`, `l1.5`."""
+    return "linf" if math.isinf(order) else f"l{order:g}"
+
+
+def unit(order: float, bounds: tuple[Tensor, Tensor] | None) -> str:
+    """The distance and its unit in words."""
+    values = "in the units of the data"
+    if bounds is not None and bounds[0].numel() == 1:
+        values = f"input values in [{bounds[0].item():g}, {bounds[1].item():g}]"
+    return f"{norm_name(order)} distance, {values}"
+
+
+def _cells(row: Row, names: Sequence[str], *, several: bool, repeated: bool) -> list[Text]:
+    score = row.score
+    first = [Text("")] * 2 if repeated else [Text(str(row.index)), Text(class_name(row.label, names))]
+    middle = [Text(row.classifier)] if several else []
+    moves = class_name(score.predicted, names)
+    if score.status is not Status.MISCLASSIFIED:
+        moves += f" -> {class_name(score.target, names)}"
+    radius, interval = NOTHING, NOTHING
+    if score.status.has_number:
+        radius, interval = number(score.radius), " to ".join(number(end) if end else "0" for end in score.interval)
+    return [*first, *middle, Text(moves), Text(radius, "bold"), Text(interval), _status(score.status)]
+
+
+def class_name(index: int, names: Sequence[str]) -> str:
+    """The name of a class where it has one, short and harmless; else its index."""
+    if not 0 <= index < len(names):
+        return str(index)
+    name = printable(names[index])
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 2]}.."
+
+
+def _status(status: Status) -> Text:
+    style = "green" if status is Status.OK else "yellow" if status.has_number else "red"
+    return Text(status.value, style)
+
+
+def _left_out(summary: Summary) -> str:
+    absent = [f"{count} {name}" for name, count in summary.statuses.items() if not Status(name).has_number]
+    return f" ({', '.join(absent)})" if absent else ""

@@ -1,0 +1,50 @@
+"""Kinds of values that flags take, and text that is safe to print."""
+
+from __future__ import annotations
+
+import click
+
+
+def printable(text: str) -> str:
+    r"""The text with everything that could drive a terminal replaced.
+
+    >>> printable("cat\x1b[31m")
+    'cat?[31m'
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+class NumberOr(click.ParamType[int | float | str]):
+    """A number, or one word that stands for a choice of the program.
+
+    Args:
+        kind: `int` or `float`.
+        word: The word.
+    """
+
+    def __init__(self, kind: type[int] | type[float], word: str) -> None:
+        self.kind, self.word = kind, word
+        self.name = f"{word}|{'N' if kind is int else 'R'}"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | float | str:
+        """The word, or the number that the text spells."""
+        if value == self.word or not isinstance(value, str):
+            return value  # pyright: ignore[reportReturnType]
+        try:
+            return self.kind(value)
+        except ValueError:
+            expected = "a whole number" if self.kind is int else "a number"
+            self.fail(f"expected {expected} or '{self.word}', got {value!r}", param, ctx)
+
+
+class Numbers(click.ParamType[list[float]]):
+    """One number, or several with commas: one per channel."""
+
+    name = "x[,x,...]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
+        """The numbers that the text spells."""
+        try:
+            return [float(part) for part in str(value).split(",")]
+        except ValueError:
+            self.fail(f"expected numbers with commas between them, got {value!r}", param, ctx)

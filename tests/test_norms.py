@@ -1,0 +1,56 @@
+"""Duals, steepest directions and projections against their definitions."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearance.errors import InputError
+from clearance.norms import as_order, dual_order, project, steepest, vector_norm
+
+ORDERS = (1.0, 1.5, 2.0, 3.0, math.inf)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_steepest_direction_attains_the_dual_norm(order: float):
+    gradient = torch.randn(20, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    direction = steepest(gradient, order)
+    assert torch.allclose(vector_norm(direction, order), torch.ones(20, dtype=torch.float64))
+    product = (direction * gradient).flatten(1).sum(1)
+    assert torch.allclose(product, vector_norm(gradient, dual_order(order)))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_steepest_of_zero_is_zero(order: float):
+    assert not steepest(torch.zeros(2, 5), order).any()
+
+
+@given(st.sampled_from(ORDERS), st.integers(0, 10**6), st.floats(0.1, 3.0))
+def test_projection_lands_in_the_ball_and_keeps_what_is_inside(order: float, seed: int, radius: float):
+    delta = torch.randn(6, 7, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    inside = vector_norm(delta, order) <= radius
+    projected = project(delta, order, radius)
+    assert bool((vector_norm(projected, order) <= radius * (1 + 1e-12)).all())
+    assert torch.equal(projected[inside], delta[inside])
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
+def test_projection_is_the_nearest_point(order: float):
+    generator = torch.Generator().manual_seed(1)
+    delta = 2 * torch.randn(1, 4, generator=generator, dtype=torch.float64)
+    nearest = (project(delta, order, 1.0) - delta).norm()
+    others = project(torch.randn(20000, 4, generator=generator, dtype=torch.float64), order, 1.0)
+    assert nearest <= (others - delta).flatten(1).norm(dim=1).min() + 1e-9
+
+
+@pytest.mark.parametrize(("text", "order"), [("2", 2.0), ("inf", math.inf), ("linf", math.inf), ("L1", 1.0)])
+def test_orders_are_read(text: str, order: float):
+    assert as_order(text) == order
+
+
+@pytest.mark.parametrize("bad", [0.5, "two", float("nan"), -1])
+def test_orders_below_one_are_refused(bad: object):
+    with pytest.raises(InputError, match="norm: expected"):
+        as_order(bad)  # pyright: ignore
