@@ -17,11 +17,10 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from regions import ReluNetwork, regions
-
 from clearance.balls import sample_ball
 from clearance.classifier import Classifier
 from clearance.clever import clever
+from regions import ReluNetwork, regions
 
 
 def default_network(dimension: int, units: int, seed: int) -> ReluNetwork:
@@ -64,8 +63,8 @@ def main() -> None:
                 ratios.append(score.largest_seen / found[0][0])
             good, wide = np.array(ratios) >= 0.99, np.array(shares) >= 1e-4
             print(
-                f"{name}, R = {radius}: at least .99 of the exact maximum on {good.sum()} of {count}; where regions that "
-                f"steep fill 1/10,000 of the ball: {(good & wide).sum()} of {wide.sum()}; worst {min(ratios):.3f}",
+                f"{name}, R = {radius}: at least .99 of the exact maximum on {good.sum()} of {count}; where regions "
+                f"that steep fill 1/10,000 of the ball: {(good & wide).sum()} of {wide.sum()}; worst {min(ratios):.3f}",
                 flush=True,
             )
 

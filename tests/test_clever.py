@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-from closed_forms import Linear, random_linear
 from torch import Tensor, nn
 
 from clearance.classifier import Classifier
@@ -18,6 +17,7 @@ from clearance.norms import dual_order, vector_norm
 from clearance.search import search_blocks
 from clearance.settings import PAPER, Settings
 from clearance.status import Status
+from closed_forms import Linear, random_linear
 
 ORDERS = (1.0, 1.5, 2.0, math.inf)
 SMALL = {"blocks": 8, "block_size": 64}

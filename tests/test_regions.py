@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from regions import ReluNetwork, largest_norm, regions
 
 from clearance.balls import sample_ball
 from clearance.classifier import Classifier
 from clearance.clever import clever
 from clearance.derivatives import margin_gradient_norms
+from regions import ReluNetwork, largest_norm, regions
 
 
 def exact_cdf(network: ReluNetwork, radius: float, cells: int = 1500) -> dict[float, float]:
@@ -61,7 +61,7 @@ def test_the_true_lipschitz_constant_is_found_in_the_plane(norm: float, sampler:
     for seed in range(10):
         network = ReluNetwork.random(2, 5, seed)
         x = torch.zeros(1, 2, dtype=torch.float64)
-        score = clever(Classifier(network.module()), x, norm=norm, radius=1.0, sampler=sampler, blocks=24)[0]
+        score = clever(Classifier(network.module()), x, norm=norm, radius=1.0, sampler=sampler, blocks=48)[0]
         assert score.largest_seen <= largest_norm(network, norm, 1.0) * (1 + 1e-9)
         active = (box.numpy() @ network.weight.T + network.bias > 0).astype(float)
         patterns, counts = np.unique(active, axis=0, return_counts=True)

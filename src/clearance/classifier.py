@@ -235,7 +235,7 @@ class Classifier:
         return logits
 
     def _answer(self, x: Tensor) -> object:
-        """What the network returns. An error of its own, most often about a shape, becomes a `NetworkError`."""
+        """What the network returns; its error, often about a shape, is a `NetworkError`."""  # noqa: DOC501
         try:
             return self.network(x if self.preprocessing is None else self.preprocessing(x))
         except (RuntimeError, ValueError, IndexError) as error:

@@ -36,7 +36,7 @@ from clearance.seeds import make_generator
 
 DESCENT_SHARE, SEGMENT_SHARE = 0.25, 0.125
 """Shares of a block's budget; curvature ascent gets what the other parts leave."""
-SCOUT_SHARE, RESAMPLE_SHARE = 0.5, 0.5
+SCOUT_SHARE, RESAMPLE_SHARE = 0.75, 0.5
 """In few dimensions: share of the blocks that open with uniform points, share of a block's budget for resampling."""
 FEW_DIMENSIONS = 16
 """Above this many dimensions those two shares fall as `1 / dimension`."""
@@ -75,8 +75,9 @@ def search_blocks(
     goal = math.inf if beat is None else float(problem.margins[0]) / beat * (1 + STEEPER)
     searches = _Searches(problem, radius, goal, len(blocks))
     shares = _split(block_size, _fewness(problem))
-    ends = _open(searches, draw, shares.descent)
-    _follow_segments(searches, draw, ends, shares.segment)
+    scout = draw.uniform() < SCOUT_SHARE * _fewness(problem)
+    ends = _open(searches, draw, scout, shares.descent)
+    _follow_segments(searches, draw, scout, ends, shares.segment)
     _climb(searches, draw, shares.climb)
     _resample(searches, draw, shares.resample)
     _retreat(searches, shares.retreat)
@@ -181,10 +182,9 @@ def _shrink(step: int, steps: int) -> float:
     return FINAL_STEP + (1 - FINAL_STEP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _open(searches: _Searches, draw: _Draw, steps: int) -> Tensor:
+def _open(searches: _Searches, draw: _Draw, scout: Tensor, steps: int) -> Tensor:
     """Steepest descent of the margin inside the ball, or, for scouts, uniform points; returns the last points."""
     x0, order = searches.problem.x0, searches.problem.order
-    scout = draw.uniform() < SCOUT_SHARE * _fewness(searches.problem)
     points = searches.inside(x0 + draw.shift())
     for step in range(steps):
         downhill = steepest(searches.visit(points), order)
@@ -193,12 +193,13 @@ def _open(searches: _Searches, draw: _Draw, steps: int) -> Tensor:
     return points
 
 
-def _follow_segments(searches: _Searches, draw: _Draw, ends: Tensor, count: int) -> None:
-    """One jittered point in each equal part of the segment from the input to each end."""
+def _follow_segments(searches: _Searches, draw: _Draw, scout: Tensor, ends: Tensor, count: int) -> None:
+    """One jittered point in each equal part of the segment from the input to each end; uniform points for scouts."""
     x0 = searches.problem.x0
     for part in range(count):
         share = (part + draw.uniform()) / count
-        searches.visit(x0 + expand(share, ends) * (ends - x0))
+        points = x0 + expand(share, ends) * (ends - x0)
+        searches.visit(searches.inside(torch.where(expand(scout, ends), x0 + draw.shift(scout), points)))
 
 
 def _climb(searches: _Searches, draw: _Draw, budget: int) -> None:

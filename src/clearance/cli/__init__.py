@@ -20,6 +20,7 @@ from clearance.errors import ClearanceError
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
+AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -57,14 +58,12 @@ def demo(count: int) -> None:
 @click.option("--sampler", type=click.Choice(["directed", "uniform"]), default="directed", show_default=True)
 @click.option(
     "--radius",
-    type=NumberOr(float, "auto"),
+    type=AUTO_NUMBER,
     default="auto",
     metavar="auto|R",
     help="Radius of the ball.  [default: auto]",
 )
-@click.option(
-    "--blocks", type=NumberOr(int, "auto"), default="auto", metavar="auto|N", help="Block maxima.  [default: auto]"
-)
+@click.option("--blocks", type=AUTO_COUNT, default="auto", metavar="auto|N", help="Block maxima.  [default: auto]")
 @click.option("--block-size", type=int, metavar="N", help="Gradients per block.  [default: directed 256, uniform 1024]")
 @click.option(
     "--tolerance", default=0.05, show_default=True, help="For --blocks auto: relative width that is narrow enough."
@@ -76,7 +75,7 @@ def demo(count: int) -> None:
 @click.option("--bootstrap", default=0, show_default=True, metavar="N", help="Resamples for the p-value of the fit.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all of its samples.")
 @click.option("--paper", is_flag=True, help="All choices of the CLEVER paper: uniform, radius 5, 500 blocks of 1,024.")
-@click.option("--count", type=NumberOr(int, "all"), default=10, metavar="all|N", help="How many inputs.  [default: 10]")
+@click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]")
 @click.option("--offset", default=0, show_default=True, metavar="N", help="Index of the first input.")
 @click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range of an input.")
 @click.option("--no-bounds", is_flag=True, help="Inputs have no valid range.")

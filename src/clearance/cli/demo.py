@@ -47,13 +47,13 @@ def show(scores: dict[str, list[CleverScore]], data: datasets.Dataset, settings:
         "How far can a digit move before the classifier changes its mind?",
         "Real 8 x 8 digits; one classifier trained as usual, one on adversarial examples.",
     )
-    tables.print_scores(console, rows, names=data.class_names, level=settings.level)
+    tables.print_scores(console, rows, names=data.class_names, level=settings.level, to="nearest")
     console.print("Median estimated radius:")
     width = max(map(len, short.values()))
     for name, row in scores.items():
         tables.print_median(console, summarise(row), before=f"  {short[name]:<{width}}")
     everything = [score for row in scores.values() for score in row]
     tables.print_cost(console, summarise(everything))
-    tables.print_reading(console, everything, distance="l2 distance, pixel values in [0, 1]")
+    tables.print_reading(console, everything, distance="l2 distance, pixel values in [0, 1]", other="another class")
     console.print("\nFor scale: a distance of 0.5 is one pixel halfway from black to white, or all 64 pixels by 1/16.")
-    console.print("\nNext: clearance score digits-robust digits --norm inf    (more: clearance score --help)")
+    console.print("\nNext: clearance score digits-robust digits --norm inf")

@@ -174,12 +174,18 @@ def print_report(job: Job, scores: Sequence[CleverScore]) -> None:
         tables.Row(job.offset + index, label, score)
         for index, (label, score) in enumerate(zip(job.data.labels.tolist(), scores, strict=False))
     ]
-    console = tables.make_console()
+    console, nearest = tables.make_console(), job.target == "untargeted"
+    distance, other = (
+        tables.unit(job.settings.norm, job.model.bounds),
+        "another class" if nearest else "the target class",
+    )
     tables.print_heading(console, f"{job.network.name} on {job.data.name}: {facts}{stopped}", describe(job))
-    tables.print_scores(console, rows, names=job.data.class_names, level=job.settings.level)
+    tables.print_scores(
+        console, rows, names=job.data.class_names, level=job.settings.level, to="nearest" if nearest else "target"
+    )
     tables.print_median(console, summarise(scores))
     tables.print_cost(console, summarise(scores))
-    tables.print_reading(console, scores, distance=tables.unit(job.settings.norm, job.model.bounds))
+    tables.print_reading(console, scores, distance=distance, other=other)
 
 
 def describe(job: Job) -> str:

@@ -73,7 +73,7 @@ def print_heading(console: Console, title: str, subtitle: str) -> None:
     console.print(Text(printable(subtitle), "dim"))
 
 
-def print_scores(console: Console, rows: Sequence[Row], *, names: Sequence[str] = (), level: float) -> None:
+def print_scores(console: Console, rows: Sequence[Row], *, names: Sequence[str] = (), level: float, to: str) -> None:
     """One line for each input, whatever its status.
 
     Args:
@@ -81,6 +81,7 @@ def print_scores(console: Console, rows: Sequence[Row], *, names: Sequence[str] 
         rows: The lines; several for one input stand together.
         names: Names of the classes.
         level: Confidence level of the intervals.
+        to: What the class is called that the score is for.
     """
     several = any(row.classifier for row in rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
@@ -88,7 +89,7 @@ def print_scores(console: Console, rows: Sequence[Row], *, names: Sequence[str] 
     table.add_column("label", justify="right")
     if several:
         table.add_column("classifier")
-    table.add_column("predicted\n-> nearest")
+    table.add_column(f"predicted\n-> {to}")
     table.add_column("estimated\nradius", justify="right")
     table.add_column(f"{100 * level:g} %\ninterval", no_wrap=True)
     table.add_column("status", no_wrap=True)
@@ -115,10 +116,17 @@ def print_cost(console: Console, summary: Summary) -> None:
     console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
 
 
-def print_reading(console: Console, scores: Sequence[CleverScore], *, distance: str) -> None:
-    """What the numbers claim and what they do not, and what the statuses mean that occur."""
+def print_reading(console: Console, scores: Sequence[CleverScore], *, distance: str, other: str) -> None:
+    """What the numbers claim and what they do not, and what the statuses mean that occur.
+
+    Args:
+        console: Where to.
+        scores: The scores on the screen.
+        distance: The distance and its unit.
+        other: Which class overtakes the predicted one.
+    """
     console.print(
-        f"\nThe estimated radius says how far an input can move ({distance}) before another class overtakes the "
+        f"\nThe estimated radius says how far an input can move ({distance}) before {other} overtakes the "
         "predicted one. It is an estimate, not a bound: an adversarial example may lie closer. The interval covers the "
         "error of the statistical fit only."
     )

@@ -1,0 +1,105 @@
+"""Gradients per second: Clearance's uniform sampler, ART's `clever_t`, and the bare loop, in one run.
+
+Network `mnist-fmn`, one test image, l2, runner-up, R = 5. The bare loop does nothing but the forward pass and the
+backward pass to the input, on samples drawn beforehand, at each batch size; its best is what the machine can do. The
+three take turns, so that a busy machine slows them all; the medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from public import correct_images, load_network
+from torch import Tensor, nn
+
+from clearance.classifier import Classifier
+from clearance.clever import clever
+
+
+def bare_loop(network: nn.Module, x: Tensor, best: int, target: int, batch: int, count: int) -> Callable[[], int]:
+    """Forward, margin, backward to the input; nothing kept."""
+    samples = x + 0.1 * torch.randn(count, *x.shape[1:])
+
+    def run() -> int:
+        for start in range(0, count, batch):
+            part = samples[start : start + batch].requires_grad_(True)
+            logits = network(part)
+            torch.autograd.grad((logits[:, best] - logits[:, target]).sum(), part)
+            samples.requires_grad_(False)
+        return count
+
+    return run
+
+
+def ours(network: nn.Module, x: Tensor, target: int, blocks: int) -> Callable[[], int]:
+    """`clever` with uniform samples at R = 5: sampling, gradients, norms, evidence, fit."""
+    model = Classifier(network, (0, 1))
+
+    def run() -> int:
+        settings = {"sampler": "uniform", "radius": 5.0, "blocks": blocks, "block_size": 1024}
+        return clever(model, x, target=target, norm=2, **settings)[0].cost.backward
+
+    return run
+
+
+def art(network: nn.Module, x: Tensor, target: int, blocks: int) -> Callable[[], int]:
+    """ART's `clever_t` on as many blocks; it takes two class gradients for each of `pool_factor x batch_size` points."""
+    from art.estimators.classification import PyTorchClassifier
+    from art.metrics import clever_t
+
+    estimator = PyTorchClassifier(
+        network, loss=nn.CrossEntropyLoss(), input_shape=tuple(x.shape[1:]), nb_classes=10, clip_values=(0, 1)
+    )
+
+    def run() -> int:
+        np.random.seed(0)  # noqa: NPY002 - ART draws from the global generator
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clever_t(
+                estimator, x[0].numpy(), target, nb_batches=blocks, batch_size=1024, radius=5, norm=2, pool_factor=3
+            )
+        return 3 * 1024  # margin gradients: its pool, which all blocks are drawn from again and again
+
+    return run
+
+
+def rate(run: Callable[[], int]) -> float:
+    """Margin gradients per second of one call."""
+    start = time.perf_counter()
+    return run() / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    network = load_network("mnist-fmn")
+    x, _ = correct_images(network, 1)
+    order = network(x)[0].argsort(descending=True)
+    best, target = int(order[0]), int(order[1])
+    contestants = {
+        f"bare loop, batch {b}": bare_loop(network, x, best, target, b, 2048) for b in (16, 32, 64, 128, 256)
+    }
+    contestants["Clearance"] = ours(network, x, target, 2)
+    contestants["ART 1.20.1 clever_t"] = art(network, x, target, 2)
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            rates[name].append(rate(run))
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    fastest = max(value for name, value in medians.items() if name.startswith("bare"))
+    print("| what | margin gradients a second | of the best bare loop |\n|---|---|---|")
+    for name, value in medians.items():
+        print(f"| {name} | {value:.0f} | {value / fastest:.3f} |")
+    print(f"Clearance / ART: {medians['Clearance'] / medians['ART 1.20.1 clever_t']:.1f}")
+
+
+if __name__ == "__main__":
+    main()
