@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import click
 import torch
 
 from clearance import __version__, datasets
@@ -77,8 +77,7 @@ def run_score(*, given: set[str], as_json: bool, **flags: Any) -> None:
             print_report(job, scores)
         raise
     if as_json:
-        json.dump(as_document(job, scores), sys.stdout, indent=2, allow_nan=False)
-        print()
+        click.echo(json.dumps(as_document(job, scores), indent=2, allow_nan=False))
     else:
         print_report(job, scores)
 

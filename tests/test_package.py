@@ -1,0 +1,36 @@
+"""The public names: all there, imported late, and none hidden by a module of the same name."""
+
+import subprocess
+import sys
+
+import pytest
+
+import clearance
+from conftest import ROOT
+
+
+def in_a_fresh_process(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT / "src")}, timeout=120)
+
+
+def test_every_public_name_is_there():
+    assert all(getattr(clearance, name) is not None for name in clearance.__all__)
+    assert set(clearance.__all__) <= set(dir(clearance))
+    assert callable(clearance.clever) and clearance.PAPER["blocks"] == 500
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'cleverer'"):
+        clearance.cleverer  # noqa: B018
+
+
+def test_the_import_alone_brings_in_nothing_slow():
+    in_a_fresh_process("import clearance, sys; assert not {'torch', 'scipy', 'numpy', 'click'} & set(sys.modules)")
+
+
+def test_the_module_clever_does_not_hide_the_function():
+    in_a_fresh_process(
+        "from clearance.clever import iterate_clever; import clearance; assert not hasattr(clearance.clever, 'x')"
+    )
+    in_a_fresh_process("import clearance.clever; assert clearance.clever.__name__ == 'clever'")
+    in_a_fresh_process("import clearance; clearance.clever; import clearance.clever; clearance.clever.__code__")
