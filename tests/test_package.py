@@ -34,3 +34,9 @@ def test_the_module_clever_does_not_hide_the_function():
     )
     in_a_fresh_process("import clearance.clever; assert clearance.clever.__name__ == 'clever'")
     in_a_fresh_process("import clearance; clearance.clever; import clearance.clever; clearance.clever.__code__")
+
+
+def test_the_readme_says_what_the_program_says():
+    text = (ROOT / "README.md").read_text()
+    rows = [f"| `{status.value}` | {status.meaning} |" for status in clearance.Status]
+    assert "\n".join(rows) in text

@@ -16,7 +16,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clearance import balls, datasets, extremes, networks, norms
+    from clearance import attacks, balls, datasets, extremes, networks, norms
+    from clearance.attacks import AttackResult, attack
     from clearance.classifier import Classifier
     from clearance.clever import clever
     from clearance.costs import Cost
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "PAPER",
+    "AttackResult",
     "BoundsError",
     "Classifier",
     "ClearanceError",
@@ -57,6 +59,8 @@ __all__ = [
     "ShapeError",
     "Status",
     "TargetError",
+    "attack",
+    "attacks",
     "balls",
     "clever",
     "datasets",
@@ -67,6 +71,7 @@ __all__ = [
 ]
 
 _NAMES = {
+    "attacks": ("AttackResult", "attack"),
     "classifier": ("Classifier",),
     "clever": ("clever",),
     "costs": ("Cost",),
@@ -88,7 +93,7 @@ _NAMES = {
     "status": ("Status",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-_MODULES = ("balls", "datasets", "extremes", "networks", "norms")
+_MODULES = ("attacks", "balls", "datasets", "extremes", "networks", "norms")
 
 
 def __getattr__(name: str) -> Any:

@@ -89,6 +89,8 @@ def _draw(order: Tensor, seed: int, key: str | int) -> int:
 
 def _as_classes(target: int | Sequence[int] | Tensor, count: int, classes: int) -> list[int]:
     values: object = target.tolist() if isinstance(target, Tensor) else target
+    if not isinstance(values, int | Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TargetError(f"target: expected class indices, got {target!r}")
     listed = [values] * count if isinstance(values, int) else list(values)  # pyright: ignore
     if any(isinstance(value, bool) or not isinstance(value, int) for value in listed):  # pyright: ignore
         raise TargetError(f"target: expected class indices, got {target!r}")

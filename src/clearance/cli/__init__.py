@@ -1,14 +1,14 @@
 """The command line: flags in, tables or JSON out. The only package that prints or exits.
 
-Exit codes: 0 fine; 2 bad usage or bad input, with one line on stderr; 130 interrupted. Only click is imported here:
+Exit codes: 0 fine; 2 bad usage or bad input, with one line on stderr; 130 interrupted; 141 the reader of a pipe left,
+as shells have it. Only click is imported here:
 torch, SciPy and rich come with the first command that needs them, so that `clearance --help` is quick.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -22,6 +22,24 @@ BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+INPUT_OPTIONS = (
+    click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]"),
+    click.option("--offset", default=0, show_default=True, metavar="N", help="Index of the first input."),
+    click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range of an input."),
+    click.option("--no-bounds", is_flag=True, help="Inputs have no valid range."),
+    click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network."),
+    click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
+    click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]"),
+)
+
+
+def with_input_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Flags that choose the inputs and how the network sees them: the same for every command that evaluates a model."""
+    for option in reversed(INPUT_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.group(name="clearance", invoke_without_command=True, context_settings=CONTEXT)
@@ -75,13 +93,7 @@ def demo(count: int) -> None:
 @click.option("--bootstrap", default=0, show_default=True, metavar="N", help="Resamples for the p-value of the fit.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all of its samples.")
 @click.option("--paper", is_flag=True, help="All choices of the CLEVER paper: uniform, radius 5, 500 blocks of 1,024.")
-@click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]")
-@click.option("--offset", default=0, show_default=True, metavar="N", help="Index of the first input.")
-@click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range of an input.")
-@click.option("--no-bounds", is_flag=True, help="Inputs have no valid range.")
-@click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network.")
-@click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean.")
-@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]")
+@with_input_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 @click.pass_context
 def score(context: click.Context, **flags: Any) -> None:
@@ -94,6 +106,40 @@ def score(context: click.Context, **flags: Any) -> None:
 
     given = {name for name in flags if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     run_score(given=given, **flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Find the nearest adversarial example of each input.")
+@click.argument("model")
+@click.argument("data")
+@click.option("--weights", metavar="FILE", help="Values for a factory's network, as .safetensors.")
+@click.option(
+    "--target",
+    default="untargeted",
+    show_default=True,
+    help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
+)
+@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
+@click.option(
+    "--budget",
+    type=click.Choice(["quick", "standard", "thorough"]),
+    default="standard",
+    show_default=True,
+    help="About 150, 1,000 or 5,000 passes of each kind per input.",
+)
+@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all random numbers.")
+@with_input_options
+@click.option("--save", metavar="FILE", help="Write inputs, witnesses, distances and predictions to FILE.npz.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.pass_context
+def attack(context: click.Context, **flags: Any) -> None:
+    """Find for each input of DATA the nearest adversarial example of MODEL that an ensemble of attacks can find.
+
+    The distance of such a witness is an upper bound of the minimum distortion. MODEL and DATA are as for `score`.
+    """
+    from clearance.cli.attack import run_attack
+
+    given = {name for name in flags if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    run_attack(given=given, **flags)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -118,8 +164,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result: object = commands.main(arguments, prog_name="clearance", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
         return _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click's own way out when the reader of a pipe has left
         return BROKEN_PIPE
     except click.ClickException as error:
         return _complain(error.format_message(), BAD_INPUT)

@@ -11,7 +11,7 @@ from clearance.loading import BUNDLED, load_model
 from clearance.scores import CleverScore
 from clearance.settings import Settings
 
-BLOCK_SIZE = 96
+BLOCK_SIZE = 128
 """Gradients per block: fewer than usual, so that the demo takes a minute on one core."""
 
 

@@ -1,0 +1,163 @@
+"""`clearance attack`: one model, one set of inputs, the nearest witness that an ensemble of attacks finds for each."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from clearance import __version__
+from clearance.attacks import AttackResult, attack
+from clearance.cli import tables
+from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.costs import Cost
+from clearance.errors import FileError
+from clearance.norms import as_order
+
+MISCLASSIFIED = "misclassified"
+
+
+def run_attack(*, given: set[str], as_json: bool, save: str | None, **flags: Any) -> None:
+    """Attack the inputs, print a table or a JSON document, and save the witnesses where asked.
+
+    Args:
+        given: Names of the flags that the user spelled out.
+        as_json: Print JSON.
+        save: An `.npz` file for the witnesses.
+        **flags: The flags' values.
+    """
+    inputs = load_inputs(given, flags)
+    file = None if save is None else _writable(Path(save))
+    results: list[AttackResult] = []
+    choices = {"norm": flags["norm"], "budget": flags["budget"], "seed": flags["seed"]}
+    target = as_target(flags["target"])
+    with tables.progress(len(inputs.data), shown=not as_json) as advance:
+        for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
+            results += attack(inputs.model, image[None], label[None], target=target, **choices)
+            advance()
+    if file is not None:
+        save_witnesses(file, inputs, results)
+    if as_json:
+        click.echo(json.dumps(as_document(inputs, results, flags), indent=2, allow_nan=False))
+    else:
+        print_results(inputs, results, flags)
+
+
+def _writable(file: Path) -> Path:
+    """The file, if it can be written: better to hear that it cannot before the attacks than after.
+
+    Raises:
+        FileError: If its folder is not there, or its name does not end in `.npz`.
+    """
+    if file.suffix != ".npz":
+        raise FileError(f"--save: expected a file name that ends in .npz, got {file}")
+    if not file.parent.is_dir():
+        raise FileError(f"--save: expected a folder that exists, got {file.parent}")
+    return file
+
+
+def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) -> None:
+    """Write inputs, witnesses (NaN where there is none), distances, labels and predictions, all at once.
+
+    Args:
+        file: The `.npz` file; replaced if it is there.
+        inputs: What was attacked.
+        results: The results, in the same order.
+    """
+    images = inputs.data.images
+    nothing = torch.full_like(images[0], math.nan)
+    witnesses = [nothing if result.adversarial is None else result.adversarial.cpu() for result in results]
+    part = file.with_name(f".{file.name}.part")
+    with part.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            images=images.numpy(),
+            labels=inputs.data.labels.numpy(),
+            adversarial=torch.stack(witnesses).numpy(),
+            distances=np.array([result.distance for result in results]),
+            predictions=np.array([result.predicted for result in results]),
+        )
+    part.replace(file)
+
+
+def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[str, Any]) -> None:
+    """One line for each input, the median, and how to read it."""
+    console, model = tables.make_console(), inputs.model
+    choices = f"{tables.norm_name(as_order(flags['norm']))}, {flags['target']}, budget {flags['budget']}"
+    tables.print_heading(console, inputs.title(), f"{choices}, seed {flags['seed']}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name in ("input", "label"):
+        table.add_column(name, justify="right")
+    table.add_column("predicted\n-> witness")
+    table.add_column("attack\ndistance", justify="right")
+    table.add_column("method")
+    for index, (label, result) in enumerate(zip(inputs.data.labels.tolist(), results, strict=True)):
+        table.add_row(*_cells(inputs, inputs.offset + index, label, result))
+    console.print()
+    console.print(table)
+    console.print()
+    reached = [result.distance for result in results if result.success]
+    middle = tables.number(median(reached)) if reached else tables.NOTHING
+    wrong = sum(result.method == MISCLASSIFIED for result in results)
+    without = len(results) - len(reached) - wrong
+    console.print(
+        f"Median attack distance {middle} over {len(reached)} of {len(results)} inputs "
+        f"({without} without a witness, {wrong} misclassified)"
+    )
+    cost = sum((result.cost for result in results), Cost())
+    console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
+    console.print(
+        f"\nThe attack distance ({tables.unit(as_order(flags['norm']), model.bounds)}) is the distance of a witness: an "
+        "input that was predicted afresh and has another class. The minimum distortion is that or smaller. Where no "
+        "witness was found nothing is known: it is not a sign of robustness."
+    )
+
+
+def _cells(inputs: Inputs, index: int, label: int, result: AttackResult) -> list[Text]:
+    names = inputs.data.class_names
+    predicted = tables.class_name(result.predicted, names)
+    moves = f"{tables.class_name(label, names)} -> {predicted}" if result.success else predicted
+    distance = tables.number(result.distance) if result.success else tables.NOTHING
+    style = "red" if result.method in (MISCLASSIFIED, "none") else ""
+    return [
+        Text(str(index)),
+        Text(tables.class_name(label, names)),
+        Text(moves),
+        Text(distance, "bold"),
+        Text(result.method, style),
+    ]
+
+
+def as_document(inputs: Inputs, results: Sequence[AttackResult], flags: dict[str, Any]) -> dict[str, Any]:
+    """Everything as plain values for JSON: what was not found is `None`."""
+    labels = inputs.data.labels.tolist()
+    return {
+        "clearance": __version__,
+        **inputs.as_record(),
+        "target": as_target(flags["target"]),
+        "settings": {name: flags[name] for name in ("norm", "budget", "seed")},
+        "results": [
+            {
+                "input": inputs.offset + index,
+                "label": label,
+                "success": result.success,
+                "distance": result.distance if result.success else None,
+                "predicted": result.predicted,
+                "method": result.method,
+                "distances": {name: d if math.isfinite(d) else None for name, d in result.distances.items()},
+                "cost": asdict(result.cost),
+            }
+            for index, (label, result) in enumerate(zip(labels, results, strict=True))
+        ],
+    }

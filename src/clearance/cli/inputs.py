@@ -1,0 +1,120 @@
+"""What every command that evaluates a model is given: a network, its bounds, and the inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from clearance import datasets
+from clearance.classifier import Classifier
+from clearance.datasets import Dataset
+from clearance.errors import InputError
+from clearance.loading import LoadedNetwork, load_model
+from clearance.preprocessing import Normalize
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A model and the inputs it is evaluated on.
+
+    Attributes:
+        network: The network and its name.
+        model: The classifier made of it.
+        data: The inputs.
+        source: What the user called the data.
+        offset: Index of the first input in the whole set.
+        total: How many inputs the whole set has.
+    """
+
+    network: LoadedNetwork
+    model: Classifier
+    data: Dataset
+    source: str
+    offset: int
+    total: int
+
+    def title(self, done: int | None = None) -> str:
+        """Model, data, and which inputs, in words; `done` of them where a run was interrupted."""
+        done = len(self.data) if done is None else done
+        part = f"inputs {self.offset} to {self.offset + done - 1} of {self.total:,}"
+        missing = len(self.data) - done
+        stopped = f"; interrupted, {missing} not done" if missing else ""
+        return f"{self.network.name} on {self.data.name}: {part}{stopped}"
+
+    def as_record(self) -> dict[str, Any]:
+        """Model and data as plain values for JSON."""
+        bounds = None if self.model.bounds is None else [value.item() for value in self.model.bounds]
+        weights = None if self.network.weights is None else str(self.network.weights)
+        name, device = self.network.name, str(self.model.device)
+        return {
+            "model": {"name": name, "weights": weights, "bounds": bounds, "device": device},
+            "data": {
+                "source": self.source,
+                "name": self.data.name,
+                "offset": self.offset,
+                "count": len(self.data),
+            },
+        }
+
+
+def load_inputs(given: set[str], flags: dict[str, Any]) -> Inputs:
+    """Load and check the model and the data that the flags name.
+
+    Args:
+        given: Names of the flags that the user spelled out.
+        flags: The flags' values.
+
+    Returns:
+        The model and the inputs.
+    """
+    whole = datasets.load(flags["data"])
+    count = _count(flags["count"], len(whole) - flags["offset"], "count" in given)
+    data = whole.part(count=count, offset=flags["offset"])
+    network = load_model(flags["model"], weights=flags["weights"])
+    model = make_classifier(network, choose_bounds(flags, network.bounds or whole.bounds), flags)
+    return Inputs(network, model, data, flags["data"], flags["offset"], len(whole))
+
+
+def as_target(text: str) -> str | int:
+    """The name of a target, or a class index."""
+    return int(text) if text.removeprefix("-").isdecimal() else text
+
+
+def choose_bounds(flags: dict[str, Any], known: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The bounds that were given, else those that the model or the data are known to have.
+
+    Raises:
+        InputError: If both bounds and none were asked for.
+    """
+    if flags["no_bounds"] and flags["bounds"]:
+        raise InputError("--bounds: expected either --bounds LOW HIGH or --no-bounds, got both")
+    return None if flags["no_bounds"] else flags["bounds"] or known
+
+
+def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, flags: dict[str, Any]) -> Classifier:
+    """The classifier: network, bounds, normalisation, device.
+
+    Raises:
+        InputError: If only one of `--mean` and `--std` was given.
+    """
+    if (flags["mean"] is None) != (flags["std"] is None):
+        raise InputError("--mean: expected both --mean and --std, got one of them")
+    normalise = None if flags["mean"] is None else Normalize(flags["mean"], flags["std"])
+    return Classifier(network.network, bounds, preprocessing=normalise, device=_device(flags["device"]))
+
+
+def _device(name: str | None) -> torch.device | None:
+    try:
+        return None if name is None else torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"--device: expected one that this machine has, got {name!r} ({first})") from error
+
+
+def _count(asked: int | str, available: int, given: bool) -> int | None:
+    """How many inputs: all, as many as asked for, or by default as many as there are up to that number."""
+    if asked == "all":
+        return None
+    return int(asked) if given or available < 1 else min(int(asked), available)
