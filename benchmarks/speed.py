@@ -49,7 +49,7 @@ def ours(network: nn.Module, x: Tensor, target: int, blocks: int) -> Callable[[]
 
 
 def art(network: nn.Module, x: Tensor, target: int, blocks: int) -> Callable[[], int]:
-    """ART's `clever_t` on as many blocks; it takes two class gradients for each of `pool_factor x batch_size` points."""
+    """ART's `clever_t` on as many blocks: two class gradients for each of `pool_factor x batch_size` points."""
     from art.estimators.classification import PyTorchClassifier
     from art.metrics import clever_t
 

@@ -117,8 +117,9 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[s
     )
     cost = sum((result.cost for result in results), Cost())
     console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
+    distance = tables.unit(as_order(flags["norm"]), model.bounds)
     console.print(
-        f"\nThe attack distance ({tables.unit(as_order(flags['norm']), model.bounds)}) is the distance of a witness: an "
+        f"\nThe attack distance ({distance}) is the distance of a witness: an "
         "input that was predicted afresh and has another class. The minimum distortion is that or smaller. Where no "
         "witness was found nothing is known: it is not a sign of robustness."
     )
