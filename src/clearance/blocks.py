@@ -94,7 +94,7 @@ def directed_blocks(
         for start in range(0, len(blocks), LOCKSTEP):
             group = blocks[start : start + LOCKSTEP]
             best, met = search_blocks(
-                problem.only(index), radius=radius, blocks=group, block_size=block_size, purpose=purpose, beat=beat
+                problem.only([index]), radius=radius, blocks=group, block_size=block_size, purpose=purpose, beat=beat
             )
             columns.append(best)
             found = found.merged(met)

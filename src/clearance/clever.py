@@ -181,9 +181,7 @@ class _Race:
     def _extend(self, count: int) -> None:
         """Draw the blocks that are missing to `count`, for every rival."""
         drawn = len(self.maxima[self.rivals[0]])
-        chosen = torch.tensor(self.rivals, device=self.problem.targets.device)
-        part = self.problem.with_targets(self.problem.targets[chosen], self.problem.margins[chosen])
-        settings = self.settings
+        part, settings = self.problem.only(self.rivals), self.settings
         maxima, evidence = settings.draw(part, self.ball.radius, range(drawn, count), settings.size, settings.sampler)
         for rival, row, found in zip(self.rivals, maxima.tolist(), evidence, strict=True):
             self.maxima[rival] += row

@@ -11,7 +11,8 @@ Every point `x` at which a margin and its gradient are evaluated speaks about ea
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -63,15 +64,10 @@ class Problem:
         """Clip points into the bounds where that was asked for. A point of the ball stays in the ball."""
         return self.model.clip(points) if self.clip else points
 
-    def only(self, index: int) -> Problem:
-        """The same input with one of its targets."""
-        pick = slice(index, index + 1)
-        return self.with_targets(self.targets[pick], self.margins[pick])
-
-    def with_targets(self, targets: Tensor, margins: Tensor) -> Problem:
-        """The same input with other targets."""
-        parts = {name: getattr(self, name) for name in ("model", "x0", "key", "predicted", "order", "dual", "clip")}
-        return Problem(**parts, seed=self.seed, targets=targets, margins=margins)
+    def only(self, indices: Sequence[int]) -> Problem:
+        """The same input with some of its targets."""
+        chosen = torch.tensor(indices, device=self.targets.device)
+        return replace(self, targets=self.targets[chosen], margins=self.margins[chosen])
 
 
 @dataclass

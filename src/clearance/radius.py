@@ -110,8 +110,7 @@ def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit
 
 def _try_ball(problem: Problem, settings: Settings, ball: Ball, beat: float | None = None) -> tuple[float, float]:
     """Smallest `g / L` of the rivals in the present ball, and the smallest radius that was refuted."""
-    chosen = torch.tensor(ball.rivals, device=problem.targets.device)
-    part = problem.with_targets(problem.targets[chosen], problem.margins[chosen])
+    part = problem.only(ball.rivals)
     size = max(1, settings.size // PILOT_SHARES[settings.sampler])
     maxima, evidence = settings.draw(part, ball.radius, range(PILOT_BLOCKS), size, "pilot", beat)
     ball.rounds.append(dict(zip(ball.rivals, evidence, strict=True)))

@@ -136,11 +136,11 @@ class _Draw:
         """One uniform point of the ball around 0 for each (chosen) block, else 0; `(blocks, *input)`."""
         x0, shape = self.problem.x0, tuple(self.problem.x0.shape)
         points = torch.zeros(len(self.generators), *shape, device=x0.device, dtype=x0.dtype)
-        for row, generator in enumerate(self.generators):
-            if chosen is None or bool(chosen[row]):
-                points[row] = sample_ball(
-                    1, shape, norm=self.problem.order, radius=self.radius, generator=generator, dtype=x0.dtype
-                )[0]
+        rows = range(len(points)) if chosen is None else chosen.nonzero().flatten().tolist()
+        for row in rows:
+            points[row] = sample_ball(
+                1, shape, norm=self.problem.order, radius=self.radius, generator=self.generators[row], dtype=x0.dtype
+            )[0]
         return points
 
 

@@ -24,6 +24,11 @@ AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "aut
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+MODEL_AND_DATA = (
+    click.argument("model"),
+    click.argument("data"),
+    click.option("--weights", metavar="FILE", help="Values for a factory's network, as .safetensors."),
+)
 INPUT_OPTIONS = (
     click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]"),
     click.option("--offset", default=0, show_default=True, metavar="N", help="Index of the first input."),
@@ -35,11 +40,28 @@ INPUT_OPTIONS = (
 )
 
 
-def with_input_options(command: Callable[..., None]) -> Callable[..., None]:
+Command = Callable[..., None]
+
+
+def with_model_and_data(command: Command) -> Command:
+    """MODEL, DATA and the model's weights: the same for every command that evaluates a model."""
+    return _with(MODEL_AND_DATA, command)
+
+
+def with_input_options(command: Command) -> Command:
     """Flags that choose the inputs and how the network sees them: the same for every command that evaluates a model."""
-    for option in reversed(INPUT_OPTIONS):
+    return _with(INPUT_OPTIONS, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def given_flags(context: click.Context) -> set[str]:
+    """Names of the flags that the user spelled out."""
+    return {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
 
 
 @click.group(name="clearance", invoke_without_command=True, context_settings=CONTEXT)
@@ -63,9 +85,7 @@ def demo(count: int) -> None:
 
 
 @commands.command(context_settings=CONTEXT, short_help="Estimate the radius of each input.")
-@click.argument("model")
-@click.argument("data")
-@click.option("--weights", metavar="FILE", help="Values for a factory's network, as .safetensors.")
+@with_model_and_data
 @click.option(
     "--target",
     default="untargeted",
@@ -104,14 +124,11 @@ def score(context: click.Context, **flags: Any) -> None:
     """
     from clearance.cli.score import run_score
 
-    given = {name for name in flags if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    run_score(given=given, **flags)
+    run_score(given=given_flags(context), **flags)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Find the nearest adversarial example of each input.")
-@click.argument("model")
-@click.argument("data")
-@click.option("--weights", metavar="FILE", help="Values for a factory's network, as .safetensors.")
+@with_model_and_data
 @click.option(
     "--target",
     default="untargeted",
@@ -138,8 +155,7 @@ def attack(context: click.Context, **flags: Any) -> None:
     """
     from clearance.cli.attack import run_attack
 
-    given = {name for name in flags if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    run_attack(given=given, **flags)
+    run_attack(given=given_flags(context), **flags)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
