@@ -41,6 +41,29 @@ def margin_gradients(
     return value, gradient
 
 
+def margin_values(model: Classifier, x: Tensor, predicted: int, target: int) -> tuple[Tensor, Tensor]:
+    """Margin at each point by forward passes only, and the largest logit met: the scale of its rounding.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        predicted: The class `c`.
+        target: The class `t`.
+
+    Returns:
+        `g(x)` of shape `(batch,)`, finite or not, and `max |f_j|`, a scalar.
+    """
+    classes = torch.tensor([target], device=x.device)
+
+    def part(points: Tensor) -> tuple[Tensor, Tensor]:
+        logits, values, _ = model.vjp(points, lambda output: margins(output, predicted, classes))
+        return values[:, 0], logits.abs().amax(1)
+
+    with torch.no_grad():
+        value, scale = model.in_micro_batches(part, x)
+    return value, scale.max()
+
+
 def margin_gradient_norms(
     model: Classifier, x: Tensor, predicted: int, targets: Tensor, dual: float
 ) -> tuple[Tensor, Tensor]:

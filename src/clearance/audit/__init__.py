@@ -1,0 +1,90 @@
+"""The audit: signs that a network hides its gradients, or that an estimate does not mean what it seems to mean.
+
+Each check writes to a ledger what it measured and, past its threshold, a flag with evidence and remedy. All checks are
+in one table (`CHECKS`), none looks at layers or names: what counts is what the gradients and the function do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from clearance.attacks import AttackResult
+from clearance.audit.examine import examine
+from clearance.audit.record import Audit, Flag, Severity
+from clearance.audit.table import CHECKS, Check
+from clearance.classifier import Classifier
+from clearance.costs import Cost
+from clearance.errors import ShapeError
+from clearance.margins import Target, check_labels, resolve_targets
+from clearance.norms import as_order
+from clearance.scores import CleverScore
+from clearance.seeds import content_key
+
+__all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
+
+
+def audit(
+    model: Classifier,
+    x: Tensor,
+    labels: Tensor | Sequence[int] | None = None,
+    *,
+    norm: float | str = 2.0,
+    target: Target = "untargeted",
+    scores: Sequence[CleverScore] | None = None,
+    attacks: Sequence[AttackResult] | None = None,
+    seed: int = 0,
+) -> list[Audit]:
+    """Look for signs of gradient masking around each input, with evidence and remedies.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`, in input units.
+        labels: True classes; a misclassified input gets an audit without flags.
+        norm: The norm `p` of distances.
+        target: As in `clever` and `attack`.
+        scores: Estimates of these inputs, to be checked; default: a quick one is made for the nearest class.
+        attacks: What `attack` said of these inputs; default: it is asked, with its standard budget.
+        seed: With each input's content, fixes every random number.
+
+    Returns:
+        One `Audit` per input, in order. A network that hides its gradients gets at least one `warning` or `error`; an
+        honest one gets `info` at most. No flag is a proof, and neither is its absence.
+
+    Raises:
+        ShapeError: If there is not one score or attack per input.
+        ClearanceError: If an argument or the network cannot be used.
+
+    >>> network = torch.nn.Linear(2, 2, bias=False)
+    >>> with torch.no_grad():
+    ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> (found,) = audit(Classifier(network), torch.tensor([[1.0, 1.0]]))
+    >>> found.worst is None, round(found.measured["path_integral"], 3)
+    (True, 0.0)
+    """
+    order, x = as_order(norm), model.check_inputs(x)
+    for name, given in {"scores": scores, "attacks": attacks}.items():
+        if given is not None and len(given) != len(x):
+            raise ShapeError(f"{name}: expected one per input ({len(x)}), got {len(given)}")
+    logits = model.logits(x)
+    best = logits.argmax(1).tolist()
+    known = best if labels is None else check_labels(labels, *logits.shape)
+    wrong = [label != own for label, own in zip(known, best, strict=True)]
+    keys = [content_key(row) for row in x]
+    targets = resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong)
+    return [
+        Audit((), None, Cost())
+        if wrong[row]
+        else examine(
+            model,
+            x[row : row + 1],
+            logits[row],
+            targets[row],
+            order=order,
+            score=None if scores is None else scores[row],
+            result=None if attacks is None else attacks[row],
+            seed=seed,
+        )
+        for row in range(len(x))
+    ]

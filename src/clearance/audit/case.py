@@ -1,0 +1,85 @@
+"""One input under audit, and the ledger that its checks write to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from clearance.attacks.goals import Goal
+from clearance.audit.record import Flag, Severity
+from clearance.audit.table import CHECKS
+from clearance.classifier import Classifier
+from clearance.integral import PathIntegral
+from clearance.seeds import make_generator
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input, the margin that is followed, and the ball that is looked into.
+
+    Attributes:
+        model: The classifier; for gradients of a random one, its average with fixed draws.
+        x0: The input, `(*input)`.
+        key: Its content key.
+        logits: `(classes)`.
+        predicted: The predicted class `c`.
+        target: The class `t` whose margin is followed: the witness's class, else the nearest in logits.
+        goal: What counts as a witness.
+        order: The norm `p`.
+        reach: Radius of the ball: the witness's distance, or a share of the space where there is none.
+        witness: The nearest witness that attacks along gradients found, `(*input)`.
+        seed: The user's seed.
+    """
+
+    model: Classifier
+    x0: Tensor
+    key: str
+    logits: Tensor
+    predicted: int
+    target: int
+    goal: Goal
+    order: float
+    reach: float
+    witness: Tensor | None
+    seed: int
+
+    @property
+    def margin(self) -> float:
+        """`g(x0)`."""
+        return float(self.logits[self.predicted] - self.logits[self.target])
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A random stream of this input's own."""
+        return make_generator(self.x0.device, self.seed, "audit", purpose, self.key)
+
+
+@dataclass
+class Ledger:
+    """What the checks of one input found.
+
+    Attributes:
+        flags: Raised flags, in no order.
+        measured: Code → the number that was held against the threshold.
+        integrals: The path integrals, with the kind of each segment.
+    """
+
+    flags: list[Flag] = field(default_factory=list[Flag])
+    measured: dict[str, float] = field(default_factory=dict[str, float])
+    integrals: list[tuple[str, PathIntegral]] = field(default_factory=list[tuple[str, PathIntegral]])
+
+    def raise_flag(self, code: str, severity: Severity, **evidence: float | str) -> None:
+        """Put down a flag with its evidence; the remedy comes from the table."""
+        self.flags.append(Flag(code, severity, evidence, CHECKS[code].remedy))
+
+    def severity(self, code: str) -> Severity | None:
+        """How severe the flag with this code is; `None` if it was not raised."""
+        return next((flag.severity for flag in self.flags if flag.code == code), None)
+
+
+def threshold(code: str) -> float:
+    """The threshold of a check that has one."""
+    value = CHECKS[code].threshold
+    assert value is not None, f"{code} has no threshold"
+    return value

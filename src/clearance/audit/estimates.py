@@ -1,0 +1,69 @@
+"""Checks on the estimate: what was met that contradicts it, and how well it rests on its block maxima."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from clearance.audit.case import Case, Ledger, threshold
+from clearance.audit.record import Severity
+from clearance.derivatives import margin_gradients
+from clearance.extremes import FitStatus
+from clearance.norms import dual_order, vector_norm
+from clearance.scores import CleverScore
+from clearance.slope import slopes_from
+from clearance.status import Status
+
+ON_SEGMENT = 48
+"""Points of the segment to the witness whose gradient norms and slopes are held against the estimate."""
+
+
+def check_estimate(case: Case, ledger: Ledger, score: CleverScore, nearest: float) -> None:
+    """Raise `refuted`, `lipschitz_exceeded`, `poor_fit` and `at_radius`.
+
+    Args:
+        case: The input.
+        ledger: Where flags go.
+        score: The estimate.
+        nearest: Distance of the nearest confirmed witness; infinite without one.
+    """
+    if math.isfinite(score.radius) and math.isfinite(nearest):
+        ledger.measured["refuted"] = score.radius / nearest
+    if score.radius > threshold("refuted") * nearest * (1 + 1e-6):
+        ledger.raise_flag("refuted", Severity.ERROR, radius=score.radius, witness_distance=nearest)
+    elif score.status is Status.REFUTED:
+        ledger.raise_flag("refuted", Severity.ERROR, radius=score.radius, largest_slope=score.largest_slope)
+    _check_lipschitz(case, ledger, score)
+    _check_fit(ledger, score)
+    if score.radius >= score.ball_radius and score.status is Status.AT_RADIUS:
+        ledger.raise_flag("at_radius", Severity.INFO, ball_radius=score.ball_radius)
+
+
+def _check_lipschitz(case: Case, ledger: Ledger, score: CleverScore) -> None:
+    """Gradient norms and slopes between the input and the witness, within the estimate's ball."""
+    if score.order != 1 or case.witness is None or score.target != case.target or not score.lipschitz > 0:
+        return
+    way = case.witness - case.x0
+    reach = float(vector_norm(way[None], case.order))
+    shares = torch.linspace(0, min(1.0, score.ball_radius / reach), ON_SEGMENT + 1, dtype=way.dtype, device=way.device)
+    points = case.x0 + shares[1:].reshape(-1, *[1] * way.ndim) * way
+    margins, gradients = margin_gradients(case.model, points, case.predicted, case.target)
+    norms = vector_norm(gradients, dual_order(case.order))
+    slopes = slopes_from(case.x0, case.margin, points, margins, order=case.order)
+    largest = float(torch.maximum(norms.max(), slopes.max()))
+    ledger.measured["lipschitz_exceeded"] = largest / score.lipschitz
+    if largest > threshold("lipschitz_exceeded") * score.lipschitz:
+        numbers = {"estimate": score.lipschitz, "gradient_norm": float(norms.max()), "slope": float(slopes.max())}
+        at = float(shares[1 + int(torch.maximum(norms, slopes).argmax())]) * reach
+        ledger.raise_flag("lipschitz_exceeded", Severity.INFO, **numbers, distance=at)
+
+
+def _check_fit(ledger: Ledger, score: CleverScore) -> None:
+    """A p-value that is too small, or no endpoint."""
+    if score.fit is None:
+        return
+    p_value = float(score.fit.p_value)
+    ledger.measured["poor_fit"] = p_value
+    if p_value < threshold("poor_fit") or score.fit.status is FitStatus.NO_ENDPOINT:
+        ledger.raise_flag("poor_fit", Severity.INFO, p_value=p_value, fit=str(score.fit.status))

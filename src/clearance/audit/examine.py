@@ -1,0 +1,111 @@
+"""The audit of one input, from the first forward pass to the sorted flags."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from clearance.attacks import AttackResult, Goal, attack, make_goal
+from clearance.audit.case import Case, Ledger
+from clearance.audit.estimates import check_estimate
+from clearance.audit.forward import check_forward, check_stairs, is_random
+from clearance.audit.gradients import check_gradients, cut_off
+from clearance.audit.optimisation import attack_blindly, check_attacks, distances
+from clearance.audit.record import Audit, Severity, sort_flags
+from clearance.classifier import Classifier
+from clearance.clever import clever
+from clearance.costs import Cost
+from clearance.norms import vector_norm
+from clearance.radius import farthest_valid
+from clearance.scores import CleverScore
+from clearance.seeds import content_key, derive_seed
+from clearance.transforms import eot
+
+SCORE_BLOCKS = 8
+"""Blocks of the estimate that an audit makes for itself."""
+SHARE_OF_SPACE = 0.1
+"""Radius of the ball where no witness is known, as a share of the distance to the farthest valid point."""
+DRAWS = 8
+"""Draws of a random network that are averaged before its gradients are looked at."""
+
+
+def examine(
+    model: Classifier,
+    x: Tensor,
+    logits: Tensor,
+    targets: list[int],
+    *,
+    order: float,
+    score: CleverScore | None,
+    result: AttackResult | None,
+    seed: int,
+) -> Audit:
+    """Run every check on one input.
+
+    Args:
+        model: The classifier.
+        x: `(1, *input)`, correctly classified.
+        logits: Its logits, `(classes)`.
+        targets: Classes it may move to, as `resolve_targets` gives them.
+        order: The norm `p`.
+        score: An estimate to check; `None`: a quick one is made.
+        result: What `attack` said; `None`: it is asked.
+        seed: The user's seed.
+
+    Returns:
+        The audit.
+    """
+    start, ledger = model.meter.read(), Ledger()
+    predicted = int(logits.argmax())
+    goal = make_goal(logits.argmax()[None], [targets], len(logits))
+    cut = cut_off(model, x)
+    if cut is not None:
+        ledger.raise_flag("no_gradient", Severity.ERROR, seen=cut)
+        result = AttackResult(None, math.inf, False, predicted, "none", Cost())
+    elif result is None:
+        chosen = "untargeted" if len(targets) > 1 else targets
+        (result,) = attack(model, x, norm=order, target=chosen, seed=seed)
+    reach = result.distance if result.success else SHARE_OF_SPACE * _farthest(model, x[0], order)
+    found = distances(result, _blind(model, x, goal, order, reach, seed))
+    nearest = min(found.nearest, result.distance if result.success else math.inf)
+    spread = is_random(model, x[0])
+    steady = model if spread == 0 else eot(model, DRAWS, seed=derive_seed(seed, "audit") % 2**31)
+    case = Case(
+        model=steady,
+        x0=x[0],
+        key=content_key(x[0]),
+        logits=logits,
+        predicted=predicted,
+        target=result.predicted if result.success else targets[0],
+        goal=goal,
+        order=order,
+        reach=nearest if math.isfinite(nearest) else reach,
+        witness=result.adversarial,
+        seed=seed,
+    )
+    check_forward(case, ledger, spread)
+    if cut is None:
+        check_gradients(case, ledger)
+    check_stairs(case, ledger)
+    if cut is None:
+        check_attacks(case, ledger, found)
+        if score is None:
+            (score,) = clever(model, x, target=[case.target], norm=order, blocks=SCORE_BLOCKS, seed=seed)
+        check_estimate(case, ledger, score, nearest)
+    flags = sort_flags(ledger.flags)
+    worst = flags[0].severity if flags else None
+    return Audit(flags, worst, model.meter.since(start), ledger.measured, tuple(ledger.integrals))
+
+
+def _farthest(model: Classifier, x0: Tensor, order: float) -> float:
+    """Distance to the farthest valid point; without bounds, ten times the input's own length or at least 10."""
+    limit = farthest_valid(model, x0, order)
+    return limit if math.isfinite(limit) else 10 * max(1.0, float(vector_norm(x0[None], order)))
+
+
+def _blind(model: Classifier, x: Tensor, goal: Goal, order: float, reach: float, seed: int) -> float:
+    """Distance of the nearest witness that random search finds."""
+    first = torch.full((1,), reach, dtype=x.dtype, device=x.device)
+    return float(attack_blindly(model, x, goal, order=order, first=first, seed=seed).distance[0])

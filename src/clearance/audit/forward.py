@@ -1,0 +1,155 @@
+"""Checks on the function itself, by forward passes: randomness, batch effects, stairs, saturation, precision."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd  # pyright: ignore[reportPrivateUsage]
+
+from clearance.attacks.passes import look
+from clearance.audit.case import Case, Ledger, threshold
+from clearance.audit.record import Severity
+from clearance.balls import sample_ball
+from clearance.classifier import Classifier, look_like_probabilities
+from clearance.derivatives import margin_values
+from clearance.integral import ROUNDING
+from clearance.norms import expand, vector_norm
+
+REPEATS = 4
+"""Forward passes of the same input."""
+COMPANIONS = 7
+"""Other points in the batch that may change an input's logits."""
+BATCH_NOISE = 1e-3
+"""Changes below this share of the largest logit come from the order of summation."""
+STAIRS, STAIR_SCALES = 16, 6
+"""Steps along a segment, and lengths of the segment: the ball's radius and a quarter of the last each time."""
+STAIR_NOISE = 64.0
+"""Units of rounding by which an expected step must exceed 0."""
+
+
+def is_random(model: Classifier, x0: Tensor) -> float:
+    """How far repeated forward passes of one input differ, as a share of the largest logit; 0 up to rounding.
+
+    Args:
+        model: The classifier.
+        x0: The input, `(*input)`.
+
+    Returns:
+        The largest difference of any logit over the largest logit; 0 where it is rounding.
+    """
+    answers = torch.cat([look(model, x0[None]) for _ in range(REPEATS)])
+    scale = float(answers.abs().max())
+    spread = float((answers.amax(0) - answers.amin(0)).max())
+    return 0.0 if spread <= ROUNDING * torch.finfo(answers.dtype).eps * scale else spread / scale
+
+
+def check_forward(case: Case, ledger: Ledger, spread: float) -> None:
+    """Raise `random`, `batch_dependent`, `train_mode`, `probabilities`, `saturated`, `flat` and `precision`.
+
+    Args:
+        case: The input.
+        ledger: Where flags go.
+        spread: What `is_random` said.
+    """
+    among = _among_others(case)
+    if spread > 0:
+        ledger.raise_flag("random", Severity.WARNING, spread_of_logits=spread)
+    else:
+        _check_batch(case, ledger, among[0])
+    _check_mode(case.model, ledger)
+    if look_like_probabilities(torch.cat([case.logits[None], among])):
+        ledger.raise_flag("probabilities", Severity.WARNING, largest=float(case.logits.max()))
+    _check_range(case, ledger)
+
+
+def _among_others(case: Case) -> Tensor:
+    """Logits of the input, and of uniform points of the ball in the same batch, `(1 + COMPANIONS, classes)`."""
+    others = sample_ball(
+        COMPANIONS,
+        tuple(case.x0.shape),
+        norm=case.order,
+        radius=case.reach,
+        generator=case.generator("batch"),
+        dtype=case.x0.dtype,
+    )
+    return look(case.model, torch.cat([case.x0[None], case.model.clip(case.x0 + others)]))
+
+
+def _check_batch(case: Case, ledger: Ledger, among: Tensor) -> None:
+    """The same input alone and among others."""
+    change = float((among - case.logits).abs().max())
+    share = change / max(float(case.logits.abs().max()), torch.finfo(case.logits.dtype).tiny)
+    ledger.measured["batch_dependent"] = share
+    if share > BATCH_NOISE:
+        ledger.raise_flag("batch_dependent", Severity.WARNING, change_of_logits=share)
+
+
+def _check_mode(model: Classifier, ledger: Ledger) -> None:
+    if not model.was_training:
+        return
+    parts = [part for part in (model.network, model.preprocessing) if isinstance(part, nn.Module)]
+    dropping = [
+        name
+        for part in parts
+        for name, module in part.named_modules()
+        if isinstance(module, _DropoutNd) and module.p > 0 and name in model.was_training
+    ]
+    severity = Severity.WARNING if dropping else Severity.INFO
+    named = ", ".join(dropping or [name or "the network itself" for name in model.was_training][:3])
+    ledger.raise_flag("train_mode", severity, modules=named, active_dropout=float(len(dropping)))
+
+
+def _check_range(case: Case, ledger: Ledger) -> None:
+    """Logits too large for a softmax, too close together for one, or too large for their own differences."""
+    limits = torch.finfo(case.logits.dtype)
+    others = torch.cat([case.logits[: case.predicted], case.logits[case.predicted + 1 :]])
+    nearest = float(case.logits[case.predicted] - others.max())
+    share = nearest / -math.log(limits.tiny)
+    ledger.measured["saturated"] = share
+    if share >= threshold("saturated"):
+        ledger.raise_flag("saturated", Severity.WARNING, margin=nearest, largest_exponent=-math.log(limits.tiny))
+    spread = float(case.logits.max() - case.logits.min())
+    ledger.measured["flat"] = spread
+    if spread < threshold("flat") and not ledger.severity("probabilities"):
+        ledger.raise_flag("flat", Severity.WARNING, spread_of_logits=spread)
+    rounding = ROUNDING * limits.eps * float(case.logits.abs().max()) / max(abs(case.margin), limits.tiny)
+    ledger.measured["precision"] = rounding
+    if rounding >= threshold("precision"):
+        ledger.raise_flag("precision", Severity.WARNING, rounding_over_margin=rounding)
+
+
+def check_stairs(case: Case, ledger: Ledger) -> None:
+    """Raise `locally_constant`: exactly equal outputs over small steps where the coarse movement predicts a change."""
+    direction = sample_ball(
+        1,
+        tuple(case.x0.shape),
+        norm=case.order,
+        radius=1.0,
+        generator=case.generator("stairs"),
+        dtype=case.x0.dtype,
+    )
+    unit = direction / expand(vector_norm(direction, case.order), direction)
+    flat, at, coarse = 0.0, 0.0, 0.0
+    for level in range(STAIR_SCALES):
+        length = case.reach / 4**level
+        steps, ulp = _steps(case, unit, length)
+        coarse = max(coarse / 4, float(steps.abs().sum()))
+        if coarse / STAIRS <= STAIR_NOISE * ulp:
+            break
+        share = float((steps == 0).double().mean())
+        flat, at = (share, length / STAIRS) if share > flat else (flat, at)
+    ledger.measured["locally_constant"] = flat
+    if flat >= threshold("locally_constant"):
+        failing = ledger.severity("path_integral") not in {None, Severity.INFO}
+        severity = Severity.WARNING if failing else Severity.INFO
+        ledger.raise_flag("locally_constant", severity, share=flat, step=at)
+
+
+def _steps(case: Case, unit: Tensor, length: float) -> tuple[Tensor, float]:
+    """Changes of the margin over equal steps along a segment of this length, and one unit of rounding."""
+    shares = torch.arange(STAIRS + 1, dtype=case.x0.dtype, device=case.x0.device) / STAIRS
+    points = case.model.clip(case.x0 + expand(shares * length, unit) * unit)
+    values, scale = margin_values(case.model, points, case.predicted, case.target)
+    return values.double().diff(), torch.finfo(values.dtype).eps * float(scale)

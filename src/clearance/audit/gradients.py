@@ -1,0 +1,176 @@
+"""Checks on gradients: are there any, are they finite, do they hang together, do they integrate to the function?"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clearance.audit.case import Case, Ledger, threshold
+from clearance.audit.record import Severity
+from clearance.balls import sample_ball
+from clearance.classifier import Classifier
+from clearance.derivatives import margin_gradients
+from clearance.errors import NetworkError
+from clearance.integral import PathIntegral, path_integrals
+from clearance.norms import expand, steepest, vector_norm
+
+BALL, SHORT = 1.0, (1 / 4, 1 / 16)
+"""Lengths of the segments, in radii of the ball."""
+RANDOM_DIRECTIONS = 2
+CENTRES, APART = 24, 1 / 32
+"""Pairs of points whose gradients are compared, and how far apart they are, in radii of the ball."""
+FEWEST_PAIRS = 6
+"""With fewer pairs of non-zero gradients nothing is said about their directions."""
+MOSTLY = 0.5
+"""Gradients that miss more than this share of the margin's movement belong to another function altogether."""
+ZERO_WITH_FAILURE = 0.1
+"""Share of the zero-gradient threshold that is enough where the path integral fails too."""
+
+
+def check_gradients(case: Case, ledger: Ledger) -> None:
+    """Raise `non_finite`, `zero_gradient`, `path_integral` and `rough_gradient`."""
+    gradients, apart = _pairs(case)
+    found = _follow(case)
+    ledger.integrals += found
+    if not bool(gradients.isfinite().all()) or not all(one.finite for _, one in found):
+        broken = float((~torch.cat([gradients, apart]).flatten(1).isfinite().all(1)).double().mean())
+        ledger.raise_flag("non_finite", Severity.ERROR, share_of_gradients=broken)
+        return
+    _judge_integrals(case, ledger, [one for _, one in found])
+    _judge_zeros(ledger, torch.cat([gradients, apart]), [one for _, one in found])
+    _judge_roughness(ledger, gradients, apart, [one for _, one in found])
+
+
+def cut_off(model: Classifier, x: Tensor) -> str | None:
+    """What keeps autograd from the input, in words; `None` if nothing does.
+
+    Args:
+        model: The classifier.
+        x: `(1, *input)`.
+
+    Returns:
+        The reason.
+    """
+    follows: list[bool] = []
+
+    def watch(logits: Tensor) -> Tensor:
+        follows.append(logits.requires_grad)
+        return logits
+
+    try:
+        _, _, pull = model.vjp(x, watch)
+        pull(0)
+    except NetworkError as error:
+        return str(error)
+    return None if follows[-1] else "the logits do not require a gradient"
+
+
+def _pairs(case: Case) -> tuple[Tensor, Tensor]:
+    """Gradients at uniform points of the ball, and at one neighbour of each; both `(CENTRES, *input)`."""
+    generator, shape = case.generator("pairs"), tuple(case.x0.shape)
+
+    def draw(radius: float) -> Tensor:
+        return sample_ball(CENTRES, shape, norm=case.order, radius=radius, generator=generator, dtype=case.x0.dtype)
+
+    centres = case.model.clip(case.x0 + draw(case.reach))
+    step = draw(1.0)
+    step = APART * case.reach * step / expand(vector_norm(step, case.order), step)
+    points = torch.cat([centres, case.model.clip(centres + step)])
+    _, gradients = margin_gradients(case.model, points, case.predicted, case.target)
+    return gradients[:CENTRES], gradients[CENTRES:]
+
+
+def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
+    """Path integrals along segments of several kinds and lengths."""
+    kinds, ends = _directions(case)
+    starts = case.x0.expand_as(ends)
+    short = torch.cat([starts + length * (ends - starts) for length in SHORT])
+    found = path_integrals(
+        case.model,
+        case.x0.expand(len(ends) + len(short), *case.x0.shape),
+        torch.cat([ends, short]),
+        predicted=case.predicted,
+        target=case.target,
+        norm=case.order,
+        seed=case.seed,
+    )
+    names = kinds + [f"{kind} / {round(1 / length)}" for length in SHORT for kind in kinds]
+    return list(zip(names, found, strict=True))
+
+
+def _directions(case: Case) -> tuple[list[str], Tensor]:
+    """Ends of the segments as long as the ball: random ones, down the gradient, to the witness."""
+    shape, model = tuple(case.x0.shape), case.model
+    draw = sample_ball(
+        RANDOM_DIRECTIONS, shape, norm=case.order, radius=1.0, generator=case.generator("ends"), dtype=case.x0.dtype
+    )
+    random = case.x0 + case.reach * draw / expand(vector_norm(draw, case.order), draw)
+    kinds, ends = ["random"] * RANDOM_DIRECTIONS, [model.clip(random)]
+    _, gradient = margin_gradients(model, case.x0[None], case.predicted, case.target)
+    down = case.x0 - case.reach * steepest(gradient.nan_to_num(0.0, 0.0, 0.0), case.order)
+    if bool((down != case.x0).any()):
+        kinds, ends = [*kinds, "descent"], [*ends, model.clip(down)]
+    if case.witness is not None:
+        kinds, ends = [*kinds, "witness"], [*ends, case.witness[None]]
+    return kinds, torch.cat(ends)
+
+
+def _judge_integrals(case: Case, ledger: Ledger, found: list[PathIntegral]) -> None:
+    """`path_integral`: graver the longer the segment that fails and the more of the movement is missed."""
+    count = len(found) // (1 + len(SHORT))
+    long, short = found[:count], found[count:]
+    ledger.measured["path_integral"] = max((_missed(one) for one in found if one.measurable), default=0.0)
+    failed = [one for one in long if one.fails]
+    if failed:
+        worst = max(failed, key=_missed)
+        severity = Severity.ERROR if _missed(worst) > MOSTLY else Severity.WARNING
+        ledger.raise_flag("path_integral", severity, **_numbers(worst, case.reach))
+    elif any(one.fails for one in short):
+        worst = max((one for one in short if one.fails), key=_missed)
+        ledger.raise_flag("path_integral", Severity.INFO, **_numbers(worst, case.reach))
+
+
+def _missed(found: PathIntegral) -> float:
+    """Share of the margin's movement that the gradients do not account for."""
+    return found.discrepancy / found.variation if found.variation > 0 else 0.0
+
+
+def _numbers(found: PathIntegral, reach: float) -> dict[str, float]:
+    return {
+        "integral": found.integral,
+        "difference": found.difference,
+        "missed": _missed(found),
+        "standard_error": found.error,
+        "length": found.length,
+        "ball": reach,
+        "points": float(found.points),
+    }
+
+
+def _judge_zeros(ledger: Ledger, gradients: Tensor, found: list[PathIntegral]) -> None:
+    """`zero_gradient`: share over the ball's points or over a segment as long as the ball, whichever is larger."""
+    none = float((gradients.flatten(1) == 0).all(1).double().mean())
+    long = found[: len(found) // (1 + len(SHORT))]
+    flat = max((one.zero for one in long if one.measurable), default=0.0)
+    share, limit = max(none, flat), threshold("zero_gradient")
+    ledger.measured["zero_gradient"] = share
+    failing = ledger.severity("path_integral") not in {None, Severity.INFO}
+    if share >= limit:
+        ledger.raise_flag("zero_gradient", Severity.ERROR, share=share)
+    elif failing and share >= ZERO_WITH_FAILURE * limit:
+        ledger.raise_flag("zero_gradient", Severity.WARNING, share=share)
+
+
+def _judge_roughness(ledger: Ledger, gradients: Tensor, apart: Tensor, found: list[PathIntegral]) -> None:
+    """`rough_gradient`: cosines of neighbouring gradients, and integrals that no number of points settles."""
+    first, second = gradients.flatten(1).double(), apart.flatten(1).double()
+    usable = (first != 0).any(1) & (second != 0).any(1)
+    if int(usable.sum()) < FEWEST_PAIRS:
+        return
+    cosine = float(torch.cosine_similarity(first[usable], second[usable]).median())
+    undecided = sum(one.measurable and not one.resolved and not one.fails for one in found)
+    ledger.measured["rough_gradient"] = cosine
+    if cosine < threshold("rough_gradient"):
+        ledger.raise_flag(
+            "rough_gradient", Severity.WARNING, median_cosine=cosine, undecided_integrals=float(undecided)
+        )

@@ -1,0 +1,241 @@
+"""Checks on how attacks fare: what they cannot do where a witness is known, and who beats whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearance.attacks.bisect_radius import bisect_radius
+from clearance.attacks.geometry import cosine, descent, into_ball
+from clearance.attacks.goals import Goal, soft_margin
+from clearance.attacks.passes import Streams, evaluate, look
+from clearance.attacks.pgd import random_points
+from clearance.attacks.result import AttackResult, Witnesses
+from clearance.attacks.segments import bisect_segments
+from clearance.attacks.square import square
+from clearance.audit.case import Case, Ledger, threshold
+from clearance.audit.record import Severity
+from clearance.balls import sample_ball
+from clearance.classifier import Classifier
+from clearance.norms import expand, steepest
+
+TRACE_STEPS, TRACE_RADII = 60, (0.5, 1.0, 2.0, 4.0)
+"""Steps of the gradient descents, and their balls, in distances of the nearest known witness."""
+FIRST_STEP = 0.2
+"""Length of their first step, in radii; later ones fall to 0 along a cosine."""
+RESTARTS = 3
+"""Descents from random points that must fail as well, before the largest ball counts as lost."""
+BLIND_ROUNDS, BLIND_STEPS = 6, 60
+"""Rounds and steps of the attack without gradients."""
+BLIND_ORDERS = (2.0, math.inf)
+"""Norms that the square attack knows."""
+LINE_POINTS, LINE_RANGE = 24, (0.25, 64.0)
+"""Lengths of the single step that are tried, in radii of the ball, and its halvings afterwards."""
+LINE_HALVINGS = 8
+ITERATIVE = ("ddn", "fast_minimum_norm", "apgd", "pdpgd", "elastic_net", "carlini_wagner")
+"""Methods of the ensemble that follow gradients over many steps."""
+
+
+def attack_blindly(model: Classifier, x: Tensor, goal: Goal, *, order: float, first: Tensor, seed: int) -> Witnesses:
+    """The nearest witnesses that random search finds: no gradient is used.
+
+    Square attack (Andriushchenko et al. 2020) inside a bisection of the radius, for `p = 2` and infinity; for other
+    norms uniform points of balls of growing radius.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        goal: Where each input has to go.
+        order: The norm `p`.
+        first: First radius of each input, `(batch,)`.
+        seed: Fixes the search.
+
+    Returns:
+        The witnesses.
+    """
+
+    def patches(epsilon: Tensor, _start: Tensor) -> Witnesses:
+        return square(model, x, goal, norm=order, epsilon=epsilon, steps=BLIND_STEPS, seed=seed)
+
+    def points(epsilon: Tensor, _start: Tensor) -> Witnesses:
+        found, streams = Witnesses(x, order), Streams(x, seed, "blind")
+        for _ in range(BLIND_STEPS):
+            tried = model.clip(x + random_points(x, streams, order, epsilon))
+            found.offer(tried, goal.reached(look(model, tried)))
+        return found
+
+    search = patches if order in BLIND_ORDERS else points
+    found = bisect_radius(search, x, norm=order, first=first, rounds=BLIND_ROUNDS)
+    return bisect_segments(model, goal, found, steps=LINE_HALVINGS)
+
+
+@dataclass(frozen=True)
+class Distances:
+    """What each kind of attack needs to reach a witness of one input; infinite where it finds none.
+
+    Attributes:
+        methods: Iterative methods along gradients, by name.
+        blind: An attack without gradients.
+    """
+
+    methods: Mapping[str, float]
+    blind: float
+
+    @property
+    def iterative(self) -> float:
+        """The smallest of the iterative methods."""
+        return min(self.methods.values(), default=math.inf)
+
+    @property
+    def nearest(self) -> float:
+        """The smallest of all."""
+        return min(self.iterative, self.blind)
+
+
+def distances(result: AttackResult, blind: float) -> Distances:
+    """Sort an ensemble's distances; a witness of the blind kind in it counts as blind."""
+    methods = {name: found for name, found in result.distances.items() if name in ITERATIVE}
+    return Distances(methods, min(blind, result.distances.get("square", math.inf)))
+
+
+def check_attacks(case: Case, ledger: Ledger, found: Distances) -> None:
+    """Raise `unbounded_fails`, `attack_spread`, `blind_wins` and `one_step_wins`, then trace some descents.
+
+    Args:
+        case: The input.
+        ledger: Where flags go.
+        found: Distances of the attacks that were run already.
+    """
+    best = found.iterative
+    if math.isinf(best):
+        ledger.raise_flag("unbounded_fails", Severity.WARNING, blind_distance=found.blind)
+    else:
+        worst = max(found.methods.values())
+        ledger.measured["attack_spread"] = worst / best
+        if worst >= threshold("attack_spread") * best:
+            ledger.raise_flag("attack_spread", Severity.WARNING, smallest=best, largest=worst)
+    _compare(ledger, "blind_wins", found.blind, best)
+    _compare(ledger, "one_step_wins", _one_step(case), best)
+    _check_traces(case, ledger, found.nearest)
+
+
+def _compare(ledger: Ledger, code: str, other: float, best: float) -> None:
+    """Whether a weaker kind of attack is nearer than the iterative ones."""
+    share = 1.0 if math.isinf(other) and math.isinf(best) else 0.0 if math.isinf(best) else other / best
+    ledger.measured[code] = share
+    if share < threshold(code):
+        ledger.raise_flag(code, Severity.WARNING, distance=other, iterative=best)
+
+
+def _one_step(case: Case) -> float:
+    """Distance of the nearest witness on the ray along the steepest direction at the input (a line search)."""
+    x = case.x0[None]
+    gradient = evaluate(case.model, x, case.goal, loss=soft_margin).gradient
+    low, high = (math.log(edge * case.reach) for edge in LINE_RANGE)
+    lengths = torch.linspace(low, high, LINE_POINTS, dtype=x.dtype, device=x.device).exp()
+    points = case.model.clip(x - expand(lengths, x) * steepest(gradient, case.order))
+    goal = repeat(case.goal, LINE_POINTS)
+    line = Witnesses(x.expand_as(points), case.order)
+    line.offer(points, goal.reached(look(case.model, points)))
+    line = bisect_segments(case.model, goal, line, steps=LINE_HALVINGS)
+    return float(line.distance.min())
+
+
+def repeat(goal: Goal, count: int) -> Goal:
+    """The goal of one input, for several copies of it."""
+    return Goal(*(part.expand(count, *part.shape[1:]) for part in (goal.source, goal.wanted, goal.unwanted)))
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Plain gradient descents side by side, one for each radius.
+
+    Attributes:
+        radii: `(k,)`.
+        margins: Margin of each iterate, `(k, steps + 1)`.
+        reached: Whether it was adversarial, `(k, steps + 1)`.
+    """
+
+    radii: Tensor
+    margins: Tensor
+    reached: Tensor
+
+
+def trace(model: Classifier, starts: Tensor, case: Case, *, radii: Tensor, steps: int = TRACE_STEPS) -> Traces:
+    """Projected gradient descent of the margin in balls of several radii, with every iterate on record.
+
+    Args:
+        model: The classifier.
+        starts: Where each begins, `(k, *input)`.
+        case: The input, what counts as a witness, and the class whose margin is lowered.
+        radii: `(k,)`.
+        steps: Iterations.
+
+    Returns:
+        The traces. Cost: `k (steps + 1)` forward and `k steps` backward passes.
+    """
+    x, points = case.x0.expand_as(starts), starts
+    goal = repeat(case.goal, len(radii))
+    aim = goal.to_class(torch.full_like(goal.source, case.target))
+    margins, reached = [], []
+    for step in range(steps + 1):
+        seen = evaluate(model, points, goal, aim=aim)
+        margins.append(seen.margin)
+        reached.append(seen.reached)
+        if step < steps:
+            length = expand(cosine(FIRST_STEP, 0.0, step, steps) * radii, x)
+            ahead = points - length * descent(model, points, seen.gradient, case.order)
+            points = into_ball(model, x, ahead, case.order, radii)
+    return Traces(radii, torch.stack(margins, 1), torch.stack(reached, 1))
+
+
+def _check_traces(case: Case, ledger: Ledger, nearest: float) -> None:
+    """Balls that hold a witness and are lost all the same; descents cut short; witnesses passed by."""
+    base = nearest if math.isfinite(nearest) else case.reach
+    radii = base * torch.tensor(TRACE_RADII, dtype=case.x0.dtype, device=case.x0.device)
+    traces = trace(case.model, case.x0.expand(len(radii), *case.x0.shape), case, radii=radii)
+    judge_descents(ledger, traces)
+    won = bool(traces.reached[-1].any()) or _try_again(case, radii[-1:].expand(RESTARTS))
+    judge_success(ledger, float(radii[-1]), won, nearest)
+
+
+def _try_again(case: Case, radii: Tensor) -> bool:
+    """Whether a descent from any of several random points of the ball meets a witness."""
+    x = case.x0.expand(len(radii), *case.x0.shape)
+    shift = sample_ball(
+        len(radii),
+        tuple(case.x0.shape),
+        norm=case.order,
+        radius=float(radii[0]),
+        generator=case.generator("restarts"),
+        dtype=x.dtype,
+    )
+    return bool(trace(case.model, case.model.clip(x + shift), case, radii=radii).reached.any())
+
+
+def judge_success(ledger: Ledger, radius: float, won: bool, nearest: float) -> None:
+    """Raise `budget`: gradient descent fails in a ball far larger than the distance of a known witness."""
+    known = radius >= threshold("budget") * nearest * (1 - 1e-6)
+    ledger.measured["budget"] = float(known and not won)
+    if known and not won:
+        ledger.raise_flag("budget", Severity.WARNING, radius=radius, witness_distance=nearest)
+
+
+def judge_descents(ledger: Ledger, traces: Traces) -> None:
+    """Raise `incomplete` (of descents that failed although they fell) and `silent_success`."""
+    lost = ~traces.reached.any(1)
+    start, last = traces.margins[:, 0], traces.margins[:, -1]
+    late = traces.margins[:, -1 - (traces.margins.shape[1] - 1) // 4] - last
+    whole = start - traces.margins.amin(1)
+    share = torch.where(lost & late.isfinite() & (whole > 0), late / whole, 0.0)
+    worst = int(share.argmax())
+    ledger.measured["incomplete"] = float(share[worst])
+    if float(share[worst]) >= threshold("incomplete"):
+        ledger.raise_flag("incomplete", Severity.INFO, share=float(share[worst]), radius=float(traces.radii[worst]))
+    passed = traces.reached.any(1) & ~traces.reached[:, -1]
+    if bool(passed.any()):
+        ledger.raise_flag("silent_success", Severity.INFO, radius=float(traces.radii[passed.nonzero()[0, 0]]))

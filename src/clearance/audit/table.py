@@ -1,0 +1,220 @@
+"""Every check of the audit in one table: what it says, its threshold, where it comes from, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table.
+
+    Attributes:
+        meaning: What a flag with this code says, in one sentence.
+        threshold: What the measured number is held against; `None` where a yes or no is measured.
+        raised: When the flag is raised, in words, with its severity.
+        source: Where the check comes from.
+        remedy: What the user should try.
+    """
+
+    meaning: str
+    threshold: float | None
+    raised: str
+    source: str
+    remedy: str
+
+
+_ATHALYE = "Athalye, Carlini and Wagner 2018, section 3.1"
+_CARLINI = "Carlini et al. 2019, section 4"
+_PINTOR = "Pintor et al. 2022, section 3"
+_BPDA = "put a differentiable stand-in behind the part that has no gradient: clearance.bpda(transform)"
+
+CHECKS: dict[str, Check] = {
+    "non_finite": Check(
+        "a logit or a gradient in the ball is NaN or infinite",
+        None,
+        "error: at any point that was evaluated",
+        "this project",
+        "find the operation (torch.autograd.set_detect_anomaly) and give it a finite gradient; try double precision",
+    ),
+    "no_gradient": Check(
+        "the output is cut off from the input: autograd has nothing to follow (detach, no_grad, NumPy, integers)",
+        None,
+        "error: the logits do not require a gradient, or the backward pass raises",
+        f"{_PINTOR} (unavailable gradients)",
+        f"remove the cut, or {_BPDA}",
+    ),
+    "zero_gradient": Check(
+        "many gradients in the ball are exactly zero",
+        0.5,
+        "error: at this share of the points or more; warning: at a tenth of it, where the path integral fails too",
+        f"Goodfellow 2018, section 3; {_PINTOR} (unavailable gradients)",
+        f"{_BPDA}; for saturated outputs use the logits, or double precision",
+    ),
+    "path_integral": Check(
+        "the gradients do not integrate to the function",
+        0.05,
+        "error: they miss more than half of the margin's movement along segments as long as the ball; warning: they "
+        "miss more than this share; info: they miss it on shorter segments only, as behind a fine staircase with a "
+        "stand-in for its gradient",
+        "this project (fundamental theorem of calculus)",
+        f"the gradients belong to another function: {_BPDA}, and read the score as that stand-in's",
+    ),
+    "rough_gradient": Check(
+        "gradients a thirty-second of the ball apart point in different directions (shattered gradients)",
+        0.8,
+        "warning: the median cosine is below this, or no affordable number of points settles the path integral",
+        f"{_ATHALYE} (shattered gradients); Balduzzi et al. 2017",
+        "smooth the network's input (clearance.eot with noise) or replace the rough part by bpda",
+    ),
+    "locally_constant": Check(
+        "the output stays exactly constant over small steps and then jumps: a quantised function",
+        0.3,
+        "at this share of small steps or more; warning: the path integral fails too; info: it does not",
+        "Goodfellow 2018, section 3 (staircase)",
+        f"{_BPDA}; the distances stay those of the quantised network",
+    ),
+    "random": Check(
+        "two forward passes of the same input differ",
+        None,
+        "warning: by more than rounding",
+        f"{_ATHALYE} (stochastic gradients); AutoAttack's check (Croce and Hein 2020)",
+        "average over the randomness: clearance.eot(model, samples)",
+    ),
+    "batch_dependent": Check(
+        "the logits of an input depend on what else is in the batch",
+        None,
+        "warning: by more than rounding",
+        "this project (batch statistics at test time)",
+        "use running statistics (eval mode), or another normalisation",
+    ),
+    "train_mode": Check(
+        "the network came in train mode; it was evaluated in eval mode",
+        None,
+        "warning: with dropout active; info: otherwise",
+        "this project",
+        "call network.eval() if that is what you deploy; if dropout stays on in use, write it as such and use "
+        "clearance.eot",
+    ),
+    "probabilities": Check(
+        "the outputs look like probabilities, not logits",
+        None,
+        "warning: in [0, 1] with rows that sum to 1",
+        "AutoAttack's check (Croce and Hein 2020); Carlini and Wagner 2017",
+        "hand over the values before the softmax",
+    ),
+    "saturated": Check(
+        "a softmax of these logits underflows: attacks through cross-entropy get no gradient, and logits this large "
+        "are what defensive distillation and a cold temperature leave",
+        1.0,
+        "warning: the margin is at least this share of the largest exponent of the classifier's precision",
+        "Goodfellow 2018, section 4; Carlini and Wagner 2017 (defensive distillation)",
+        "attack and score the logits, never the loss; divide the logits by the temperature; try double precision",
+    ),
+    "flat": Check(
+        "all logits are nearly equal: a softmax of them is flat, and attacks with a fixed loss constant stand still",
+        0.005,
+        "warning: the largest logit exceeds the smallest by less than this",
+        "Carlini and Wagner 2017 (temperature as a defence)",
+        "multiply the logits by the temperature that was divided out; scores and distances do not depend on it",
+    ),
+    "precision": Check(
+        "rounding of the logits is not small against the margin",
+        0.01,
+        "warning: it is at least this share of the margin",
+        "Goodfellow 2018, section 4",
+        "evaluate in double precision: Classifier(network, dtype=torch.float64)",
+    ),
+    "refuted": Check(
+        "the estimated radius is larger than the distance of a witness",
+        1.0,
+        "error: the radius exceeds this many times the distance of a confirmed witness",
+        "this project",
+        "do not use the estimate; the witness is the better bound",
+    ),
+    "contradiction": Check(
+        "a certified radius is larger than the distance of a witness",
+        None,
+        "error: by more than rounding, in a bracket",
+        "this project",
+        "report it: either the certificate or the network's arithmetic is wrong; try double precision",
+    ),
+    "below_certificate": Check(
+        "the estimated radius is smaller than the certified one",
+        None,
+        "info: by more than rounding, in a bracket",
+        "this project",
+        "use the certificate, which is a proof; the estimate adds nothing here",
+    ),
+    "lipschitz_exceeded": Check(
+        "a gradient norm or a slope in the ball is larger than the estimated Lipschitz constant",
+        1.001,
+        "info: by more than this factor (uniform sampling misses them on nearly every network)",
+        "Wood and Zhang 1996; this project (design, section 2)",
+        "use sampler='directed', which looks for them",
+    ),
+    "poor_fit": Check(
+        "the block maxima do not follow the fitted extreme-value distribution",
+        0.05,
+        "info: the Kolmogorov-Smirnov p-value is below this, or the maxima fix no endpoint",
+        "Weng et al. 2018, section 5.2",
+        "draw more blocks, and read the interval rather than the estimate",
+    ),
+    "at_radius": Check(
+        "the score equals the ball's radius: only the ball's size is known",
+        None,
+        "info: the estimate was cut off at the radius",
+        "Goodfellow 2018; this project",
+        "use a larger ball, or radius='auto'",
+    ),
+    "unbounded_fails": Check(
+        "no attack along gradients finds a witness at any distance",
+        None,
+        "warning: the whole ensemble of attacks without a limit on the distance",
+        f"{_ATHALYE}; {_CARLINI}",
+        "attack without gradients; look for the part that hides them",
+    ),
+    "budget": Check(
+        "gradient descent fails in a ball that is known to hold a witness deep inside it",
+        4.0,
+        "warning: from the input and from random starts, in a ball of this many times a known witness's distance",
+        f"{_CARLINI} (success must rise to 100 % with the budget)",
+        "more steps and restarts; another loss; look for hidden gradients",
+    ),
+    "blind_wins": Check(
+        "an attack without gradients finds a nearer witness than attacks with gradients",
+        0.95,
+        "warning: its distance is below this share of theirs",
+        f"{_ATHALYE}; AutoAttack's check (Croce and Hein 2020)",
+        f"the gradients mislead: {_BPDA}, or clearance.eot for a random network",
+    ),
+    "one_step_wins": Check(
+        "one step along the gradient finds a nearer witness than iterative attacks",
+        0.98,
+        "warning: its distance is below this share of theirs",
+        f"{_ATHALYE}",
+        "more steps and restarts; look for gradients that change too fast to follow",
+    ),
+    "attack_spread": Check(
+        "iterative attacks disagree widely about the distance",
+        3.0,
+        "warning: the largest distance is at least this many times the smallest",
+        "this project; AttackBench (Cinà et al. 2024)",
+        "run the thorough budget; look at which attack fails and why",
+    ),
+    "incomplete": Check(
+        "the loss of a failed attack was still falling when its steps ran out",
+        0.1,
+        "info: its last quarter brought at least this share of the whole descent",
+        f"{_PINTOR} (incomplete optimisation)",
+        "more steps",
+    ),
+    "silent_success": Check(
+        "an attack met a witness and ended elsewhere",
+        None,
+        "info: an earlier iterate was adversarial, the last one was not",
+        f"{_PINTOR} (silent success)",
+        "keep the best iterate, as the attacks here do",
+    ),
+}
+"""Code → check, the gravest first."""

@@ -1,0 +1,260 @@
+"""Every flag of the audit: a classifier or a record that raises it, and one that does not."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import clearance as cl
+from clearance.attacks import AttackResult
+from clearance.audit import CHECKS, Audit, Severity
+from clearance.audit.case import Case, Ledger
+from clearance.audit.optimisation import Traces, judge_descents, judge_success
+from clearance.classifier import Classifier
+from clearance.costs import Cost
+from clearance.transforms import Ramp, Staircase, bpda
+
+DIMENSION, CLASSES = 6, 3
+
+
+def network(seed: int = 0) -> nn.Sequential:
+    generator = torch.Generator().manual_seed(seed)
+    layers = nn.Sequential(nn.Linear(DIMENSION, 24), nn.Tanh(), nn.Linear(24, CLASSES))
+    for parameter in layers.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * (0.8 if parameter.ndim > 1 else 0.1)
+    return layers.eval()
+
+
+X = torch.tensor([[0.45, 0.6, 0.3, 0.7, 0.52, 0.36]])
+
+
+def look_at(function: object, **options: object) -> Audit:
+    return cl.audit(Classifier(function, bounds=(0, 1)), X, **options)[0]  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def honest() -> Audit:
+    return look_at(network())
+
+
+class Cut(nn.Module):
+    def __init__(self, base: nn.Module, share: float) -> None:
+        super().__init__()
+        self.base, self.share = base, share
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.base(x)
+        return (1 - self.share) * logits + self.share * logits.detach()
+
+
+class NoisyStep(nn.Module):
+    """Draws from a generator of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0.01 * torch.randn(x.shape, generator=self.generator)
+
+
+def nan_gradient(x: Tensor) -> Tensor:
+    return network()(x) + 0.0 * (x - x).square().sum(1, keepdim=True).sqrt()  # d sqrt(0) = inf, inf * 0 = NaN
+
+
+def dropping() -> nn.Sequential:
+    return nn.Sequential(nn.Dropout(0.5), network()).train()
+
+
+MASKED = {
+    "non_finite": nan_gradient,
+    "no_gradient": lambda x: network().requires_grad_(False)(x.detach()),
+    "zero_gradient": nn.Sequential(Staircase(255), network()),
+    "path_integral": Cut(network(), 0.5),
+    "rough_gradient": nn.Sequential(Ramp(255, 0.2), network()),
+    "locally_constant": nn.Sequential(Staircase(255), network()),
+    "random": nn.Sequential(NoisyStep(), network()),
+    "batch_dependent": lambda x: network()(x - 0.5 * x.mean(0)),
+    "train_mode": dropping(),
+    "probabilities": nn.Sequential(network(), nn.Softmax(1)),
+    "saturated": lambda x: 1e4 * network()(x),
+    "flat": lambda x: 1e-4 * network()(x),
+    "precision": lambda x: 1e5 + network()(x),
+    "unbounded_fails": lambda x: network()(x) + 100.0 * torch.eye(CLASSES)[int(network()(X).argmax())],
+    "budget": lambda x: network()(2 * x.detach() - x),
+    "blind_wins": lambda x: network()(2 * x.detach() - x),
+}
+
+
+IN_BRACKETS = {"contradiction", "below_certificate"}
+"""Raised where a certificate meets the rest: `tests/test_bracket.py`."""
+
+
+@pytest.mark.parametrize("code", MASKED)
+def test_a_classifier_that_raises_it(code: str):
+    found = look_at(MASKED[code])
+    (flag,) = [flag for flag in found.flags if flag.code == code]
+    assert flag.severity is not Severity.INFO and flag.evidence and flag.remedy == CHECKS[code].remedy
+    assert found.masked and found.worst is found.flags[0].severity
+
+
+def test_an_honest_classifier_raises_nothing_that_counts(honest: Audit):
+    assert not honest.masked
+    assert not {flag.code for flag in honest.flags} & set(MASKED)
+
+
+def test_every_number_that_was_held_against_a_threshold_is_kept(honest: Audit):
+    yes_or_no = {"non_finite", "no_gradient", "random", "train_mode", "probabilities", "at_radius", "unbounded_fails"}
+    assert set(CHECKS) - yes_or_no - {"silent_success"} - IN_BRACKETS <= set(honest.measured)
+
+
+def test_half_a_gradient_misses_half_of_the_movement():
+    found = look_at(Cut(network(), 0.3))
+    (flag,) = [flag for flag in found.flags if flag.code == "path_integral"]
+    assert flag.severity is Severity.WARNING and flag.evidence["missed"] == pytest.approx(0.3, abs=0.01)
+    (flag,) = [flag for flag in look_at(Cut(network(), 0.7)).flags if flag.code == "path_integral"]
+    assert flag.severity is Severity.ERROR and flag.evidence["missed"] == pytest.approx(0.7, abs=0.01)
+
+
+def test_a_stand_in_for_a_fine_staircase_fails_on_short_segments_only():
+    found = look_at(nn.Sequential(bpda(Staircase(4095)), network()))
+    raised = {flag.code: flag.severity for flag in found.flags}
+    assert raised["locally_constant"] is Severity.INFO and not found.masked
+    assert raised.get("path_integral", Severity.INFO) is Severity.INFO
+
+
+def test_train_mode_without_dropout_is_worth_knowing_and_no_more():
+    found = look_at(network().train())
+    assert {flag.code: flag.severity for flag in found.flags}["train_mode"] is Severity.INFO
+
+
+def test_a_backward_pass_that_raises_is_a_flag():
+    class Raises(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: object, gradient: Tensor) -> Tensor:  # type: ignore[override]
+            raise RuntimeError("no backward here")
+
+    found = look_at(lambda x: network()(Raises.apply(x)))
+    assert found.has("no_gradient") and "no backward here" in str(found.flags[0].evidence["seen"])
+
+
+@pytest.fixture(scope="module")
+def score() -> cl.CleverScore:
+    return cl.clever(Classifier(network(), bounds=(0, 1)), X, blocks=8)[0]
+
+
+@pytest.fixture(scope="module")
+def witness() -> AttackResult:
+    return cl.attack(Classifier(network(), bounds=(0, 1)), X)[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "change", "severity"),
+    [
+        ("refuted", {"radius": 50.0}, Severity.ERROR),
+        ("refuted", {"status": cl.Status.REFUTED}, Severity.ERROR),
+        ("lipschitz_exceeded", {"lipschitz": 0.01}, Severity.INFO),
+        ("at_radius", {"radius": 0.01, "ball_radius": 0.01, "status": cl.Status.AT_RADIUS}, Severity.INFO),
+    ],
+)
+def test_an_estimate_that_raises_it(code, change, severity, score: cl.CleverScore, witness: AttackResult):
+    assert not look_at(network(), scores=[score], attacks=[witness]).has(code)
+    found = look_at(network(), scores=[replace(score, **change)], attacks=[witness])
+    assert [flag.severity for flag in found.flags if flag.code == code] == [severity]
+
+
+def test_a_fit_that_its_maxima_contradict(score: cl.CleverScore, witness: AttackResult):
+    assert score.fit is not None
+    for p_value, raised in ((0.6, False), (0.01, True)):
+        fit = replace(score.fit, p_value=p_value, status="ok")
+        assert look_at(network(), scores=[replace(score, fit=fit)], attacks=[witness]).has("poor_fit") is raised
+
+
+@pytest.mark.parametrize(("factor", "raised"), [(1.5, False), (4.0, True), (math.inf, True)])
+def test_attacks_that_disagree(factor: float, raised: bool, witness: AttackResult, score: cl.CleverScore):
+    distances = {"ddn": witness.distance, "apgd": factor * witness.distance}
+    found = look_at(network(), scores=[score], attacks=[replace(witness, distances=distances)])
+    assert found.has("attack_spread") is raised
+
+
+@pytest.mark.parametrize(("factor", "raised"), [(1.0, False), (30.0, True)])
+def test_one_step_that_beats_many(factor: float, raised: bool):
+    line = nn.Linear(DIMENSION, 2)
+    line.weight.data = torch.stack([torch.ones(DIMENSION), torch.zeros(DIMENSION)])
+    line.bias.data = torch.tensor([0.0, 2.0])
+    (nearest,) = cl.attack(Classifier(line), X)
+    told = replace(nearest, distances={"ddn": factor * nearest.distance})
+    found = cl.audit(Classifier(line), X, attacks=[told])[0]
+    assert found.has("one_step_wins") is raised
+
+
+@pytest.mark.parametrize(
+    ("won", "radius", "raised"), [(True, 4.0, False), (False, 4.0, True), (False, 2.0, False), (True, 2.0, False)]
+)
+def test_a_budget_that_must_suffice(won: bool, radius: float, raised: bool):
+    ledger = Ledger()
+    judge_success(ledger, radius, won, nearest=1.0)
+    assert (ledger.severity("budget") is Severity.WARNING) is raised
+
+
+def descents(margins: list[float], reached: list[bool]) -> Ledger:
+    ledger = Ledger()
+    judge_descents(ledger, Traces(torch.ones(1), torch.tensor([margins]), torch.tensor([reached])))
+    return ledger
+
+
+def test_a_descent_that_was_cut_short():
+    falling = [float(8 - step) for step in range(9)]
+    assert descents(falling, [False] * 9).severity("incomplete") is Severity.INFO
+    settled = [8.0, 4.0, 2.0, 1.0, 0.5, 0.4, 0.4, 0.4, 0.4]
+    assert descents(settled, [False] * 9).severity("incomplete") is None
+    assert descents(falling, [False] * 8 + [True]).severity("incomplete") is None  # it arrived
+    assert descents([1.0] * 9, [False] * 9).severity("incomplete") is None  # it never moved: not its steps' fault
+
+
+def test_a_witness_that_was_passed_by():
+    margins = [3.0, 1.0, -1.0, 1.0, 2.0]
+    assert descents(margins, [False, False, True, False, False]).severity("silent_success") is Severity.INFO
+    assert descents(margins, [False, False, True, False, True]).severity("silent_success") is None
+    assert descents(margins, [False] * 5).severity("silent_success") is None
+
+
+def test_every_flag_is_raised_by_some_test_here():
+    elsewhere = {"refuted", "lipschitz_exceeded", "at_radius", "poor_fit", "attack_spread", "one_step_wins"}
+    assert set(MASKED) | elsewhere | {"incomplete", "silent_success"} | IN_BRACKETS == set(CHECKS)
+
+
+def test_flags_are_sorted_and_plain():
+    found = look_at(nn.Sequential(Staircase(255), network()))
+    ranks = [flag.severity.rank for flag in found.flags]
+    assert ranks == sorted(ranks, reverse=True)
+    record = found.as_record()
+    assert record["worst"] == "error" and record["flags"][0]["meaning"] == found.flags[0].meaning
+
+
+def test_a_misclassified_input_has_an_audit_without_flags():
+    predicted = int(network()(X).argmax())
+    found = look_at(network(), labels=[(predicted + 1) % CLASSES])
+    assert found == Audit((), None, Cost())
+
+
+def test_misuse_is_an_error():
+    with pytest.raises(cl.ShapeError, match="scores: expected one per input"):
+        look_at(network(), scores=[])
+
+
+def test_the_same_seed_gives_the_same_audit(honest: Audit):
+    again = look_at(network())
+    assert again.measured == honest.measured and again.integrals == honest.integrals
+
+
+def test_a_case_and_its_margin():
+    logits = torch.tensor([3.0, 1.0, 0.5])
+    case = Case(None, X[0], "", logits, 0, 1, None, 2.0, 1.0, None, 0)  # type: ignore[arg-type]
+    assert case.margin == 2.0
