@@ -1,0 +1,53 @@
+"""What differs between the plan of a run and what is asked for now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clearance.runs.plan import Plan
+
+WHERE_FROM = ("model.weights", "data.source")
+"""What only says where something was found. Its content is hashed; the place may change between two sittings."""
+
+
+def differences(plan: Plan, other: Plan) -> list[str]:
+    """What differs between two plans, one line for each difference; the place that something came from does not count.
+
+    Args:
+        plan: The plan of a run.
+        other: What is asked for now.
+
+    Returns:
+        Lines such as `seed: 0 -> 1`.
+    """
+    old, new = (dict(_flatten(p.model_dump(mode="json"))) for p in (plan, other))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in WHERE_FROM]
+    if "data.count" in names or "data.offset" in names:  # the lists then differ as well, which says nothing more
+        names = [name for name in names if name not in ("data.input_keys", "data.labels")]
+    return [f"{name}: {_change(old.get(name), new.get(name), plan.data.offset)}" for name in names]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        pairs += _flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+    return pairs
+
+
+def _change(old: object, new: object, offset: int) -> str:
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and len(old) > 6:
+        return _changed_items(old, new, offset)
+    return f"{_shown(old)} -> {_shown(new)}"
+
+
+def _changed_items(old: Sequence[object], new: Sequence[object], offset: int) -> str:
+    places = [place for place, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
+    first = places[0]
+    return f"{len(places)} of {len(old)} differ, first that of input {offset + first}: {old[first]} -> {new[first]}"
+
+
+def _shown(value: object) -> str:
+    text = "nothing" if value is None else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,143 @@
+"""What a run computes: the bracket of one input, one norm, one target."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from clearance.bracket import bracket
+from clearance.classifier import Classifier
+from clearance.datasets import Dataset
+from clearance.loading import LoadedNetwork
+from clearance.preprocessing import Normalize
+from clearance.runs.plan import DataSpec, ModelSpec, Plan, Task, ThreatModel
+from clearance.runs.store import Result
+from clearance.runs.versions import current_versions
+from clearance.seeds import content_key
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What all tasks of a run share; it travels to each worker once.
+
+    Attributes:
+        model: The classifier.
+        data: The inputs.
+        offset: Index of the first of them in the whole set.
+        budget: How hard attacks and estimates try.
+        certificate: Method of the certificate, or `"none"`.
+        time_limit: Seconds that a certificate may take.
+        seed: The user's seed.
+    """
+
+    model: Classifier
+    data: Dataset
+    offset: int
+    budget: str
+    certificate: str
+    time_limit: float
+    seed: int
+
+
+def evaluate(shared: Evaluation, task: Task) -> Result:
+    """The bracket of one task, as a result for the store.
+
+    Args:
+        shared: The model, the data and the choices.
+        task: Which input, norm, target and order.
+
+    Returns:
+        The values of `Bracket.as_record` and the arrays of `Bracket.as_arrays`.
+    """
+    row = task.index - shared.offset
+    (found,) = bracket(
+        shared.model,
+        shared.data.images[row : row + 1],
+        [task.label],
+        norm=task.norm,
+        target=task.target,
+        order=task.order,
+        budget=shared.budget,
+        certificate=shared.certificate,
+        time_limit=shared.time_limit,
+        seed=shared.seed,
+    )
+    return Result(found.as_record(), found.as_arrays())
+
+
+def make_plan(
+    shared: Evaluation,
+    network: LoadedNetwork,
+    source: str,
+    *,
+    norms: Sequence[float],
+    targets: Sequence[str | int],
+    orders: Sequence[int] = (1,),
+    threads: int = 1,
+) -> Plan:
+    """The plan of a run: everything that determines its results, with content hashes.
+
+    Args:
+        shared: The model, the data and the choices.
+        network: The network with its name and its weights file.
+        source: What the user called the data.
+        norms: Norms of distances.
+        targets: Names of targets, or class indices.
+        orders: Orders of the estimate.
+        threads: Threads that a task is computed with.
+
+    Returns:
+        The plan.
+    """
+    model, data = shared.model, shared.data
+    limit = None if math.isinf(shared.time_limit) else float(shared.time_limit)
+    bounds = None if model.bounds is None else (float(model.bounds[0].min()), float(model.bounds[1].max()))
+    mean, std = _normalisation(model.preprocessing)
+    return Plan(
+        model=ModelSpec(
+            name=network.name,
+            weights=None if network.weights is None else str(network.weights),
+            weights_hash=weights_hash(network.network),
+            mean=mean,
+            std=std,
+            device=model.device.type,
+            dtype=str(model.dtype).removeprefix("torch."),
+        ),
+        data=DataSpec(
+            source=source,
+            name=data.name,
+            offset=shared.offset,
+            count=len(data),
+            input_keys=tuple(content_key(image) for image in data.images),
+            labels=tuple(data.labels.tolist()),
+            class_names=tuple(data.class_names),
+        ),
+        threat=ThreatModel(norms=tuple(norms), targets=tuple(targets), bounds=bounds),
+        orders=tuple(orders),
+        parameters={"budget": shared.budget, "certificate": shared.certificate, "certificate_seconds": limit},
+        seed=shared.seed,
+        threads=threads,
+        versions=current_versions(),
+    )
+
+
+def weights_hash(network: nn.Module) -> str:
+    """Digest of a network's values with their names, shapes and dtypes, and of how it prints itself."""
+    digest = hashlib.blake2b(repr(network).encode(), digest_size=16)
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {content_key(value)}".encode())
+    return digest.hexdigest()
+
+
+def _normalisation(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:
+    """Mean and standard deviation, where that is what is done before the network."""
+    if not isinstance(part, Normalize):
+        return None, None
+    values = (part.get_buffer(name).double().flatten().tolist() for name in ("mean", "std"))
+    mean, std = (tuple(numbers) for numbers in values)
+    return mean, std

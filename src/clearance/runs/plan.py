@@ -1,0 +1,275 @@
+"""What a run computes, as one frozen record: everything that determines the results, and nothing else.
+
+A plan is identified by a hash of its content. It lies in the run's folder as `plan.json`, next to that hash, so that a
+damaged file is noticed. The tasks follow from the plan: one for each input, norm, target and order. A task is keyed by
+what determines its result (the content of the input, not its place), so that the key is the same in whatever order or
+company it is computed; equal inputs with equal labels share a key, and are computed once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from clearance.errors import FileError, InputError
+from clearance.runs.files import read_limited, replacing
+
+SCHEMA_VERSION = 1
+"""Version of the form of `plan.json`."""
+
+MAX_BYTES = 2**24
+"""Largest plan that is written or read: 16 MB, about 300,000 inputs."""
+
+
+def _read_norm(value: object) -> object:
+    return math.inf if value == "inf" else value
+
+
+def _write_norm(value: float) -> float | str:
+    return "inf" if math.isinf(value) else value
+
+
+def _freeze(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(values))
+
+
+Scalar = bool | int | float | str | None
+Norm = Annotated[float, AllowInfNan(), Field(ge=1), BeforeValidator(_read_norm), PlainSerializer(_write_norm)]
+Parameters = Annotated[Mapping[str, Scalar | tuple[Scalar, ...]], AfterValidator(_freeze), PlainSerializer(dict)]
+Versions = Annotated[Mapping[str, str], AfterValidator(_freeze), PlainSerializer(dict)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ModelSpec(_Part):
+    """The network, as the evaluation sees it.
+
+    Attributes:
+        name: The spec that names it.
+        weights: The file that its values came from; `None` where the factory made them.
+        weights_hash: Digest of its values, with their names, shapes and dtypes.
+        mean: What is subtracted per channel before the network; `None` for nothing.
+        std: What is divided by per channel.
+        device: Kind of device it is computed on, such as `cpu`.
+        dtype: Its precision, such as `float32`.
+    """
+
+    name: str
+    weights: str | None = None
+    weights_hash: str
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+
+
+class DataSpec(_Part):
+    """The inputs.
+
+    Attributes:
+        source: What the user called them: a name or files.
+        name: What they are called in results.
+        offset: Index of the first input in the whole set.
+        count: How many inputs.
+        input_keys: Digest of each input's content (`clearance.seeds.content_key`).
+        labels: The true class of each input.
+        class_names: A name for each class; empty where there are none.
+    """
+
+    source: str
+    name: str
+    offset: int = Field(ge=0)
+    count: int = Field(ge=1)
+    input_keys: tuple[str, ...]
+    labels: tuple[int, ...]
+    class_names: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        if not self.count == len(self.input_keys) == len(self.labels):
+            raise ValueError(
+                f"expected {self.count} inputs and labels, got {len(self.input_keys)} and {len(self.labels)}"
+            )
+        return self
+
+
+class ThreatModel(_Part):
+    """What an adversary may do.
+
+    Attributes:
+        norms: The norms of distances, p >= 1.
+        targets: Classes to move to: names or class indices.
+        bounds: The valid range of an input; `None` where there is none.
+    """
+
+    norms: tuple[Norm, ...] = Field(min_length=1)
+    targets: tuple[str | int, ...] = Field(min_length=1)
+    bounds: tuple[float, float] | None
+
+
+class Plan(_Part):
+    """Everything that determines the results of a run.
+
+    Attributes:
+        model: The network.
+        data: The inputs.
+        threat: The threat model.
+        orders: Orders of the estimate.
+        parameters: All other parameters of the evaluation, as plain values by name.
+        seed: The user's seed.
+        threads: How many threads a task is computed with.
+        versions: Of the code and of what it stands on, by name (`current_versions`).
+        schema_version: Version of the form of `plan.json`.
+    """
+
+    model: ModelSpec
+    data: DataSpec
+    threat: ThreatModel
+    orders: tuple[int, ...] = Field(default=(1,), min_length=1)
+    parameters: Parameters
+    seed: int
+    threads: int = Field(default=1, ge=1)
+    versions: Versions
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for name, values in (("norms", self.threat.norms), ("targets", self.threat.targets), ("orders", self.orders)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name}: expected each once, got {values}")
+        return self
+
+    @property
+    def id(self) -> str:
+        """Digest of the whole content (hex)."""
+        return digest(self.model_dump(mode="json"))
+
+    def tasks(self) -> list[Task]:
+        """One task for each input, norm, target and order, in that order."""
+        common = self.model_dump(mode="json", exclude={"data": True, "orders": True, "model": {"weights"}})
+        bounds = common.pop("threat")["bounds"]
+        context = digest([common, bounds])
+        inputs = zip(self.data.input_keys, self.data.labels, strict=True)
+        return [
+            Task(
+                key=digest([context, key, label, _write_norm(norm), target, order]),
+                index=index,
+                input_key=key,
+                label=label,
+                norm=norm,
+                target=target,
+                order=order,
+            )
+            for (index, (key, label)), norm, target, order in product(
+                enumerate(inputs, start=self.data.offset), self.threat.norms, self.threat.targets, self.orders
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to compute.
+
+    Attributes:
+        key: Digest of everything that determines the result.
+        index: Index of the input in the whole set.
+        input_key: Digest of the input's content.
+        label: The input's true class.
+        norm: The norm of distances.
+        target: Class to move to: a name or a class index.
+        order: Order of the estimate.
+    """
+
+    key: str
+    index: int
+    input_key: str
+    label: int
+    norm: float
+    target: str | int
+    order: int
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write a plan, all at once; a file that is there is never replaced.
+
+    Args:
+        plan: The plan.
+        path: The file.
+
+    Raises:
+        InputError: If the plan is larger than `MAX_BYTES`.
+    """
+    document = {"id": plan.id, **plan.model_dump(mode="json")}
+    data = json.dumps(document, indent=1, allow_nan=False).encode()
+    if len(data) > MAX_BYTES:
+        raise InputError(f"plan: expected at most {MAX_BYTES:,} bytes, got {len(data):,}; choose fewer inputs")
+    with replacing(path, force=False) as stream:
+        stream.write(data)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan and check it against its hash.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The plan.
+
+    Raises:
+        FileError: If the file is missing, damaged, larger than `MAX_BYTES`, or of another version.
+    """
+    data = read_limited(path, limit=MAX_BYTES)
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path}: damaged, expected a plan as JSON ({error})") from None
+    if not isinstance(document, dict) or "schema_version" not in document:
+        raise FileError(f"{path}: expected a plan, got JSON of another kind")
+    found: object = document["schema_version"]
+    if found != SCHEMA_VERSION:
+        raise FileError(f"{path}: expected a plan of version {SCHEMA_VERSION}, got version {str(found)[:20]}")
+    claimed = document.pop("id", None)
+    try:
+        plan = Plan.model_validate_json(json.dumps(document))
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path}: damaged ({_first_error(error)})") from None
+    if plan.id != claimed:
+        raise FileError(f"{path}: damaged or edited, its content does not match its id")
+    return plan
+
+
+def digest(content: object) -> str:
+    """Hash of plain values in their canonical JSON form (hex)."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _first_error(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split())[:200]
+    first = error.errors(include_url=False, include_input=False)[0]
+    more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
+    place = ".".join(str(part)[:40].encode("unicode_escape").decode() for part in first["loc"])
+    return f"{place}: {first['msg']}{more}"[:300]
