@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -152,12 +151,7 @@ def as_document(inputs: Inputs, results: Sequence[AttackResult], flags: dict[str
             {
                 "input": inputs.offset + index,
                 "label": label,
-                "success": result.success,
-                "distance": result.distance if result.success else None,
-                "predicted": result.predicted,
-                "method": result.method,
-                "distances": {name: d if math.isfinite(d) else None for name, d in result.distances.items()},
-                "cost": asdict(result.cost),
+                **result.as_record(),
             }
             for index, (label, result) in enumerate(zip(labels, results, strict=True))
         ],

@@ -1,59 +1,74 @@
-"""`clearance demo`: the two bundled classifiers on real handwritten digits, side by side."""
+"""`clearance demo`: the two bundled classifiers on real handwritten digits, side by side, in runs that stay."""
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+from typing import Any
+
 from clearance import datasets
 from clearance.classifier import Classifier
-from clearance.clever import iterate_clever
-from clearance.cli import tables
-from clearance.cli.summary import summarise
+from clearance.cli import bracket_tables, tables
+from clearance.engines.local import LocalEngine
 from clearance.loading import BUNDLED, load_model
-from clearance.scores import CleverScore
-from clearance.settings import Settings
+from clearance.runs.evaluate import Evaluation, evaluate, make_plan
+from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, open_run
+from clearance.runs.export import iterate_records
+from clearance.runs.plan import Plan, read_plan
+from clearance.runs.summary import Row, summarise
 
-BLOCK_SIZE = 128
-"""Gradients per block: fewer than usual, so that the demo takes a minute on one core."""
+FOLDER = "demo-run"
+"""Where the runs go, one for each classifier."""
 
 
 def run_demo(count: int) -> None:
-    """Score the first test digits with both classifiers and say what came out.
+    """Bracket the first test digits with both classifiers and say what came out.
 
     Args:
         count: How many digits.
     """
-    settings, data = Settings(block_size=BLOCK_SIZE), datasets.load("digits", count=count)
-    scores: dict[str, list[CleverScore]] = {name: [] for name in BUNDLED}
+    data = datasets.load("digits", count=count)
+    records: dict[str, list[dict[str, Any]]] = {}
     with tables.progress(len(BUNDLED) * count) as advance:
         for name in BUNDLED:
             network = load_model(name)
             model = Classifier(network.network, network.bounds)
-            for score in iterate_clever(model, data.images, settings, labels=data.labels):
-                scores[name].append(score)
-                advance()
-    show(scores, data, settings)
+            shared = Evaluation(model, data, 0, budget="quick", certificate="best", time_limit=math.inf, seed=0)
+            plan = make_plan(shared, network, "digits", norms=[2.0], targets=["untargeted"])
+            folder = Path(FOLDER) / name
+            _forget_another(folder, plan)
+            with open_run(folder, plan, resume=True) as run:
+                for _ in range(count - len(run.missing())):
+                    advance()
+                for _ in run.compute(evaluate, shared=shared, engine=LocalEngine()):
+                    advance()
+                records[name] = list(iterate_records(run))
+    show(records, data)
 
 
-def show(scores: dict[str, list[CleverScore]], data: datasets.Dataset, settings: Settings) -> None:
+def _forget_another(folder: Path, plan: Plan) -> None:
+    """Remove an earlier demo of another version or count: its files alone, and only where it is one."""
+    if not (folder / PLAN_FILE).is_file() or read_plan(folder / PLAN_FILE).id == plan.id:
+        return
+    for file in (folder / PLAN_FILE, *folder.glob(f"{RESULTS_FILE}*"), folder / "report.html"):
+        file.unlink(missing_ok=True)
+
+
+def show(records: dict[str, list[dict[str, Any]]], data: datasets.Dataset) -> None:
     """The table with both classifiers, their medians, and how to read them."""
-    short = {name: name.removeprefix("digits-") for name in scores}
-    rows = [
-        tables.Row(index, label, scores[name][index], short[name])
-        for index, label in enumerate(data.labels.tolist())
-        for name in scores
-    ]
+    short = {name: name.removeprefix("digits-") for name in records}
     console = tables.make_console()
     tables.print_heading(
         console,
         "How far can a digit move before the classifier changes its mind?",
-        "Real 8 x 8 digits; one classifier trained as usual, one on adversarial examples.",
+        "Real 8 x 8 digits; one classifier trained as usual, one on adversarial examples. l2 distance, budget quick.",
     )
-    tables.print_scores(console, rows, names=data.class_names, level=settings.level, to="nearest")
-    console.print("Median estimated radius:")
-    width = max(map(len, short.values()))
-    for name, row in scores.items():
-        tables.print_median(console, summarise(row), before=f"  {short[name]:<{width}}")
-    everything = [score for row in scores.values() for score in row]
-    tables.print_cost(console, summarise(everything))
-    tables.print_reading(console, everything, distance="l2 distance, pixel values in [0, 1]", other="another class")
+    pairs = zip(*records.values(), strict=True)
+    lines = [{**record, "group": short[name]} for pair in pairs for name, record in zip(records, pair, strict=True)]
+    bracket_tables.print_records(console, lines, data.class_names, group="classifier")
+    rows: list[Row] = [row for name in records for row in summarise(records[name])]
+    bracket_tables.print_rows(console, rows, names=list(short.values()))
+    bracket_tables.print_reading(console, "pixel values in [0, 1]")
+    bracket_tables.print_legend(console, lines)
     console.print("\nFor scale: a distance of 0.5 is one pixel halfway from black to white, or all 64 pixels by 1/16.")
-    console.print("\nNext: clearance score digits-robust digits --norm inf")
+    console.print(f"\nThe runs are in {FOLDER}/. Next: clearance report {FOLDER}/{BUNDLED[1]}")

@@ -17,7 +17,7 @@ from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
 from clearance.scores import CleverScore
-from clearance.settings import PAPER, Settings
+from clearance.settings import PAPER, PAPER_SECOND_ORDER, Settings
 
 
 @dataclass(frozen=True)
@@ -83,18 +83,19 @@ def make_job(given: set[str], flags: dict[str, Any]) -> Job:
 
 
 def make_settings(given: set[str], flags: dict[str, Any]) -> Settings:
-    """The settings that the flags ask for; `--paper` sets all of the paper's choices.
+    """The settings that the flags ask for; `--paper` sets all choices of the paper (of the order's own paper).
 
     Raises:
         InputError: If a flag contradicts `--paper`.
     """
     chosen = {field.name: flags[field.name] for field in fields(Settings)}
     if flags["paper"]:
-        for name in given & PAPER.keys():
-            if chosen[name] != PAPER[name]:
+        paper = PAPER_SECOND_ORDER if flags["order"] == 2 else PAPER
+        for name in given & paper.keys():
+            if chosen[name] != paper[name]:
                 option = f"--{name.replace('_', '-')}"
-                raise InputError(f"--paper: sets {option} to {PAPER[name]}, got {option} {chosen[name]} as well")
-        chosen |= PAPER
+                raise InputError(f"--paper: sets {option} to {paper[name]}, got {option} {chosen[name]} as well")
+        chosen |= paper
     return Settings(**chosen)
 
 
@@ -123,7 +124,9 @@ def describe(job: Job) -> str:
     target = f"to class {job.target}" if isinstance(job.target, int) else job.target
     blocks = f"up to {chosen.most_blocks}" if chosen.blocks == "auto" else chosen.blocks
     norm = tables.norm_name(chosen.norm)
-    return f"{norm}, {target}, {chosen.sampler} sampler, {ball}, {blocks} blocks of {chosen.size:,}, seed {chosen.seed}"
+    order = f", second order ({chosen.curvature})" if chosen.order == 2 else ""
+    sampler = f"{chosen.sampler} sampler, {ball}, {blocks} blocks of {chosen.size:,}"
+    return f"{norm}, {target}{order}, {sampler}, seed {chosen.seed}"
 
 
 def as_document(job: Job, scores: Sequence[CleverScore]) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def print_median(console: Console, summary: Summary, *, before: str = "Median es
 def print_cost(console: Console, summary: Summary) -> None:
     """Passes and seconds."""
     cost = summary.cost
-    console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
+    products = f", {cost.hessian_vector:,} Hessian-vector products" if cost.hessian_vector else ""
+    console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes{products}, {cost.seconds:.0f} s")
 
 
 def print_reading(console: Console, scores: Sequence[CleverScore], *, distance: str, other: str) -> None:

@@ -1,0 +1,294 @@
+"""One input → one bracket: what is proved, what is estimated, what was attacked, and whether to believe it.
+
+    certified radius  <=  minimum adversarial distortion  <=  attack distance
+
+with the estimated radius between them, and an audit that says when the estimate must not be read. The four parts know
+nothing of each other; they meet here, and here alone a contradiction between them becomes a status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clearance.attacks import AttackResult, attack
+from clearance.attacks.ensembles import BUDGETS
+from clearance.audit import CHECKS, Audit, Flag, Severity, audit
+from clearance.audit.record import sort_flags
+from clearance.certified import Certificate, certify
+from clearance.classifier import Classifier
+from clearance.clever import clever
+from clearance.costs import Cost
+from clearance.errors import InputError
+from clearance.margins import Target, check_labels, resolve_targets
+from clearance.norms import as_order
+from clearance.scores import CleverScore
+from clearance.seeds import content_key
+from clearance.status import Status
+
+EFFORT: dict[str, dict[str, Any]] = {
+    "quick": {"blocks": 12, "block_size": 128},
+    "standard": {},
+    "thorough": {"max_blocks": 192, "tolerance": 0.02},
+}
+"""What each budget asks of the estimate; the attacks have budgets of the same names. At second order the estimate's
+own block sizes are kept: they are small already."""
+CERTIFICATES = ("best", "linear", "operator-norms", "one-hidden", "crown", "exact", "none")
+"""What `certificate` may be."""
+ROUNDING = 1e-6
+"""Share by which a lower bound must exceed an upper one to contradict it."""
+
+
+@dataclass(frozen=True)
+class Threat:
+    """What the adversary may do, and how hard it was tried.
+
+    Attributes:
+        norm: The norm `p` of distances.
+        target: Where an adversarial example would go, in the caller's words.
+        bounds: The valid range of an input, `(lowest, highest)`; `None` without bounds.
+        access: What the adversary knows: the whole network.
+        budget: How hard attacks and estimates try.
+        seed: The user's seed.
+    """
+
+    norm: float
+    target: str
+    bounds: tuple[float, float] | None
+    access: str
+    budget: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Everything that is known about one input.
+
+    Attributes:
+        certified: What is proved; `None` where no certificate was asked for.
+        estimated: The CLEVER score. Read `radius`, which is `None` where the score must not be read.
+        attacked: The nearest witness.
+        audit: The flags.
+        status: Its standing: that of the estimate, `refuted` where two parts contradict each other, `masked` where the
+            audit warns; of several the one that takes away the most.
+        threat: The threat model.
+        label: The true class, or the predicted one where no labels were given.
+        predicted: The predicted class.
+        logits: Of the input.
+        witness_logits: Of the witness; empty without one.
+        order: Order of the estimate.
+        cost: Passes and seconds of all four parts.
+        x0: The input, `(*input)`.
+    """
+
+    certified: Certificate | None
+    estimated: CleverScore
+    attacked: AttackResult
+    audit: Audit
+    status: Status
+    threat: Threat
+    label: int
+    predicted: int
+    logits: tuple[float, ...]
+    witness_logits: tuple[float, ...]
+    order: int
+    cost: Cost
+    x0: Tensor
+
+    @property
+    def radius(self) -> float | None:
+        """The estimated radius, where it may be read as an estimate at all."""
+        return self.estimated.radius if self.status.has_number else None
+
+    @property
+    def lower(self) -> float:
+        """The certified radius; 0 where nothing is proved."""
+        proved = self.certified is not None and self.certified.status.has_radius
+        return self.certified.radius if self.certified is not None and proved else 0.0
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values for JSON. An estimate that must not be read has no `radius` and no `interval`."""
+        estimated = self.estimated.as_record()
+        if not self.status.has_number:
+            estimated |= {"radius": None, "interval": None}
+        return {
+            "status": self.status.value,
+            "predicted": self.predicted,
+            "certified": None if self.certified is None else self.certified.as_record(),
+            "estimated": {name: value for name, value in estimated.items() if name != "maxima"},
+            "attacked": self.attacked.as_record(),
+            "audit": self.audit.as_record(),
+            "threat": asdict(self.threat),
+            "logits": list(self.logits),
+            "witness_logits": list(self.witness_logits),
+            "cost": asdict(self.cost),
+        }
+
+    def as_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """What is too large for JSON: `input`, `witness` (if there is one) and the `maxima` of the blocks."""
+        arrays = {"input": _as_array(self.x0), "maxima": np.asarray(self.estimated.maxima, dtype=np.float64)}
+        if self.attacked.adversarial is not None:
+            arrays["witness"] = _as_array(self.attacked.adversarial)
+        return arrays
+
+
+def bracket(
+    model: Classifier,
+    x: Tensor,
+    labels: Tensor | Sequence[int] | None = None,
+    *,
+    norm: float | str = 2.0,
+    target: Target = "untargeted",
+    order: int = 1,
+    budget: str = "standard",
+    certificate: str = "best",
+    time_limit: float = 60.0,
+    seed: int = 0,
+) -> list[Bracket]:
+    """Certificate, estimate, attack and audit of each input, put together and held against each other.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`, in input units.
+        labels: True classes; a misclassified input has a row with that status and no numbers.
+        norm: The norm `p` of distances, from 1 to infinity.
+        target: `"untargeted"`, `"runner-up"`, `"random"`, `"least-likely"`, a class index, or one per input.
+        order: Order of the estimate, 1 or 2.
+        budget: `"quick"`, `"standard"` or `"thorough"`: how hard attacks and estimates try.
+        certificate: Method of `certify`, or `"none"`.
+        time_limit: Seconds that the certificate of one input may take.
+        seed: With each input's content, fixes every random number.
+
+    Returns:
+        One `Bracket` per input, in order; each is the same whatever else is in the batch.
+
+    Raises:
+        InputError: If the budget or the certificate is unknown.
+        ClearanceError: If another argument or the network cannot be used.
+
+    >>> network = torch.nn.Linear(2, 2, bias=False)
+    >>> with torch.no_grad():
+    ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> (found,) = bracket(Classifier(network), torch.tensor([[1.0, 1.0]]), budget="quick")
+    >>> round(found.lower, 3), round(found.radius, 3), round(found.attacked.distance, 3), found.status.value
+    (1.4, 1.4, 1.4, 'ok')
+    """
+    if budget not in BUDGETS:
+        raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
+    if certificate not in CERTIFICATES:
+        raise InputError(f"certificate: expected one of {', '.join(CERTIFICATES)}, got {certificate!r}")
+    p, x = as_order(norm), model.check_inputs(x)
+    logits = torch.cat([model.logits(x[row : row + 1]) for row in range(len(x))])
+    best = logits.argmax(1).tolist()
+    known = best if labels is None else check_labels(labels, *logits.shape)
+    wrong = [label != own for label, own in zip(known, best, strict=True)]
+    keys = [content_key(row) for row in x]
+    resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong)
+    each = target if isinstance(target, Sequence | Tensor) and not isinstance(target, str) else [target] * len(x)
+    return [
+        _one(
+            model,
+            x[row : row + 1],
+            known[row],
+            logits[row],
+            Threat(p, str(aim), _range(model), "white-box", budget, seed),
+            aim=aim if isinstance(aim, str) else int(aim),
+            order=order,
+            certificate=certificate,
+            time_limit=time_limit,
+        )
+        for row, aim in enumerate(each)
+    ]
+
+
+def _one(
+    model: Classifier,
+    x: Tensor,
+    label: int,
+    logits: Tensor,
+    threat: Threat,
+    *,
+    aim: str | int,
+    order: int,
+    certificate: str,
+    time_limit: float,
+) -> Bracket:
+    """The four parts of one input, and their verdict."""
+    start, labels = model.meter.read(), [label]
+    common: dict[str, Any] = {"norm": threat.norm, "target": aim, "seed": threat.seed}
+    (witness,) = attack(model, x, labels, budget=threat.budget, **common)
+    (score,) = clever(model, x, labels=labels, order=order, **_effort(threat.budget, order), **common)
+    proof = None
+    if certificate != "none":
+        (proof,) = certify(model, x, labels=labels, method=certificate, time_limit=time_limit, **common)
+    (checked,) = audit(model, x, labels, scores=[score], attacks=[witness], **common)
+    checked = _compare(checked, proof, score, witness)
+    adversarial = witness.adversarial
+    after = () if adversarial is None else tuple(model.logits(adversarial[None])[0].tolist())
+    return Bracket(
+        certified=proof,
+        estimated=score,
+        attacked=witness,
+        audit=checked,
+        status=_standing(score, checked),
+        threat=threat,
+        label=label,
+        predicted=int(logits.argmax()),
+        logits=tuple(logits.tolist()),
+        witness_logits=after,
+        order=order,
+        cost=model.meter.since(start),
+        x0=x[0],
+    )
+
+
+def _effort(budget: str, order: int) -> dict[str, Any]:
+    """The estimate's settings for a budget."""
+    chosen = EFFORT[budget]
+    return chosen if order == 1 else {name: value for name, value in chosen.items() if name != "block_size"}
+
+
+def _compare(found: Audit, proof: Certificate | None, score: CleverScore, witness: AttackResult) -> Audit:
+    """Hold the certificate against the witness (`contradiction`) and the estimate (`below_certificate`)."""
+    if proof is None or not proof.status.has_radius:
+        return found
+    raised: list[Flag] = []
+    if witness.success and proof.radius > witness.distance * (1 + ROUNDING):
+        evidence = {"certified": proof.radius, "method": proof.method, "witness_distance": witness.distance}
+        raised.append(Flag("contradiction", Severity.ERROR, evidence, CHECKS["contradiction"].remedy))
+    if proof.radius > score.radius * (1 + ROUNDING):
+        evidence = {"certified": proof.radius, "method": proof.method, "estimated": score.radius}
+        raised.append(Flag("below_certificate", Severity.INFO, evidence, CHECKS["below_certificate"].remedy))
+    flags = sort_flags([*found.flags, *raised])
+    return replace(found, flags=flags, worst=flags[0].severity if flags else None)
+
+
+def _standing(score: CleverScore, found: Audit) -> Status:
+    """Of everything that applies, what takes away the most."""
+    applies = {score.status}
+    if score.status is not Status.MISCLASSIFIED:
+        contradictions = {"refuted", "contradiction"} & {flag.code for flag in found.flags}
+        applies |= {Status.REFUTED} if contradictions else set()
+        masked = any(flag.severity is not Severity.INFO and flag.code not in contradictions for flag in found.flags)
+        applies |= {Status.MASKED} if masked else set()
+    return max(applies, key=lambda status: status.severity)
+
+
+def _range(model: Classifier) -> tuple[float, float] | None:
+    """The lowest and the highest valid value of any coordinate."""
+    if model.bounds is None:
+        return None
+    low, high = model.bounds
+    return float(low.min()), float(high.max())
+
+
+def _as_array(values: Tensor) -> NDArray[np.generic]:
+    """On the CPU, in a dtype that NumPy has."""
+    values = values.detach().cpu()
+    return (values.float() if values.dtype in {torch.bfloat16, torch.float16} else values).numpy()

@@ -1,0 +1,258 @@
+"""`clearance audit`: one model, one set of inputs, the signs of gradient masking that are found around each."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clearance import __version__
+from clearance.audit import CHECKS, Audit, Flag, Severity, audit
+from clearance.audit.record import sort_flags
+from clearance.cli import tables
+from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.values import printable
+from clearance.costs import Cost
+from clearance.margins import resolve_targets
+from clearance.norms import as_order
+from clearance.seeds import content_key
+
+FAILED = 1
+STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
+MEANINGS = {
+    Severity.ERROR: "an estimate of this input means nothing",
+    Severity.WARNING: "do not read an estimate of this input before the flag is explained",
+    Severity.INFO: "worth knowing; takes nothing away",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One input and its audit.
+
+    Attributes:
+        index: Index of the input in its set.
+        label: Its true class.
+        predicted: Its predicted class.
+        audit: What was found.
+    """
+
+    index: int
+    label: int
+    predicted: int
+    audit: Audit
+
+    @property
+    def done(self) -> bool:
+        """Whether there was an audit: none of a misclassified input."""
+        return self.audit.cost.forward > 0
+
+    def reaches(self, severity: Severity) -> bool:
+        """Whether a flag is at least that severe."""
+        return self.audit.worst is not None and self.audit.worst.rank >= severity.rank
+
+
+def run_audit(*, given: set[str], as_json: bool, fail_on: str | None, **flags: Any) -> int:
+    """Audit the inputs and print a table with a block for each flag, or a JSON document.
+
+    Args:
+        given: Names of the flags that the user spelled out.
+        as_json: Print JSON.
+        fail_on: The severity of a flag that makes the command fail.
+        **flags: The flags' values.
+
+    Returns:
+        The exit code: 1 where an input has a flag of at least the severity `fail_on`, else 0.
+
+    Raises:
+        KeyboardInterrupt: On Ctrl-C, after what was finished has been printed.
+    """
+    flags["norm"] = as_order(flags["norm"])
+    inputs, rows = load_inputs(given, flags), list[Row]()
+    try:
+        _audit_all(inputs, rows, flags, shown=not as_json)
+    except KeyboardInterrupt:
+        if rows and not as_json:
+            print_report(inputs, rows, flags)
+        raise
+    if as_json:
+        click.echo(json.dumps(as_document(inputs, rows, flags), indent=2, allow_nan=False))
+    else:
+        print_report(inputs, rows, flags)
+    return 0 if fail_on is None else _judge(rows, Severity(fail_on))
+
+
+def _audit_all(inputs: Inputs, rows: list[Row], flags: dict[str, Any], *, shown: bool) -> None:
+    """Append a row for each input as it is finished; a target that an input cannot have is refused before the first."""
+    images, labels, target = inputs.data.images, inputs.data.labels, as_target(flags["target"])
+    logits = inputs.model.logits(inputs.model.check_inputs(images))
+    predicted, seed = logits.argmax(1).tolist(), flags["seed"]
+    wrong = [own != label for own, label in zip(predicted, labels.tolist(), strict=True)]
+    resolve_targets(logits, target, seed=seed, keys=[content_key(image) for image in images], skip=wrong)
+    with tables.progress(len(images), shown=shown) as advance:
+        for place, (image, label) in enumerate(zip(images, labels, strict=True)):
+            (found,) = audit(inputs.model, image[None], label[None], norm=flags["norm"], target=target, seed=seed)
+            rows.append(Row(inputs.offset + place, int(label), predicted[place], found))
+            advance()
+
+
+def _judge(rows: Sequence[Row], severity: Severity) -> int:
+    count = sum(row.reaches(severity) for row in rows)
+    if count:
+        found = f"{count} of {_inputs(len(rows))} with a flag of severity {severity} or worse"
+        click.echo(f"clearance: --fail-on {severity}: {found}", err=True)
+    return FAILED if count else 0
+
+
+def print_report(inputs: Inputs, rows: Sequence[Row], flags: dict[str, Any]) -> None:
+    """A line for each input, what it amounts to, and a block for each flag."""
+    console, target = tables.make_console(), as_target(flags["target"])
+    towards = f"to class {target}" if isinstance(target, int) else target
+    norm = tables.norm_name(flags["norm"])
+    tables.print_heading(console, inputs.title(len(rows)), f"audit, {norm}, {towards}, seed {flags['seed']}")
+    _print_table(console, rows, inputs.data.class_names)
+    raised = [flag for row in rows for flag in row.audit.flags]
+    for code in dict.fromkeys(flag.code for flag in sort_flags(raised)):
+        _print_flag(console, code, [row for row in rows if row.audit.has(code)])
+    _print_verdict(console, rows)
+
+
+def _print_table(console: Console, rows: Sequence[Row], names: Sequence[str]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    for name in ("input", "label", "predicted"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("worst", no_wrap=True)
+    table.add_column("path integral\nmisses", justify="right")
+    table.add_column("passes", justify="right", no_wrap=True)
+    table.add_column("flags", overflow="fold")
+    for row in rows:
+        table.add_row(*_cells(row, names))
+    console.print()
+    console.print(table)
+    console.print()
+    if any("path_integral" in row.audit.measured for row in rows):
+        limit = CHECKS["path_integral"].threshold or 0.0
+        console.print(
+            "path integral misses: how much of what the logits do along a segment the gradients leave unexplained; "
+            f"honest ones stay below {100 * limit:g} %\n"
+        )
+
+
+def _cells(row: Row, names: Sequence[str]) -> list[Text]:
+    own = [Text(str(row.index)), *(Text(tables.class_name(index, names)) for index in (row.label, row.predicted))]
+    if not row.done:
+        return [*own, *[Text(tables.NOTHING)] * 3, Text("misclassified: not audited", "red")]
+    missed, cost = row.audit.measured.get("path_integral"), row.audit.cost
+    return [
+        *own,
+        _severity(row.audit.worst),
+        Text(tables.NOTHING if missed is None else f"{100 * missed:.1f} %"),
+        Text(f"{cost.forward + cost.backward:,}"),
+        Text(", ".join(flag.code for flag in row.audit.flags) or "none"),
+    ]
+
+
+def _severity(worst: Severity | None) -> Text:
+    return Text("none", "green") if worst is None else Text(worst.value, STYLES[worst])
+
+
+def _print_flag(console: Console, code: str, rows: Sequence[Row]) -> None:
+    """A flag's meaning and remedy, and what raised it on the input where it is gravest."""
+    worst, flag = max(((row, _flag(row, code)) for row in rows), key=lambda pair: _gravity(*pair))
+    raised = Counter(_flag(row, code).severity for row in rows)
+    counts = ", ".join(f"{level} on {_inputs(raised[level])}" for level in MEANINGS if raised[level])
+    console.print(Text.assemble((code, f"bold {STYLES[flag.severity]}"), f": {counts}"))
+    block = Table.grid(padding=(0, 2, 0, 0))
+    block.add_column()
+    block.add_column(no_wrap=True)
+    block.add_column(overflow="fold")
+    evidence = ", ".join(f"{name.replace('_', ' ')} {readable(value)}" for name, value in flag.evidence.items())
+    lines = {"meaning": flag.meaning, f"input {worst.index}": evidence, "remedy": flag.remedy}
+    for name, text in {**lines, "page": f"docs/flags/{code}.md"}.items():
+        block.add_row("", Text(name, "dim"), Text(printable(text)))
+    console.print(block)
+    console.print()
+
+
+def _flag(row: Row, code: str) -> Flag:
+    return next(flag for flag in row.audit.flags if flag.code == code)
+
+
+def _gravity(row: Row, flag: Flag) -> tuple[int, float]:
+    """The severity, then how far the measured number lies from its threshold."""
+    measured, limit = row.audit.measured.get(flag.code, 0.0), CHECKS[flag.code].threshold
+    return flag.severity.rank, abs(measured - (limit or 0.0))
+
+
+def readable(value: float | str) -> str:
+    """A piece of evidence in few characters.
+
+    >>> readable(512.0), readable(0.03125), readable(2.5e7), readable(math.inf)
+    ('512', '0.0312', '2.50e+07', 'infinite')
+    """
+    if isinstance(value, str):
+        return value
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else tables.number(value)
+
+
+def _print_verdict(console: Console, rows: Sequence[Row]) -> None:
+    """How many inputs, at what cost, and what may be concluded."""
+    done = [row for row in rows if row.done]
+    for level in [level for level in MEANINGS if any(row.audit.worst is level for row in rows)]:
+        console.print(Text.assemble((level.value, STYLES[level]), f": {MEANINGS[level]}"))
+    cost = sum((row.audit.cost for row in rows), Cost())
+    console.print(
+        f"{len(done)} of {_inputs(len(rows))} audited ({len(rows) - len(done)} misclassified), "
+        f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s\n"
+    )
+    masked = sum(row.audit.masked for row in done)
+    if masked:
+        console.print(
+            f"Signs of masking on {masked} of {_inputs(len(done))}: no score of theirs, and no attack that failed, "
+            "says anything about robustness until the flags are explained. No flag is a proof of masking."
+        )
+    elif done:
+        console.print(f"No sign of masking was found on {_inputs(len(done))}. That is not a proof that there is none.")
+    else:
+        console.print("Nothing was audited: every input is misclassified.")
+
+
+def _inputs(count: int) -> str:
+    return f"{count} input" if count == 1 else f"{count} inputs"
+
+
+def as_document(inputs: Inputs, rows: Sequence[Row], flags: dict[str, Any]) -> dict[str, Any]:
+    """Everything as plain values for JSON: a number that is not finite is `None`."""
+    done = [row for row in rows if row.done]
+    raised = Counter(flag.code for row in done for flag in row.audit.flags)
+    return {
+        "clearance": __version__,
+        **inputs.as_record(),
+        "target": as_target(flags["target"]),
+        "settings": {"norm": "inf" if math.isinf(flags["norm"]) else flags["norm"], "seed": flags["seed"]},
+        "summary": {
+            "inputs": len(rows),
+            "audited": len(done),
+            "misclassified": len(rows) - len(done),
+            "masked": sum(row.audit.masked for row in done),
+            "flags": {code: raised[code] for code in CHECKS if raised[code]},
+        },
+        "results": [_result(row) for row in rows],
+    }
+
+
+def _result(row: Row) -> dict[str, Any]:
+    """One input's record; `masked` is `None` where there was no audit."""
+    status = {"misclassified": not row.done, "masked": row.audit.masked if row.done else None}
+    return {"input": row.index, "label": row.label, "predicted": row.predicted, **status, **row.audit.as_record()}

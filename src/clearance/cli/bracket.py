@@ -1,0 +1,157 @@
+"""`clearance bracket`: certificate, estimate, attack and audit of every input, in a run that can be resumed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clearance import __version__
+from clearance.cli import bracket_tables, tables
+from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.engines import Engine
+from clearance.engines.local import LocalEngine
+from clearance.errors import FileError, InputError
+from clearance.margins import resolve_targets
+from clearance.norms import as_order
+from clearance.runs.evaluate import Evaluation, evaluate, make_plan
+from clearance.runs.execute import Run, open_run
+from clearance.runs.export import iterate_records
+from clearance.runs.plan import Plan
+from clearance.runs.summary import Row, summarise
+
+MOST_LINES = 24
+"""Tasks that are shown one by one."""
+
+
+def run_bracket(*, given: set[str], as_json: bool, **flags: Any) -> None:
+    """Start or resume a run, compute what is missing, and print what it amounts to.
+
+    Args:
+        given: Names of the flags that the user spelled out.
+        as_json: Print JSON.
+        **flags: The flags' values.
+    """
+    engine = make_engine(given, flags)
+    inputs = load_inputs(given, flags)
+    shared = share(inputs, flags)
+    targets = [as_target(target) for target in split(flags["target"])]
+    logits = inputs.model.logits(inputs.model.check_inputs(inputs.data.images[:1]))
+    for target in targets:
+        resolve_targets(logits, target, skip=[True])
+    norms = [as_order(norm) for norm in split(flags["norm"])]
+    plan = make_plan(shared, inputs.network, inputs.source, norms=norms, targets=targets, orders=[flags["order"]])
+    compute(Path(flags["out"]), plan, shared, engine, inputs, as_json=as_json, flags=flags)
+
+
+def compute(
+    out: Path,
+    plan: Plan,
+    shared: Evaluation,
+    engine: Engine,
+    inputs: Inputs,
+    *,
+    as_json: bool,
+    flags: dict[str, Any],
+) -> None:
+    """Compute what is missing of a run, and print its summary.
+
+    Raises:
+        FileError: If the run is there and `--resume` was not given, or cannot be used.
+    """
+    if (out / "plan.json").exists() and not flags["resume"]:
+        raise FileError(f"{out}: expected a new folder, got one with a run; add --resume to go on with it")
+    again = bool(flags["retry_failed"])
+    with open_run(out, plan, resume=flags["resume"]) as run:
+        missing = len(run.missing(retry_failed=again))
+        with tables.progress(missing, shown=not as_json and missing > 0) as advance:
+            for _ in run.compute(evaluate, shared=shared, engine=engine, retry_failed=again):
+                advance()
+        show(run, inputs, as_json=as_json)
+
+
+def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
+    """The summary of a run, as a table or as one JSON document."""
+    records = list(iterate_records(run))
+    rows = summarise(records)
+    if as_json:
+        click.echo(json.dumps(as_document(run, inputs, rows), indent=2, allow_nan=False))
+        return
+    console, parameters = tables.make_console(), run.plan.parameters
+    about = f"budget {parameters['budget']}, seed {run.plan.seed}, run {run.folder}"
+    tables.print_heading(console, inputs.title(), about)
+    if len(records) <= MOST_LINES:
+        bracket_tables.print_records(console, records, inputs.data.class_names)
+    bracket_tables.print_rows(console, rows)
+    failed = sum(row.failed for row in rows)
+    if failed:
+        console.print(f"\n{failed} tasks failed; --resume --retry-failed computes them again", style="red")
+    values = tables.unit(2.0, inputs.model.bounds).partition(", ")[2]
+    bracket_tables.print_reading(console, values.removeprefix("in "))
+    bracket_tables.print_legend(console, records)
+    console.print(f"\nNext: clearance report {run.folder}")
+
+
+def as_document(run: Run, inputs: Inputs, rows: Sequence[Row]) -> dict[str, Any]:
+    """Everything as plain values for JSON."""
+    progress = run.progress()
+    return {
+        "clearance": __version__,
+        **inputs.as_record(),
+        "run": str(run.folder),
+        "plan": run.plan.id,
+        "tasks": {"done": progress.done, "failed": progress.failed, "total": progress.total},
+        "summary": [row.as_record() for row in rows],
+    }
+
+
+def share(inputs: Inputs, flags: dict[str, Any]) -> Evaluation:
+    """What all tasks share."""
+    return Evaluation(
+        model=inputs.model,
+        data=inputs.data,
+        offset=inputs.offset,
+        budget=flags["budget"],
+        certificate=flags["certificate"],
+        time_limit=math.inf,
+        seed=flags["seed"],
+    )
+
+
+def make_engine(given: set[str], flags: dict[str, Any]) -> Engine:
+    """The engine that was asked for.
+
+    Args:
+        given: Names of the flags that the user spelled out.
+        flags: The flags' values.
+
+    Returns:
+        The engine.
+
+    Raises:
+        InputError: If a flag of Ray's was given to another engine.
+    """
+    if flags["engine"] == "ray":
+        from clearance.engines.ray import RayEngine
+
+        return RayEngine(flags["address"], workers=flags["workers"], gpus_per_task=flags["gpus_per_task"])
+    alien = sorted(given & {"address", "workers", "gpus_per_task"})
+    if alien:
+        raise InputError(f"--{alien[0].replace('_', '-')}: expected --engine ray with it, got --engine local")
+    return LocalEngine()
+
+
+def split(text: str) -> list[str]:
+    """The parts of a list with commas.
+
+    Raises:
+        InputError: If a part is empty or comes twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts) or len(set(parts)) < len(parts):
+        raise InputError(f"expected names with commas between them, each once, got {text!r}")
+    return parts

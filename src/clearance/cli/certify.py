@@ -1,0 +1,139 @@
+"""`clearance certify`: one model, one set of inputs, a proved radius for each."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clearance import __version__
+from clearance.certified import Certificate, CertificateStatus, certify
+from clearance.cli import tables
+from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.norms import as_order
+
+
+def run_certify(*, given: set[str], as_json: bool, **flags: Any) -> None:
+    """Certify the inputs and print a table or a JSON document.
+
+    Args:
+        given: Names of the flags that the user spelled out.
+        as_json: Print JSON.
+        **flags: The flags' values.
+    """
+    inputs = load_inputs(given, flags)
+    choices = {name: flags[name] for name in ("norm", "method", "time_limit", "seed")}
+    target, proofs = as_target(flags["target"]), list[Certificate]()
+    with tables.progress(len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
+        for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
+            proofs += certify(inputs.model, image[None], labels=label[None], target=target, **choices)
+            advance()
+    if as_json:
+        click.echo(json.dumps(as_document(inputs, proofs, flags), indent=2, allow_nan=False))
+    else:
+        print_proofs(inputs, proofs, flags)
+
+
+@contextmanager
+def native_output_on_stderr() -> Generator[None]:
+    """What compiled code prints goes to stderr: HiGHS now and then leaves a line of its own in the middle of stdout."""
+    flush = (ctypes.CDLL(None) if os.name == "posix" else ctypes.CDLL("ucrtbase")).fflush
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: dict[str, Any]) -> None:
+    """One line for each input, the median, and how to read it."""
+    console, order = tables.make_console(), as_order(flags["norm"])
+    choices = f"{tables.norm_name(order)}, {flags['target']}, method {flags['method']}"
+    tables.print_heading(console, inputs.title(), choices)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name in ("input", "label"):
+        table.add_column(name, justify="right")
+    table.add_column("predicted\n-> nearest" if flags["target"] == "untargeted" else "predicted\n-> target")
+    table.add_column("certified\nradius", justify="right")
+    table.add_column("method")
+    table.add_column("status", no_wrap=True)
+    for index, (label, proof) in enumerate(zip(inputs.data.labels.tolist(), proofs, strict=True)):
+        table.add_row(*_cells(inputs, inputs.offset + index, label, proof))
+    console.print()
+    console.print(table)
+    console.print()
+    proved = [proof.radius for proof in proofs if proof.status.has_radius]
+    middle = tables.number(median(proved)) if proved else tables.NOTHING
+    console.print(f"Median certified radius {middle} over {len(proved)} of {len(proofs)} inputs")
+    console.print(f"{sum(proof.cost.seconds for proof in proofs):.1f} s")
+    print_reading(console, proofs, tables.unit(order, inputs.model.bounds))
+
+
+def print_reading(console: Console, proofs: Sequence[Certificate], distance: str) -> None:
+    """What the radius claims, what the statuses mean that occur, and why there is no radius."""
+    console.print(
+        f"\nThe certified radius is proved, up to floating-point rounding: no adversarial example is nearer "
+        f"({distance}). The minimum distortion is that or larger."
+    )
+    console.print()
+    legend = Table.grid(padding=(0, 2))
+    seen = {proof.status for proof in proofs}
+    for status in (status for status in CertificateStatus if status in seen):
+        legend.add_row(_status(status), status.meaning)
+    console.print(legend)
+    for reason in sorted({proof.reason for proof in proofs if not proof.status.has_radius and proof.reason}):
+        console.print(Text(f"  {reason}"))
+
+
+def _cells(inputs: Inputs, index: int, label: int, proof: Certificate) -> list[Text]:
+    names = inputs.data.class_names
+    moves = tables.class_name(proof.predicted, names)
+    if proof.target >= 0:
+        moves += f" -> {tables.class_name(proof.target, names)}"
+    radius = tables.NOTHING
+    if proof.status.has_radius:
+        radius = "inf" if math.isinf(proof.radius) else tables.number(proof.radius)
+    return [
+        Text(str(index)),
+        Text(tables.class_name(label, names)),
+        Text(moves),
+        Text(radius, "bold"),
+        Text(proof.method),
+        _status(proof.status),
+    ]
+
+
+def _status(status: CertificateStatus) -> Text:
+    certified = status is CertificateStatus.CERTIFIED
+    return Text(status.value, "green" if certified else "yellow" if status.has_radius else "red")
+
+
+def as_document(inputs: Inputs, proofs: Sequence[Certificate], flags: dict[str, Any]) -> dict[str, Any]:
+    """Everything as plain values for JSON: a radius that is not proved is `None`, an infinite one `"inf"`."""
+    labels = inputs.data.labels.tolist()
+    return {
+        "clearance": __version__,
+        **inputs.as_record(),
+        "target": as_target(flags["target"]),
+        "settings": {name: flags[name] for name in ("norm", "method", "time_limit", "seed")},
+        "results": [
+            {"input": inputs.offset + index, "label": label, **proof.as_record()}
+            for index, (label, proof) in enumerate(zip(labels, proofs, strict=True))
+        ],
+    }

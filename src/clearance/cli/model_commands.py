@@ -1,0 +1,220 @@
+"""Commands that evaluate a model: flags only; each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from clearance.cli.options import (
+    AUTO_COUNT,
+    AUTO_NUMBER,
+    CONTEXT,
+    commands,
+    given_flags,
+    with_input_options,
+    with_model_and_data,
+)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Score real digits with both bundled classifiers.")
+@click.option(
+    "--count", default=8, show_default=True, metavar="N", type=click.IntRange(1, 360), help="How many digits."
+)
+def demo(count: int) -> None:
+    """Score real handwritten digits with the two bundled classifiers, side by side (about a minute)."""
+    from clearance.cli.demo import run_demo
+
+    run_demo(count)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Estimate the radius of each input.")
+@with_model_and_data
+@click.option(
+    "--target",
+    default="untargeted",
+    show_default=True,
+    help="Class to move to: untargeted (the nearest), runner-up, random, least-likely, or a class index.",
+)
+@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
+@click.option("--order", type=int, default=1, show_default=True, metavar="1|2", help="First or second order.")
+@click.option(
+    "--curvature",
+    type=click.Choice(["norm", "one-sided"]),
+    default="norm",
+    show_default=True,
+    help="For --order 2: the norm of the Hessian, or its negative end only (norm 2).",
+)
+@click.option("--sampler", type=click.Choice(["directed", "uniform"]), default="directed", show_default=True)
+@click.option(
+    "--radius",
+    type=AUTO_NUMBER,
+    default="auto",
+    metavar="auto|R",
+    help="Radius of the ball.  [default: auto]",
+)
+@click.option("--blocks", type=AUTO_COUNT, default="auto", metavar="auto|N", help="Block maxima.  [default: auto]")
+@click.option("--block-size", type=int, metavar="N", help="Gradients per block.  [default: directed 256, uniform 1024]")
+@click.option(
+    "--tolerance", default=0.05, show_default=True, help="For --blocks auto: relative width that is narrow enough."
+)
+@click.option("--max-blocks", type=int, metavar="N", help="For --blocks auto: where to stop.")
+@click.option("--racing/--no-racing", default=True, help="Untargeted: drop classes that cannot be the nearest.")
+@click.option("--clip", type=click.Choice(["project"]), help="Clip the samples into the bounds.")
+@click.option("--level", default=0.95, show_default=True, help="Confidence level of the intervals.")
+@click.option("--bootstrap", default=0, show_default=True, metavar="N", help="Resamples for the p-value of the fit.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all of its samples.")
+@click.option("--paper", is_flag=True, help="All choices of the CLEVER paper: uniform, radius 5, 500 blocks of 1,024.")
+@with_input_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.pass_context
+def score(context: click.Context, **flags: Any) -> None:
+    """Estimate for each input of DATA how far it can move before MODEL changes its mind (CLEVER).
+
+    MODEL is digits-standard, digits-robust, or package.module:factory, a function without arguments that returns an
+    nn.Module. DATA is digits, mnist, a .npz file (images, labels), a folder of idx files, or IMAGES,LABELS.
+    """
+    from clearance.cli.score import run_score
+
+    run_score(given=given_flags(context), **flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Find the nearest adversarial example of each input.")
+@with_model_and_data
+@click.option(
+    "--target",
+    default="untargeted",
+    show_default=True,
+    help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
+)
+@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
+@click.option(
+    "--budget",
+    type=click.Choice(["quick", "standard", "thorough"]),
+    default="standard",
+    show_default=True,
+    help="About 150, 1,000 or 5,000 passes of each kind per input.",
+)
+@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all random numbers.")
+@with_input_options
+@click.option("--save", metavar="FILE", help="Write inputs, witnesses, distances and predictions to FILE.npz.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.pass_context
+def attack(context: click.Context, **flags: Any) -> None:
+    """Find for each input of DATA the nearest adversarial example of MODEL that an ensemble of attacks can find.
+
+    The distance of such a witness is an upper bound of the minimum distortion. MODEL and DATA are as for `score`.
+    """
+    from clearance.cli.attack import run_attack
+
+    run_attack(given=given_flags(context), **flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Prove a radius for each input.")
+@with_model_and_data
+@click.option(
+    "--target",
+    default="untargeted",
+    show_default=True,
+    help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
+)
+@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
+@click.option(
+    "--method",
+    type=click.Choice(["best", "linear", "operator-norms", "one-hidden", "crown", "exact", "auto-lirpa"]),
+    default="best",
+    show_default=True,
+    help="How to prove it. best: the largest radius of linear to crown.",
+)
+@click.option("--time-limit", default=60.0, show_default=True, metavar="S", help="Seconds for each input.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="For --target random.")
+@with_input_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.pass_context
+def certify(context: click.Context, **flags: Any) -> None:
+    """Prove for each input of DATA a radius within which MODEL has no adversarial example.
+
+    It is a lower bound of the minimum distortion, sound up to floating-point rounding. MODEL and DATA are as for
+    `score`.
+    """
+    from clearance.cli.certify import run_certify
+
+    run_certify(given=given_flags(context), **flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Look for signs of gradient masking around each input.")
+@with_model_and_data
+@click.option(
+    "--target",
+    default="untargeted",
+    show_default=True,
+    help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
+)
+@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all random numbers.")
+@with_input_options
+@click.option(
+    "--fail-on",
+    type=click.Choice(["info", "warning", "error"]),
+    help="Exit with code 1 if an input has a flag at least that severe.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.pass_context
+def audit(context: click.Context, **flags: Any) -> int:
+    """Look around each input of DATA for signs that MODEL hides its gradients, so that scores and attacks mislead.
+
+    Prints the flags that are raised, with what was measured and what to do about it. Each flag has a page of its own,
+    docs/flags/CODE.md. MODEL and DATA are as for `score`.
+    """
+    from clearance.cli.audit import run_audit
+
+    return run_audit(given=given_flags(context), **flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="The main job: all of it, in a run that can be resumed.")
+@with_model_and_data
+@click.option("--out", required=True, metavar="RUN", help="Folder of the run; made where it is not there.")
+@click.option(
+    "--target",
+    default="untargeted",
+    show_default=True,
+    metavar="T[,T...]",
+    help="Classes to move to, with commas: untargeted, runner-up, random, least-likely, or class indices.",
+)
+@click.option(
+    "--norm", default="2", show_default=True, metavar="P[,P...]", help="Norms of distances, with commas: P >= 1 or inf."
+)
+@click.option("--order", default=1, show_default=True, type=click.IntRange(1, 2), help="Order of the estimate.")
+@click.option(
+    "--budget",
+    type=click.Choice(["quick", "standard", "thorough"]),
+    default="standard",
+    show_default=True,
+    help="How hard attacks and estimates try.",
+)
+@click.option(
+    "--certificate",
+    type=click.Choice(["best", "linear", "operator-norms", "one-hidden", "crown", "exact", "none"]),
+    default="best",
+    show_default=True,
+    help="How a radius is proved.",
+)
+@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all random numbers.")
+@with_input_options
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder, or start it.")
+@click.option("--retry-failed", is_flag=True, help="Compute failed tasks again.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option("--address", metavar="A", help="Ray: address of a cluster.  [default: one on this machine]")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Ray: how many workers.  [default: all cores]")
+@click.option("--gpus-per-task", default=0.0, show_default=True, metavar="N", help="Ray: GPUs of each worker.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.pass_context
+def bracket(context: click.Context, **flags: Any) -> None:
+    """Bracket each input of DATA: certified radius, estimated radius, attack distance, and an audit.
+
+    Every finished task is on the disk at once: after Ctrl-C, a crash or a power cut, the same command with --resume
+    computes exactly what is missing. MODEL and DATA are as for `score`.
+    """
+    from clearance.cli.bracket import run_bracket
+
+    run_bracket(given=given_flags(context), **flags)

@@ -1,0 +1,63 @@
+"""The command group, and the flags that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import click
+from click.core import ParameterSource
+
+from clearance import __version__
+from clearance.cli.values import NumberOr, Numbers
+
+AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+MODEL_AND_DATA = (
+    click.argument("model"),
+    click.argument("data"),
+    click.option("--weights", metavar="FILE", help="Values for a factory's network, as .safetensors."),
+)
+INPUT_OPTIONS = (
+    click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]"),
+    click.option("--offset", default=0, show_default=True, metavar="N", help="Index of the first input."),
+    click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range of an input."),
+    click.option("--no-bounds", is_flag=True, help="Inputs have no valid range."),
+    click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network."),
+    click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
+    click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]"),
+)
+
+
+Command = Callable[..., object]
+
+
+def with_model_and_data(command: Command) -> Command:
+    """MODEL, DATA and the model's weights: the same for every command that evaluates a model."""
+    return _with(MODEL_AND_DATA, command)
+
+
+def with_input_options(command: Command) -> Command:
+    """Flags that choose the inputs and how the network sees them: the same for every command that evaluates a model."""
+    return _with(INPUT_OPTIONS, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def given_flags(context: click.Context) -> set[str]:
+    """Names of the flags that the user spelled out."""
+    return {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+
+
+@click.group(name="clearance", invoke_without_command=True, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="clearance")
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """How far can an input move before a neural network changes its mind?"""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

@@ -1,0 +1,98 @@
+"""`clearance bracket` and `clearance demo` as a user types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+QUICK = ("--budget", "quick", "--norm", "2", "--count", "2")
+
+
+def clearance(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from clearance.cli import main; main()", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80"}
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=folder, env=environment, timeout=500
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("bracket")
+    done = clearance(
+        "bracket", "digits-robust", "digits", *QUICK, "--target", "runner-up,3", "--out", "run", "--json", folder=place
+    )
+    assert done.returncode == 0, done.stderr
+    (place / "first.json").write_text(done.stdout)
+    return place
+
+
+def test_the_document(folder: Path):
+    document = json.loads((folder / "first.json").read_text())
+    assert document["tasks"] == {"done": 4, "failed": 0, "total": 4}
+    assert [(row["norm"], row["target"]) for row in document["summary"]] == [(2.0, "runner-up"), (2.0, 3)]
+    for row in document["summary"]:
+        if row["estimated"] is not None:
+            assert 0 < row["certified"] <= row["attacked"] and row["estimated"] <= row["attacked"]
+
+
+def test_it_is_not_computed_twice_and_the_table_fits(folder: Path):
+    again = clearance(
+        "bracket",
+        "digits-robust",
+        "digits",
+        *QUICK,
+        "--target",
+        "runner-up,3",
+        "--out",
+        "run",
+        "--resume",
+        folder=folder,
+    )
+    assert again.returncode == 0 and "median" in again.stdout and "an estimate, not a bound" in again.stdout
+    assert max(map(len, again.stdout.splitlines())) <= 80
+    first = json.loads((folder / "first.json").read_text())
+    passes = sum(row["forward"] + row["backward"] for row in first["summary"])
+    assert f"{passes:,} passes" in again.stdout
+
+
+def test_a_run_is_not_overwritten(folder: Path):
+    done = clearance("bracket", "digits-robust", "digits", *QUICK, "--out", "run", folder=folder)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "got one with a run; add --resume" in done.stderr
+
+
+def test_another_plan_is_refused_and_the_difference_named(folder: Path):
+    arguments = ("--target", "runner-up,3", "--out", "run", "--resume", "--seed", "7")
+    done = clearance("bracket", "digits-robust", "digits", *QUICK, *arguments, folder=folder)
+    assert done.returncode == 2 and "seed: 0 -> 7" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--target", "runner-up,,3"), "names with commas between them"),
+        (("--target", "runner-up,runner-up"), "names with commas between them"),
+        (("--norm", "0.5"), "norm: expected p >= 1"),
+        (("--target", "sideways"), "target: expected one of"),
+        (("--workers", "2"), "--workers: expected --engine ray"),
+        (("--order", "3"), "order"),
+    ],
+)
+def test_bad_flags_are_one_line_and_leave_nothing(flags: tuple[str, ...], message: str, tmp_path: Path):
+    done = clearance("bracket", "digits-robust", "digits", "--count", "1", "--out", "new", *flags, folder=tmp_path)
+    assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_demo_can_be_repeated(tmp_path: Path):
+    first = clearance("demo", "--count", "1", folder=tmp_path)
+    assert first.returncode == 0 and "standard" in first.stdout and "robust" in first.stdout, first.stderr
+    again = clearance("demo", "--count", "1", folder=tmp_path)
+    assert again.stdout == first.stdout
+    assert max(map(len, first.stdout.splitlines())) <= 80
