@@ -30,3 +30,8 @@ def correct_images(network: nn.Module, count: int) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         right = (network(data.images).argmax(1) == data.labels).nonzero().flatten()[:count]
     return data.images[right], data.labels[right]
+
+
+def mnist_fmn() -> nn.Module:
+    """The MNIST CNN of most figures here, as a factory: `clearance bracket public:mnist_fmn mnist ...`."""
+    return load_network("mnist-fmn")

@@ -219,8 +219,8 @@ def _print_verdict(console: Console, rows: Sequence[Row]) -> None:
     masked = sum(row.audit.masked for row in done)
     if masked:
         console.print(
-            f"Signs of masking on {masked} of {_inputs(len(done))}: no score of theirs, and no attack that failed, "
-            "says anything about robustness until the flags are explained. No flag is a proof of masking."
+            f"Signs of masking on {masked} of {_inputs(len(done))}: until the flags are explained, neither a score of "
+            "such an input nor an attack that failed on it says anything about robustness. No flag is a proof."
         )
     elif done:
         console.print(f"No sign of masking was found on {_inputs(len(done))}. That is not a proof that there is none.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from clearance.cli.options import CONTEXT, commands
+from clearance.cli.options import CONTEXT, commands, given_flags
 
 
 @commands.command(context_settings=CONTEXT, short_help="Write the results of a run as Parquet, CSV or JSON.")
@@ -23,3 +23,97 @@ def export(**flags: Any) -> None:
     from clearance.cli.export import run_export
 
     run_export(**flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Exit with code 1 where a run falls short of what is asked.")
+@click.argument("run")
+@click.option("--min-median", type=float, metavar="R", help="Smallest median estimated radius (an estimate, no bound).")
+@click.option("--min-certified", type=float, metavar="R", help="Smallest median certified radius (proved).")
+@click.option("--min-attacked", type=float, metavar="R", help="Smallest median attack distance (witnessed).")
+@click.option(
+    "--max-flagged",
+    type=float,
+    metavar="SHARE",
+    help="Largest share of correctly classified inputs whose estimate must not be read: refuted, masked, or none.",
+)
+@click.option("--max-misclassified", type=float, metavar="SHARE", help="Largest share of misclassified inputs.")
+@click.option(
+    "--max-failed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Failed tasks."
+)
+@click.option("--baseline", metavar="RUN", help="An earlier run over the same inputs; with --max-drop.")
+@click.option(
+    "--max-drop",
+    type=float,
+    metavar="SHARE",
+    help="Largest relative drop of a median from the baseline's, paired per input: the upper end of its 95 % interval.",
+)
+@click.option(
+    "--drop-of",
+    type=click.Choice(["attacked", "estimated", "certified"]),
+    multiple=True,
+    default=["attacked"],
+    show_default=True,
+    help="Of which number; may be repeated.",
+)
+@click.option("--allow-unfinished", is_flag=True, help="Judge a run that is not finished by what there is.")
+@click.option("--norm", metavar="P[,P...]", help="Judge these norms only.  [default: all of the run]")
+@click.option("--target", metavar="T[,T...]", help="Judge these targets only.  [default: all of the run]")
+@click.option("--junit", metavar="FILE", help="Write the outcome as JUnit XML.")
+@click.option("--markdown", metavar="FILE", help="Write the outcome as GitHub-flavoured Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.pass_context
+def gate(context: click.Context, **flags: Any) -> int:
+    """Hold the run in folder RUN against what is asked of a release: exit code 0 if it passes, 1 if it falls short.
+
+    Each criterion is judged for each norm, target and order of the run on its own. An unfinished run and more failed
+    tasks than --max-failed fall short whatever is asked. A number that must not be read counts for no criterion: where
+    fewer than half of the correctly classified inputs have one that may be read, the criterion fails. FILEs are
+    replaced. See docs/gate.md.
+    """
+    from clearance.cli.gate import run_gate
+
+    return run_gate(given=given_flags(context), **flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Write the page of a run: one HTML file.")
+@click.argument("run")
+@click.option("--out", metavar="FILE", help="The page.  [default: report.html in RUN]")
+def report(**flags: Any) -> None:
+    """Write one HTML page that shows everything about the run in folder RUN; an older page is replaced.
+
+    The page opens from disk in any browser and loads nothing from a network. The run may be unfinished or going on.
+    """
+    from clearance.cli.report import run_report
+
+    run_report(**flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Write one figure of a run as SVG, PDF or PNG.")
+@click.argument("run")
+@click.argument("name")
+@click.option("--out", required=True, metavar="FILE", help="The file; its name ends in .svg, .pdf or .png.")
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+def figure(**flags: Any) -> None:
+    """Write a figure of the run in folder RUN for a paper.
+
+    NAME is brackets, averages, gaps, maxima, fits or blocks: figures 6, 4, 5, 2, 3, and 7 and 9 of the CLEVER paper.
+    """
+    from clearance.cli.report import run_figure
+
+    run_figure(**flags)
+
+
+@commands.command(context_settings=CONTEXT, short_help="Several runs side by side: who is ahead, and by how much.")
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--out", metavar="FILE", help="The page.  [default: compare.html; with --json none]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the tables.")
+def compare(**flags: Any) -> None:
+    """Hold the runs in the folders RUNS against the first of them, input by input, and rank all of them.
+
+    Inputs are paired by their content. What not all runs have, such as other inputs, norms or targets, is left out and
+    named. An input that is misclassified, or whose attacks the audit doubts, counts as 0 in the ranking. An older page
+    is replaced. See docs/compare.md.
+    """
+    from clearance.cli.compare import run_compare
+
+    run_compare(**flags)

@@ -7,18 +7,22 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
-from torch import Tensor
 
-from clearance.cli.summary import Summary
 from clearance.cli.values import printable
-from clearance.scores import CleverScore
 from clearance.status import Status
+
+if TYPE_CHECKING:  # commands that only read runs use this file as well, and start without torch
+    from torch import Tensor
+
+    from clearance.cli.summary import Summary
+    from clearance.scores import CleverScore
 
 NOTHING = "-"
 LONGEST_NAME = 16

@@ -1,0 +1,70 @@
+"""The largest radius that a test proves, for many inputs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+MOST_TRIALS = 80
+SMALLEST = 1e-12
+"""A radius this much smaller than the first one tried counts as nothing proved."""
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Where a test stops proving.
+
+    Attributes:
+        proven: The largest radius proved, `(batch,)`; infinite where the whole region within the bounds is proved.
+        limiting: Place of the row that was lowest at the smallest radius that was not proved, `(batch,)`.
+        late: Whether the time was up before the bracket was narrow.
+    """
+
+    proven: Tensor
+    limiting: Tensor
+    late: bool
+
+
+def largest_proven(
+    lowest: Callable[[Tensor], Tensor],
+    start: Tensor,
+    limit: Tensor,
+    *,
+    tolerance: float,
+    late: Callable[[], bool] = lambda: False,
+) -> Bracket:
+    """Double or quarter the radius until one is proved and one is not, then halve the bracket.
+
+    Args:
+        lowest: From radii `(batch,)` to `(batch, rows)`: a radius is proved where every row is positive.
+        start: First radii, positive and finite, `(batch,)`.
+        limit: Radii at which the ball holds everything: what is proved there is proved at any radius, `(batch,)`.
+        tolerance: Relative width of a bracket that is narrow enough.
+        late: Says when to stop.
+
+    Returns:
+        The radii that were proved; 0 where none was.
+    """
+    proven, failed = torch.zeros_like(start), torch.full_like(start, torch.inf)
+    limiting = torch.zeros_like(start, dtype=torch.long)
+    radius, was_late = torch.minimum(start, limit), False
+    for _ in range(MOST_TRIALS):
+        least, place = lowest(radius).min(1)
+        holds = least > 0
+        reached = torch.where(radius >= limit, torch.inf, radius)
+        proven = torch.where(holds, torch.maximum(proven, reached), proven)
+        lower = ~holds & (radius < failed)
+        failed, limiting = torch.where(lower, radius, failed), torch.where(lower, place, limiting)
+        done = (failed <= proven * (1 + tolerance)) | proven.isinf() | (failed < SMALLEST * start)
+        if bool(done.all()):
+            break
+        if late():
+            was_late = True
+            break
+        between = torch.where(proven > 0, (proven + failed) / 2, failed / 4)
+        radius = torch.where(failed.isinf(), torch.minimum(2 * proven, limit), between)
+        radius = torch.where(done, proven.where(proven.isfinite(), limit), radius)
+    return Bracket(proven, limiting, was_late)

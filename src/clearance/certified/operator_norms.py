@@ -1,0 +1,51 @@
+"""The product of the layers' operator norms, a Lipschitz constant of the network (Szegedy et al. 2013, section 4.3).
+
+A distance grows from layer to layer by at most each layer's norm, and where paths meet (residual additions) by their
+sum. The last step counts by the rows of each margin only: `|g_t(x) - g_t(y)| <= ||J^T (e_c - e_t)||_q K ||x - y||_p`
+with `K` the constant up to the last layer. The radius is `g_t / L_t`.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from clearance.certified.graph import Graph
+from clearance.certified.operations import Affine
+from clearance.certified.problem import Problem, Proof, as_proofs
+from clearance.norms import dual_order
+
+
+def operator_norms(problem: Problem) -> list[Proof]:
+    """Certify by one Lipschitz constant for every margin, the same for all inputs.
+
+    Args:
+        problem: What to prove.
+
+    Returns:
+        One proof per input.
+    """
+    graph, dual = problem.graph, dual_order(problem.order)
+    constants, last = stretches(graph, problem.order), graph.nodes[-1]
+    rows = problem.rows.flatten(0, 1)
+    if isinstance(last.operation, Affine):
+        parts = last.operation.backward(rows)
+        growth = sum(
+            torch.linalg.vector_norm(part.flatten(1), dual, dim=1) * constants[i]
+            for part, i in zip(parts, last.inputs, strict=True)
+        )
+    else:
+        growth = torch.linalg.vector_norm(rows, dual, dim=1) * constants[-1]
+    lipschitz = torch.as_tensor(growth).reshape(problem.targets.shape)
+    gaps = problem.gaps()
+    return as_proofs(torch.where(lipschitz > 0, gaps / lipschitz, torch.where(gaps > 0, torch.inf, 0.0)), problem)
+
+
+def stretches(graph: Graph, order: float) -> list[float]:
+    """For each node an upper bound of its Lipschitz constant from `l_p` to `l_p`; not for a last affine one."""
+    constants = [1.0]
+    for place, node in enumerate(graph.nodes[1:], start=1):
+        if node.operation is None or (place == len(graph.nodes) - 1 and isinstance(node.operation, Affine)):
+            continue
+        norms = node.operation.lipschitz(order)
+        constants.append(sum(norm * constants[i] for norm, i in zip(norms, node.inputs, strict=True)))
+    return constants

@@ -1,0 +1,171 @@
+"""From a network to a `Graph`: `torch.fx` names the steps, a table here says what each of them is.
+
+Shapes are followed on meta tensors with a batch of `PROBE` inputs, which cost nothing; a step after which the batch is
+no longer the first dimension is refused, and so is everything that is not in the tables. What is refused raises
+`NotSupportedError` with the step's name.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.node import map_arg
+
+from clearance.certified.builder import Builder, Ref
+from clearance.certified.graph import Graph
+from clearance.certified.operations import NotSupportedError, refuse
+from clearance.certified.steps import FUNCTIONS, METHODS, MODULES
+from clearance.classifier import Classifier
+from clearance.preprocessing import Normalize
+
+TRANSPARENT = ("torch.nn.modules.", "torch.nn.utils.parametrize", "clearance.preprocessing")
+"""Where leaf modules may come from: others, such as quantised ones, can share a name and compute something else."""
+
+
+class Whole(nn.Module):
+    """Preprocessing and network in one.
+
+    Args:
+        model: The classifier.
+    """
+
+    def __init__(self, model: Classifier) -> None:
+        super().__init__()
+        self.network, self.preprocessing = model.network, model.preprocessing
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        return self.network(x if self.preprocessing is None else self.preprocessing(x))
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Normalize) or super().is_leaf_module(m, module_qualified_name)
+
+
+def translate(model: Classifier, shape: tuple[int, ...]) -> Graph:
+    """The network of a classifier, with its preprocessing, as a graph in float64.
+
+    Args:
+        model: The classifier.
+        shape: Shape of one input.
+
+    Returns:
+        The graph.
+
+    Raises:
+        NotSupportedError: If `torch.fx` cannot trace it or a step is not known.
+    """
+    first, again = Whole(model), Whole(model)
+    with model.frozen(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        _refuse_hooks(first)
+        traced = _trace(first)
+        if str(traced) != str(_trace(again)) or not _same_constants(first, again):
+            refuse("the network draws random numbers")
+        return _Reader(first, Builder(shape, model.device)).read(traced)
+
+
+def _trace(whole: nn.Module) -> fx.Graph:
+    try:
+        return _Tracer().trace(whole)
+    except Exception as error:
+        said = str(error).strip().split("\n", maxsplit=1)[0]
+        raise NotSupportedError(f"torch.fx cannot trace the network: {said}") from error
+
+
+def _same_constants(first: nn.Module, again: nn.Module) -> bool:
+    """Whether the tensors that the network makes on its way, which become constants, come out the same twice."""
+    pairs = ((value, getattr(again, name)) for name, value in vars(first).items() if isinstance(value, Tensor))
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def _refuse_hooks(whole: nn.Module) -> None:
+    for name, module in whole.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks:  # pyright: ignore[reportPrivateUsage]
+            raise NotSupportedError(f"{_plain_name(name)}: a module with forward hooks")
+
+
+def _plain_name(name: str) -> str:
+    return name.removeprefix("network.") or "the network"
+
+
+@dataclass
+class _Reader:
+    """Follows the nodes that `torch.fx` recorded."""
+
+    whole: nn.Module
+    build: Builder
+
+    def read(self, traced: fx.Graph) -> Graph:
+        values: dict[fx.Node, Any] = {}
+        for node in traced.nodes:
+            if node.op == "output":
+                return self._finish(map_arg(node.args[0], values.__getitem__))
+            try:
+                values[node] = self._step(node, values)
+            except NotSupportedError as error:
+                raise NotSupportedError(f"{self._describe(node)}: {error}") from None
+            except (TypeError, ValueError, RuntimeError, IndexError) as error:
+                said = str(error).split("\n", maxsplit=1)[0]
+                raise NotSupportedError(f"{self._describe(node)}: used in a way that is not known ({said})") from error
+        raise NotSupportedError("the network returns nothing")
+
+    def _finish(self, out: object) -> Graph:
+        if not isinstance(out, Ref) or len(out.shape) != 1:
+            raise NotSupportedError("the network's output does not come from its input as (batch, classes)")
+        nodes = self.build.nodes
+        if out.index != len(nodes) - 1:  # what comes after the output does not count
+            nodes = nodes[: out.index + 1]
+        return Graph(tuple(nodes))
+
+    def _step(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+        if node.op == "placeholder":
+            return Ref(0, self.build.nodes[0].shape)
+        if node.op == "get_attr":
+            return self._attribute(str(node.target))
+        args, kwargs = map_arg((node.args, dict(node.kwargs)), values.__getitem__)
+        kwargs = dict(kwargs)
+        if node.op == "call_module":
+            module = self.whole.get_submodule(str(node.target))
+            self._check_in_place(node, getattr(module, "inplace", False))
+            return _handler_of(module)(self.build, module, *args, **kwargs)
+        in_place = bool(kwargs.pop("inplace", False)) or node.target in {operator.iadd, operator.isub, operator.imul}
+        self._check_in_place(node, in_place)
+        table: dict[Any, Callable[..., Any]] = FUNCTIONS if node.op == "call_function" else METHODS
+        if node.target not in table:
+            raise NotSupportedError("not a known step")
+        return table[node.target](self.build, *args, **kwargs)
+
+    def _attribute(self, name: str) -> Tensor:
+        value: Any = self.whole
+        for part in name.split("."):
+            value = getattr(value, part)
+        if not isinstance(value, Tensor):
+            raise NotSupportedError("not a tensor")
+        return value.detach().to(self.build.device, torch.float64)
+
+    @staticmethod
+    def _check_in_place(node: fx.Node, in_place: bool) -> None:
+        if in_place and len(node.all_input_nodes) and len(node.all_input_nodes[0].users) > 1:
+            raise NotSupportedError("changes in place what is used again")
+
+    def _describe(self, node: fx.Node) -> str:
+        if node.op == "call_module":
+            kind = type(self.whole.get_submodule(str(node.target))).__name__
+            return f"{kind} ({_plain_name(str(node.target))})"
+        return str(getattr(node.target, "__name__", node.target))
+
+
+def _handler_of(module: nn.Module) -> Callable[..., Ref]:
+    kind = type(module)
+    if not kind.__module__.startswith(TRANSPARENT):
+        raise NotSupportedError("not a known layer")
+    for base in kind.__mro__:
+        if base in MODULES:
+            return MODULES[base]
+    raise NotSupportedError("not a known layer")

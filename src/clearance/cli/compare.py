@@ -1,0 +1,139 @@
+"""`clearance compare`: several runs side by side, on the screen and as one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clearance.cli.run_values import out_file
+from clearance.cli.tables import make_console, print_heading
+from clearance.cli.values import printable
+from clearance.errors import InputError
+from clearance.report.compare import compare
+from clearance.report.contest import Comparison, Contest
+from clearance.report.contest_tables import WORDS, unranked
+from clearance.report.marks import MISSING, count, write_number, write_share
+from clearance.report.read import read_records
+from clearance.report.records import RunRecords
+
+LONGEST = 24
+"""Characters of a run's name on the screen."""
+
+
+def run_compare(runs: Sequence[str], *, out: str | None, as_json: bool) -> None:
+    """Compare runs, print what comes out, and write the page.
+
+    Args:
+        runs: The runs' folders.
+        out: The page; by default `compare.html` in the current folder, and none with JSON.
+        as_json: Print JSON.
+    """
+    name = out or (None if as_json else "compare.html")
+    file = out_file("--out", name, runs=runs)
+    comparison = compare(read_runs(runs, pictures=file is not None))
+    if file is not None:
+        from clearance.report.compare_page import write_comparison
+
+        write_comparison(comparison, file)
+    if as_json:
+        click.echo(json.dumps(comparison.as_record(), indent=2, allow_nan=False))
+        return
+    print_comparison(make_console(), comparison)
+    click.echo(f"\n{file} written; it opens in any browser, without a network")
+
+
+def read_runs(folders: Sequence[str], *, pictures: bool) -> list[RunRecords]:
+    """The runs, each with a name of its own: its folder's, or its whole path where two folders are called the same.
+
+    Args:
+        folders: The runs' folders.
+        pictures: Draw the inputs.
+
+    Returns:
+        The runs.
+
+    Raises:
+        InputError: If a run is named twice.
+    """
+    places = [Path(folder).resolve() for folder in folders]
+    if len(set(places)) < len(places):
+        raise InputError("expected different runs to compare, got one of them twice")
+    names = [place.name for place in places]
+    return [
+        replace(
+            read_records(folder, pictures=pictures, sharing=len(folders)),
+            name=place.name if names.count(place.name) == 1 else str(place),
+        )
+        for folder, place in zip(folders, places, strict=True)
+    ]
+
+
+def print_comparison(console: Console, comparison: Comparison) -> None:
+    """The leaderboard and the differences of each norm and target, and how to read them."""
+    first = comparison.runs[0].name
+    print_heading(console, ", ".join(_short(run.name) for run in comparison.runs), f"compared with {_short(first)}")
+    for contest in comparison.contests:
+        title = f"{printable(contest.threat)}: {count(len(contest.inputs), 'input')} that all runs have"
+        console.print(Text(f"\n{title}", "bold"))
+        console.print()
+        console.print(_leaderboard(contest))
+        console.print()
+        console.print(_differences(contest))
+        for sentence in unranked(contest):
+            console.print(Text(f"\n{printable(sentence)}", "red"))
+    for note in comparison.notes:
+        console.print(Text(f"\nNote: {printable(note)}.", "dim"))
+    console.print(
+        "\nRanked by shown distance: the median attack distance, where an input counts as 0 if it is misclassified, its "
+        "attacks are in doubt, or it has no witness. Ahead on: share of inputs where that distance is the largest. "
+        "Flagged: share of the correctly classified inputs whose estimate must not be read. Differences are medians "
+        "over the inputs that both classify correctly and whose number may be read in both. An estimated radius is an "
+        "estimate, not a bound."
+    )
+
+
+def _leaderboard(contest: Contest) -> Table:
+    table = _table("rank", "run", right=("shown\ndistance", "ahead\non", "wrong", "flagged"))
+    for one in contest.standings:
+        table.add_row(
+            Text(MISSING if one.rank is None else str(one.rank), "bold"),
+            Text(_short(one.run)),
+            write_number(one.shown, "attacked"),
+            *map(write_share, (one.ahead, one.misclassified, one.flagged)),
+        )
+    return table
+
+
+def _differences(contest: Contest) -> Table:
+    table = _table("run", "number", right=("inputs", "difference", "95 % interval", "larger\non"))
+    table.add_column("verdict")
+    last = ""
+    for one in contest.differences:
+        name, last = "" if one.run == last else _short(one.run), one.run
+        ends = MISSING if one.interval is None else " to ".join(write_number(end) for end in one.interval)
+        style = {"ahead": "green", "behind": "red"}.get(one.verdict, "dim")
+        numbers = (f"{one.inputs} of {one.asked}", write_number(one.value), ends, write_share(one.ahead))
+        table.add_row(Text(name), WORDS[one.quantity], *numbers, Text(one.verdict, style))
+    return table
+
+
+def _table(*left: str, right: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name in left:
+        table.add_column(name)
+    for name in right:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _short(name: str) -> str:
+    safe = printable(name)
+    return safe if len(safe) <= LONGEST else f"..{safe[2 - LONGEST :]}"

@@ -1,0 +1,53 @@
+"""What the commands that read runs have in common: files that they write, lists of names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from clearance.errors import FileError, InputError
+from clearance.runs.execute import PLAN_FILE, RESULTS_FILE
+
+
+def out_file(flag: str, name: str | None, *, runs: Iterable[str | None]) -> Path | None:
+    """A file that a command is to write; it is checked before anything is computed.
+
+    Args:
+        flag: The flag that names it.
+        name: Its name; `None` for no file.
+        runs: The folders of the runs that are read.
+
+    Returns:
+        The file.
+
+    Raises:
+        FileError: If its folder is not there, or it belongs to one of the runs.
+    """
+    if name is None:
+        return None
+    file = Path(name)
+    if not file.parent.is_dir():
+        raise FileError(f"{flag}: expected a folder that exists, got {file.parent}")
+    inside = file.resolve().parent in {Path(run).resolve() for run in runs if run is not None}
+    if inside and file.name.startswith((PLAN_FILE, RESULTS_FILE)):
+        raise FileError(f"{flag}: expected another file, got {file}, which belongs to the run")
+    return file
+
+
+def split_names(flag: str, text: str | None) -> list[str]:
+    """The parts of a list with commas; none where the flag was not given.
+
+    Args:
+        flag: The flag.
+        text: Its value.
+
+    Returns:
+        The parts.
+
+    Raises:
+        InputError: If a part is empty or comes twice.
+    """
+    parts = [] if text is None else [part.strip() for part in text.split(",")]
+    if not all(parts) or len(set(parts)) < len(parts):
+        raise InputError(f"{flag}: expected names with commas between them, each once, got {text!r}")
+    return parts
