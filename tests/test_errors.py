@@ -11,6 +11,7 @@ BUILTINS = {
     "TargetError": ValueError,
     "DtypeError": TypeError,
     "NetworkError": RuntimeError,
+    "EngineError": RuntimeError,
     "FileError": OSError,
     "PickleRefusedError": OSError,
 }

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from clearance.balls import sample_ball
+from clearance.bends import directed_bends, uniform_bends
 from clearance.derivatives import margin_gradient_norms
 from clearance.evidence import Evidence, Problem
 from clearance.search import search_blocks
@@ -109,3 +110,5 @@ def _parts(total: int, most: int) -> list[int]:
 
 
 SAMPLERS: dict[str, Sampler] = {"uniform": uniform_blocks, "directed": directed_blocks}
+CURVATURE_SAMPLERS: dict[str, Sampler] = {"uniform": uniform_bends, "directed": directed_bends}
+"""The same at second order, where a block's maximum is one of curvatures (`clearance.bends`)."""

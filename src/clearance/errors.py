@@ -10,6 +10,7 @@ builtin that a user would expect, so `except ValueError` keeps working.
     │   └── TargetError                  … names a target that cannot be moved to
     ├── DtypeError (TypeError)           an input has the wrong dtype
     ├── NetworkError (RuntimeError)      the network's own answer cannot be used
+    ├── EngineError (RuntimeError)       tasks cannot be computed where they were meant to be
     └── FileError (OSError)              a file is missing, damaged, or refused
         └── PickleRefusedError           … because loading it could run code
 """
@@ -41,6 +42,10 @@ class DtypeError(ClearanceError, TypeError):
 
 class NetworkError(ClearanceError, RuntimeError):
     """The network's output is not usable: wrong shape, not finite, or no backward pass."""
+
+
+class EngineError(ClearanceError, RuntimeError):
+    """The place where tasks are computed cannot be reached, or has not what they need."""
 
 
 class FileError(ClearanceError, OSError):

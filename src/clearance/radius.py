@@ -7,6 +7,8 @@ rises, so the best of these bounds is at the fixed point `g / L(R) = R`. Two fac
 - every evaluated point `x` refutes all radii above `max(||x - x0||_p, g / ||∇g(x)||_q)` (see `clearance.evidence`),
   and every ball tried gives `g / L(R)` as a lower end where that is below `R`.
 
+At second order `2 g / (b + sqrt(b² + 2 a(R) g))` takes the place of `g / L(R)`; it is at most `g / b` in every ball.
+
 Bisection on the logarithm of `R`, with the same random numbers in every ball, does the rest.
 """
 
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from clearance.bends import centre_bends
 from clearance.classifier import Classifier
 from clearance.derivatives import margin_gradient_norms
 from clearance.evidence import Evidence, Problem
@@ -114,7 +117,7 @@ def _try_ball(problem: Problem, settings: Settings, ball: Ball, beat: float | No
     size = max(1, settings.size // PILOT_SHARES[settings.sampler])
     maxima, evidence = settings.draw(part, ball.radius, range(PILOT_BLOCKS), size, "pilot", beat)
     ball.rounds.append(dict(zip(ball.rivals, evidence, strict=True)))
-    bounds: Tensor = part.margins / maxima.amax(1).clamp_min(torch.finfo(maxima.dtype).tiny)
+    bounds: Tensor = part.reach(torch.where(maxima.isfinite(), maxima, 0.0).amax(1))
     smallest = float(bounds.min())
     if settings.racing:
         near = (bounds <= RACE_SLACK * smallest).tolist()
@@ -135,7 +138,9 @@ def _first_steep_ball(problem: Problem, settings: Settings, ball: Ball) -> float
 
 
 def _centre_evidence(problem: Problem) -> dict[int, Evidence]:
-    """The gradient at the input itself, which every ball holds."""
+    """The gradient (and curvature) at the input itself, which every ball holds."""
+    if problem.taylor is not None:
+        return dict(enumerate(centre_bends(problem)))
     points = problem.x0[None]
     margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
     found = {index: Evidence() for index in range(len(problem.targets))}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from torch import Tensor
 
 from clearance.costs import Cost
-from clearance.evidence import Evidence
+from clearance.evidence import Evidence, second_order_radius
 from clearance.extremes import FitStatus, ReverseWeibullFit, fit_reverse_weibull
 from clearance.radius import Ball
 from clearance.settings import Settings
@@ -24,27 +24,40 @@ class CleverScore:
     """The estimate for one input. An estimate of a bound is not a bound.
 
     Attributes:
-        radius: `min(margin / lipschitz, ball_radius)` in input units; NaN where there is no number.
+        radius: `min(margin / lipschitz, ball_radius)` in input units; NaN where there is no number. At second order
+            `2 margin / (b + sqrt(b² + 2 a margin))`, `b = gradient_norm` and `a = curvature`, in place of the quotient.
         interval: Confidence interval of the radius: from the upper end of the endpoint's profile-likelihood interval
-            (0 where that is open) to `margin / largest_seen`, both at most `ball_radius`.
+            (0 where that is open) to `margin / largest_seen`, both at most `ball_radius`; at second order the same
+            ends through its formula, with `largest_curvature`.
         margin: `g(x0) = f_c - f_t`.
         lipschitz: Estimated `max ||∇g||_q` over the ball: the fitted endpoint, or `largest_seen` where that is larger.
-        largest_seen: Largest `||∇g||_q` met anywhere in the ball.
+            NaN at second order.
+        largest_seen: Largest `||∇g||_q` met anywhere in the ball; NaN at second order.
         fit: The reverse Weibull fit to the block maxima; `None` where nothing finite was met.
         predicted: Predicted class `c`.
         target: Class `t` that the score is for; untargeted: the one with the smallest radius.
         norm: `p`.
-        order: 1: first-order CLEVER.
+        order: 1 or 2: first-order or second-order CLEVER.
         sampler: Which rule found the block maxima.
         ball_radius: `R`, given or found.
         status: What the estimate may be trusted for.
         cost: What it cost.
-        maxima: The block maxima.
-        largest_slope: Largest `|g(x) - g(x0)| / ||x - x0||_p` met in the ball, less its rounding error.
+        maxima: The block maxima: of gradient norms, or of curvatures (equal to within the error they were computed
+            with, they are set to the largest).
+        largest_slope: Largest `|g(x) - g(x0)| / ||x - x0||_p` met in the ball, less its rounding error; NaN at second
+            order.
         witness_distance: Distance of the nearest adversarial example met; infinite if none was.
         clip: `"project"` where samples were clipped into the bounds.
-        largest_point: Where `largest_seen` was met, `(*input)`.
+        largest_point: Where `largest_seen` (or `largest_curvature`) was met, `(*input)`.
         witness: The nearest adversarial example met, `(*input)`.
+        curvature_kind: At second order, which curvature: `"norm"` or `"one-sided"`; else `None`, and the four numbers
+            below are NaN.
+        gradient_norm: `b = ||∇g(x0)||_q`, computed at the input itself.
+        curvature: `a`, the estimated maximum of `||H||_{p→q}` (or of `max(0, -λ_min(H))`) over the ball: the fitted
+            endpoint, or `largest_curvature` where that is larger.
+        largest_curvature: Largest curvature met anywhere in the ball.
+        largest_bend: Largest `2 |g(x) - g(x0) - <∇g(x0), x - x0>| / ||x - x0||_p²` met (one-sided: of falls only), less
+            its rounding error: no curvature can be below it.
     """
 
     radius: float
@@ -67,6 +80,11 @@ class CleverScore:
     clip: str | None = None
     largest_point: Tensor | None = field(default=None, repr=False, compare=False)
     witness: Tensor | None = field(default=None, repr=False, compare=False)
+    curvature_kind: str | None = None
+    gradient_norm: float = math.nan
+    curvature: float = math.nan
+    largest_curvature: float = math.nan
+    largest_bend: float = math.nan
 
     def as_record(self) -> dict[str, Any]:
         """The score as plain values for JSON: NaN and infinity become `None`, tensors are left out."""
@@ -89,7 +107,10 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One target's block maxima, fit and evidence, and the numbers that follow from them."""
+    """One target's block maxima, fit and evidence, and the numbers that follow from them.
+
+    `slope` is `b`, the dual norm of the margin's gradient at the input, at second order, and `None` at first order.
+    """
 
     predicted: int
     target: int
@@ -98,22 +119,23 @@ class Outcome:
     maxima: tuple[float, ...]
     fit: ReverseWeibullFit | None
     evidence: Evidence
+    slope: float | None = None
 
     @property
-    def lipschitz(self) -> float:
-        """The endpoint, or a larger norm that was met."""
+    def strength(self) -> float:
+        """The Lipschitz constant, or the curvature: the endpoint, or a larger one that was met."""
         return max(0.0, self.evidence.norm.value, -math.inf if self.fit is None else float(self.fit.location))
 
     @property
     def radius(self) -> float:
-        """`min(g / L, R)`."""
-        return self._radius_for(self.lipschitz)
+        """`min(g / L, R)`, or its second-order form."""
+        return self._radius_for(self.strength)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """`g` over the upper end of the endpoint's interval, and over the largest norm met."""
+        """The radius for the upper end of the endpoint's interval, and for the largest strength met."""
         high = math.inf if self.fit is None else float(self.fit.interval[1])
-        return self._radius_for(max(high, self.lipschitz)), self._radius_for(self.evidence.norm.value)
+        return self._radius_for(max(high, self.strength)), self._radius_for(self.evidence.norm.value)
 
     @property
     def width(self) -> float:
@@ -121,8 +143,10 @@ class Outcome:
         low, high = self.interval
         return 1 - low / high
 
-    def _radius_for(self, lipschitz: float) -> float:
-        return self.ball.radius if lipschitz <= 0 else min(self.margin / lipschitz, self.ball.radius)
+    def _radius_for(self, strength: float) -> float:
+        if self.slope is not None:
+            return min(second_order_radius(self.margin, self.slope, max(0.0, strength)), self.ball.radius)
+        return self.ball.radius if strength <= 0 else min(self.margin / strength, self.ball.radius)
 
 
 def judge(settings: Settings, outcome: Outcome, probabilities: bool, cost: Cost) -> CleverScore:
@@ -149,17 +173,17 @@ def judge(settings: Settings, outcome: Outcome, probabilities: bool, cost: Cost)
             seed=settings.seed,
             tail_rate=settings.tail_rate,
         )
-    return CleverScore(
+    score = CleverScore(
         radius=outcome.radius if number else math.nan,
         interval=outcome.interval if number else (math.nan, math.nan),
         margin=outcome.margin,
-        lipschitz=outcome.lipschitz if number else math.nan,
+        lipschitz=outcome.strength if number else math.nan,
         largest_seen=max(0.0, evidence.norm.value),
         fit=fit,
         predicted=outcome.predicted,
         target=outcome.target,
         norm=settings.norm,
-        order=1,
+        order=settings.order,
         sampler=settings.sampler,
         ball_radius=outcome.ball.radius,
         status=status,
@@ -171,6 +195,22 @@ def judge(settings: Settings, outcome: Outcome, probabilities: bool, cost: Cost)
         largest_point=evidence.norm.point,
         witness=evidence.witness.point,
     )
+    return score if outcome.slope is None else _as_second_order(score, settings, outcome.slope)
+
+
+def _as_second_order(score: CleverScore, settings: Settings, slope: float) -> CleverScore:
+    """The same record with its curvatures where curvatures belong."""
+    return replace(
+        score,
+        lipschitz=math.nan,
+        largest_seen=math.nan,
+        largest_slope=math.nan,
+        curvature_kind=settings.curvature,
+        gradient_norm=slope,
+        curvature=score.lipschitz,
+        largest_curvature=score.largest_seen,
+        largest_bend=score.largest_slope,
+    )
 
 
 def _standing(settings: Settings, outcome: Outcome, probabilities: bool) -> set[Status]:
@@ -178,9 +218,9 @@ def _standing(settings: Settings, outcome: Outcome, probabilities: bool) -> set[
     evidence, fit, found = outcome.evidence, outcome.fit, {Status.OK}
     if not evidence.finite or fit is None:
         found.add(Status.NON_FINITE)
-    if evidence.norm.value <= 0:
+    if evidence.norm.value <= 0 and not outcome.slope:
         found.add(Status.MASKED if evidence.slope.value > 0 else Status.NO_GRADIENT)
-    elif evidence.slope.value > outcome.lipschitz * (1 + REFUTATION_MARGIN):
+    elif evidence.slope.value > outcome.strength * (1 + REFUTATION_MARGIN):
         found.add(Status.REFUTED)
     if -evidence.witness.value < outcome.radius * (1 - REFUTATION_MARGIN):
         found.add(Status.REFUTED)
@@ -197,13 +237,24 @@ def _standing(settings: Settings, outcome: Outcome, probabilities: bool) -> set[
     return found
 
 
-def misclassified(settings: Settings, predicted: int, target: int) -> CleverScore:
-    """The row of an input whose prediction differs from its label: there is nothing to measure.
+def without_number(
+    settings: Settings,
+    status: Status,
+    *,
+    predicted: int,
+    target: int,
+    margin: float = math.nan,
+    cost: Cost | None = None,
+) -> CleverScore:
+    """The row of an input that has no estimate, such as one whose prediction differs from its label.
 
     Args:
         settings: What was asked for.
+        status: Why there is no number.
         predicted: The predicted class.
-        target: The class it would have been moved to.
+        target: The class that it would have been moved to.
+        margin: `g(x0)`, where it is known.
+        cost: What was spent.
 
     Returns:
         A record without numbers.
@@ -212,17 +263,18 @@ def misclassified(settings: Settings, predicted: int, target: int) -> CleverScor
     return CleverScore(
         radius=nothing,
         interval=(nothing, nothing),
-        margin=nothing,
+        margin=margin,
         lipschitz=nothing,
         largest_seen=nothing,
         fit=None,
         predicted=predicted,
         target=target,
         norm=settings.norm,
-        order=1,
+        order=settings.order,
         sampler=settings.sampler,
         ball_radius=nothing,
-        status=Status.MISCLASSIFIED,
-        cost=Cost(),
+        status=status,
+        cost=cost or Cost(),
         clip=settings.clip,
+        curvature_kind=settings.curvature if settings.order == 2 else None,
     )

@@ -6,18 +6,26 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from clearance.blocks import SAMPLERS, Sampler
+from clearance.bends import SMALLEST_BLOCK
+from clearance.blocks import CURVATURE_SAMPLERS, SAMPLERS, Sampler
+from clearance.curvature import Kind
 from clearance.errors import InputError
 from clearance.norms import as_order
 
 SAMPLER_DEFAULTS = {"directed": (256, 24, 48), "uniform": (1024, 12, 48)}
 """For each sampler: block size, first number of blocks, and most blocks of `blocks="auto"`."""
 
+CURVATURE_DEFAULTS = {"directed": (96, 12, 24), "uniform": (32, 12, 24)}
+"""The same for second order: directed blocks are counted in gradients and products, uniform ones in points."""
+
 TAIL_RATES = {"directed": 0.0, "uniform": 20.0}
 """Rate of the prior on the tail index of a sampler's block maxima: only uniform ones need one (`clearance.tails`)."""
 
 PAPER = {"sampler": "uniform", "radius": 5.0, "blocks": 500, "block_size": 1024, "racing": False}
 """All of the paper's choices (Weng et al. 2018, section 5.1): `clever(model, x, **PAPER)`."""
+
+PAPER_SECOND_ORDER = {**PAPER, "order": 2, "blocks": 100, "block_size": 200}
+"""Those of "On Extensions of CLEVER" (Weng et al. 2018, section 5.1), which names no ball: `PAPER`'s is taken."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class Settings:
     level: float = 0.95
     bootstrap: int = 0
     seed: int = 0
+    order: int = 1
+    curvature: Kind = "norm"
 
     def __post_init__(self) -> None:
         """Check every choice on its own.
@@ -63,16 +73,36 @@ class Settings:
             raise InputError(f"bootstrap: expected 0 or more resamples, got {self.bootstrap}")
         if self.blocks != "auto" and self.max_blocks is not None:
             raise InputError("max_blocks: only meaningful with blocks='auto'")
+        self._check_order()
+
+    def _check_order(self) -> None:
+        """The order, and what only second order has."""  # noqa: DOC501
+        if self.order not in (1, 2):
+            raise InputError(f"order: expected 1 or 2, got {self.order!r}")
+        if self.curvature not in ("norm", "one-sided"):
+            raise InputError(f"curvature: expected 'norm' or 'one-sided', got {self.curvature!r}")
+        if self.order == 1 and self.curvature != "norm":
+            raise InputError("curvature: only meaningful with order=2")
+        if self.curvature == "one-sided" and self.norm != 2:
+            raise InputError(f"curvature: expected norm 2 for 'one-sided', got norm {self.norm:g}")
+        if self.order == 2 and self.sampler == "directed" and self.size < SMALLEST_BLOCK:
+            expected = f"at least {SMALLEST_BLOCK} for order 2 with the directed sampler"
+            raise InputError(f"block_size: expected {expected}, got {self.block_size}")
 
     @property
     def draw(self) -> Sampler:
         """The sampler's function."""
-        return SAMPLERS[self.sampler]
+        return (SAMPLERS if self.order == 1 else CURVATURE_SAMPLERS)[self.sampler]
+
+    @property
+    def defaults(self) -> tuple[int, int, int]:
+        """Block size, first number of blocks, most blocks."""
+        return (SAMPLER_DEFAULTS if self.order == 1 else CURVATURE_DEFAULTS)[self.sampler]
 
     @property
     def size(self) -> int:
-        """Gradient evaluations per block."""
-        return self.block_size or SAMPLER_DEFAULTS[self.sampler][0]
+        """Gradient evaluations per block; at second order also products (directed), or points (uniform)."""
+        return self.block_size or self.defaults[0]
 
     @property
     def tail_rate(self) -> float:
@@ -84,13 +114,13 @@ class Settings:
         """Blocks after which no more are drawn."""
         if self.blocks != "auto":
             return self.blocks
-        return self.max_blocks or SAMPLER_DEFAULTS[self.sampler][2]
+        return self.max_blocks or self.defaults[2]
 
     def schedule(self, rivals: int) -> list[int]:
         """Numbers of blocks after which the interval is looked at (and rivals are dropped): each twice the last."""
         if self.blocks != "auto" and not (self.racing and rivals > 1):
             return [self.blocks]
-        steps = [min(SAMPLER_DEFAULTS[self.sampler][1], self.most_blocks)]
+        steps = [min(self.defaults[1], self.most_blocks)]
         while steps[-1] < self.most_blocks:
             steps.append(min(2 * steps[-1], self.most_blocks))
         return steps

@@ -1,0 +1,44 @@
+"""One reverse pass through a graph: zero where nothing depends on the input, a clear error where it cannot be run."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clearance.errors import NetworkError
+from clearance.memory import is_out_of_memory
+
+
+def pull_back(
+    head: Tensor, leaf: Tensor, *, weights: Tensor | None = None, again: bool = True, twice: bool = False
+) -> Tensor:
+    """The gradient of `<head, weights>` with respect to `leaf`.
+
+    Args:
+        head: What to differentiate; a scalar where there are no weights.
+        leaf: The input, which requires a gradient.
+        weights: Of the same shape as `head`.
+        again: Keep the graph for further passes.
+        twice: Make a gradient that can be differentiated itself.
+
+    Returns:
+        Of the shape of `leaf`; zero where `head` does not depend on it. Attached to the graph if `twice`.
+
+    Raises:
+        NetworkError: If a layer has no such pass.
+        RuntimeError: If the device runs out of memory.
+    """
+    if not head.requires_grad:
+        return torch.zeros_like(leaf)
+    try:
+        found = torch.autograd.grad(
+            head, leaf, weights, retain_graph=again or twice, create_graph=twice, allow_unused=True
+        )
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        raise NetworkError(f"network: expected a backward pass, got an error from it: {error}") from error
+    gradient: Tensor | None = found[0]
+    if gradient is None:  # pyright: ignore[reportUnnecessaryComparison]
+        return torch.zeros_like(leaf)
+    return gradient if twice else gradient.detach()
