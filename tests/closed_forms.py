@@ -1,5 +1,6 @@
 """Classifiers whose minimum adversarial distortion is known exactly: formulas and (mixed-integer) linear programs."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,3 +142,68 @@ def _distance_rows(size: int, order: float) -> tuple[Array, Array, Array]:
     sizes = one if order == 1 else np.ones((size, 1))
     rows = np.vstack([np.hstack([one, -sizes]), np.hstack([-one, -sizes])])
     return rows, np.zeros(2 * size), np.concatenate([np.zeros(size), np.ones(sizes.shape[1])])
+
+
+def as_module(model: Linear | OneHidden) -> torch.nn.Sequential:
+    """The same classifier as layers."""
+    if isinstance(model, Linear):
+        return torch.nn.Sequential(torch.nn.Flatten(), _layer(model.weight, model.bias))
+    first, last = _layer(model.weight, model.offset), _layer(model.last, model.bias)
+    return torch.nn.Sequential(torch.nn.Flatten(), first, torch.nn.ReLU(), last)
+
+
+def _layer(weight: Tensor, bias: Tensor) -> torch.nn.Linear:
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
+    layer.weight.data.copy_(weight)
+    layer.bias.data.copy_(bias)
+    return layer
+
+
+def random_network(seed: int, sizes: Sequence[int], activation: type[torch.nn.Module]) -> torch.nn.Sequential:
+    """Linear layers of these sizes with an activation between them, normal weights, in float64."""
+    draw = torch.Generator().manual_seed(seed)
+    layers: list[torch.nn.Module] = [torch.nn.Flatten()]
+    for inputs, outputs in itertools.pairwise(sizes):
+        weight = torch.randn(outputs, inputs, generator=draw, dtype=torch.float64) / math.sqrt(inputs)
+        layers += [_layer(weight, torch.randn(outputs, generator=draw, dtype=torch.float64) / 2), activation()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def nearest_on_rays(
+    network: torch.nn.Module,
+    x: Tensor,
+    order: float,
+    farthest: float,
+    *,
+    target: int | None = None,
+    bounds: tuple[float, float] | None = None,
+    rays: int = 720,
+    steps: int = 400,
+) -> float:
+    """Brute force in two dimensions: the nearest point of another class on many rays, up to a distance.
+
+    Args:
+        network: Maps `(batch, 2)` to logits.
+        x: `(2,)`.
+        order: The norm.
+        farthest: Distance of the last point of a ray.
+        target: The class to reach; `None` for any other.
+        bounds: Points outside do not count.
+        rays: How many directions.
+        steps: How many points on each ray.
+
+    Returns:
+        The distance, an upper bound of the minimum distortion; infinite where there is no such point.
+    """
+    angle = torch.arange(rays, dtype=torch.float64) * (2 * math.pi / rays)
+    directions = torch.stack([angle.cos(), angle.sin()], 1)
+    directions = directions / vector_norm(directions, order)[:, None]
+    lengths = torch.arange(1, steps + 1, dtype=torch.float64) * (farthest / steps)
+    points = (x + lengths[:, None, None] * directions).reshape(-1, 2)
+    with torch.no_grad():
+        logits, source = network(points), int(network(x[None]).argmax())
+    reached = logits.argmax(1) != source if target is None else logits.argmax(1) == target
+    if bounds is not None:
+        reached &= ((points >= bounds[0]) & (points <= bounds[1])).all(1)
+    distances = vector_norm(points - x, order)
+    return float(torch.where(reached, distances, math.inf).min())

@@ -173,6 +173,7 @@ def test_flags_reach_the_settings(work: str, capfd: pytest.CaptureFixture[str]):
         "seed": 3,
     }
     settings |= {"clip": "project", "tolerance": 0.1, "level": 0.9, "bootstrap": 4, "max_blocks": None}
+    settings |= {"order": 1, "curvature": "norm"}
     assert document["settings"] == settings and document["target"] == 0
     assert document["model"]["bounds"] == [-1.0, 2.0] and document["data"]["offset"] == 1
     (result,) = document["results"]

@@ -82,7 +82,7 @@ MASKED = {
     "saturated": lambda x: 1e4 * network()(x),
     "flat": lambda x: 1e-4 * network()(x),
     "precision": lambda x: 1e5 + network()(x),
-    "unbounded_fails": lambda x: network()(x) + 100.0 * torch.eye(CLASSES)[int(network()(X).argmax())],
+    "unbounded_fails": lambda x: network()(x.detach()) + 100.0 * torch.eye(CLASSES)[int(network()(X).argmax())],
     "budget": lambda x: network()(2 * x.detach() - x),
     "blind_wins": lambda x: network()(2 * x.detach() - x),
 }
@@ -126,8 +126,23 @@ def test_a_stand_in_for_a_fine_staircase_fails_on_short_segments_only():
 
 
 def test_train_mode_without_dropout_is_worth_knowing_and_no_more():
-    found = look_at(network().train())
+    found = look_at(nn.Sequential(nn.BatchNorm1d(DIMENSION), network()).train())
     assert {flag.code: flag.severity for flag in found.flags}["train_mode"] is Severity.INFO
+    assert not look_at(network().train()).has("train_mode")  # nothing in it would have behaved otherwise
+
+
+def test_failing_attacks_are_no_sign_of_masking_where_gradients_are_whole():
+    out_of_reach = look_at(lambda x: network()(x) + 30.0 * torch.eye(CLASSES)[int(network()(X).argmax())])
+    assert out_of_reach.has("unbounded_fails") and not out_of_reach.masked
+
+
+def test_an_infinite_gradient_at_the_input_is_a_flag_and_not_a_crash():
+    x = X.clone()
+    x[0, 0] = 0.0
+    (found,) = cl.audit(Classifier(lambda z: network()(z.sqrt()), bounds=(0, 1)), x)
+    assert found.has("non_finite") and found.masked
+    (score,) = cl.clever(Classifier(lambda z: network()(z.sqrt()), bounds=(0, 1)), x, blocks=4)
+    assert score.status is cl.Status.NON_FINITE
 
 
 def test_a_backward_pass_that_raises_is_a_flag():

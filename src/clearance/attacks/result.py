@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +35,21 @@ class AttackResult:
     method: str
     cost: Cost
     distances: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values for JSON, without the witness itself: distances that are not finite become `None`."""
+        return {
+            "distance": _plain(self.distance),
+            "success": self.success,
+            "predicted": self.predicted,
+            "method": self.method,
+            "distances": {name: _plain(distance) for name, distance in self.distances.items()},
+            "cost": asdict(self.cost),
+        }
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 class Witnesses:

@@ -33,7 +33,9 @@ def check_estimate(case: Case, ledger: Ledger, score: CleverScore, nearest: floa
     if score.radius > threshold("refuted") * nearest * (1 + 1e-6):
         ledger.raise_flag("refuted", Severity.ERROR, radius=score.radius, witness_distance=nearest)
     elif score.status is Status.REFUTED:
-        ledger.raise_flag("refuted", Severity.ERROR, radius=score.radius, largest_slope=score.largest_slope)
+        stairs = ledger.severity("locally_constant") is Severity.INFO  # their slopes over short distances have no limit
+        severity = Severity.INFO if stairs else Severity.ERROR
+        ledger.raise_flag("refuted", severity, radius=score.radius, largest_slope=score.largest_slope)
     _check_lipschitz(case, ledger, score)
     _check_fit(ledger, score)
     if score.radius >= score.ball_radius and score.status is Status.AT_RADIUS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from clearance.audit.estimates import check_estimate
 from clearance.audit.forward import check_forward, check_stairs, is_random
 from clearance.audit.gradients import check_gradients, cut_off
 from clearance.audit.optimisation import attack_blindly, check_attacks, distances
-from clearance.audit.record import Audit, Severity, sort_flags
+from clearance.audit.record import Audit, Flag, Severity, sort_flags
 from clearance.classifier import Classifier
 from clearance.clever import clever
 from clearance.costs import Cost
@@ -27,6 +28,10 @@ SCORE_BLOCKS = 8
 """Blocks of the estimate that an audit makes for itself."""
 SHARE_OF_SPACE = 0.1
 """Radius of the ball where no witness is known, as a share of the distance to the farthest valid point."""
+GRADIENTS = {"no_gradient", "non_finite", "zero_gradient", "path_integral", "rough_gradient", "random", "probabilities"}
+"""Flags that put the gradients in doubt."""
+ATTACKS = {"unbounded_fails", "budget", "blind_wins", "one_step_wins", "attack_spread"}
+"""Flags that say how attacks fare."""
 DRAWS = 8
 """Draws of a random network that are averaged before its gradients are looked at."""
 
@@ -91,12 +96,24 @@ def examine(
     check_stairs(case, ledger)
     if cut is None:
         check_attacks(case, ledger, found)
-        if score is None:
+        if score is None and ledger.severity("non_finite") is None:
             (score,) = clever(model, x, target=[case.target], norm=order, blocks=SCORE_BLOCKS, seed=seed)
-        check_estimate(case, ledger, score, nearest)
-    flags = sort_flags(ledger.flags)
+        if score is not None:
+            check_estimate(case, ledger, score, nearest)
+    flags = sort_flags(settle(ledger))
     worst = flags[0].severity if flags else None
     return Audit(flags, worst, model.meter.since(start), ledger.measured, tuple(ledger.integrals))
+
+
+def settle(ledger: Ledger) -> list[Flag]:
+    """Signs from attacks count as signs of masking only where something puts the gradients themselves in doubt.
+
+    Where the gradients are whole, an attack that fails says that attacks are weak there: worth knowing, because the
+    attack distance may be too large, but no reason to distrust the estimate.
+    """
+    if any(flag.code in GRADIENTS and flag.severity is not Severity.INFO for flag in ledger.flags):
+        return ledger.flags
+    return [replace(flag, severity=Severity.INFO) if flag.code in ATTACKS else flag for flag in ledger.flags]
 
 
 def _farthest(model: Classifier, x0: Tensor, order: float) -> float:

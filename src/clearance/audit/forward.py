@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase  # pyright: ignore[reportPrivateUsage]
 from torch.nn.modules.dropout import _DropoutNd  # pyright: ignore[reportPrivateUsage]
 
 from clearance.attacks.passes import look
@@ -87,18 +88,17 @@ def _check_batch(case: Case, ledger: Ledger, among: Tensor) -> None:
 
 
 def _check_mode(model: Classifier, ledger: Ledger) -> None:
-    if not model.was_training:
-        return
+    """Layers that came in train mode and would have done something else in it."""
     parts = [part for part in (model.network, model.preprocessing) if isinstance(part, nn.Module)]
-    dropping = [
-        name
-        for part in parts
-        for name, module in part.named_modules()
-        if isinstance(module, _DropoutNd) and module.p > 0 and name in model.was_training
+    modules = [
+        (name, module) for part in parts for name, module in part.named_modules() if name in set(model.was_training)
     ]
-    severity = Severity.WARNING if dropping else Severity.INFO
-    named = ", ".join(dropping or [name or "the network itself" for name in model.was_training][:3])
-    ledger.raise_flag("train_mode", severity, modules=named, active_dropout=float(len(dropping)))
+    dropping = [name for name, module in modules if isinstance(module, _DropoutNd) and module.p > 0]
+    normalising = [name for name, module in modules if isinstance(module, _NormBase) and module.track_running_stats]
+    if dropping or normalising:
+        severity = Severity.WARNING if dropping else Severity.INFO
+        named = ", ".join(name or "the network itself" for name in (dropping + normalising)[:3])
+        ledger.raise_flag("train_mode", severity, modules=named, active_dropout=float(len(dropping)))
 
 
 def _check_range(case: Case, ledger: Ledger) -> None:
@@ -144,7 +144,7 @@ def check_stairs(case: Case, ledger: Ledger) -> None:
     if flat >= threshold("locally_constant"):
         failing = ledger.severity("path_integral") not in {None, Severity.INFO}
         severity = Severity.WARNING if failing else Severity.INFO
-        ledger.raise_flag("locally_constant", severity, share=flat, step=at)
+        ledger.raise_flag("locally_constant", severity, share_of_steps=flat, step=at)
 
 
 def _steps(case: Case, unit: Tensor, length: float) -> tuple[Tensor, float]:

@@ -142,7 +142,7 @@ def _numbers(found: PathIntegral, reach: float) -> dict[str, float]:
         "missed": _missed(found),
         "standard_error": found.error,
         "length": found.length,
-        "ball": reach,
+        "length_in_balls": found.length / reach,
         "points": float(found.points),
     }
 
@@ -156,9 +156,9 @@ def _judge_zeros(ledger: Ledger, gradients: Tensor, found: list[PathIntegral]) -
     ledger.measured["zero_gradient"] = share
     failing = ledger.severity("path_integral") not in {None, Severity.INFO}
     if share >= limit:
-        ledger.raise_flag("zero_gradient", Severity.ERROR, share=share)
+        ledger.raise_flag("zero_gradient", Severity.ERROR, share_of_gradients=share)
     elif failing and share >= ZERO_WITH_FAILURE * limit:
-        ledger.raise_flag("zero_gradient", Severity.WARNING, share=share)
+        ledger.raise_flag("zero_gradient", Severity.WARNING, share_of_gradients=share)
 
 
 def _judge_roughness(ledger: Ledger, gradients: Tensor, apart: Tensor, found: list[PathIntegral]) -> None:

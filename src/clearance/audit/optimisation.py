@@ -27,6 +27,8 @@ TRACE_STEPS, TRACE_RADII = 60, (0.5, 1.0, 2.0, 4.0)
 """Steps of the gradient descents, and their balls, in distances of the nearest known witness."""
 FIRST_STEP = 0.2
 """Length of their first step, in radii; later ones fall to 0 along a cosine."""
+BACK_AGAIN = 0.01
+"""A descent has left the witness that it met when its last margin is above this share of its first."""
 RESTARTS = 3
 """Descents from random points that must fail as well, before the largest ball counts as lost."""
 BLIND_ROUNDS, BLIND_STEPS = 6, 60
@@ -128,7 +130,8 @@ def _compare(ledger: Ledger, code: str, other: float, best: float) -> None:
     share = 1.0 if math.isinf(other) and math.isinf(best) else 0.0 if math.isinf(best) else other / best
     ledger.measured[code] = share
     if share < threshold(code):
-        ledger.raise_flag(code, Severity.WARNING, distance=other, iterative=best)
+        name = code.removesuffix("_wins")
+        ledger.raise_flag(code, Severity.WARNING, **{f"{name}_distance": other}, gradient_distance=best)
 
 
 def _one_step(case: Case) -> float:
@@ -231,11 +234,11 @@ def judge_descents(ledger: Ledger, traces: Traces) -> None:
     start, last = traces.margins[:, 0], traces.margins[:, -1]
     late = traces.margins[:, -1 - (traces.margins.shape[1] - 1) // 4] - last
     whole = start - traces.margins.amin(1)
-    share = torch.where(lost & late.isfinite() & (whole > 0), late / whole, 0.0)
+    share = torch.where(lost & late.isfinite() & (whole > 0), late / whole, 0.0).clamp(0.0, 1.0)
     worst = int(share.argmax())
     ledger.measured["incomplete"] = float(share[worst])
     if float(share[worst]) >= threshold("incomplete"):
         ledger.raise_flag("incomplete", Severity.INFO, share=float(share[worst]), radius=float(traces.radii[worst]))
-    passed = traces.reached.any(1) & ~traces.reached[:, -1]
+    passed = traces.reached.any(1) & ~traces.reached[:, -1] & (last > BACK_AGAIN * start)
     if bool(passed.any()):
         ledger.raise_flag("silent_success", Severity.INFO, radius=float(traces.radii[passed.nonzero()[0, 0]]))

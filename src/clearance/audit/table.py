@@ -89,7 +89,7 @@ CHECKS: dict[str, Check] = {
         "use running statistics (eval mode), or another normalisation",
     ),
     "train_mode": Check(
-        "the network came in train mode; it was evaluated in eval mode",
+        "layers with dropout or batch statistics came in train mode; they were evaluated in eval mode",
         None,
         "warning: with dropout active; info: otherwise",
         "this project",
@@ -128,7 +128,8 @@ CHECKS: dict[str, Check] = {
     "refuted": Check(
         "the estimated radius is larger than the distance of a witness",
         1.0,
-        "error: the radius exceeds this many times the distance of a confirmed witness",
+        "error: the radius exceeds this many times the distance of a confirmed witness, or a slope exceeds what it "
+        "allows; info: such a slope on a staircase whose gradients integrate over the ball",
         "this project",
         "do not use the estimate; the witness is the better bound",
     ),
@@ -154,7 +155,7 @@ CHECKS: dict[str, Check] = {
         "use sampler='directed', which looks for them",
     ),
     "poor_fit": Check(
-        "the block maxima do not follow the fitted extreme-value distribution",
+        "the block maxima do not follow the fitted extreme-value distribution, or fix no endpoint",
         0.05,
         "info: the Kolmogorov-Smirnov p-value is below this, or the maxima fix no endpoint",
         "Weng et al. 2018, section 5.2",
@@ -170,35 +171,37 @@ CHECKS: dict[str, Check] = {
     "unbounded_fails": Check(
         "no attack along gradients finds a witness at any distance",
         None,
-        "warning: the whole ensemble of attacks without a limit on the distance",
+        "warning: the whole ensemble of attacks, at any distance; info: where nothing else puts gradients in doubt",
         f"{_ATHALYE}; {_CARLINI}",
         "attack without gradients; look for the part that hides them",
     ),
     "budget": Check(
         "gradient descent fails in a ball that is known to hold a witness deep inside it",
         4.0,
-        "warning: from the input and from random starts, in a ball of this many times a known witness's distance",
+        "warning: from the input and from random starts, in a ball of this many times a known witness's distance; "
+        "info: where nothing else puts gradients in doubt",
         f"{_CARLINI} (success must rise to 100 % with the budget)",
         "more steps and restarts; another loss; look for hidden gradients",
     ),
     "blind_wins": Check(
         "an attack without gradients finds a nearer witness than attacks with gradients",
         0.95,
-        "warning: its distance is below this share of theirs",
+        "warning: its distance is below this share of theirs; info: where nothing else puts gradients in doubt",
         f"{_ATHALYE}; AutoAttack's check (Croce and Hein 2020)",
         f"the gradients mislead: {_BPDA}, or clearance.eot for a random network",
     ),
     "one_step_wins": Check(
         "one step along the gradient finds a nearer witness than iterative attacks",
         0.98,
-        "warning: its distance is below this share of theirs",
-        f"{_ATHALYE}",
+        "warning: its distance is below this share of theirs; info: where nothing else puts gradients in doubt",
+        _ATHALYE,
         "more steps and restarts; look for gradients that change too fast to follow",
     ),
     "attack_spread": Check(
         "iterative attacks disagree widely about the distance",
         3.0,
-        "warning: the largest distance is at least this many times the smallest",
+        "warning: the largest distance is at least this many times the smallest; info: where nothing else puts "
+        "gradients in doubt",
         "this project; AttackBench (Cinà et al. 2024)",
         "run the thorough budget; look at which attack fails and why",
     ),
