@@ -25,12 +25,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from clearance.balls import sample_ball
 from clearance.derivatives import margin_gradients
 from clearance.evidence import Evidence, Problem
+from clearance.facets import Hunt
 from clearance.norms import expand, project, steepest, vector_norm
 from clearance.seeds import make_generator
 
@@ -38,6 +40,8 @@ DESCENT_SHARE, SEGMENT_SHARE = 0.25, 0.125
 """Shares of a block's budget; curvature ascent gets what the other parts leave."""
 SCOUT_SHARE, RESAMPLE_SHARE = 0.75, 0.5
 """In few dimensions: share of the blocks that open with uniform points, share of a block's budget for resampling."""
+HUNT_SHARE = 0.5
+"""Share of the blocks that walk to steep linear pieces instead, up to `FEW_DIMENSIONS`."""
 FEW_DIMENSIONS = 16
 """Above this many dimensions those two shares fall as `1 / dimension`."""
 WIDTHS = (0.15, 1.0)
@@ -71,9 +75,58 @@ def search_blocks(
     Returns:
         The maxima `(len(blocks),)`, and what was met on the way.
     """
-    draw = _Draw(problem, radius, [_stream(problem, purpose, block_size, block) for block in blocks])
+    streams = [block_stream(problem, purpose, block_size, block) for block in blocks]
+    if problem.x0.numel() > FEW_DIMENSIONS or problem.clip:
+        return _search(problem, radius, streams, block_size, beat)
+    hunts = [float(torch.rand(1, generator=stream, device=stream.device)) < HUNT_SHARE for stream in streams]
+    best = torch.empty(len(blocks), dtype=problem.x0.dtype, device=problem.x0.device)
+    evidence = Evidence()
+    for chosen in (True, False):
+        rows = [row for row, hunting in enumerate(hunts) if hunting is chosen]
+        if rows:
+            part = [streams[row] for row in rows]
+            search = (
+                _hunt(problem, radius, part, block_size) if chosen else _search(problem, radius, part, block_size, beat)
+            )
+            best[rows], evidence = search[0], evidence.merged(search[1])
+    return best, evidence
+
+
+def _hunt(problem: Problem, radius: float, streams: list[torch.Generator], budget: int) -> tuple[Tensor, Evidence]:
+    """Blocks that walk to steep linear pieces (`clearance.facets`), side by side."""
+    hunts = [Hunt(problem.x0.numel(), radius, problem.order, budget, _on_cpu(stream)) for stream in streams]
+    walks = [hunt.walk() for hunt in hunts]
+    shifts = np.stack([next(walk) for walk in walks])
+    best = torch.full((len(walks),), -math.inf, dtype=problem.x0.dtype, device=problem.x0.device)
+    evidence = Evidence()
+    for step in range(budget):
+        delta = torch.as_tensor(shifts, dtype=problem.x0.dtype, device=problem.x0.device)
+        points = problem.x0 + delta.reshape(-1, *problem.x0.shape)
+        margins, gradients = margin_gradients(problem.model, points, problem.predicted, problem.targets[0])
+        norms = vector_norm(gradients, problem.dual)
+        inside = problem.distance(points) <= radius
+        if bool(inside.any()):
+            evidence.add(problem, 0, points[inside], margins[inside], norms[inside])
+        best = torch.where(inside & (norms > best), norms, best)
+        answers = gradients.flatten(1).nan_to_num(0.0, 0.0, 0.0).double().cpu().numpy()
+        if step < budget - 1:
+            shifts = np.stack([walk.send(answer) for walk, answer in zip(walks, answers, strict=True)])
+    return best, evidence
+
+
+def _on_cpu(stream: torch.Generator) -> torch.Generator:
+    """A stream that continues this one on the CPU, where the walks are planned."""
+    seed = int(torch.randint(2**62, (1,), generator=stream, device=stream.device))
+    return torch.Generator().manual_seed(seed)
+
+
+def _search(
+    problem: Problem, radius: float, streams: list[torch.Generator], block_size: int, beat: float | None
+) -> tuple[Tensor, Evidence]:
+    """Blocks that descend, follow segments, climb, resample and retreat, side by side."""
+    draw = Draw(problem, radius, streams)
     goal = math.inf if beat is None else float(problem.margins[0]) / beat * (1 + STEEPER)
-    searches = _Searches(problem, radius, goal, len(blocks))
+    searches = _Searches(problem, radius, goal, len(streams))
     shares = _split(block_size, _fewness(problem))
     scout = draw.uniform() < SCOUT_SHARE * _fewness(problem)
     ends = _open(searches, draw, scout, shares.descent)
@@ -109,14 +162,14 @@ def _split(block_size: int, fewness: float) -> _Shares:
     return _Shares(descent, segment, block_size - descent - segment - resample - retreat, resample, retreat)
 
 
-def _stream(problem: Problem, purpose: str, block_size: int, block: int) -> torch.Generator:
+def block_stream(problem: Problem, purpose: str, block_size: int, block: int) -> torch.Generator:
     """The random stream of one block: the same whatever other blocks there are."""
     keys = (purpose, problem.key, int(problem.targets[0]), block_size, block)
     return make_generator(problem.x0.device, problem.seed, *keys)
 
 
 @dataclass(frozen=True)
-class _Draw:
+class Draw:
     """Random numbers for blocks that run side by side, each from its own stream."""
 
     problem: Problem
@@ -177,23 +230,23 @@ class _Searches:
         return gradients.nan_to_num(0.0, 0.0, 0.0)
 
 
-def _shrink(step: int, steps: int) -> float:
-    """Cosine from 1 towards `FINAL_STEP`."""
+def shrinking(step: int, steps: int) -> float:
+    """Cosine from 1 towards `FINAL_STEP`, the factor of a step's length."""
     return FINAL_STEP + (1 - FINAL_STEP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _open(searches: _Searches, draw: _Draw, scout: Tensor, steps: int) -> Tensor:
+def _open(searches: _Searches, draw: Draw, scout: Tensor, steps: int) -> Tensor:
     """Steepest descent of the margin inside the ball, or, for scouts, uniform points; returns the last points."""
     x0, order = searches.problem.x0, searches.problem.order
     points = searches.inside(x0 + draw.shift())
     for step in range(steps):
         downhill = steepest(searches.visit(points), order)
-        lower = points - searches.radius * _shrink(step, steps) * downhill
+        lower = points - searches.radius * shrinking(step, steps) * downhill
         points = searches.inside(torch.where(expand(scout, points), x0 + draw.shift(scout), lower))
     return points
 
 
-def _follow_segments(searches: _Searches, draw: _Draw, scout: Tensor, ends: Tensor, count: int) -> None:
+def _follow_segments(searches: _Searches, draw: Draw, scout: Tensor, ends: Tensor, count: int) -> None:
     """One jittered point in each equal part of the segment from the input to each end; uniform points for scouts."""
     x0 = searches.problem.x0
     for part in range(count):
@@ -202,13 +255,13 @@ def _follow_segments(searches: _Searches, draw: _Draw, scout: Tensor, ends: Tens
         searches.visit(searches.inside(torch.where(expand(scout, ends), x0 + draw.shift(scout), points)))
 
 
-def _climb(searches: _Searches, draw: _Draw, budget: int) -> None:
+def _climb(searches: _Searches, draw: Draw, budget: int) -> None:
     """Curvature ascent of the gradient norm from the best point of each block."""
     order, steps = searches.problem.order, budget // 2
     width, length = (searches.radius * draw.between(*WIDTHS) for _ in range(2))
     points, gradients = searches.point, searches.gradient
     for step in range(steps):
-        shrink = _shrink(step, steps)
+        shrink = shrinking(step, steps)
         offset = expand(width * shrink, points) * steepest(gradients, order)
         ahead = searches.visit(searches.inside(points + offset))
         behind = searches.visit(searches.inside(points - offset))
@@ -218,7 +271,7 @@ def _climb(searches: _Searches, draw: _Draw, budget: int) -> None:
         searches.visit(points)
 
 
-def _resample(searches: _Searches, draw: _Draw, count: int) -> None:
+def _resample(searches: _Searches, draw: Draw, count: int) -> None:
     """Random steps of log-uniform width: from the best point, half of them to the sphere; or from a steep one, in."""
     x0, order, radius = searches.problem.x0, searches.problem.order, searches.radius
     for _ in range(count):
