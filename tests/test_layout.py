@@ -19,11 +19,13 @@ LEVELS = (
     {"errors"},
     {"status", "seeds", "costs", "weibull", "datafiles"},
     {"norms", "networks", "families", "tails", "memory", "preprocessing"},
-    {"extremes"},
+    {"extremes", "autodiff", "eigenvalues", "facets"},
+    {"induced"},
     {"classifier"},
     {"transforms", "margins", "balls", "evidence"},
-    {"derivatives"},
-    {"search"},
+    {"derivatives", "curvature"},
+    {"search", "smoothness"},
+    {"bends"},
     {"blocks"},
     {"settings"},
     {"radius"},
@@ -31,9 +33,9 @@ LEVELS = (
     {"clever", "certified", "attacks", "slope", "integral"},
     {"audit"},
     {"bracket", "training"},
-    {"datasets", "loading"},
+    {"datasets", "loading", "engines"},  # engines compute any function: they know nothing of runs, which are given one
     {"runs"},
-    {"engines", "report"},
+    {"report"},
     {""},
     {"cli"},
     {"__main__"},
@@ -51,8 +53,15 @@ NO_TORCH = (
     "report",
 )
 # Scores, certificates and attacks never import each other: no module of one row imports a module of another.
-APART = ({"blocks", "settings", "radius", "scores", "clever"}, {"certified"}, {"attacks"}, {"slope"}, {"integral"})
-AT_START = {"clearance", "torch", "numpy", "scipy", "safetensors", "click", "rich"}  # others: where they are used
+APART = (
+    {"bends", "blocks", "settings", "radius", "scores", "clever"},
+    {"certified"},
+    {"attacks"},
+    {"slope"},
+    {"integral"},
+)
+# Everything else is imported where it is used.
+AT_START = {"clearance", "torch", "numpy", "scipy", "safetensors", "pydantic", "click", "rich"}
 ONLY_IN = {"ray": "engines.ray", "click": "cli", "rich": "cli"}
 
 DRAWS = {"rand", "randn", "randint", "randperm", "normal", "multinomial", "bernoulli", "poisson", "_standard_gamma"}

@@ -36,11 +36,13 @@ HALVINGS = 14
 """Bisections of a segment for one facet."""
 SAME = 1e-4
 """Relative difference of two gradients that belong to the same linear piece."""
+SHORTEST = 1e-3
+"""A piece that ends within this share of the way to the input is taken for none: the gradient changes everywhere."""
 NARROWEST = 0.01
 """Smallest width of a random step, in radii; the largest is 1, log-uniform between."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Hunt:
     """One block's search, around the origin.
 
@@ -49,8 +51,9 @@ class Hunt:
         radius: Radius of the ball.
         order: The norm `p`.
         budget: Gradient evaluations.
-        draw: Uniform numbers in [0, 1).
-        inside: Brings a point into the ball.
+        generator: The block's random stream, on the CPU.
+        left: Evaluations that are left.
+        best: The largest dual norm met in the ball, and where.
     """
 
     dimension: int
@@ -59,68 +62,87 @@ class Hunt:
     budget: int
     generator: torch.Generator
 
+    def __post_init__(self) -> None:
+        """Nothing is spent and nothing is known."""
+        self.left, self.best, self.best_point = self.budget, 0.0, np.zeros(self.dimension)
+
     def walk(self) -> Walk:
-        """Scouts in a wider ball, then walks from the steepest regions they met, steepest first."""
-        scouts, left = max(1, round(SCOUT_SHARE * self.budget)), self.budget
+        """Scouts in a wider ball, then walks from the steepest regions they met, then random steps.
+
+        Yields:
+            Points, `(dimension,)`, exactly `budget` of them; each wants the gradient there sent back.
+        """
         width = self.radius * WIDEST ** self._uniform(1)[0]
         met: list[tuple[float, Array, Array]] = []
-        best, best_point = 0.0, np.zeros(self.dimension)
-        for _ in range(scouts):
+        for _ in range(max(1, round(SCOUT_SHARE * self.budget))):
             point = self._in_ball(width)
-            gradient = yield point
-            left -= 1
-            norm = self._steepness(gradient)
-            met.append((norm, point, gradient))
-            if norm > best and self._length(point) <= self.radius:
-                best, best_point = norm, point
-        smooth, tried = False, list[Array]()
+            gradient = yield from self._ask(point)
+            met.append((self._steepness(gradient), point, gradient))
+        tried: list[Array] = []
         for norm, point, gradient in sorted(met, key=lambda one: -one[0]):
-            if left <= HALVINGS or smooth or norm <= best * (1 + SAME):
-                break
-            if any(_same(gradient, other) for other in tried):
+            if norm <= self.best * (1 + SAME) or any(_same(gradient, other) for other in tried):
                 continue
             tried.append(gradient)
-            reached, used, smooth = yield from self._approach(point, gradient, left)
-            left -= used
-            if reached is not None:
-                best, best_point = norm, reached
-        while left > 0:
-            point = self._project(best_point + self._in_ball(self.radius * NARROWEST ** self._uniform(1)[0]))
-            norm = self._steepness((yield point))
-            left -= 1
-            if norm > best:
-                best, best_point = norm, point
+            if self.left <= HALVINGS or not (yield from self._approach(point, gradient)):
+                break
+        while self.left > 0:
+            step = self._in_ball(self.radius * NARROWEST ** self._uniform(1)[0])
+            yield from self._ask(self._project(self.best_point + step))
 
-    def _approach(
-        self, start: Array, gradient: Array, left: int
-    ) -> Generator[Array, Array, tuple[Array | None, int, bool]]:
-        """Walk towards the input within one region; the point reached, evaluations used, whether it was no region."""
-        inner, normals, offsets, used = start, list[Array](), list[float](), 0
-        while left - used > HALVINGS:
+    def _ask(self, point: Array) -> Generator[Array, Array, Array]:
+        """The gradient at a point, which counts if it lies in the ball.
+
+        Yields:
+            The point.
+        """
+        gradient = yield point
+        self.left -= 1
+        norm = self._steepness(gradient)
+        if norm > self.best and self._length(point) <= self.radius:
+            self.best, self.best_point = norm, point
+        return gradient
+
+    def _approach(self, inner: Array, gradient: Array) -> Generator[Array, Array, bool]:
+        """Walk towards the input within one linear piece; false if it is none.
+
+        Yields:
+            Points.
+        """
+        normals, offsets = list[Array](), list[float]()
+        while self.left > HALVINGS:
             goal = nearest_point(np.array(normals), np.array(offsets), self.dimension)
             if goal is None or self._length(goal) > self.radius:
-                return None, used, False
-            outer_gradient = yield goal
-            used += 1
-            if _same(outer_gradient, gradient):
-                return goal, used, False
-            low, high = 0.0, 1.0
-            for _ in range(HALVINGS):
-                middle = 0.5 * (low + high)
-                seen = yield inner + middle * (goal - inner)
-                used += 1
-                if _same(seen, gradient):
-                    low = middle
-                else:
-                    high, outer_gradient = middle, seen
-            if low == 0.0 and not normals:
-                return None, used, True
-            inner = inner + low * (goal - inner)
-            normal = gradient - outer_gradient
+                return True
+            beyond = yield from self._ask(goal)
+            if _same(beyond, gradient):
+                return True
+            share, beyond = yield from self._bisect(inner, goal, gradient, beyond)
+            if share < SHORTEST and not normals:
+                return False
+            inner = inner + share * (goal - inner)
+            normal = gradient - beyond
             normal *= np.sign(normal @ (inner - goal)) / max(np.linalg.norm(normal), np.finfo(float).tiny)
             normals.append(normal)
             offsets.append(float(normal @ inner))
-        return None, used, False
+        return True
+
+    def _bisect(
+        self, inner: Array, goal: Array, gradient: Array, beyond: Array
+    ) -> Generator[Array, Array, tuple[float, Array]]:
+        """How far the piece reaches towards the goal, and the gradient just beyond its end.
+
+        Yields:
+            Points.
+        """
+        low, high = 0.0, 1.0
+        for _ in range(min(HALVINGS, self.left)):
+            middle = 0.5 * (low + high)
+            seen = yield from self._ask(inner + middle * (goal - inner))
+            if _same(seen, gradient):
+                low = middle
+            else:
+                high, beyond = middle, seen
+        return low, beyond
 
     def _uniform(self, count: int) -> Array:
         return torch.rand(count, generator=self.generator, dtype=torch.float64).numpy()
