@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import signal
 import statistics
 import subprocess
@@ -30,7 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from clearance import Classifier, __version__, attack, datasets
+from clearance import Classifier, __version__, attack, bracket, datasets
 from clearance.engines.local import LocalEngine
 from clearance.engines.ray import RayEngine
 from clearance.engines.threads import limit_threads
@@ -63,13 +64,26 @@ def attack_input(shared: Shared, task: Task) -> Result:
     return Result({"distance": found.distance, "method": found.method, "cost_seconds": found.cost.seconds}, arrays)
 
 
+def bracket_input(shared: Shared, task: Task) -> Result:
+    """The main job: certificate, estimate, attack and audit of one input."""
+    place = slice(task.index, task.index + 1)
+    options: dict[str, Any] = {"target": task.target, "norm": task.norm, "budget": shared.budget, "seed": 0}
+    model = Classifier(shared.network, shared.bounds)
+    (found,) = bracket(model, shared.images[place], shared.labels[place], time_limit=math.inf, **options)
+    return Result(found.as_record(), found.as_arrays())
+
+
 def wait(shared: Shared, task: Task) -> Result:
     """A fifth of a second, and a record as large as an attack's."""
     time.sleep(0.2)
     return Result({"distance": task.norm}, {"witness": shared.images[task.index].numpy()})
 
 
-WORKLOADS: dict[str, Callable[[Shared, Task], Result]] = {"attack": attack_input, "wait": wait}
+WORKLOADS: dict[str, Callable[[Shared, Task], Result]] = {
+    "attack": attack_input,
+    "bracket": bracket_input,
+    "wait": wait,
+}
 
 
 def load_shared(count: int, budget: str) -> Shared:

@@ -1,0 +1,90 @@
+"""Brackets in runs: the same records whoever computes them, and what the plan says about them."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from clearance import datasets
+from clearance.classifier import Classifier
+from clearance.engines.local import LocalEngine
+from clearance.loading import load_model
+from clearance.preprocessing import Normalize
+from clearance.runs.evaluate import Evaluation, evaluate, make_plan, weights_hash
+from clearance.runs.execute import open_run
+from clearance.runs.export import iterate_records
+from clearance.runs.plan import Plan
+from clearance.runs.summary import summarise
+from run_tasks import without_times
+
+COUNT = 2
+
+
+def share(**changes: object) -> Evaluation:
+    network = load_model("digits-robust")
+    fields = {"model": Classifier(network.network, network.bounds), "data": datasets.load("digits", count=COUNT)}
+    chosen = {"offset": 0, "budget": "quick", "certificate": "operator-norms", "time_limit": math.inf, "seed": 0}
+    return Evaluation(**{**fields, **chosen, **changes})  # type: ignore[arg-type]
+
+
+def plan_of(shared: Evaluation) -> Plan:
+    network = load_model("digits-robust")
+    return make_plan(shared, network, "digits", norms=[2.0], targets=["runner-up", "least-likely"])
+
+
+def records_of(folder: Path, engine: object) -> list[dict[str, object]]:
+    shared = share()
+    with open_run(folder, plan_of(shared)) as run:
+        list(run.compute(evaluate, shared=shared, engine=engine))  # type: ignore[arg-type]
+        return list(iterate_records(run, arrays=True))
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    return records_of(tmp_path_factory.mktemp("local") / "run", LocalEngine())
+
+
+def test_two_ray_workers_give_the_same_records_bit_for_bit(local: list[dict[str, object]], tmp_path: Path):
+    pytest.importorskip("ray", reason="needs ray: pip install 'clearance[ray]'")
+    from clearance.engines.ray import RayEngine
+
+    ray = records_of(tmp_path / "run", RayEngine(workers=2))
+    assert json.dumps(without_times(ray)) == json.dumps(without_times(local)) and len(local) == 2 * COUNT
+
+
+def test_a_record_has_all_four_parts_and_its_threat(local: list[dict[str, object]]):
+    for record in local:
+        assert {"certified", "estimated", "attacked", "audit", "threat", "status", "cost"} <= set(record)
+        assert record["error"] is None and "input" in str(list(record))
+
+
+def test_the_summary(local: list[dict[str, object]]):
+    rows = summarise(local)
+    assert [(row.norm, row.target, row.tasks) for row in rows] == [(2.0, "runner-up", 2), (2.0, "least-likely", 2)]
+    for row in rows:
+        assert row.misclassified == sum(
+            record["status"] == "misclassified" for record in local if record["target"] == row.target
+        )
+        assert row.certified is None or row.certified <= (row.attacked or math.inf)
+
+
+def test_an_exception_in_a_task_is_a_row_of_the_summary():
+    failed = {"norm": 2.0, "target": 3, "order": 1, "error": "TargetError: expected a class to move to"}
+    (row,) = summarise([failed])
+    assert row.failed == 1 and row.estimated is None and row.attacked is None
+
+
+def test_the_plan_knows_what_determines_the_results():
+    plan = plan_of(share())
+    assert plan.parameters == {"budget": "quick", "certificate": "operator-norms", "certificate_seconds": None}
+    assert plan.threat.bounds == (0.0, 1.0) and plan.model.dtype == "float32" and plan.data.count == COUNT
+    assert plan.id == plan_of(share()).id != plan_of(share(seed=1)).id
+    standard, robust = (load_model(name).network for name in ("digits-standard", "digits-robust"))
+    assert weights_hash(standard) != weights_hash(robust) == weights_hash(load_model("digits-robust").network)
+
+
+def test_normalisation_is_part_of_the_plan():
+    network = load_model("digits-robust")
+    model = Classifier(network.network, network.bounds, preprocessing=Normalize(0.5, 0.25))
+    assert plan_of(share(model=model)).model.mean == (0.5,) and plan_of(share(model=model)).model.std == (0.25,)
