@@ -62,8 +62,8 @@ def process(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", code, *arguments], **pipes, **options)
 
 
-def finished(*arguments: str) -> tuple[int, str, str]:
-    with process(*arguments) as started:
+def finished(*arguments: str, folder: Path | None = None) -> tuple[int, str, str]:
+    with process(*arguments, cwd=folder) as started:
         out, err = started.communicate(timeout=300)
     return started.returncode, out, err
 
@@ -105,14 +105,15 @@ def test_help_and_version_import_neither_torch_nor_scipy():
     assert f"clearance, version {clearance.__version__}" in done.stdout and "--paper" in done.stdout
 
 
-def test_demo_ends_with_a_table_and_says_what_it_claims():
-    code, out, err = finished("demo", "--count", "2")
+def test_demo_ends_with_a_table_and_says_what_it_claims(tmp_path: Path):
+    code, out, err = finished("demo", "--count", "2", folder=tmp_path)
     assert (code, err) == (0, "")
-    assert re.search(r"0 +0 +standard +0 -> \d +0?\.\d{3} +\S+ to 0\.\d{3} +\w+", out)
-    assert re.search(r"1 +5 +standard +9 +- +- +misclassified", out)
-    assert len(re.findall(r"^ +(?:\d +\d +)?robust ", out, re.MULTILINE)) == 3  # two rows and a median
+    assert re.search(r"0 +0 +standard +0\.\d{3} +0\.\d{3} +0\.\d{3} +\w+", out)
+    assert re.search(r"1 +5 +standard +- +- +- +misclassified", out)
+    assert len(re.findall(r"^ +(?:\d +\d +)?robust ", out, re.MULTILINE)) == 2
+    assert re.search(r"^robust +0\.\d{3} +0\.\d{3} +0\.\d{3} +2 +1 +0 +0$", out, re.MULTILINE)  # the medians
     text = " ".join(out.split())
-    assert "estimate, not a bound" in text and "l2 distance, pixel values in [0, 1]" in text
+    assert "estimate, not a bound" in text and "Distances are in pixel values in [0, 1]" in text
     assert all(len(line) <= 80 for line in out.splitlines())
 
 
