@@ -16,8 +16,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clearance import attacks, balls, datasets, extremes, networks, norms
+    from clearance import attacks, balls, curvature, datasets, extremes, networks, norms, transforms
     from clearance.attacks import AttackResult, attack
+    from clearance.audit import Audit, Flag, Severity, audit
+    from clearance.bracket import Bracket, bracket
+    from clearance.certified import Certificate, CertificateStatus, certify
     from clearance.classifier import Classifier
     from clearance.clever import clever
     from clearance.costs import Cost
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
         BoundsError,
         ClearanceError,
         DtypeError,
+        EngineError,
         FileError,
         InputError,
         NetworkError,
@@ -33,45 +37,68 @@ if TYPE_CHECKING:
         TargetError,
     )
     from clearance.extremes import ReverseWeibullFit, fit_reverse_weibull
+    from clearance.integral import path_integrals
     from clearance.preprocessing import Normalize
     from clearance.scores import CleverScore
-    from clearance.settings import PAPER, Settings
+    from clearance.settings import PAPER, PAPER_SECOND_ORDER, Settings
+    from clearance.slope import slope_estimate
     from clearance.status import Status
+    from clearance.transforms import bpda, eot
 
 __version__ = "0.1.0"
 
 __all__ = [
     "PAPER",
+    "PAPER_SECOND_ORDER",
     "AttackResult",
+    "Audit",
     "BoundsError",
+    "Bracket",
+    "Certificate",
+    "CertificateStatus",
     "Classifier",
     "ClearanceError",
     "CleverScore",
     "Cost",
     "DtypeError",
+    "EngineError",
     "FileError",
+    "Flag",
     "InputError",
     "NetworkError",
     "Normalize",
     "PickleRefusedError",
     "ReverseWeibullFit",
     "Settings",
+    "Severity",
     "ShapeError",
     "Status",
     "TargetError",
     "attack",
     "attacks",
+    "audit",
     "balls",
+    "bpda",
+    "bracket",
+    "certify",
     "clever",
+    "curvature",
     "datasets",
+    "eot",
     "extremes",
     "fit_reverse_weibull",
     "networks",
     "norms",
+    "path_integrals",
+    "slope_estimate",
+    "transforms",
 ]
 
 _NAMES = {
     "attacks": ("AttackResult", "attack"),
+    "audit": ("Audit", "Flag", "Severity", "audit"),
+    "certified": ("Certificate", "CertificateStatus", "certify"),
+    "bracket": ("Bracket", "bracket"),
     "classifier": ("Classifier",),
     "clever": ("clever",),
     "costs": ("Cost",),
@@ -79,6 +106,7 @@ _NAMES = {
         "BoundsError",
         "ClearanceError",
         "DtypeError",
+        "EngineError",
         "FileError",
         "InputError",
         "NetworkError",
@@ -87,13 +115,16 @@ _NAMES = {
         "TargetError",
     ),
     "extremes": ("ReverseWeibullFit", "fit_reverse_weibull"),
+    "integral": ("path_integrals",),
     "preprocessing": ("Normalize",),
     "scores": ("CleverScore",),
-    "settings": ("PAPER", "Settings"),
+    "settings": ("PAPER", "PAPER_SECOND_ORDER", "Settings"),
+    "slope": ("slope_estimate",),
     "status": ("Status",),
+    "transforms": ("bpda", "eot"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-_MODULES = ("attacks", "balls", "datasets", "extremes", "networks", "norms")
+_MODULES = ("attacks", "balls", "curvature", "datasets", "extremes", "networks", "norms", "transforms")
 
 
 def __getattr__(name: str) -> Any:

@@ -34,7 +34,7 @@ def pull_back(
         found = torch.autograd.grad(
             head, leaf, weights, retain_graph=again or twice, create_graph=twice, allow_unused=True
         )
-    except RuntimeError as error:
+    except Exception as error:
         if is_out_of_memory(error):
             raise
         raise NetworkError(f"network: expected a backward pass, got an error from it: {error}") from error

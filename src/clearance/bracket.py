@@ -8,6 +8,7 @@ nothing of each other; they meet here, and here alone a contradiction between th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor
 from clearance.attacks import AttackResult, attack
 from clearance.attacks.ensembles import BUDGETS
 from clearance.audit import CHECKS, Audit, Flag, Severity, audit
+from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
 from clearance.certified import Certificate, certify
 from clearance.classifier import Classifier
@@ -28,8 +30,9 @@ from clearance.costs import Cost
 from clearance.errors import InputError
 from clearance.margins import Target, check_labels, resolve_targets
 from clearance.norms import as_order
-from clearance.scores import CleverScore
+from clearance.scores import CleverScore, without_number
 from clearance.seeds import content_key
+from clearance.settings import Settings
 from clearance.status import Status
 
 EFFORT: dict[str, dict[str, Any]] = {
@@ -222,12 +225,20 @@ def _one(
     """The four parts of one input, and their verdict."""
     start, labels = model.meter.read(), [label]
     common: dict[str, Any] = {"norm": threat.norm, "target": aim, "seed": threat.seed}
-    (witness,) = attack(model, x, labels, budget=threat.budget, **common)
-    (score,) = clever(model, x, labels=labels, order=order, **_effort(threat.budget, order), **common)
+    if cut_off(model, x) is None or label != int(logits.argmax()):
+        (witness,) = attack(model, x, labels, budget=threat.budget, **common)
+        (score,) = clever(model, x, labels=labels, order=order, **_effort(threat.budget, order), **common)
+    else:  # nothing to follow: only the audit's search without gradients says anything
+        own = int(logits.argmax())
+        witness = AttackResult(None, math.inf, False, own, "none", Cost())
+        settings = Settings(norm=threat.norm, order=order, seed=threat.seed)
+        (targets,) = resolve_targets(logits[None], aim, seed=threat.seed, keys=[content_key(x[0])])
+        score = without_number(settings, Status.NO_GRADIENT, predicted=own, target=targets[0])
     proof = None
     if certificate != "none":
         (proof,) = certify(model, x, labels=labels, method=certificate, time_limit=time_limit, **common)
     (checked,) = audit(model, x, labels, scores=[score], attacks=[witness], **common)
+    witness = _nearer(model, witness, checked)
     checked = _compare(checked, proof, score, witness)
     adversarial = witness.adversarial
     after = () if adversarial is None else tuple(model.logits(adversarial[None])[0].tolist())
@@ -246,6 +257,15 @@ def _one(
         cost=model.meter.since(start),
         x0=x[0],
     )
+
+
+def _nearer(model: Classifier, witness: AttackResult, found: Audit) -> AttackResult:
+    """The audit's own witness, where it is nearer than the attack's: it was met without gradients or in one step."""
+    if found.witness is None or not found.nearest < witness.distance:
+        return witness
+    predicted = int(model.logits(found.witness[None]).argmax())
+    distances = {**witness.distances, "audit": found.nearest}
+    return AttackResult(found.witness, found.nearest, True, predicted, "audit", witness.cost, distances)
 
 
 def _effort(budget: str, order: int) -> dict[str, Any]:

@@ -73,8 +73,8 @@ class Classifier:
         home = _first_parameter(network)
         self.device = torch.device(device if device is not None else (home.device if home is not None else "cpu"))
         self.dtype = dtype or (home.dtype if home is not None else torch.float32)
-        if not self.dtype.is_floating_point:
-            raise DtypeError(f"dtype: expected a floating dtype, got {self.dtype}")
+        if self.dtype not in {torch.float32, torch.float64}:
+            raise DtypeError(f"dtype: expected torch.float32 or torch.float64, got {self.dtype}; pass one as dtype=")
         self.network = self._placed(network)
         self.preprocessing = None if preprocessing is None else self._placed(preprocessing)
         self.bounds = self._checked_bounds(bounds)

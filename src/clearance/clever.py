@@ -160,6 +160,7 @@ def _score(
         dual=dual_order(settings.norm),
         clip=settings.clip == "project",
         seed=settings.seed,
+        scale=float(logits[[predicted, *targets]].abs().max()),
     )
     with model.frozen():
         outcome = _estimate(problem, settings) if settings.order == 1 else _second_order(problem, settings, logits)

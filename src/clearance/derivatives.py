@@ -42,7 +42,7 @@ def margin_gradients(
 
 
 def margin_values(model: Classifier, x: Tensor, predicted: int, target: int) -> tuple[Tensor, Tensor]:
-    """Margin at each point by forward passes only, and the largest logit met: the scale of its rounding.
+    """Margin at each point by forward passes only, and the larger of its two logits: the scale of its rounding.
 
     Args:
         model: The classifier.
@@ -51,13 +51,13 @@ def margin_values(model: Classifier, x: Tensor, predicted: int, target: int) -> 
         target: The class `t`.
 
     Returns:
-        `g(x)` of shape `(batch,)`, finite or not, and `max |f_j|`, a scalar.
+        `g(x)` of shape `(batch,)`, finite or not, and `max(|f_c|, |f_t|)` over all points, a scalar.
     """
     classes = torch.tensor([target], device=x.device)
 
     def part(points: Tensor) -> tuple[Tensor, Tensor]:
         logits, values, _ = model.vjp(points, lambda output: margins(output, predicted, classes))
-        return values[:, 0], logits.abs().amax(1)
+        return values[:, 0], logits[:, [predicted, target]].abs().amax(1)
 
     with torch.no_grad():
         value, scale = model.in_micro_batches(part, x)

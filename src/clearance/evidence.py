@@ -87,6 +87,7 @@ class Problem:
         clip: Whether samples are clipped into the classifier's bounds.
         seed: The user's seed.
         taylor: `None` at first order.
+        scale: The largest logit at the input, by size: what margins are rounded by.
     """
 
     model: Classifier
@@ -100,6 +101,7 @@ class Problem:
     clip: bool
     seed: int
     taylor: Taylor | None = None
+    scale: float = 0.0
 
     def distance(self, points: Tensor) -> Tensor:
         """`||x - x0||_p` of each point: `(batch, *input) -> (batch,)`."""
@@ -136,7 +138,7 @@ class Problem:
     def slope(self, index: int, points: Tensor, margins: Tensor, distance: Tensor) -> Tensor:
         """The slope of the margin towards each point, less its rounding error; at second order, the bend."""
         origin, size = self.margins[index], distance
-        noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + origin.abs())
+        noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + origin.abs() + self.scale)
         rise = (margins - origin).abs()
         if self.taylor is not None:
             linear = ((points - self.x0) * self.taylor.gradients[index]).flatten(1).sum(1)

@@ -54,7 +54,11 @@ def vector_norm(x: Tensor, order: float) -> Tensor:
     >>> vector_norm(torch.tensor([[3.0, -4.0]]), 1.0).item()
     7.0
     """
-    return torch.linalg.vector_norm(x.flatten(1), order, dim=1)
+    flat = x.flatten(1)
+    if order in {1.0, 2.0, math.inf}:
+        return torch.linalg.vector_norm(flat, order, dim=1)
+    largest = flat.abs().amax(1).clamp_min(torch.finfo(flat.dtype).tiny)  # |x|^p itself would underflow
+    return largest * torch.linalg.vector_norm(flat / largest[:, None], order, dim=1)
 
 
 def expand(values: Tensor, like: Tensor) -> Tensor:

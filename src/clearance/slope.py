@@ -51,7 +51,9 @@ class SlopeEstimate:
     fit: ReverseWeibullFit | None
 
 
-def slopes_from(x0: Tensor, margin: float, points: Tensor, margins: Tensor, *, order: float) -> Tensor:
+def slopes_from(
+    x0: Tensor, margin: float, points: Tensor, margins: Tensor, *, order: float, scale: float = 0.0
+) -> Tensor:
     """`|g(x) - g(x0)| / ||x - x0||_p` of each point, less its rounding error.
 
     Args:
@@ -60,6 +62,7 @@ def slopes_from(x0: Tensor, margin: float, points: Tensor, margins: Tensor, *, o
         points: `(batch, *input)`.
         margins: `g` at the points, `(batch,)`.
         order: The norm `p`.
+        scale: The larger of the margin's two logits at the input, by size: what margins are rounded by.
 
     Returns:
         `(batch,)`; 0 at the input itself.
@@ -68,7 +71,7 @@ def slopes_from(x0: Tensor, margin: float, points: Tensor, margins: Tensor, *, o
     tensor([1.])
     """
     distance = vector_norm(points - x0, order)
-    noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + abs(margin))
+    noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + abs(margin) + scale)
     rise = ((margins - margin).abs() - noise).clamp_min(0.0)
     return torch.where(distance > 0, rise / distance.clamp_min(torch.finfo(distance.dtype).tiny), 0.0)
 

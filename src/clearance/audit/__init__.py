@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from clearance.attacks import AttackResult
@@ -67,7 +68,7 @@ def audit(
     for name, given in {"scores": scores, "attacks": attacks}.items():
         if given is not None and len(given) != len(x):
             raise ShapeError(f"{name}: expected one per input ({len(x)}), got {len(given)}")
-    logits = model.logits(x)
+    logits = torch.cat([model.logits(x[row : row + 1]) for row in range(len(x))])
     best = logits.argmax(1).tolist()
     known = best if labels is None else check_labels(labels, *logits.shape)
     wrong = [label != own for label, own in zip(known, best, strict=True)]

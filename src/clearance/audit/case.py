@@ -50,6 +50,11 @@ class Case:
         """`g(x0)`."""
         return float(self.logits[self.predicted] - self.logits[self.target])
 
+    @property
+    def scale(self) -> float:
+        """The larger of the margin's two logits, by size: what it is rounded by."""
+        return float(self.logits[[self.predicted, self.target]].abs().max())
+
     def generator(self, purpose: str) -> torch.Generator:
         """A random stream of this input's own."""
         return make_generator(self.x0.device, self.seed, "audit", purpose, self.key)

@@ -52,7 +52,7 @@ def _check_lipschitz(case: Case, ledger: Ledger, score: CleverScore) -> None:
     points = case.x0 + shares[1:].reshape(-1, *[1] * way.ndim) * way
     margins, gradients = margin_gradients(case.model, points, case.predicted, case.target)
     norms = vector_norm(gradients, dual_order(case.order))
-    slopes = slopes_from(case.x0, case.margin, points, margins, order=case.order)
+    slopes = slopes_from(case.x0, case.margin, points, margins, order=case.order, scale=case.scale)
     largest = float(torch.maximum(norms.max(), slopes.max()))
     ledger.measured["lipschitz_exceeded"] = largest / score.lipschitz
     if largest > threshold("lipschitz_exceeded") * score.lipschitz:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from clearance.attacks import AttackResult, Goal, attack, make_goal
+from clearance.attacks import AttackResult, Goal, Witnesses, attack, make_goal
 from clearance.audit.case import Case, Ledger
 from clearance.audit.estimates import check_estimate
 from clearance.audit.forward import check_forward, check_stairs, is_random
@@ -73,8 +73,12 @@ def examine(
         chosen = "untargeted" if len(targets) > 1 else targets
         (result,) = attack(model, x, norm=order, target=chosen, seed=seed)
     reach = result.distance if result.success else SHARE_OF_SPACE * _farthest(model, x[0], order)
-    found = distances(result, _blind(model, x, goal, order, reach, seed))
-    nearest = min(found.nearest, result.distance if result.success else math.inf)
+    known = Witnesses(x, order)
+    if result.adversarial is not None:
+        known.offer(result.adversarial[None], torch.tensor([True], device=x.device))
+    blind = _blind(model, x, goal, order, reach, seed)
+    known.absorb(blind)
+    found, nearest = distances(result, float(blind.distance[0])), float(known.distance[0])
     spread = is_random(model, x[0])
     steady = model if spread == 0 else eot(model, DRAWS, seed=derive_seed(seed, "audit") % 2**31)
     case = Case(
@@ -95,22 +99,30 @@ def examine(
         check_gradients(case, ledger)
     check_stairs(case, ledger)
     if cut is None:
-        check_attacks(case, ledger, found)
+        known.absorb(check_attacks(case, ledger, found))
+        nearest = float(known.distance[0])
         if score is None and ledger.severity("non_finite") is None:
             (score,) = clever(model, x, target=[case.target], norm=order, blocks=SCORE_BLOCKS, seed=seed)
         if score is not None:
             check_estimate(case, ledger, score, nearest)
     flags = sort_flags(settle(ledger))
     worst = flags[0].severity if flags else None
-    return Audit(flags, worst, model.meter.since(start), ledger.measured, tuple(ledger.integrals))
+    witness = known.adversarial[0] if bool(known.success[0]) else None
+    return Audit(flags, worst, model.meter.since(start), ledger.measured, tuple(ledger.integrals), witness, nearest)
 
 
 def settle(ledger: Ledger) -> list[Flag]:
-    """Signs from attacks count as signs of masking only where something puts the gradients themselves in doubt.
+    """Weigh the flags against each other.
 
-    Where the gradients are whole, an attack that fails says that attacks are weak there: worth knowing, because the
-    attack distance may be too large, but no reason to distrust the estimate.
+    - Gradients that fail on short segments only are a stand-in's behind stairs (info), else a mask around the input.
+    - Signs from attacks count as signs of masking only where something puts the gradients themselves in doubt. Where
+      they are whole, an attack that fails says that attacks are weak there: worth knowing, because the attack distance
+      may be too large, but no reason to distrust the estimate.
     """
+    if ledger.severity("path_integral") is Severity.INFO and ledger.severity("locally_constant") is None:
+        ledger.flags = [
+            replace(flag, severity=Severity.WARNING) if flag.code == "path_integral" else flag for flag in ledger.flags
+        ]
     if any(flag.code in GRADIENTS and flag.severity is not Severity.INFO for flag in ledger.flags):
         return ledger.flags
     return [replace(flag, severity=Severity.INFO) if flag.code in ATTACKS else flag for flag in ledger.flags]
@@ -122,7 +134,7 @@ def _farthest(model: Classifier, x0: Tensor, order: float) -> float:
     return limit if math.isfinite(limit) else 10 * max(1.0, float(vector_norm(x0[None], order)))
 
 
-def _blind(model: Classifier, x: Tensor, goal: Goal, order: float, reach: float, seed: int) -> float:
-    """Distance of the nearest witness that random search finds."""
+def _blind(model: Classifier, x: Tensor, goal: Goal, order: float, reach: float, seed: int) -> Witnesses:
+    """The nearest witness that random search finds."""
     first = torch.full((1,), reach, dtype=x.dtype, device=x.device)
-    return float(attack_blindly(model, x, goal, order=order, first=first, seed=seed).distance[0])
+    return attack_blindly(model, x, goal, order=order, first=first, seed=seed)

@@ -24,6 +24,8 @@ COMPANIONS = 7
 """Other points in the batch that may change an input's logits."""
 BATCH_NOISE = 1e-3
 """Changes below this share of the largest logit come from the order of summation."""
+UNITS = 8.0
+"""Units of rounding of the margin's two logits that a usual network's arithmetic loses."""
 STAIRS, STAIR_SCALES = 16, 6
 """Steps along a segment, and lengths of the segment: the ball's radius and a quarter of the last each time."""
 STAIR_NOISE = 64.0
@@ -31,19 +33,20 @@ STAIR_NOISE = 64.0
 
 
 def is_random(model: Classifier, x0: Tensor) -> float:
-    """How far repeated forward passes of one input differ, as a share of the largest logit; 0 up to rounding.
+    """How far repeated forward passes of one input differ, as a share of a logit; 0 up to rounding.
 
     Args:
         model: The classifier.
         x0: The input, `(*input)`.
 
     Returns:
-        The largest difference of any logit over the largest logit; 0 where it is rounding.
+        The largest difference of any logit over its size; 0 where it is rounding.
     """
     answers = torch.cat([look(model, x0[None]) for _ in range(REPEATS)])
-    scale = float(answers.abs().max())
-    spread = float((answers.amax(0) - answers.amin(0)).max())
-    return 0.0 if spread <= ROUNDING * torch.finfo(answers.dtype).eps * scale else spread / scale
+    scale, spread = answers.abs().amax(0), answers.amax(0) - answers.amin(0)
+    beyond = spread > ROUNDING * torch.finfo(answers.dtype).eps * scale
+    share = torch.where(beyond, spread / scale.clamp_min(torch.finfo(answers.dtype).tiny), 0.0)
+    return float(share.max())
 
 
 def check_forward(case: Case, ledger: Ledger, spread: float) -> None:
@@ -90,9 +93,7 @@ def _check_batch(case: Case, ledger: Ledger, among: Tensor) -> None:
 def _check_mode(model: Classifier, ledger: Ledger) -> None:
     """Layers that came in train mode and would have done something else in it."""
     parts = [part for part in (model.network, model.preprocessing) if isinstance(part, nn.Module)]
-    modules = [
-        (name, module) for part in parts for name, module in part.named_modules() if name in set(model.was_training)
-    ]
+    modules = [(name, module) for part in parts for name, module in part.named_modules() if module.training]
     dropping = [name for name, module in modules if isinstance(module, _DropoutNd) and module.p > 0]
     normalising = [name for name, module in modules if isinstance(module, _NormBase) and module.track_running_stats]
     if dropping or normalising:
@@ -114,7 +115,7 @@ def _check_range(case: Case, ledger: Ledger) -> None:
     ledger.measured["flat"] = spread
     if spread < threshold("flat") and not ledger.severity("probabilities"):
         ledger.raise_flag("flat", Severity.WARNING, spread_of_logits=spread)
-    rounding = ROUNDING * limits.eps * float(case.logits.abs().max()) / max(abs(case.margin), limits.tiny)
+    rounding = UNITS * limits.eps * case.scale / max(abs(case.margin), limits.tiny)
     ledger.measured["precision"] = rounding
     if rounding >= threshold("precision"):
         ledger.raise_flag("precision", Severity.WARNING, rounding_over_margin=rounding)

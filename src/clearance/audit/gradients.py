@@ -117,9 +117,11 @@ def _directions(case: Case) -> tuple[list[str], Tensor]:
 
 def _judge_integrals(case: Case, ledger: Ledger, found: list[PathIntegral]) -> None:
     """`path_integral`: graver the longer the segment that fails and the more of the movement is missed."""
-    count = len(found) // (1 + len(SHORT))
+    count = _count_long(found)
     long, short = found[:count], found[count:]
-    ledger.measured["path_integral"] = max((_missed(one) for one in found if one.measurable), default=0.0)
+    missed = [_missed(one) for one in found if one.measurable]
+    if missed:
+        ledger.measured["path_integral"] = max(missed)
     failed = [one for one in long if one.fails]
     if failed:
         worst = max(failed, key=_missed)
@@ -128,6 +130,11 @@ def _judge_integrals(case: Case, ledger: Ledger, found: list[PathIntegral]) -> N
     elif any(one.fails for one in short):
         worst = max((one for one in short if one.fails), key=_missed)
         ledger.raise_flag("path_integral", Severity.INFO, **_numbers(worst, case.reach))
+
+
+def _count_long(found: list[PathIntegral]) -> int:
+    """How many of the segments are as long as the ball; they come first."""
+    return len(found) // (1 + len(SHORT))
 
 
 def _missed(found: PathIntegral) -> float:
@@ -150,13 +157,15 @@ def _numbers(found: PathIntegral, reach: float) -> dict[str, float]:
 def _judge_zeros(ledger: Ledger, gradients: Tensor, found: list[PathIntegral]) -> None:
     """`zero_gradient`: share over the ball's points or over a segment as long as the ball, whichever is larger."""
     none = float((gradients.flatten(1) == 0).all(1).double().mean())
-    long = found[: len(found) // (1 + len(SHORT))]
+    long = found[: _count_long(found)]
     flat = max((one.zero for one in long if one.measurable), default=0.0)
     share, limit = max(none, flat), threshold("zero_gradient")
     ledger.measured["zero_gradient"] = share
     failing = ledger.severity("path_integral") not in {None, Severity.INFO}
+    agreeing = [one for one in long if one.measurable and one.resolved and not one.fails]
     if share >= limit:
-        ledger.raise_flag("zero_gradient", Severity.ERROR, share_of_gradients=share)
+        severity = Severity.WARNING if agreeing and len(agreeing) == len(long) else Severity.ERROR
+        ledger.raise_flag("zero_gradient", severity, share_of_gradients=share)
     elif failing and share >= ZERO_WITH_FAILURE * limit:
         ledger.raise_flag("zero_gradient", Severity.WARNING, share_of_gradients=share)
 
@@ -168,9 +177,9 @@ def _judge_roughness(ledger: Ledger, gradients: Tensor, apart: Tensor, found: li
     if int(usable.sum()) < FEWEST_PAIRS:
         return
     cosine = float(torch.cosine_similarity(first[usable], second[usable]).median())
-    undecided = sum(one.measurable and not one.resolved and not one.fails for one in found)
+    undecided = sum(one.measurable and not one.resolved and not one.fails for one in found[: _count_long(found)])
     ledger.measured["rough_gradient"] = cosine
-    if cosine < threshold("rough_gradient"):
+    if cosine < threshold("rough_gradient") or undecided:
         ledger.raise_flag(
             "rough_gradient", Severity.WARNING, median_cosine=cosine, undecided_integrals=float(undecided)
         )

@@ -104,13 +104,16 @@ def distances(result: AttackResult, blind: float) -> Distances:
     return Distances(methods, min(blind, result.distances.get("square", math.inf)))
 
 
-def check_attacks(case: Case, ledger: Ledger, found: Distances) -> None:
+def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
     """Raise `unbounded_fails`, `attack_spread`, `blind_wins` and `one_step_wins`, then trace some descents.
 
     Args:
         case: The input.
         ledger: Where flags go.
         found: Distances of the attacks that were run already.
+
+    Returns:
+        The nearest witness on the ray down the gradient.
     """
     best = found.iterative
     if math.isinf(best):
@@ -121,8 +124,10 @@ def check_attacks(case: Case, ledger: Ledger, found: Distances) -> None:
         if worst >= threshold("attack_spread") * best:
             ledger.raise_flag("attack_spread", Severity.WARNING, smallest=best, largest=worst)
     _compare(ledger, "blind_wins", found.blind, best)
-    _compare(ledger, "one_step_wins", _one_step(case), best)
-    _check_traces(case, ledger, found.nearest)
+    ray = _one_step(case)
+    _compare(ledger, "one_step_wins", float(ray.distance[0]), best)
+    _check_traces(case, ledger, min(found.nearest, float(ray.distance[0])))
+    return ray
 
 
 def _compare(ledger: Ledger, code: str, other: float, best: float) -> None:
@@ -134,8 +139,8 @@ def _compare(ledger: Ledger, code: str, other: float, best: float) -> None:
         ledger.raise_flag(code, Severity.WARNING, **{f"{name}_distance": other}, gradient_distance=best)
 
 
-def _one_step(case: Case) -> float:
-    """Distance of the nearest witness on the ray along the steepest direction at the input (a line search)."""
+def _one_step(case: Case) -> Witnesses:
+    """The nearest witness on the ray along the steepest direction at the input (a line search)."""
     x = case.x0[None]
     gradient = evaluate(case.model, x, case.goal, loss=soft_margin).gradient
     low, high = (math.log(edge * case.reach) for edge in LINE_RANGE)
@@ -145,7 +150,9 @@ def _one_step(case: Case) -> float:
     line = Witnesses(x.expand_as(points), case.order)
     line.offer(points, goal.reached(look(case.model, points)))
     line = bisect_segments(case.model, goal, line, steps=LINE_HALVINGS)
-    return float(line.distance.min())
+    nearest, best = Witnesses(x, case.order), int(line.distance.argmin())
+    nearest.offer(line.adversarial[best : best + 1], line.success[best : best + 1])
+    return nearest
 
 
 def repeat(goal: Goal, count: int) -> Goal:

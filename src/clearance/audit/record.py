@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from torch import Tensor
+
 from clearance.audit.table import CHECKS
 from clearance.costs import Cost
 from clearance.integral import PathIntegral
@@ -78,6 +80,8 @@ class Audit:
         cost: Passes and seconds.
         measured: Every number that was held against a threshold, whether or not it raised a flag: code → value.
         integrals: The path integrals, with what kind of segment each was.
+        witness: The nearest witness that any attack met, those of the audit included, `(*input)`; `None` without one.
+        nearest: Its distance.
     """
 
     flags: tuple[Flag, ...]
@@ -85,6 +89,8 @@ class Audit:
     cost: Cost
     measured: Mapping[str, float] = field(default_factory=dict[str, float])
     integrals: tuple[tuple[str, PathIntegral], ...] = ()
+    witness: Tensor | None = field(default=None, compare=False)
+    nearest: float = math.inf
 
     def has(self, code: str) -> bool:
         """Whether a flag with this code was raised."""
@@ -92,7 +98,7 @@ class Audit:
 
     @property
     def masked(self) -> bool:
-        """Whether an estimate of this input must not be read as a robustness figure."""
+        """Whether anything warns: until it has been looked into, the estimate is no robustness figure."""
         return self.worst is not None and self.worst.rank >= Severity.WARNING.rank
 
     def as_record(self) -> dict[str, Any]:

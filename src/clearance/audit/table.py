@@ -33,7 +33,7 @@ CHECKS: dict[str, Check] = {
     "non_finite": Check(
         "a logit or a gradient in the ball is NaN or infinite",
         None,
-        "error: at any point that was evaluated",
+        "error: at a point of the ball that these checks evaluated",
         "this project",
         "find the operation (torch.autograd.set_detect_anomaly) and give it a finite gradient; try double precision",
     ),
@@ -47,7 +47,8 @@ CHECKS: dict[str, Check] = {
     "zero_gradient": Check(
         "many gradients in the ball are exactly zero",
         0.5,
-        "error: at this share of the points or more; warning: at a tenth of it, where the path integral fails too",
+        "error: at this share of the points or more; warning: where the path integral agrees all the same (a plateau), "
+        "or at a tenth of the share, where it fails",
         f"Goodfellow 2018, section 3; {_PINTOR} (unavailable gradients)",
         f"{_BPDA}; for saturated outputs use the logits, or double precision",
     ),
@@ -55,15 +56,16 @@ CHECKS: dict[str, Check] = {
         "the gradients do not integrate to the function",
         0.05,
         "error: they miss more than half of the margin's movement along segments as long as the ball; warning: they "
-        "miss more than this share; info: they miss it on shorter segments only, as behind a fine staircase with a "
-        "stand-in for its gradient",
+        "miss more than this share, or miss it on shorter segments only; info: so on a staircase, where a stand-in for "
+        "the gradient holds over the ball",
         "this project (fundamental theorem of calculus)",
         f"the gradients belong to another function: {_BPDA}, and read the score as that stand-in's",
     ),
     "rough_gradient": Check(
         "gradients a thirty-second of the ball apart point in different directions (shattered gradients)",
         0.8,
-        "warning: the median cosine is below this, or no affordable number of points settles the path integral",
+        "warning: the median cosine is below this, or no affordable number of points settles a path integral as long "
+        "as the ball",
         f"{_ATHALYE} (shattered gradients); Balduzzi et al. 2017",
         "smooth the network's input (clearance.eot with noise) or replace the rough part by bpda",
     ),
@@ -84,7 +86,7 @@ CHECKS: dict[str, Check] = {
     "batch_dependent": Check(
         "the logits of an input depend on what else is in the batch",
         None,
-        "warning: by more than rounding",
+        "warning: by more than a thousandth of the largest logit",
         "this project (batch statistics at test time)",
         "use running statistics (eval mode), or another normalisation",
     ),
@@ -126,7 +128,7 @@ CHECKS: dict[str, Check] = {
         "evaluate in double precision: Classifier(network, dtype=torch.float64)",
     ),
     "refuted": Check(
-        "the estimated radius is larger than the distance of a witness",
+        "the estimated radius is larger than the distance of a witness, or than a slope in its ball allows",
         1.0,
         "error: the radius exceeds this many times the distance of a confirmed witness, or a slope exceeds what it "
         "allows; info: such a slope on a staircase whose gradients integrate over the ball",

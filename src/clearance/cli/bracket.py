@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -24,6 +24,8 @@ from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
 from clearance.runs.summary import Row, summarise
 
+Part = TypeVar("Part", float, str | int)
+
 MOST_LINES = 24
 """Tasks that are shown one by one."""
 
@@ -39,11 +41,11 @@ def run_bracket(*, given: set[str], as_json: bool, **flags: Any) -> None:
     engine = make_engine(given, flags)
     inputs = load_inputs(given, flags)
     shared = share(inputs, flags)
-    targets = [as_target(target) for target in split(flags["target"])]
-    logits = inputs.model.logits(inputs.model.check_inputs(inputs.data.images[:1]))
+    targets, norms = split("target", flags["target"], as_target), split("norm", flags["norm"], as_order)
+    logits = inputs.model.logits(inputs.model.check_inputs(inputs.data.images))
+    wrong = (logits.argmax(1).cpu() != inputs.data.labels).tolist()
     for target in targets:
-        resolve_targets(logits, target, skip=[True])
-    norms = [as_order(norm) for norm in split(flags["norm"])]
+        resolve_targets(logits, target, skip=wrong)
     plan = make_plan(shared, inputs.network, inputs.source, norms=norms, targets=targets, orders=[flags["order"]])
     compute(Path(flags["out"]), plan, shared, engine, inputs, as_json=as_json, flags=flags)
 
@@ -145,13 +147,14 @@ def make_engine(given: set[str], flags: dict[str, Any]) -> Engine:
     return LocalEngine()
 
 
-def split(text: str) -> list[str]:
-    """The parts of a list with commas.
+def split(flag: str, text: str, read: Callable[[str], Part]) -> list[Part]:
+    """The parts of a list with commas, each read.
 
     Raises:
-        InputError: If a part is empty or comes twice.
+        InputError: If a part is empty, or two mean the same.
     """
     parts = [part.strip() for part in text.split(",")]
-    if not all(parts) or len(set(parts)) < len(parts):
-        raise InputError(f"expected names with commas between them, each once, got {text!r}")
-    return parts
+    values = [read(part) for part in parts if part]
+    if len(values) < len(parts) or len(set(values)) < len(values):
+        raise InputError(f"--{flag}: expected names with commas between them, each once, got {text!r}")
+    return values

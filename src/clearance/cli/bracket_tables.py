@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,14 +31,15 @@ def print_rows(console: Console, rows: Sequence[Row], *, names: Sequence[str] = 
         table.add_column(name)
     for name in ("certified", "estimated", "attacked"):
         table.add_column(f"median\n{name}", justify="right")
-    for name in ("inputs", "wrong", "refuted", "masked"):
+    for name in ("inputs", "wrong", "refuted", "masked", "other"):
         table.add_column(name, justify="right")
     for index, row in enumerate(rows):
         order = f", order {row.order}" if row.order != 1 else ""
         cells = [names[index]] if names else []
         cells += [f"{tables.norm_name(row.norm)}, {row.target}{order}"] if what else []
         cells += [_shown(value) for value in (row.certified, row.estimated, row.attacked)]
-        table.add_row(*cells, *map(str, (row.tasks, row.misclassified, row.refuted, row.masked)))
+        other = row.tasks - row.misclassified - row.refuted - row.masked - row.readable
+        table.add_row(*cells, *map(str, (row.tasks, row.misclassified, row.refuted, row.masked, other)))
     console.print()
     console.print(table)
     passes, seconds = sum(row.forward + row.backward for row in rows), sum(row.seconds for row in rows)
@@ -116,8 +118,8 @@ def print_reading(console: Console, values: str) -> None:
     console.print(
         f"\nDistances are in {values}. No adversarial example lies within the certified radius (0: nothing is proved); "
         "one lies at the attack distance. The estimated radius is an estimate, not a bound. It is left out where it "
-        "must not be read: refuted (a witness or a slope contradicts it), masked (the audit saw signs of hidden "
-        "gradients), wrong (the prediction differs from the label)."
+        "must not be read: refuted (a witness or a slope contradicts it), masked (the audit warns: see the flags), "
+        "wrong (the prediction differs from the label), other (no gradient, not finite, failed)."
     )
 
 
@@ -126,4 +128,6 @@ def _table() -> Table:
 
 
 def _shown(value: float | None) -> str:
-    return tables.NOTHING if value is None else "0" if value == 0 else tables.number(value)
+    if value is None:
+        return tables.NOTHING
+    return "none" if math.isinf(value) else "0" if value == 0 else tables.number(value)

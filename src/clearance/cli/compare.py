@@ -19,7 +19,7 @@ from clearance.cli.values import printable
 from clearance.errors import InputError
 from clearance.report.compare import compare
 from clearance.report.contest import Comparison, Contest
-from clearance.report.contest_tables import WORDS, unranked
+from clearance.report.contest_tables import unranked
 from clearance.report.marks import MISSING, count, write_number, write_share
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
@@ -92,8 +92,8 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     for note in comparison.notes:
         console.print(Text(f"\nNote: {printable(note)}.", "dim"))
     console.print(
-        "\nRanked by shown distance: the median attack distance, where an input counts as 0 if it is misclassified, its "
-        "attacks are in doubt, or it has no witness. Ahead on: share of inputs where that distance is the largest. "
+        "\nRanked by shown distance: the median attack distance, where an input counts as 0 if it is misclassified, "
+        "its attacks are in doubt, or it has no witness. Ahead on: share of inputs where that distance is the largest. "
         "Flagged: share of the correctly classified inputs whose estimate must not be read. Differences are medians "
         "over the inputs that both classify correctly and whose number may be read in both. An estimated radius is an "
         "estimate, not a bound."
@@ -121,7 +121,7 @@ def _differences(contest: Contest) -> Table:
         ends = MISSING if one.interval is None else " to ".join(write_number(end) for end in one.interval)
         style = {"ahead": "green", "behind": "red"}.get(one.verdict, "dim")
         numbers = (f"{one.inputs} of {one.asked}", write_number(one.value), ends, write_share(one.ahead))
-        table.add_row(Text(name), WORDS[one.quantity], *numbers, Text(one.verdict, style))
+        table.add_row(Text(name), one.quantity, *numbers, Text(one.verdict, style))
     return table
 
 
@@ -130,7 +130,7 @@ def _table(*left: str, right: Sequence[str]) -> Table:
     for name in left:
         table.add_column(name)
     for name in right:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap="interval" in name)
     return table
 
 

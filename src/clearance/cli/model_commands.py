@@ -17,12 +17,12 @@ from clearance.cli.options import (
 )
 
 
-@commands.command(context_settings=CONTEXT, short_help="Score real digits with both bundled classifiers.")
+@commands.command(context_settings=CONTEXT, short_help="Bracket real digits with both bundled classifiers.")
 @click.option(
     "--count", default=8, show_default=True, metavar="N", type=click.IntRange(1, 360), help="How many digits."
 )
 def demo(count: int) -> None:
-    """Score real handwritten digits with the two bundled classifiers, side by side (about a minute)."""
+    """Bracket real handwritten digits with the two bundled classifiers, side by side (about a minute)."""
     from clearance.cli.demo import run_demo
 
     run_demo(count)

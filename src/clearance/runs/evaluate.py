@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,11 +129,22 @@ def make_plan(
 
 
 def weights_hash(network: nn.Module) -> str:
-    """Digest of a network's values with their names, shapes and dtypes, and of how it prints itself."""
+    """Digest of a network: its values with their names, shapes and dtypes, how it prints itself, and its own code."""
     digest = hashlib.blake2b(repr(network).encode(), digest_size=16)
+    for kind in sorted({type(module) for module in network.modules()}, key=lambda kind: kind.__qualname__):
+        if kind.__module__.split(".")[0] not in {"torch", "clearance"}:  # their versions are in the plan
+            digest.update(f"{kind.__qualname__} {_source(kind)}".encode())
     for name, value in sorted(network.state_dict().items()):
         digest.update(f"{name} {content_key(value)}".encode())
     return digest.hexdigest()
+
+
+def _source(kind: type) -> str:
+    """The source of the file that defines a class, where there is one."""
+    try:
+        return inspect.getsource(sys.modules[kind.__module__])
+    except (OSError, TypeError, KeyError):
+        return ""
 
 
 def _normalisation(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:

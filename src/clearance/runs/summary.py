@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
@@ -23,10 +24,11 @@ class Row:
         misclassified: How many inputs the network misclassifies.
         refuted: How many estimates a witness or a slope contradicts.
         masked: How many estimates the audit takes away.
-        certified: Median certified radius, 0 where nothing is proved, over correctly classified inputs.
+        certified: Median certified radius, 0 where nothing is proved, over correctly classified inputs; `None` where
+            no certificate was asked for.
         estimated: Median estimated radius, over those that may be read.
         readable: How many estimates may be read.
-        attacked: Median attack distance, over inputs with a witness.
+        attacked: Median attack distance, over correctly classified inputs; infinite for one without a witness.
         witnesses: How many inputs have a witness.
         forward: Forward passes.
         backward: Backward passes.
@@ -52,7 +54,8 @@ class Row:
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "norm": "inf" if self.norm == float("inf") else self.norm}
+        record = {**asdict(self), "norm": "inf" if math.isinf(self.norm) else self.norm}
+        return record | {"attacked": "inf" if self.attacked == math.inf else self.attacked}
 
 
 def summarise(records: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -75,7 +78,8 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
     judged = [record for record in done if record["status"] != Status.MISCLASSIFIED]
     readable = [number(record["estimated"]["radius"]) for record in judged]
     attacked = [number(record["attacked"]["distance"]) for record in judged]
-    certified = [number((record["certified"] or {}).get("radius")) or 0.0 for record in judged]
+    proofs = [record["certified"] for record in judged if record["certified"] is not None]
+    certified = [number(proof.get("radius")) or 0.0 for proof in proofs]
     costs = [record["cost"] for record in done]
     return Row(
         norm=float(norm),
@@ -89,7 +93,7 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
         certified=median(certified) if certified else None,
         estimated=_median(readable),
         readable=sum(value is not None for value in readable),
-        attacked=_median(attacked),
+        attacked=_median([math.inf if value is None else value for value in attacked]),
         witnesses=sum(value is not None for value in attacked),
         forward=sum(cost["forward"] for cost in costs),
         backward=sum(cost["backward"] for cost in costs),

@@ -1,0 +1,95 @@
+// Charts: each specification is drawn by Vega-Embed when its place comes into view or when the browser is idle.
+
+const drawn = new Map(); // place → the view that Vega-Embed made
+
+// Colours of the page for axes and legends.
+function theme() {
+  const style = (name) => {
+    const probe = document.body.appendChild(make("span", { style: `color: var(${name})` }));
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    return colour;
+  };
+  const [ink, soft, rule] = ["--ink", "--soft", "--rule"].map(style);
+  const axis = { labelColor: soft, titleColor: ink, gridColor: rule, domainColor: soft, tickColor: soft };
+  const legend = { labelColor: ink, titleColor: ink };
+  return { axis, legend, font: getComputedStyle(document.body).fontFamily, view: { stroke: null } };
+}
+
+// Draw a specification in its place, with rows by the name of their data: one at a time, in the order of the calls.
+let line = Promise.resolve();
+function draw(place, rows = {}) {
+  const mine = line.then(() => drawNow(place, rows));
+  line = mine.catch(() => {});
+  return mine;
+}
+
+async function drawNow(place, rows) {
+  const spec = structuredClone(data.specs[place.dataset.chart]);
+  spec.datasets = rows;
+  const dot = spec.params?.find((one) => one.name === "dot");
+  if (dot) dot.value = Math.min(55, Math.max(8, 12000 / Math.max(1, rows.rows.length)));
+  drawn.get(place)?.finalize();
+  drawn.delete(place);
+  const large = Object.values(rows).some((members) => members.length > 300);
+  const made = await vegaEmbed(place, spec, {
+    ast: true,
+    config: theme(),
+    logLevel: 1, // errors only: a filter that leaves nothing is no warning
+    renderer: large ? "canvas" : "svg",
+    actions: { export: true, source: false, compiled: false, editor: false },
+    downloadFileName: `clearance-${place.dataset.chart}`,
+  });
+  describe(place);
+  drawn.set(place, made);
+  return made.view;
+}
+
+// A chart is one picture to a screen reader: the tables hold its numbers.
+function describe(place) {
+  const picture = place.querySelector("svg.marks, canvas");
+  picture.setAttribute("role", "img");
+  picture.setAttribute("aria-label", place.dataset.title);
+  for (const part of picture.children) part.setAttribute("aria-hidden", "true");
+  place.querySelector("summary").setAttribute("aria-label", `Save this chart: ${place.dataset.title}`);
+}
+
+const waiting = new Set();
+function drawWaiting(place) {
+  if (waiting.delete(place)) return place.dataset.chart === "brackets" ? drawBrackets() : draw(place);
+  return null;
+}
+
+const watcher = new IntersectionObserver(
+  (seen) => seen.filter((one) => one.isIntersecting).forEach((one) => drawWaiting(one.target)),
+  { rootMargin: "200px" },
+);
+
+const whenIdle = (job) => (window.requestIdleCallback ?? setTimeout)(job, { timeout: 300 });
+
+async function drawWhenIdle() {
+  const [place] = waiting;
+  if (!place) return;
+  try {
+    await drawWaiting(place);
+  } finally {
+    whenIdle(drawWhenIdle);
+  }
+}
+
+function startCharts() {
+  for (const place of document.querySelectorAll("main [data-chart]")) {
+    waiting.add(place);
+    watcher.observe(place);
+  }
+  whenIdle(drawWhenIdle);
+}
+
+function redrawCharts() {
+  for (const place of drawn.keys()) {
+    if (place.isConnected && place.closest("main")) waiting.add(place);
+    else drawn.delete(place);
+  }
+  drawWhenIdle();
+  redrawInput();
+}

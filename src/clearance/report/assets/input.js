@@ -1,0 +1,154 @@
+// One input: a dialog with everything that is known about it. Its address is the page's with #input-… at the end.
+
+const dialog = document.getElementById("input");
+let opened = null;
+
+function openInput(row) {
+  opened = row;
+  dialog.replaceChildren(...inputParts(row));
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+  redrawInput();
+}
+
+function redrawInput() {
+  const place = dialog.querySelector("[data-chart=fit]");
+  if (!dialog.open || !place) return;
+  const { fit, bins } = data.details[opened];
+  const area = bins ? bins[1] * bins[2].reduce((sum, n) => sum + n, 0) : 1;
+  const bars = bins ? bins[2].map((n, k) => ({ start: bins[0] + k * bins[1], end: bins[0] + (k + 1) * bins[1], density: n / area })) : [];
+  const fits = fit[1] > 0 ? [{ location: fit[0], scale: fit[1], shape: fit[2] }] : [];
+  draw(place, { bins: bars, fits });
+}
+
+function inputParts(row) {
+  const details = data.details[row];
+  const run = columns.run[row];
+  const place = state.shown.indexOf(row);
+  const go = (to, text) => {
+    const button = make("button", { type: "button", onclick: () => { location.hash = address(to); } }, text);
+    button.disabled = to === undefined || place < 0;
+    return button;
+  };
+  const title = `Input ${columns.index[row]}, ${columns.normName[row]}, ${columns.target[row]}`;
+  const close = make("button", { type: "button", autofocus: "", onclick: () => dialog.close() }, "Close");
+  const buttons = make("div", { class: "screen-only" }, go(state.shown[place - 1], "Previous"), " ", go(state.shown[place + 1], "Next"), " ", close);
+  const named = (index) => make("bdi", {}, classText(run, index));
+  const name = make("p", {}, "True class: ", named(columns.label[row]), ". Predicted: ", named(details.predicted), ".");
+  return [
+    make("div", { class: "bar" }, make("h2", { id: "input-title" }, title), buttons),
+    data.runs.length > 1 ? make("p", {}, make("bdi", {}, `Run ${data.runs[run].name}`)) : null,
+    name,
+    standing(row),
+    ...details.flags.filter((flag) => flag[1] !== "info").map(flagBox),
+    bracketTable(row, details),
+    pictures(row, details),
+    changes(details),
+    make("div", { class: "columns" }, make("div", {}, logits(run, details)), make("div", {}, fitPart(details))),
+    ...details.flags.filter((flag) => flag[1] === "info").map(flagBox),
+    costs(details),
+    others(row),
+  ].filter(Boolean);
+}
+
+function standing(row) {
+  const status = columns.status[row];
+  const [meaning, readable] = data.statuses[status];
+  const text = `${status.replaceAll("_", " ")}: ${meaning}.${readable ? "" : " There is no estimate to read."}`;
+  return make("p", { class: readable ? "lead" : "lead doubt" }, text);
+}
+
+function flagBox([code, severity, meaning, remedy, evidence]) {
+  const value = (one) => (typeof one === "string" && !["inf", "-inf"].includes(one) ? one : show(one));
+  const measured = Object.entries(evidence).flatMap(([name, one]) => [", ", `${name.replaceAll("_", " ")} `, make("bdi", {}, value(one))]);
+  return make("div", { class: `flag ${severity}` },
+    make("h3", {}, make("span", { class: "badge" }, severity), " ", make("code", {}, code)),
+    make("p", {}, `${data.texts[meaning]}.`),
+    measured.length ? make("p", { class: "evidence" }, "Measured: ", ...measured.slice(1), ".") : null,
+    make("p", {}, `Try: ${data.texts[remedy]}.`));
+}
+
+function simpleTable(caption, heads, rows, numeric = 1) {
+  const cell = (tag, text, place) =>
+    make(tag, { class: place >= numeric ? "number" : null, scope: tag === "th" ? "col" : null }, make("bdi", {}, text));
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    make("table", {}, make("caption", {}, caption),
+      make("thead", {}, make("tr", {}, ...heads.map((text, place) => cell("th", text, place)))),
+      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((text, place) => cell("td", String(text), place)))))));
+}
+
+function bracketTable(row, details) {
+  if (columns.status[row] === "misclassified") return null;
+  const [method, status, reason] = details.proof;
+  const proof = method ? [method, status.replaceAll("_", " "), reason].filter(Boolean).join(", ") : "not asked for";
+  const aim = details.aim === null ? "" : `towards ${classText(columns.run[row], details.aim)}`;
+  const found = details.witnessClass === null ? "no witness was found" : `${details.method}, ${classText(columns.run[row], details.witnessClass)}`;
+  return simpleTable("Bracket", ["part", "distance", "how"], [
+    ["certified (proof)", show(columns.certified[row], "certified"), proof],
+    ["estimated (no bound)", estimateText(row), aim],
+    ["attacked (witness)", show(columns.attacked[row], "attacked"), found],
+  ], 9);
+}
+
+function pictures(row, details) {
+  const input = data.pictures[details.key];
+  if (!input) return null;
+  const [witness, difference, factor, width] = details.picture;
+  const about = `Input ${columns.index[row]}`;
+  const found = [[input, "Input"], [witness, "Witness"], [difference, `Difference × ${show(factor)}, grey is no change`]];
+  return make("div", { class: "pictures" }, ...found.filter(([source]) => source).map(([source, text]) =>
+    make("figure", {}, make("img", { src: source, alt: `${about}: ${text}`, class: width < 100 ? "coarse" : null }), make("figcaption", {}, text))));
+}
+
+function changes(details) {
+  if (!details.changes) return null;
+  const rows = details.changes.map(([place, before, after]) => [place, show(before), show(after), show(number(after) - number(before))]);
+  return simpleTable("The features that the witness changes most", ["feature", "input", "witness", "change"], rows);
+}
+
+function logits(run, details) {
+  const rows = details.logits.map(([index, before, after]) => [classText(run, index), show(before), show(after)]);
+  return simpleTable("Largest logits, before and after", ["class", "input", "witness"], rows);
+}
+
+function fitPart(details) {
+  const [margin, lipschitz, slope, ball] = details.numbers;
+  const names = [
+    ["margin", margin],
+    ["largest gradient norm, estimated", lipschitz],
+    ["gradient norm at the input", slope],
+    ["radius of the ball", ball],
+  ];
+  const rows = names.filter(([, value]) => value !== null).map(([name, value]) => [name, show(value)]);
+  if (details.fit) {
+    const [location, scale, shape, ks, p, status] = details.fit;
+    rows.push(["fitted endpoint", show(location)], ["scale, shape", `${show(scale)}, ${show(shape)}`]);
+    rows.push(["K-S distance, p-value", `${show(ks)}, ${show(p)}`], ["fit", `${status.replaceAll("_", " ")}, ${details.blocks} blocks`]);
+  }
+  if (!rows.length) return "";
+  const chart = details.bins ? make("div", { class: "chart", "data-chart": "fit", "data-title": "Block maxima and the fitted density" }) : "";
+  return make("div", {}, simpleTable("What the estimate rests on", ["quantity", "value"], rows), chart);
+}
+
+function costs(details) {
+  const rows = details.costs.map(([part, forward, backward, products, seconds]) =>
+    [part, forward.toLocaleString("en"), backward.toLocaleString("en"), products.toLocaleString("en"), show(seconds)]);
+  return simpleTable("Costs", ["part", "forward", "backward", "Hessian-vector", "seconds"], rows);
+}
+
+function others(row) {
+  const same = [...rowAt.values()].filter((other) => other !== row && columns.index[other] === columns.index[row]);
+  if (!same.length) return null;
+  const name = (other) => [
+    columns.normName[other],
+    columns.target[other],
+    several("order") ? `order ${columns.order[other]}` : "",
+    data.runs.length > 1 ? data.runs[columns.run[other]].name : "",
+  ].filter(Boolean).join(" ");
+  const links = same.flatMap((other) => [" ", make("a", { href: `#${address(other)}` }, name(other)), ";"]);
+  return make("p", {}, "The same input:", ...links.slice(0, -1));
+}
+
+dialog.addEventListener("close", () => {
+  if (rowAt.has(currentPlace())) history.replaceState(null, "", "#brackets");
+});

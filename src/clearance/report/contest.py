@@ -1,0 +1,162 @@
+"""What a comparison of runs says, as records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clearance.report.paired import Key
+from clearance.report.records import RunRecords
+from clearance.report.statistics import Group
+
+
+@dataclass(frozen=True)
+class Middle:
+    """A median over the correctly classified inputs whose number may be read.
+
+    Attributes:
+        value: The median; `None` where fewer than half of them may be read.
+        inputs: How many may be read.
+        asked: How many are classified correctly.
+    """
+
+    value: float | None
+    inputs: int
+    asked: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One run on the leaderboard.
+
+    Attributes:
+        run: Its name.
+        model: Its model's name.
+        rank: From 1; `None` where more than half of the inputs count as 0.
+        shown: Median attack distance, where what is not shown counts as 0.
+        ahead: Share of the inputs on which its distance is the largest of all runs.
+        misclassified: Share of the inputs.
+        flagged: Share of the correctly classified ones whose estimate must not be read; `None` without any.
+        doubted: Share of them whose attacks the audit doubts.
+        medians: Of each of `QUANTITIES`.
+    """
+
+    run: str
+    model: str
+    rank: int | None
+    shown: float
+    ahead: float
+    misclassified: float
+    flagged: float | None
+    doubted: float | None
+    medians: dict[str, Middle]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One number of a run, less that of the first run, input by input.
+
+    Attributes:
+        run: The run.
+        against: The first run.
+        quantity: One of `QUANTITIES`.
+        inputs: Inputs whose number may be read in both.
+        asked: Inputs that both classify correctly.
+        value: Median difference; `None` where `inputs` are fewer than half of `asked`.
+        interval: Of it, at 95 %; `None` with fewer than `paired.FEWEST_PAIRS` inputs.
+        ahead: Share of the inputs on which the run's number is larger; `None` where `value` is.
+        behind: Share on which it is smaller.
+    """
+
+    run: str
+    against: str
+    quantity: str
+    inputs: int
+    asked: int
+    value: float | None
+    interval: tuple[float, float] | None
+    ahead: float | None
+    behind: float | None
+
+    @property
+    def verdict(self) -> str:
+        """`ahead` or `behind` where the interval excludes 0, else `undecided`; without one why there is none."""
+        if self.value is None:
+            return "unreadable"
+        if self.interval is None:
+            return "too few"
+        return "ahead" if self.interval[0] > 0 else "behind" if self.interval[1] < 0 else "undecided"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The comparison for one norm, target and order.
+
+    Attributes:
+        group: Norm, target and order.
+        threat: The same in words.
+        inputs: The inputs that are compared, with the place of each in the first run.
+        distances: Of each input: each run's distance as it counts in the ranking.
+        standings: The leaderboard.
+        differences: Every other run against the first.
+    """
+
+    group: Group
+    threat: str
+    inputs: tuple[tuple[Key, int], ...]
+    distances: tuple[tuple[float, ...], ...]
+    standings: tuple[Standing, ...]
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that several runs have in common.
+
+    Attributes:
+        runs: The runs, with what is compared of their entries, and the places of the first run's inputs.
+        contests: One for each norm, target and order.
+        notes: What is left out, and what else differs.
+    """
+
+    runs: tuple[RunRecords, ...]
+    contests: tuple[Contest, ...]
+    notes: tuple[str, ...]
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values for JSON; infinity is `"inf"`."""
+        names = [run.name for run in self.runs]
+        contests = [
+            {
+                **asdict(contest.group),
+                "leaderboard": [asdict(standing) for standing in contest.standings],
+                "differences": [asdict(one) | {"verdict": one.verdict} for one in contest.differences],
+                "inputs": [
+                    {
+                        "input": place,
+                        "content": key,
+                        "label": label,
+                        "distances": list(row),
+                        "ahead": _leader(names, row),
+                    }
+                    for ((key, label), place), row in zip(contest.inputs, contest.distances, strict=True)
+                ],
+            }
+            for contest in self.contests
+        ]
+        return _plain({"runs": names, "contests": contests, "notes": list(self.notes)})
+
+
+def _leader(names: Sequence[str], row: Sequence[float]) -> str | None:
+    best = max(row)
+    return names[row.index(best)] if list(row).count(best) == 1 else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,153 @@
+"""A comparison as tables: the leaderboard, the differences, and the inputs on which the runs are furthest apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clearance.report.contest import Comparison, Contest, Middle, Standing
+from clearance.report.marks import MISSING, name_norm, write_number, write_share
+from clearance.report.tables import Table
+
+MOST_APART = 20
+"""Inputs in the table of those on which the runs are furthest apart."""
+
+WORDS = {"attacked": "attack distance", "estimated": "estimated radius", "certified": "certified radius"}
+
+
+def comparison_tables(comparison: Comparison) -> list[Table]:
+    """The three tables of a comparison."""
+    return [leaderboard(comparison.contests), differences(comparison.contests), furthest_apart(comparison)]
+
+
+def leaderboard(contests: Sequence[Contest]) -> Table:
+    """The runs by their median attack distance, where what is not shown counts as 0."""
+    rows = [
+        (
+            *_about(contests, contest),
+            MISSING if one.rank is None else str(one.rank),
+            one.run,
+            one.model,
+            write_number(one.shown, "attacked"),
+            write_share(one.ahead),
+            write_share(one.misclassified),
+            write_share(one.flagged),
+            *(_median(one.medians[kind], kind) for kind in ("certified", "estimated", "attacked")),
+        )
+        for contest in contests
+        for one in contest.standings
+    ]
+    numbers = ("shown distance", "ahead on", "wrong", "flagged", "certified", "estimated", "attacked")
+    head = (*_heads(contests), "rank", "run", "model")
+    return Table(
+        "leaderboard",
+        "Leaderboard",
+        "By shown distance: the median attack distance over all shared inputs, where an input counts as 0 if it is "
+        "misclassified, if the audit doubts its attacks, or if it has no witness. A run for which more than half of "
+        "the inputs count as 0 has no rank. Ahead on: share of the inputs on which this distance is the largest of "
+        "all runs. Flagged: share of the correctly classified inputs whose estimate must not be read. Certified, "
+        "estimated, attacked: medians over the correctly classified inputs whose number may be read, left out where "
+        "these are fewer than half.",
+        (*head, *numbers),
+        tuple(rows),
+        len(head),
+    )
+
+
+def differences(contests: Sequence[Contest]) -> Table:
+    """Every other run against the first, input by input."""
+    rows = [
+        (
+            *_about(contests, contest),
+            one.run,
+            one.against,
+            WORDS[one.quantity],
+            one.verdict,
+            f"{one.inputs} of {one.asked}",
+            write_number(one.value),
+            MISSING if one.interval is None else " to ".join(write_number(end) for end in one.interval),
+            write_share(one.ahead),
+            write_share(one.behind),
+        )
+        for contest in contests
+        for one in contest.differences
+    ]
+    head = (*_heads(contests), "run", "against", "number", "verdict")
+    return Table(
+        "differences",
+        "Differences, input by input",
+        "Median of the run's number less that of the run it is held against, over the inputs that both classify "
+        "correctly and whose number may be read in both, with its 95 % bootstrap interval (inputs are resampled). "
+        "Ahead and behind: where the interval excludes 0. Unreadable: may be read in both on fewer than half of "
+        "the inputs that both classify correctly. A difference of attack distances or estimates is no proof that one "
+        "model is more robust; one of certified radii says what was proved, not what is true.",
+        (*head, "inputs", "difference", "95 % interval", "larger on", "smaller on"),
+        tuple(rows),
+        len(head),
+    )
+
+
+def furthest_apart(comparison: Comparison) -> Table:
+    """The inputs whose shown distances differ most between the runs."""
+    contests, names = comparison.contests, [run.name for run in comparison.runs]
+    rows: list[tuple[str, ...]] = []
+    for contest in contests:
+        pairs = zip(contest.inputs, contest.distances, strict=True)
+        ranked = sorted(pairs, key=lambda pair: (-_spread(pair[1]), pair[0][1]))[:MOST_APART]
+        rows += [
+            (
+                *_about(contests, contest),
+                comparison.runs[0].class_name(label),
+                str(place),
+                *(write_number(distance, "attacked") for distance in row),
+            )
+            for ((_, label), place), row in ranked
+            if _spread(row) > 0
+        ]
+    head = (*_heads(contests), "class")
+    return Table(
+        "apart",
+        "Where they are furthest apart",
+        f"The {MOST_APART} inputs whose attack distances differ most, as they count on the leaderboard: 0 where "
+        "nothing is shown. The input's number is its place in the first run.",
+        (*head, "input", *names),
+        tuple(rows),
+        len(head),
+    )
+
+
+def unranked(contest: Contest) -> list[str]:
+    """Why runs have no rank, a sentence for each.
+
+    Args:
+        contest: The comparison for one norm, target and order.
+
+    Returns:
+        The sentences.
+    """
+    return [_why(contest, one) for one in contest.standings if one.rank is None]
+
+
+def _why(contest: Contest, one: Standing) -> str:
+    wrong, doubted = one.misclassified, (one.doubted or 0.0) * (1 - one.misclassified)
+    reasons = [f"{write_share(wrong)} are misclassified"] if wrong else []
+    reasons += [f"the audit doubts the attacks on {write_share(doubted)}"] if doubted else []
+    found = " and ".join(reasons) or "there is no witness"
+    return f"{contest.threat}: {one.run} has no rank. More than half of its inputs count as 0: {found}."
+
+
+def _spread(row: Sequence[float]) -> float:
+    return 0.0 if max(row) == min(row) else max(row) - min(row)
+
+
+def _median(found: Middle, kind: str) -> str:
+    few = f" ({found.inputs} of {found.asked})" if found.inputs < found.asked else ""
+    return f"{write_number(found.value, kind)}{few}"
+
+
+def _heads(contests: Sequence[Contest]) -> tuple[str, ...]:
+    return ("target", "norm", "order") if len(contests) > 1 else ()
+
+
+def _about(contests: Sequence[Contest], contest: Contest) -> tuple[str, ...]:
+    group = contest.group
+    return (group.target, name_norm(group.norm), str(group.order)) if len(contests) > 1 else ()

@@ -1,0 +1,89 @@
+"""What is asked of a release, and the part of a run that it is asked of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clearance.report.paired import threat_name
+from clearance.report.records import Entry, RunRecords
+from clearance.report.statistics import Group
+
+NAMES = {"estimated": "estimated radius", "attacked": "attack distance", "certified": "certified radius"}
+"""The three numbers in prose."""
+
+ARTICLES = {"estimated": "an", "attacked": "an", "certified": "a"}
+
+READABLE_SHARE = 0.5
+"""Smallest share of the correctly classified inputs that a median may rest on."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is asked of a release; `None` for nothing.
+
+    Attributes:
+        min_median: Smallest median estimated radius.
+        min_certified: Smallest median certified radius.
+        min_attacked: Smallest median attack distance.
+        max_flagged: Largest share of correctly classified inputs whose estimate must not be read.
+        max_misclassified: Largest share of inputs that are misclassified.
+        max_failed: Most tasks that may have failed.
+        max_drop: Largest relative drop of a median from the baseline's.
+        drop_of: Of which of `paired.QUANTITIES`.
+        allow_unfinished: Judge a run that is not finished by what there is.
+    """
+
+    min_median: float | None = None
+    min_certified: float | None = None
+    min_attacked: float | None = None
+    max_flagged: float | None = None
+    max_misclassified: float | None = None
+    max_failed: int = 0
+    max_drop: float | None = None
+    drop_of: tuple[str, ...] = ("attacked",)
+    allow_unfinished: bool = False
+
+    @property
+    def medians(self) -> dict[str, tuple[str, float]]:
+        """The limits of medians: their flag → the number and the limit."""
+        given = {
+            "min-median": ("estimated", self.min_median),
+            "min-certified": ("certified", self.min_certified),
+            "min-attacked": ("attacked", self.min_attacked),
+        }
+        return {flag: (name, limit) for flag, (name, limit) in given.items() if limit is not None}
+
+
+@dataclass(frozen=True)
+class Part:
+    """The tasks of one norm, target and order.
+
+    Attributes:
+        group: Norm, target and order.
+        threat: The same in words.
+        entries: The finished brackets.
+        failed: How many tasks failed.
+        planned: How many tasks there are.
+    """
+
+    group: Group
+    threat: str
+    entries: tuple[Entry, ...]
+    failed: int
+    planned: int
+
+    @property
+    def judged(self) -> list[Entry]:
+        """The entries with something to measure."""
+        return [entry for entry in self.entries if entry.judged]
+
+
+def part_of(run: RunRecords, group: Group) -> Part:
+    """The tasks of a run for one norm, target and order."""
+    return Part(
+        group,
+        threat_name(group, run),
+        tuple(entry for entry in run.entries if Group(entry.norm, entry.target, entry.order) == group),
+        sum(Group(lost.norm, lost.target, lost.order) == group for lost in run.failures),
+        run.plan.data.count,
+    )

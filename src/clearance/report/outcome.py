@@ -1,0 +1,216 @@
+"""What the gate says: one check for each criterion, as JSON, as JUnit XML and as Markdown.
+
+JUnit XML is what CI servers read (GitHub's test reporters, GitLab, Jenkins): one `testsuite`, one `testcase` for each
+check, a `failure` in those that failed. Markdown is GitHub's flavour. In both, names are text and nothing else:
+characters that are no text (controls, and those that turn the direction of writing) are shown as `?`.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+from clearance.report.marks import count
+
+LONGEST = 300
+"""Characters of one piece of text in Markdown; longer ones are cut."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One criterion, for one norm, target and order.
+
+    Attributes:
+        flag: The flag that asked for it, without dashes; `finished` for the one that needs no flag.
+        criterion: What was measured, in words.
+        threat: Norm, target and order in words; empty where it is about the whole run.
+        wanted: What was asked, in words.
+        got: What was found, in words.
+        passed: Whether that is enough.
+        reason: Why not, in one clause; meaningless where it passed.
+        value: The number that was found; `None` where there is none.
+        limit: The number that was asked; `None` where any passes.
+        interval: Of `value`, where it has one.
+    """
+
+    flag: str
+    criterion: str
+    threat: str
+    wanted: str
+    got: str
+    passed: bool
+    reason: str
+    value: float | None
+    limit: float | None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def about(self) -> str:
+        """Norm, target and order in words, or that it is about all of them."""
+        return self.threat or "whole run"
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values for JSON; infinity is `"inf"`."""
+        return {
+            "criterion": self.flag,
+            "threat": self.threat or None,
+            "passed": self.passed,
+            "value": _number(self.value),
+            "limit": _number(self.limit),
+            "interval": None if self.interval is None else [_number(end) for end in self.interval],
+            "wanted": f"{self.criterion}: {self.wanted}",
+            "got": self.got,
+            "reason": None if self.passed else self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the gate says about a run.
+
+    Attributes:
+        run: The run's name.
+        model: The model's name.
+        data: The data's name.
+        baseline: Name of the run that it was compared with; `None` without one.
+        checks: One for each criterion, and norm, target and order.
+        notes: What a reader should know besides.
+    """
+
+    run: str
+    model: str
+    data: str
+    baseline: str | None
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def failed(self) -> list[Check]:
+        """The checks that failed."""
+        return [check for check in self.checks if not check.passed]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all checks passed."""
+        return not self.failed
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in a sentence."""
+        checks = count(len(self.checks), "criterion", "criteria")
+        return f"passed: {checks}" if self.passed else f"failed: {len(self.failed)} of {checks}"
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "passed": self.passed,
+            "run": self.run,
+            "model": self.model,
+            "data": self.data,
+            "baseline": self.baseline,
+            "criteria": [check.as_record() for check in self.checks],
+            "notes": list(self.notes),
+        }
+
+
+def precise(value: float, limit: float | None = None) -> str:
+    """A number with four digits, or as many as it takes to tell it from its limit.
+
+    >>> precise(0.5), precise(0.123456), precise(0.49999, 0.5), precise(math.inf)
+    ('0.5', '0.1235', '0.49999', 'inf')
+    """
+    for digits in range(4, 17):
+        text = f"{value:.{digits}g}"
+        if limit is None or value == limit or float(text) != limit:
+            return text
+    return repr(value)
+
+
+def as_text(name: str, longest: int | None = None) -> str:
+    r"""A name as text: what is no character to print becomes `?`, and more than `longest` of them are cut.
+
+    >>> as_text("a\x1b\u202eb"), as_text("abcdef", 4)
+    ('a??b', 'abc…')
+    """
+    text = "".join(sign if sign.isprintable() else "?" for sign in name)
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def as_junit(outcome: Outcome) -> bytes:
+    """The outcome as JUnit XML, in UTF-8.
+
+    Args:
+        outcome: What the gate says.
+
+    Returns:
+        The document.
+    """
+    counts = {"tests": str(len(outcome.checks)), "failures": str(len(outcome.failed)), "errors": "0", "time": "0"}
+    root = Xml.Element("testsuites", {"name": "clearance gate", **counts})
+    suite = Xml.SubElement(root, "testsuite", {"name": as_text(outcome.run), "skipped": "0", **counts})
+    properties = Xml.SubElement(suite, "properties")
+    facts = {"model": outcome.model, "data": outcome.data, "baseline": outcome.baseline or "none"}
+    for key, value in facts.items():
+        Xml.SubElement(properties, "property", {"name": key, "value": as_text(value)})
+    for check in outcome.checks:
+        title, group = as_text(f"{check.criterion}: {check.wanted}"), as_text(f"clearance.gate.{check.about}")
+        case = Xml.SubElement(suite, "testcase", {"name": title, "classname": group, "time": "0"})
+        if not check.passed:
+            told = {"message": as_text(check.reason), "type": check.flag}
+            Xml.SubElement(case, "failure", told).text = as_text(
+                f"{check.about}: {check.reason}. Wanted: {check.wanted}; got: {check.got}."
+            )
+    if outcome.notes:
+        Xml.SubElement(suite, "system-out").text = "\n".join(map(as_text, outcome.notes))
+    Xml.indent(root)
+    document: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def as_markdown(outcome: Outcome) -> str:
+    """The outcome as GitHub-flavoured Markdown: a heading, a table, and the reasons.
+
+    Args:
+        outcome: What the gate says.
+
+    Returns:
+        The text; no name in it is markup.
+    """
+    names = {"run": outcome.run, "model": outcome.model, "data": outcome.data, "baseline": outcome.baseline}
+    facts = ", ".join(f"{key} {_escape(value)}" for key, value in names.items() if value is not None)
+    head = ("", "criterion", "for", "wanted", "got")
+    rows = [
+        ("✅ passed" if check.passed else "❌ failed", check.criterion, check.about, check.wanted, check.got)
+        for check in outcome.checks
+    ]
+    lines = [f"## Clearance gate {_escape(outcome.sentence)}", "", facts, "", _row(head), _row(["---"] * len(head))]
+    lines += [_row([_escape(cell) for cell in row]) for row in rows]
+    reasons = [f"- {_escape(check.about)}: {_escape(check.reason)}" for check in outcome.failed]
+    notes = [f"- {_escape(note)}" for note in outcome.notes]
+    lines += ["", "**It falls short:**", "", *reasons] if reasons else []
+    lines += ["", "Notes:", "", *notes] if notes else []
+    return "\n".join(
+        [*lines, "", "An estimated radius is an estimate, not a bound; only a certified radius is proved.", ""]
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    """Text that GitHub shows as it is: no markup, no link, and nobody is mentioned."""
+    plain = as_text(text, LONGEST)
+    safe = "".join(f"&#{ord(sign)};" if sign in _SIGNS else sign for sign in plain)
+    return safe.replace("www.", "www&#46;").replace("&#64;", "&#64;<!-- -->")  # a comment parts the @ from its name
+
+
+_SIGNS = frozenset(string.punctuation) - frozenset(".,;%()=-")
+
+
+def _number(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(value)

@@ -1,0 +1,178 @@
+"""What of two runs may be held against each other: numbers that may be read, paired per input, with an interval.
+
+Inputs are paired by their content and label, never by their place: two runs over other parts of one set meet on the
+inputs that both have. Equal inputs of one run count once in a pair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from clearance.report.marks import name_norm
+from clearance.report.records import Entry, RunRecords
+from clearance.report.statistics import Group
+from clearance.status import Status
+
+QUANTITIES = ("attacked", "estimated", "certified")
+"""The three numbers of a bracket."""
+
+FEWEST_PAIRS = 6
+"""Fewest pairs that an interval is computed from. The range of `n` values holds the true median with probability
+`1 - 2^(1 - n)`: with five it stays below 95 %, so that no interval within the range can have that level."""
+
+LEVEL, RESAMPLES = 0.95, 2000
+"""Level of an interval, and how many resamples it rests on."""
+
+Key = tuple[str, int]
+"""What makes two inputs the same: the content's digest and the label."""
+
+Numbers = NDArray[np.float64]
+
+
+def distance_doubted(entry: Entry) -> bool:
+    """Whether the audit doubts the attack itself, so that its distance may be far too large.
+
+    A refuted estimate or a contradicted certificate says nothing against the witness: it is the witness that refutes.
+    """
+    hidden = entry.status in (Status.MASKED, Status.NO_GRADIENT, Status.NON_FINITE)
+    return hidden or any(flag.doubts and flag.code not in ("refuted", "contradiction") for flag in entry.flags)
+
+
+def readable(entry: Entry, quantity: str) -> float | None:
+    """A number of a bracket, where it may be read as what it is called.
+
+    Args:
+        entry: The bracket.
+        quantity: `attacked`: the distance of the nearest witness, unless the audit doubts the attacks; infinite where
+            it is proved that there is none. `estimated`: the estimated radius, unless it is refuted or masked.
+            `certified`: the proved radius, 0 where nothing is proved, unless a witness contradicts it.
+
+    Returns:
+        The number; `None` where there is none, it must not be read, or the input is misclassified.
+    """
+    if not entry.judged:
+        return None
+    if quantity == "estimated":
+        return entry.estimated
+    if quantity == "certified":
+        contradicted = any(flag.code == "contradiction" for flag in entry.flags)
+        return None if contradicted else entry.certified
+    if distance_doubted(entry):
+        return None
+    return math.inf if entry.attacked is None and entry.certified == math.inf else entry.attacked
+
+
+def shown_distance(entry: Entry) -> float:
+    """The attack distance as it counts in a ranking: what is not shown counts as 0.
+
+    0 for a misclassified input (nothing has to move), for one whose attacks the audit doubts, and for one without a
+    witness and without a proof that there is none.
+    """
+    return readable(entry, "attacked") or 0.0
+
+
+def middle(values: ArrayLike) -> float:
+    """The median; of an even number the mean of the two in the middle, or the lower where one of them is infinite.
+
+    >>> middle([1.0, 3.0, 2.0]), middle([1.0, 2.0]), middle([1.0, math.inf])
+    (2.0, 1.5, 1.0)
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    low, high = float(ordered[(len(ordered) - 1) // 2]), float(ordered[len(ordered) // 2])
+    return (low + high) / 2 if math.isfinite(low) and math.isfinite(high) else low
+
+
+def subtract(first: ArrayLike, second: ArrayLike) -> Numbers:
+    """`first - second`, 0 where both are infinite."""
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    different = one != other
+    return np.subtract(one, other, out=np.zeros_like(one), where=different)
+
+
+def bootstrap_interval(
+    statistic: Callable[..., float], *columns: ArrayLike, seed: int = 0, level: float = LEVEL
+) -> tuple[float, float] | None:
+    """Percentile interval of a statistic over resampled inputs (Efron 1979; Efron and Tibshirani 1993, chapter 13).
+
+    Rows are drawn with replacement, the same rows of each column, so that pairs stay together. The ends are values of
+    the statistic that were met: nothing is interpolated, and infinite values may be among them.
+
+    Args:
+        statistic: A number from arrays `(rows,)`, one for each column.
+        *columns: Arrays `(rows,)`.
+        seed: Fixes the resamples.
+        level: Of the interval.
+
+    Returns:
+        The ends; `None` with fewer than `FEWEST_PAIRS` rows.
+    """
+    data = [np.asarray(column, dtype=np.float64) for column in columns]
+    rows = len(data[0])
+    if rows < FEWEST_PAIRS:
+        return None
+    generator = np.random.default_rng(seed)
+    draws = (generator.integers(rows, size=rows) for _ in range(RESAMPLES))
+    found = sorted(statistic(*(column[draw] for column in data)) for draw in draws)
+    outside = math.floor((1 - level) / 2 * (RESAMPLES - 1))
+    return found[outside], found[RESAMPLES - 1 - outside]
+
+
+def threat_name(group: Group, run: RunRecords) -> str:
+    """Norm and target in words, and the order where it is not 1 or the run has several."""
+    order = f", order {group.order}" if len(run.plan.orders) > 1 or group.order != 1 else ""
+    return f"{name_norm(group.norm)}, {group.target}{order}"
+
+
+def input_key(entry: Entry) -> Key:
+    """What an entry is paired by."""
+    return entry.input_key, entry.label
+
+
+def by_input(entries: Iterable[Entry]) -> dict[Key, Entry]:
+    """Entries of one norm, target and order by their input."""
+    return {input_key(entry): entry for entry in entries}
+
+
+def planned_inputs(run: RunRecords) -> list[Key]:
+    """The inputs of a run's plan, in its order, each once."""
+    return list(dict.fromkeys(zip(run.plan.data.input_keys, run.plan.data.labels, strict=True)))
+
+
+def shared_inputs(runs: Sequence[RunRecords]) -> list[Key]:
+    """The inputs that all plans have with the same label, in the order of the first."""
+    first, *others = (planned_inputs(run) for run in runs)
+    return [key for key in first if all(key in known for known in map(set, others))]
+
+
+def relabelled(first: RunRecords, other: RunRecords) -> int:
+    """How many inputs are in both plans, but with other labels."""
+    shared = {key for key, _ in shared_inputs([first, other])}
+    return len({*first.plan.data.input_keys} & {*other.plan.data.input_keys} - shared)
+
+
+def threat_differences(first: RunRecords, other: RunRecords) -> list[str]:
+    """What makes the numbers of two runs incomparable: the valid range, or how hard attacks and estimates tried."""
+    one, two = first.plan, other.plan
+    found = [("bounds", one.threat.bounds, two.threat.bounds)]
+    found += [("budget", one.parameters.get("budget"), two.parameters.get("budget"))]
+    return [f"{name}: {_said(a)} in {first.name}, {_said(b)} in {other.name}" for name, a, b in found if a != b]
+
+
+def making_differences(first: RunRecords, other: RunRecords) -> list[str]:
+    """What else may move numbers from one run to the other, and does not forbid to compare them."""
+    one, two = first.plan, other.plan
+    names = sorted({*one.versions, *two.versions})
+    versions = [name for name in names if one.versions.get(name) != two.versions.get(name)]
+    found = [f"{other.name} was computed with other versions of {', '.join(versions)}"] if versions else []
+    found += [f"{other.name} has another seed ({two.seed}, not {one.seed})"] if one.seed != two.seed else []
+    methods = [run.plan.parameters.get("certificate") for run in (first, other)]
+    found += [f"{other.name} was certified by {methods[1]}, not {methods[0]}"] if methods[0] != methods[1] else []
+    return found
+
+
+def _said(value: object) -> str:
+    return "none" if value is None else f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else str(value)

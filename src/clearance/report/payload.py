@@ -1,0 +1,141 @@
+"""Records → the compact JSON that the page's script reads: columns for the table, details for one input.
+
+Numbers have four significant digits. JSON has no infinity: it is the text `"inf"`. Texts that recur (what a flag says,
+what to do about it) are kept once, and named by their place in `texts`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from clearance.report.figures import bin_row
+from clearance.report.marks import name_norm, write_norm
+from clearance.report.records import Entry, Raised, RunRecords
+from clearance.status import Status
+
+DIGITS = 4
+Packed = dict[str, Any]
+
+
+def pack(runs: Sequence[RunRecords]) -> Packed:
+    """Everything that the table, the filters and the view of one input show.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        `runs`, `statuses`, `columns` (name → one value for each entry), `details` (one for each entry), `pictures`
+        (input → address) and `texts`.
+    """
+    texts: dict[str, int] = {}
+    pairs = [(place, entry) for place, run in enumerate(runs) for entry in run.entries]
+    columns = [_columns(place, entry) for place, entry in pairs]
+    pictures = {entry.input_key: entry.drawing.input for _, entry in pairs if entry.drawing is not None}
+    return {
+        "runs": [_run(run) for run in runs],
+        "statuses": {status.value: [status.meaning, status.has_number] for status in Status},
+        "columns": {name: [row[name] for row in columns] for name in columns[0]} if columns else {},
+        "details": [_details(entry, texts) for _, entry in pairs],
+        "pictures": pictures,
+        "texts": list(texts),
+    }
+
+
+def as_script(value: object) -> str:
+    r"""JSON that may stand inside a `<script>` element: no character of it can end the element or start another.
+
+    >>> as_script("</script>\u2028")
+    '"\\u003c/script\\u003e\\u2028"'
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    unsafe = {sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+    safe = text.translate(str.maketrans(unsafe))
+    return "".join(f"\\u{ord(sign):04x}" if "\ud800" <= sign <= "\udfff" else sign for sign in safe)
+
+
+def short(value: float | None) -> float | str | None:
+    """A number with few digits, as JSON can hold it.
+
+    >>> short(0.123456), short(math.inf), short(math.nan)
+    (0.1235, 'inf', None)
+    """
+    if value is None or math.isnan(value):
+        return None
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _run(run: RunRecords) -> Packed:
+    used = {entry.label for entry in run.entries} | {entry.predicted for entry in run.entries}
+    used |= {logit.index for entry in run.entries for logit in entry.logits}
+    used |= {index for entry in run.entries for index in (entry.aim, entry.witness_class) if index is not None}
+    return {"name": run.name, "model": run.plan.model.name, "classes": {index: run.class_name(index) for index in used}}
+
+
+def _columns(place: int, entry: Entry) -> Packed:
+    low, high = entry.interval or (None, None)
+    # The exact numbers are rounded the safe way where they are shown: seven digits leave room for that.
+    return {
+        "run": place,
+        "index": entry.index,
+        "label": entry.label,
+        "norm": write_norm(entry.norm),
+        "normName": name_norm(entry.norm),
+        "target": entry.target,
+        "order": entry.order,
+        "status": entry.status.value,
+        "doubted": int(entry.judged and entry.doubted),
+        "certified": _exact(entry.certified),
+        "estimated": short(entry.estimated),
+        "low": short(low),
+        "high": short(high),
+        "attacked": _exact(entry.attacked),
+        "flags": [flag.code for flag in entry.flags],
+    }
+
+
+def _exact(value: float | None) -> float | str | None:
+    return value if value is not None and math.isfinite(value) else short(value)
+
+
+def _details(entry: Entry, texts: dict[str, int]) -> Packed:
+    drawing, fit = entry.drawing, entry.fit
+    found: Packed = {
+        "key": entry.input_key,
+        "predicted": entry.predicted,
+        "aim": entry.aim,
+        "proof": entry.proof,
+        "method": entry.method,
+        "witnessClass": entry.witness_class,
+        "numbers": [short(value) for value in (entry.margin, entry.lipschitz, entry.gradient_norm, entry.ball_radius)],
+        "blocks": len(entry.maxima),
+        "logits": [[logit.index, short(logit.before), short(logit.after)] for logit in entry.logits],
+        "costs": [[s.part, s.forward, s.backward, s.hessian_vector, short(s.seconds)] for s in entry.costs],
+        "flags": [_flag(flag, texts) for flag in entry.flags],
+    }
+    if fit is not None:
+        # The endpoint is kept whole: the maxima may differ from it in later digits only.
+        numbers = map(short, (fit.scale, fit.shape, fit.ks, fit.p_value))
+        found["fit"] = [_exact(fit.location), *numbers, fit.status]
+        found["bins"] = _bins(entry)
+    if drawing is not None:
+        found["picture"] = [drawing.witness, drawing.difference, drawing.factor, *drawing.size]
+    if entry.changes:
+        changes = ((", ".join(map(str, one.place)), one.before, one.after) for one in entry.changes)
+        found["changes"] = [[place, short(before), short(after)] for place, before, after in changes]
+    return found
+
+
+def _bins(entry: Entry) -> list[Any] | None:
+    found = bin_row(entry)
+    return None if found is None else [found[0], short(found[1]), found[2]]
+
+
+def _flag(flag: Raised, texts: dict[str, int]) -> list[Any]:
+    evidence = {name: short(v) if isinstance(v, float | int) else v for name, v in flag.evidence.items()}
+    places = (texts.setdefault(text, len(texts)) for text in (flag.meaning, flag.remedy))
+    return [flag.code, flag.severity, *places, evidence]

@@ -1,0 +1,160 @@
+"""A run's folder as plain records: what a page, a figure, a comparison or a gate needs to know of each task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearance.errors import FileError
+from clearance.report.pictures import Drawings, largest_changes
+from clearance.report.records import Entry, Failure, Fit, Logit, Raised, RunRecords, Spent
+from clearance.runs.execute import Run, read_run
+from clearance.runs.export import as_exported
+from clearance.runs.plan import Task
+from clearance.runs.store import Record
+from clearance.runs.summary import number, summarise
+from clearance.status import Status
+
+TOP_CLASSES = 5
+"""Of the input and of the witness, so many of the largest logits are kept."""
+
+PROVED = ("certified", "time_limit")
+"""Statuses of a certificate that carry a proved radius (`clearance.certified.CertificateStatus.has_radius`)."""
+
+PARTS = ("certified", "estimated", "attacked", "audit")
+"""The parts of a bracket, each with its own cost."""
+
+
+def read_records(folder: str | Path, *, pictures: bool = True, sharing: int = 1) -> RunRecords:
+    """Read a run, finished or not.
+
+    Args:
+        folder: The run's folder.
+        pictures: Draw the inputs, where they are images.
+        sharing: How many runs share a page, and the bytes that its pictures may weigh.
+
+    Returns:
+        Its records.
+
+    Raises:
+        FileError: If there is no run, it is damaged, or its results are no brackets.
+    """
+    with read_run(folder) as run:
+        found = [(task, record) for task in run.plan.tasks() if (record := run.store.read(task.key)) is not None]
+        bounds = run.plan.threat.bounds if pictures else None  # without bounds nothing is an image
+        drawings = Drawings(bounds, inputs=sharing * run.plan.data.count, tasks=sharing * len(run.tasks))
+        try:
+            entries = tuple(as_entry(task, record, drawings) for task, record in found if record.error is None)
+            rows = tuple(summarise(as_exported(task, record) for task, record in found))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise FileError(
+                f"{run.folder}: expected the results of clearance bracket, got others ({reason})"
+            ) from error
+        failures = tuple(_as_failure(task, record) for task, record in found if record.error is not None)
+        finished = len({task.key for task, _ in found})
+        return RunRecords(_name(run), run.plan, entries, failures, rows, finished, len(run.tasks))
+
+
+def as_entry(task: Task, record: Record, drawings: Drawings) -> Entry:
+    """One bracket from what `Bracket.as_record` and `Bracket.as_arrays` left in the store.
+
+    Args:
+        task: The task.
+        record: What became of it.
+        drawings: Where pictures are drawn.
+
+    Returns:
+        The entry.
+    """
+    values, arrays = record.values, record.arrays
+    estimated, attacked, proof = values["estimated"], values["attacked"], values["certified"]
+    status = Status(values["status"])
+    witness = arrays.get("witness")
+    image = drawings.holds(arrays["input"])
+    interval = estimated["interval"]
+    return Entry(
+        key=task.key,
+        input_key=task.input_key,
+        index=task.index,
+        label=task.label,
+        predicted=int(values["predicted"]),
+        norm=task.norm,
+        target=str(task.target),
+        order=task.order,
+        status=status,
+        certified=_certified(proof, status),
+        proof=("", "", "") if proof is None else (str(proof["method"]), str(proof["status"]), str(proof["reason"])),
+        estimated=number(estimated["radius"]) if status.has_number else None,
+        interval=None if interval is None or not status.has_number else (float(interval[0]), float(interval[1])),
+        attacked=number(attacked["distance"]) if attacked["success"] else None,
+        method=str(attacked["method"]),
+        witness_class=int(attacked["predicted"]) if attacked["success"] else None,
+        aim=int(estimated["target"]) if estimated["target"] is not None and int(estimated["target"]) >= 0 else None,
+        margin=number(estimated["margin"]),
+        lipschitz=number(estimated["lipschitz"]),
+        gradient_norm=number(estimated["gradient_norm"]),
+        ball_radius=number(estimated["ball_radius"]),
+        sampler=str(estimated["sampler"]),
+        fit=_as_fit(estimated["fit"]),
+        maxima=np.asarray(arrays["maxima"], dtype=np.float64),
+        flags=tuple(_as_flag(flag) for flag in values["audit"]["flags"]),
+        logits=_as_logits(values["logits"], values["witness_logits"], task.label),
+        costs=_as_costs(values),
+        drawing=drawings.draw(task.input_key, arrays["input"], witness) if image else None,
+        changes=() if image or witness is None else largest_changes(arrays["input"], witness),
+    )
+
+
+def _name(run: Run) -> str:
+    return run.folder.resolve().name
+
+
+def _certified(proof: Mapping[str, Any] | None, status: Status) -> float | None:
+    if proof is None or status is Status.MISCLASSIFIED:
+        return None
+    radius = number(proof["radius"]) if proof["status"] in PROVED else None
+    return 0.0 if radius is None else radius
+
+
+def _as_fit(fit: Mapping[str, Any] | None) -> Fit | None:
+    names = ("location", "scale", "shape", "ks", "p_value")
+    if fit is None or any(fit[name] is None for name in names):
+        return None
+    return Fit(*(float(fit[name]) for name in names), status=str(fit["status"]))
+
+
+def _as_flag(flag: Mapping[str, Any]) -> Raised:
+    return Raised(flag["code"], flag["severity"], flag["meaning"], dict(flag["evidence"]), flag["remedy"])
+
+
+def _as_logits(before: Sequence[float], after: Sequence[float], label: int) -> tuple[Logit, ...]:
+    """The largest of either, and the label's, from the largest before to the smallest."""
+    kept = {*_largest(before), *_largest(after), label} & set(range(len(before)))
+    order = sorted(kept, key=lambda index: (-before[index], index))
+    return tuple(Logit(index, float(before[index]), float(after[index]) if after else None) for index in order)
+
+
+def _largest(values: Sequence[float]) -> Iterable[int]:
+    return sorted(range(len(values)), key=lambda index: -_finite(values[index]))[:TOP_CLASSES]
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else -math.inf
+
+
+def _as_costs(values: Mapping[str, Any]) -> tuple[Spent, ...]:
+    parts = [(part, values[part]["cost"]) for part in PARTS if values[part] is not None]
+    names = ("forward", "backward", "hessian_vector")
+    return tuple(
+        Spent(part, *(int(cost[name]) for name in names), seconds=float(cost["seconds"]))
+        for part, cost in [*parts, ("all", values["cost"])]
+    )
+
+
+def _as_failure(task: Task, record: Record) -> Failure:
+    return Failure(task.index, task.norm, str(task.target), task.order, record.error or "", record.attempts)

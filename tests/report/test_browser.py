@@ -1,0 +1,322 @@
+"""The page of a real run, and of a hostile and a large one, in headless Chromium: nothing but the file is loaded.
+
+Screenshots are kept in `CLEARANCE_ARTEFACTS`, or in tests/artefacts, to be looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearance.report.page import write_report
+from conftest import ROOT
+from report_runs import HOSTILE, digits_run, make_flag, make_plan, make_result, write_run
+
+pytest.importorskip("selenium", reason="Selenium is not installed")
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
+
+CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
+ARTEFACTS = Path(os.environ.get("CLEARANCE_ARTEFACTS") or ROOT / "tests" / "artefacts")
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM or not DRIVER, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"
+)
+
+
+class Browser:
+    """A page in a browser, and everything that the browser said and asked for."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def open(self, page: Path, fragment: str = "", *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+        self.driver.get("about:blank")
+        self.driver.get_log("browser"), self.driver.get_log("performance")
+        self.driver.get(f"{page.resolve().as_uri()}{fragment}")
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self, script: str) -> None:
+        WebDriverWait(self.driver, 30).until(lambda _: self.run(f"return {script}"), message=script)
+
+    def finish(self) -> None:
+        """Until every chart is drawn."""
+        self.wait("waiting.size === 0 && [...drawn.keys()].every((place) => place.querySelector('svg, canvas'))")
+
+    def find(self, css: str) -> Any:
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def column(self, name: str) -> list[str]:
+        place = "[...document.querySelectorAll('#rows th')].findIndex((head) => head.dataset.name === arguments[0])"
+        return self.run(f"const k = {place}; return [...table.tBodies[0].rows].map((r) => r.cells[k].innerText)", name)
+
+    def errors(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def requests(self) -> list[str]:
+        """Addresses that were asked for, other than the page itself and what it holds."""
+        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+        return [url for url in asked if not url.startswith(("file://", "data:", "blob:", "about:"))]
+
+    def keep(self, name: str) -> None:
+        """A screenshot of what is seen."""
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        image = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
+        (ARTEFACTS / f"{name}.png").write_bytes(base64.b64decode(image))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    options = Options()
+    options.binary_location = str(CHROMIUM)
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    yield Browser(driver)
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of real brackets: digits, two norms."""
+    return write_report(digits_run(tmp_path_factory.mktemp("real") / "run", 4))
+
+
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a made-up run in which everything occurs that is not as it should be, with hostile names."""
+
+    def result(task: Any) -> Any:
+        if task.index == 0:
+            refuted = make_flag("refuted", radius=0.9, witness_distance=0.8)
+            return make_result(task, status="refuted", flags=(refuted,), shape=(3, 8, 8))
+        if task.index == 1:
+            return make_result(task, status="masked", attacked=None, flags=(make_flag(share=0.9, note=HOSTILE),))
+        if task.index == 2:
+            return make_result(task, status="misclassified")
+        if task.index == 3:
+            return f"ValueError: {HOSTILE}"
+        return None if task.index == 4 else make_result(task, certified="inf" if task.index == 5 else 0.2)
+
+    names = tuple(HOSTILE if place % 2 else str(place) for place in range(10))
+    plan = make_plan(8, name=HOSTILE, class_names=names, targets=("untargeted", 3))
+    return write_report(write_run(tmp_path_factory.mktemp("doubtful") / "run", plan, result))
+
+
+def test_a_real_page_opens_without_an_error_or_a_request(browser: Browser, real: Path):
+    browser.open(real)
+    browser.finish()
+    browser.keep("top")
+    browser.find("#brackets").location_once_scrolled_into_view  # noqa: B018 (Selenium scrolls when it is asked)
+    browser.keep("brackets")
+    browser.find("#distributions").location_once_scrolled_into_view  # noqa: B018
+    browser.keep("distributions")
+    charts = "[...document.querySelectorAll('main [data-chart]')]"
+    assert browser.run(f"return {charts}.length") >= 10
+    assert browser.run(f"return {charts}.every((place) => place.querySelector('svg path'))")
+    assert browser.errors() == []
+    assert browser.requests() == []
+
+
+def test_a_request_would_be_seen(browser: Browser, tmp_path: Path):
+    page = tmp_path / "page.html"
+    page.write_text("<img src='http://127.0.0.1:9/x.png'><script>throw Error('x')</script>")
+    browser.open(page)
+    assert browser.requests() == ["http://127.0.0.1:9/x.png"]
+    assert browser.errors()
+
+
+def test_the_table_is_sorted_by_its_headings(browser: Browser, real: Path):
+    browser.open(real)
+    browser.find("th[data-name=attacked] button").click()
+    up = [float(text) for text in browser.column("attacked") if text != "–"]
+    assert len(up) >= 3 and up == sorted(up)
+    assert browser.find("th[data-name=attacked]").get_attribute("aria-sort") == "ascending"
+    browser.find("th[data-name=attacked] button").send_keys(Keys.ENTER)  # by keyboard as well
+    assert [float(text) for text in browser.column("attacked") if text != "–"] == up[::-1]
+    assert browser.find("th[data-name=attacked]").get_attribute("aria-sort") == "descending"
+    assert browser.find("th[data-name=index]").get_attribute("aria-sort") is None
+
+
+def test_the_table_is_filtered(browser: Browser, doubtful: Path):
+    browser.open(doubtful)
+    assert browser.column("target") == ["untargeted"] * 6  # at first, of the first target only
+    browser.find("#filters button").click()
+    assert len(browser.column("index")) == 12
+    browser.find("#filters select[name=status] option[value=masked]").click()
+    assert browser.column("status") == ["masked", "masked"]
+    browser.find("#filters button").click()
+    browser.find("#filters input").send_keys("misclass")
+    assert browser.column("status") == ["misclassified"] * 2
+    browser.find("[data-flag=refuted]").click()
+    assert browser.column("status") == ["refuted", "refuted"]
+    assert browser.column("estimated") == ["– refuted"] * 2
+    assert browser.find("#shown").text == "2 of 12 brackets with the flag refuted, 2 of them in doubt."
+    assert browser.errors() == []
+
+
+def test_an_input_opens_and_closes(browser: Browser, real: Path):
+    browser.open(real)
+    browser.finish()
+    browser.find("#rows tbody a").click()
+    browser.wait("dialog.open && dialog.querySelector('.chart svg')")
+    browser.keep("input")
+    text = browser.find("#input").text
+    assert "Input 0, l2, runner-up" in text and "certified (proof)" in text and "Hessian-vector" in text
+    pictures = browser.run("return [...dialog.querySelectorAll('img')].map((img) => [img.naturalWidth, img.alt])")
+    assert [width for width, _ in pictures] == [8, 8, 8] and all("Input 0" in alt for _, alt in pictures)
+    assert browser.run("return document.activeElement.textContent") == "Close"
+    browser.find("#input button:nth-of-type(2)").click()  # next
+    browser.wait("dialog.open && !document.getElementById('input-title').textContent.startsWith('Input 0')")
+    assert browser.run("return rowAt.get(location.hash.slice(1)) === state.shown[1]")
+    browser.find("body").send_keys(Keys.ESCAPE)
+    browser.wait("!dialog.open && location.hash === '#brackets'")
+    assert browser.errors() == [] and browser.requests() == []
+
+
+def test_an_input_has_an_address_of_its_own(browser: Browser, real: Path):
+    browser.open(real, "#input-0-inf-runner-up-order1")
+    browser.wait("dialog.open")
+    assert browser.find("#input-title").text == "Input 0, l∞, runner-up"
+    browser.open(real, "#input-99-2-runner-up-order1")
+    assert not browser.run("return dialog.open")
+    browser.open(real, "#%E0%A4%A")
+    assert browser.errors() == []
+
+
+def test_a_click_on_a_mark_opens_its_input(browser: Browser, real: Path):
+    browser.open(real)
+    browser.finish()
+    browser.find("[data-chart=brackets] .mark-symbol path").click()
+    browser.wait("dialog.open")
+
+
+def test_names_are_text(browser: Browser, doubtful: Path):
+    browser.open(doubtful)
+    browser.finish()
+    browser.find("#filters button").click()
+    shown = browser.run("return document.body.innerText")
+    assert "<script>alert(1)</script>" in shown and "\u05e9\u05dc\u05d0\u05dd" in shown
+    assert browser.run("return document.querySelectorAll('main script, main b, dialog script').length") == 0
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    assert HOSTILE in browser.run("return [...document.querySelectorAll('#rows bdi')].map((b) => b.title)")
+    browser.run("location.hash = address([...rowAt.values()].find((row) => columns.status[row] === 'masked'))")
+    browser.wait("dialog.open")
+    assert "<script>alert(1)</script>" in browser.find("#input").text
+    browser.keep("hostile")
+    assert browser.errors() == []  # an alert would have raised UnexpectedAlertPresentException before
+
+
+@pytest.mark.parametrize("form", ["Markdown", "CSV", "LaTeX"])
+def test_tables_are_copied(browser: Browser, real: Path, form: str):
+    browser.open(real)
+    permissions = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    browser.driver.execute_cdp_cmd("Browser.grantPermissions", permissions)
+    button = f"[data-copy=averages][data-form={form}]"
+    browser.find(button).click()
+    browser.wait(f"document.querySelector('{button}').parentElement.querySelector('[role=status]').textContent")
+    written = browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert written == browser.run("return data.copies.averages[arguments[0]]", form) and "runner-up" in written
+
+
+def test_a_table_that_cannot_be_copied_is_shown(browser: Browser, real: Path):
+    browser.open(real)
+    browser.run("navigator.clipboard.writeText = () => Promise.reject(new Error('refused'))")
+    browser.find("[data-copy=doubts][data-form=CSV]").click()
+    browser.wait("document.querySelector('textarea')")
+    assert browser.find("textarea").get_attribute("value") == browser.run("return data.copies.doubts.CSV")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_serious_violation_of_accessibility(browser: Browser, real: Path, doubtful: Path, dark: bool):
+    pytest.importorskip("axe_core_python", reason="axe-core is not installed")
+    axe = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+    for page, row in ((real, "0-2-runner-up"), (doubtful, "0-2-untargeted")):
+        for fragment in ("", f"#input-{row}-order1"):
+            browser.open(page, fragment, dark=dark)
+            browser.finish()
+            browser.run(axe)
+            found = browser.driver.execute_async_script("axe.run().then((found) => arguments[0](found.violations))")
+            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert not serious, [(one["id"], one["help"], one["nodes"][:2]) for one in serious]
+
+
+def test_a_violation_of_accessibility_would_be_seen(browser: Browser, tmp_path: Path):
+    pytest.importorskip("axe_core_python", reason="axe-core is not installed")
+    page = tmp_path / "page.html"
+    page.write_text("<title>x</title><img src='data:,'><button></button>")
+    browser.open(page)
+    browser.run((files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8"))
+    found = browser.driver.execute_async_script("axe.run().then((found) => arguments[0](found.violations))")
+    assert {"image-alt", "button-name"} <= {one["id"] for one in found if one["impact"] == "critical"}
+
+
+def test_the_theme_can_be_turned(browser: Browser, real: Path):
+    browser.open(real, dark=True)
+    browser.finish()
+    browser.keep("dark")
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    dark = browser.run(colour)
+    browser.find("#theme").click()
+    light = browser.run(colour)
+    browser.find("#theme").click()
+    assert browser.run(colour) == dark != light
+    browser.finish()
+    assert browser.errors() == []
+
+
+@pytest.mark.parametrize("fragment", ["", "#input-0-2-runner-up-order1"])
+def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, real: Path, fragment: str):
+    browser.open(real, fragment, width=390, height=844)
+    browser.finish()
+    browser.keep("phone-input" if fragment else "phone")
+    assert browser.run("return document.documentElement.scrollWidth") <= 390
+    assert browser.run("return dialog.scrollWidth") <= 390
+
+
+def test_paper_shows_everything(browser: Browser, real: Path):
+    browser.open(real)
+    browser.finish()
+    printed = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})["data"])
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    (ARTEFACTS / "paper.pdf").write_bytes(printed)
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    parts = ["nav", "#theme", "#filters", ".copy"]
+    display = "getComputedStyle(document.querySelector(css)).display"
+    shown = browser.run(f"return arguments[0].map((css) => {display})", parts)
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert printed.startswith(b"%PDF") and shown == ["none"] * 4
+
+
+@pytest.mark.slow
+def test_a_thousand_inputs_are_usable(browser: Browser, tmp_path: Path):
+    plan = make_plan(1000, targets=("random", "least-likely", "runner-up"))
+    page = write_report(write_run(tmp_path / "run", plan, lambda task: make_result(task, shape=(3, 32, 32), blocks=24)))
+    start = time.monotonic()
+    browser.open(page)
+    assert len(browser.column("index")) == 50
+    seconds = time.monotonic() - start
+    browser.finish()
+    (ARTEFACTS / "seconds.txt").write_text(f"1,000 inputs x 3 targets: usable after {seconds:.2f} s")
+    assert browser.find("#shown").text.startswith("1000 of 3000 brackets")
+    assert browser.errors() == []

@@ -1,0 +1,71 @@
+"""`clearance report` and `clearance figure` as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from report_runs import make_plan, write_run
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from clearance.cli import main; main(sys.argv[1:])"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+
+
+def test_a_report_is_written_where_the_run_is(tmp_path: Path):
+    folder = write_run(tmp_path / "run", make_plan(2))
+    done = run("report", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(folder / "report.html")) and "without a network" in done.stdout
+    assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_figure_is_written(tmp_path: Path):
+    folder = write_run(tmp_path / "run", make_plan(2))
+    done = run("figure", str(folder), "gaps", "--out", str(tmp_path / "gaps.svg"))
+    assert done.returncode == 0 and (tmp_path / "gaps.svg").read_text().startswith("<svg"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("report", "missing"), "expected the folder of a run, got one without plan.json"),
+        (("report", "RUN", "--out", "no/such/x.html"), "--out: expected a folder that exists, got no/such"),
+        (("figure", "RUN", "graph", "--out", "x.svg"), "figure: expected one of brackets, averages"),
+        (("figure", "RUN", "gaps", "--out", "x.gif"), "--out: expected a name that ends in .svg, .pdf, .png"),
+    ],
+)
+def test_bad_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], line: str):
+    folder = write_run(tmp_path / "run", make_plan(1))
+    done = run(*(argument.replace("RUN", str(folder)) for argument in arguments))
+    assert done.returncode == 2 and line in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_no_torch_is_loaded(tmp_path: Path):
+    folder = write_run(tmp_path / "run", make_plan(1))
+    code = "import sys; from clearance.report.page import write_report as write; write(sys.argv[1])"
+    code += "; print('torch' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", code, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=300)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_templates_and_assets(tmp_path: Path):
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, timeout=300)
+    (wheel,) = tmp_path.glob("clearance-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    folder = ROOT / "src" / "clearance" / "report"
+    held = [path for kind in ("assets", "templates") for path in (folder / kind).iterdir()]
+    assert len(held) >= 9 and {str(path.relative_to(ROOT / "src")) for path in held} <= names

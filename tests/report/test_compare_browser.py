@@ -1,0 +1,56 @@
+"""The page of several runs in headless Chromium: nothing but the file is loaded, and a masked run does not lead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("selenium", reason="Selenium is not installed")
+import test_browser
+from made_runs import MASKED, WRONG, bracket, records_of
+from test_browser import Browser
+
+from clearance.report.compare import compare
+from clearance.report.compare_page import write_comparison
+
+browser, pytestmark = test_browser.browser, test_browser.pytestmark
+HOSTILE = "<script>document.title = 'run'</script>|\"'\u202e" + "x" * 300
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    honest = [bracket(0.1, 0.5 + k / 9, 1.0 + k / 9) for k in range(8)]
+    better = [bracket(0.2, 0.6 + k / 9, 1.2 + k / 9) for k in range(7)]
+    runs = [
+        records_of(tmp_path / "honest", honest, model=HOSTILE),
+        records_of(tmp_path / "better", [*better, WRONG], weights_hash="b", seed=3),
+        records_of(tmp_path / "masked", [MASKED] * 8, weights_hash="c"),
+    ]
+    write_comparison(compare(runs), tmp_path / "compare.html")
+    return tmp_path / "compare.html"
+
+
+def test_the_page_of_several_runs(browser: Browser, page: Path):
+    browser.open(page)
+    browser.finish()
+    browser.keep("compare")
+    assert browser.errors() == [] and browser.requests() == []
+    assert browser.run("return document.title") == "honest, better, masked: Clearance"
+    rows = "[...document.querySelectorAll('[aria-labelledby=table-leaderboard] tbody tr')]"
+    board = browser.run(f"return {rows}.map((row) => [...row.cells].slice(0, 3).map((cell) => cell.innerText))")
+    assert board == [["1", "better", "net"], ["2", "honest", HOSTILE], ["–", "masked", "net"]]
+    assert browser.run("return document.querySelectorAll('#rows tbody tr').length") == 24
+    choose = "const run = document.querySelector('#filters [name=run]'); run.value = '2'"
+    browser.run(f"{choose}; run.dispatchEvent(new Event('change'))")
+    assert set(browser.column("run")) == {"masked"}
+    browser.run("document.querySelector('#rows tbody a').click()")
+    browser.wait("dialog.open")
+    assert "Run masked" in browser.find("#input").text and browser.errors() == []
+
+
+def test_a_phone_has_nothing_to_scroll_sideways(browser: Browser, page: Path):
+    browser.open(page, width=390)
+    browser.finish()
+    browser.keep("compare-phone")
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")

@@ -1,0 +1,202 @@
+"""The page as text: names are text, what is missing is said, sizes are kept, nothing of it lies outside."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearance.errors import FileError
+from clearance.report.page import render_report, write_report
+from clearance.report.payload import as_script, pack, short
+from clearance.report.read import read_records
+from clearance.runs.plan import Plan, Task
+from report_runs import HOSTILE, make_flag, make_plan, make_result, write_run
+
+MEGABYTE = 1_000_000
+
+
+class Reader(html.parser.HTMLParser):
+    """Elements, the text that is shown, and the JSON of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.shown, self.json, self.scripts = "", "", 0
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.scripts += tag == "script"
+        self.open.append("json" if dict(attrs).get("type") == "application/json" else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = self.open[: -1 - [*reversed(self.open)].index("json" if "json" in self.open else tag)]
+
+    def handle_data(self, data: str) -> None:
+        inside = self.open[-1] if self.open else ""
+        if inside == "json":
+            self.json += data
+        elif not {"script", "style"} & set(self.open):
+            self.shown += data
+
+
+def page_of(tmp_path: Path, plan: Plan, result: Any = make_result) -> tuple[str, Reader]:
+    page = write_report(write_run(tmp_path / "run", plan, result)).read_text(encoding="utf-8")
+    return page, Reader(page)
+
+
+def test_a_page_holds_all_that_it_needs(tmp_path: Path):
+    page, read = page_of(tmp_path, make_plan(2))
+    assert read.scripts == 3
+    addresses = [value or "" for _, given in read.elements for name, value in given.items() if name in ("src", "href")]
+    assert addresses and all(address.startswith(("#", "data:")) for address in addresses)
+    assert "default-src 'none'" in page and "connect-src" not in page
+    assert json.loads(read.json)["columns"]["index"] == [0, 1]
+
+
+def test_flags_come_before_the_numbers_they_doubt(tmp_path: Path):
+    flags = (make_flag(share=0.875), make_flag("poor_fit", "info", p_value=0.01))
+    _, read = page_of(tmp_path, make_plan(2), lambda task: make_result(task, status="masked", flags=flags))
+    places = [
+        read.shown.index(text)
+        for text in ("made-up", "zero_gradient", "share 0.875", "what to do about zero", "Median of")
+    ]
+    assert places == sorted(places)
+    assert (
+        "100 % masked, 100 % flagged. Median of 2 inputs: certified 0.2, no estimate to read, attacked 0.8."
+        in read.shown
+    )
+    assert "no flag casts doubt" not in read.shown
+    _, calm = page_of(tmp_path / "calm", make_plan(2))
+    assert "no flag casts doubt" in calm.shown
+
+
+def test_the_verdict_says_over_how_many(tmp_path: Path):
+    kinds = {0: {"status": "refuted"}, 1: {"attacked": None}, 2: {"status": "misclassified"}}
+    _, read = page_of(tmp_path, make_plan(6), lambda task: make_result(task, **kinds.get(task.index, {})))
+    expected = (
+        "20 % refuted, 20 % flagged. Median of 5 inputs: certified 0.2, estimated 0.5 (over 4 of them), attacked 0.8"
+    )
+    assert f"{expected} (over 4 of them)." in read.shown
+    assert "1 bracket is left out because the prediction differs from the label" in read.shown
+
+
+@pytest.mark.parametrize(
+    ("result", "sentence"),
+    [
+        (lambda task: "ValueError: expected a network", "No task has succeeded: there is nothing to show."),
+        (lambda task: "ValueError: expected a network", "4 tasks failed"),
+        (lambda task: None, "This run is unfinished: 0 of 4 tasks are done."),
+        (lambda task: make_result(task) if task.index < 3 else None, "This run is unfinished: 3 of 4 tasks are done."),
+        (lambda task: make_result(task, status="misclassified"), "Every input is misclassified"),
+        (lambda task: make_result(task) if task.index == 0 else "X: y", "There is one input only"),
+        (lambda task: make_result(task, attacked=None), "no witness"),
+        (lambda task: make_result(task, estimated=None, status="masked"), "no estimate to read"),
+        (lambda task: make_result(task, certified="inf", attacked=None), "certified ∞"),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path: Path, result: Any, sentence: str):
+    _, read = page_of(tmp_path, make_plan(4), result)
+    assert sentence in read.shown
+    assert json.loads(read.json)
+    assert "NaN" not in read.json and "Infinity" not in read.json and "nan" not in read.shown
+
+
+def test_a_finished_run_says_nothing_of_the_kind(tmp_path: Path):
+    _, read = page_of(tmp_path, make_plan(4))
+    assert [tag for tag, given in read.elements if given.get("class") == "notice"] == ["p"]  # without scripts
+    assert "unfinished" not in read.shown and "failed" not in read.shown and "Nothing to show" not in read.shown
+
+
+def test_errors_of_tasks_are_shown_as_text(tmp_path: Path):
+    _, read = page_of(tmp_path, make_plan(2), lambda task: f"ValueError: {HOSTILE}")
+    assert HOSTILE.replace("\u2028", " ") in read.shown.replace("\u2028", " ")
+    assert read.scripts == 3
+
+
+def test_names_are_text_everywhere(tmp_path: Path):
+    names = tuple(HOSTILE for _ in range(10))
+    plan = make_plan(2, name=HOSTILE, class_names=names, targets=(HOSTILE,))
+    flags = (make_flag("a<b>", note=HOSTILE),)
+    page, read = page_of(tmp_path, plan, lambda task: make_result(task, flags=flags))
+    assert read.scripts == 3 and not [tag for tag, _ in read.elements if tag == "b"]
+    assert "<script>alert" not in page and "\u2028" not in read.json and "<" not in read.json
+    assert json.loads(read.json)["runs"][0]["classes"]["0"] == HOSTILE
+    assert HOSTILE in read.shown
+
+
+@given(st.text())
+def test_embedded_json_reads_back_and_ends_no_script(text: str):
+    embedded = as_script([text])
+    assert not re.search("[<>&\u2028\u2029]", embedded)
+    assert json.loads(embedded) == [text]
+    embedded.encode()
+
+
+def test_short_numbers():
+    assert [short(value) for value in (None, math.nan, -math.inf, 1 / 3, 123456.0)] == [
+        None,
+        None,
+        "-inf",
+        0.3333,
+        123500.0,
+    ]
+
+
+def test_no_estimate_that_must_not_be_read_is_in_the_data(tmp_path: Path):
+    run = write_run(
+        tmp_path / "run", make_plan(1), lambda task: make_result(task, status="refuted", estimated=0.123456)
+    )
+    columns = pack([read_records(run)])["columns"]
+    assert columns["estimated"] == columns["low"] == columns["high"] == [None]
+
+
+def mixed(task: Task, shape: tuple[int, ...]) -> Any:
+    if task.index % 10 == 0:
+        return make_result(task, shape=shape, status="misclassified")
+    if task.index % 10 == 1:
+        flags = (make_flag(share=0.9), make_flag("path_integral", "warning", missed=0.4, length=1.0, points=512))
+        return make_result(task, shape=shape, status="masked", flags=flags)
+    return make_result(task, shape=shape, blocks=24, flags=(make_flag("poor_fit", "info", p_value=0.01),))
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "shape"), [(100, 6 * MEGABYTE, (3, 96, 96)), (1000, 15 * MEGABYTE, (1, 28, 28))]
+)
+def test_a_large_run_keeps_to_its_size(tmp_path: Path, monkeypatch, count: int, limit: int, shape: tuple[int, ...]):
+    """Noise compresses worst of all pictures."""
+    fit = {"location": 10.1, "scale": 0.4, "shape": 3.0, "ks": 0.1, "p_value": 0.7, "status": "ok"}
+    monkeypatch.setattr("report_runs.make_fit", lambda maxima: fit)
+    plan = make_plan(count, targets=("random", "least-likely", "runner-up"))
+    folder = write_run(tmp_path / "run", plan, lambda task: mixed(task, shape))
+    size = len(render_report(read_records(folder)).encode())
+    assert MEGABYTE < size < limit
+
+
+def test_an_older_page_is_replaced_and_the_run_is_not(tmp_path: Path):
+    folder = write_run(tmp_path / "run", make_plan(1))
+    first = write_report(folder).read_text()
+    other = write_report(folder, tmp_path / "other.html")
+    assert write_report(folder).read_text() == first == other.read_text()
+    assert {path.name for path in folder.iterdir()} >= {"plan.json", "results.sqlite", "report.html"}
+    with pytest.raises(FileError):
+        write_report(folder, tmp_path / "missing" / "report.html")
+
+
+def test_equal_inputs_share_a_picture(tmp_path: Path):
+    plan = make_plan(3)
+    data = plan.data.model_copy(update={"input_keys": ("a", "a", "b"), "labels": (1, 1, 2)})
+    run = read_records(write_run(tmp_path / "run", plan.model_copy(update={"data": data})))
+    assert (len(run.entries), run.total) == (3, 2)
+    assert len(pack([run])["pictures"]) == 2
+    assert np.array_equal(run.entries[0].maxima, run.entries[1].maxima)

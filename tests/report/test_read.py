@@ -1,0 +1,162 @@
+"""A run's folder as records: what is kept, what is left out, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clearance.errors import FileError
+from clearance.report.pictures import Drawings, encode, largest_changes, magnification
+from clearance.report.read import read_records
+from clearance.runs.store import Result
+from clearance.status import Status
+from report_runs import digits_run, make_flag, make_plan, make_result, write_run
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return digits_run(tmp_path_factory.mktemp("real") / "run", 3, norms=(2.0,))
+
+
+def test_a_real_run_is_read(real: Path):
+    run = read_records(real)
+    assert (run.name, run.finished, run.total, run.failures) == ("run", 3, 3, ())
+    first, wrong, _ = run.entries
+    assert first.judged and not wrong.judged and wrong.status is Status.MISCLASSIFIED
+    assert first.certified and first.estimated and first.attacked
+    assert first.certified < first.estimated < first.attacked
+    assert first.margin == pytest.approx(first.logits[0].before - first.logits[1].before, rel=1e-4)  # runner-up
+    assert len(first.maxima) == 12 and first.fit and first.fit.location >= first.maxima.max() * (1 - 1e-12)
+    assert [cost.part for cost in first.costs] == ["certified", "estimated", "attacked", "audit", "all"]
+    assert first.costs[-1].forward >= sum(cost.forward for cost in first.costs[:-1]) > 1000
+    assert first.drawing and first.drawing.size == (8, 8) and first.drawing.witness and not first.changes
+    assert wrong.certified is wrong.estimated is wrong.attacked is wrong.fit is None and wrong.maxima.size == 0
+
+
+def test_made_up_results_have_the_form_of_real_ones(real: Path, tmp_path: Path):
+    """The other tests rest on this: all that is read of a made-up result is in a real one, in the same place."""
+    from clearance.runs.execute import read_run
+
+    with read_run(real) as run:
+        record = run.store.read(run.plan.tasks()[0].key)
+        assert record
+        made = make_result(run.plan.tasks()[0])
+    missing = [name for name in made.values if name not in record.values]
+    for part in ("certified", "estimated", "attacked", "audit"):
+        missing += [f"{part}.{name}" for name in made.values[part] if name not in record.values[part]]
+    assert not missing
+    assert {name: array.dtype for name, array in made.arrays.items()} == {
+        name: array.dtype for name, array in record.arrays.items()
+    }
+
+
+@pytest.mark.parametrize("status", [status for status in Status if not status.has_number])
+def test_an_estimate_that_must_not_be_read_is_not_here(tmp_path: Path, status: Status):
+    """Even where a record holds one."""
+
+    def result(task):
+        made = make_result(task, status=status.value)
+        estimated = {**made.values["estimated"], "radius": 0.5, "interval": [0.4, 0.6]}
+        return Result({**made.values, "estimated": estimated}, made.arrays)
+
+    (entry,) = read_records(write_run(tmp_path / "run", make_plan(1), result)).entries
+    assert entry.status is status and entry.estimated is None and entry.interval is None
+
+
+def test_a_proof_counts_only_where_something_is_proved(tmp_path: Path):
+    def result(task):
+        made = make_result(task)
+        proof = made.values["certified"] | {"radius": [0.1, 0.1, "inf", None][task.index]}
+        proof |= {"status": ["certified", "unproven", "certified", "unsupported"][task.index]}
+        return Result({**made.values, "certified": proof}, made.arrays)
+
+    entries = read_records(write_run(tmp_path / "run", make_plan(4), result)).entries
+    assert [entry.certified for entry in entries] == [0.1, 0.0, math.inf, 0.0]
+    (without,) = read_records(
+        write_run(tmp_path / "none", make_plan(1), lambda task: make_result(task, certified=None))
+    ).entries
+    assert without.certified is None and without.proof == ("", "", "")
+
+
+def test_unfinished_and_failed_tasks_are_counted(tmp_path: Path):
+    results = {0: make_result, 1: lambda task: "ValueError: expected another,\n input"}
+    folder = write_run(tmp_path / "run", make_plan(4), lambda task: results.get(task.index, lambda _: None)(task))
+    run = read_records(folder)
+    assert (len(run.entries), run.finished, run.total) == (1, 2, 4)
+    (failure,) = run.failures
+    assert (failure.index, failure.error, failure.attempts) == (1, "ValueError: expected another,\n input", 2)
+
+
+def test_flags_keep_their_evidence(tmp_path: Path):
+    flags = (make_flag("refuted", radius=0.9, witness_distance=0.8), make_flag("poor_fit", "info", fit="no_endpoint"))
+    run = read_records(
+        write_run(tmp_path / "run", make_plan(1), lambda task: make_result(task, status="refuted", flags=flags))
+    )
+    (entry,) = run.entries
+    assert [flag.evidence for flag in entry.flags] == [{"radius": 0.9, "witness_distance": 0.8}, {"fit": "no_endpoint"}]
+    assert entry.doubted and entry.exceeded and [flag.doubts for flag in entry.flags] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"status": "ok"}, {"status": "splendid"}, {"radius": 1.0}, {"status": "ok", "estimated": 3, "attacked": []}],
+)
+def test_other_results_are_refused(tmp_path: Path, values: dict):
+    folder = write_run(tmp_path / "run", make_plan(1), lambda task: Result(values))
+    with pytest.raises(FileError, match="expected the results of clearance bracket, got others"):
+        read_records(folder)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path):
+    with pytest.raises(FileError, match=r"without plan\.json"):
+        read_records(tmp_path)
+
+
+def test_inputs_that_are_no_images_have_a_table(tmp_path: Path):
+    for bounds, shape in (((0.0, 1.0), (12,)), ((0.0, 1.0), (4, 8, 8)), (None, (1, 8, 8))):
+        folder = tmp_path / f"{bounds}{shape}"
+        made = write_run(folder, make_plan(1, bounds=bounds), lambda task, shape=shape: make_result(task, shape=shape))
+        (entry,) = read_records(made).entries
+        assert entry.drawing is None and len(entry.changes) == min(20, math.prod(shape))
+
+
+def test_the_largest_changes_come_first():
+    before = np.array([[0.0, 1.0], [2.0, 3.0]])
+    after = np.array([[0.0, 1.5], [1.0, 3.0]])
+    found = largest_changes(before, after)
+    assert [(change.place, change.before, change.after) for change in found] == [((1, 0), 2.0, 1.0), ((0, 1), 1.0, 1.5)]
+
+
+def test_pictures_show_the_values():
+    import base64
+    import io
+
+    from PIL import Image
+
+    def pixels(address: str) -> np.ndarray:
+        data = base64.b64decode(address.removeprefix("data:image/webp;base64,"))
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    x = np.zeros((1, 2, 2), dtype=np.float32)
+    witness = x.copy()
+    x[0, 0, 0], witness[0, 0, 0], witness[0, 1, 1] = 10, 8, 1  # bounds [0, 10]
+    found = Drawings((0.0, 10.0), inputs=1, tasks=1).draw("key", x, witness)
+    assert found.factor == 2.5 and found.witness and found.difference
+    assert pixels(found.input)[..., 0].tolist() == [[255, 0], [0, 0]]
+    assert pixels(found.witness)[..., 0].tolist() == [[204, 0], [0, 26]]
+    assert pixels(found.difference)[..., 1].tolist() == [[0, 128], [128, 191]]  # 0.5 - 2.5 x 0.2; grey; 0.5 + 0.25
+
+
+@pytest.mark.parametrize(("largest", "factor"), [(0.5, 1.0), (0.013, 38.0), (1.0, 0.5), (0.0, 1.0), (0.0003, 1600.0)])
+def test_the_magnification_brings_the_largest_change_to_half(largest: float, factor: float):
+    found = magnification(np.array([-largest, largest / 2]))
+    assert found == factor and found * largest <= 0.5 + 1e-12
+
+
+@pytest.mark.parametrize("allowance", [30_000, 3_000, 300])
+def test_a_picture_keeps_to_its_allowance(allowance: int):
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    assert len(encode(noise, allowance)) <= 4 / 3 * allowance + 30
