@@ -31,15 +31,16 @@ def print_rows(console: Console, rows: Sequence[Row], *, names: Sequence[str] = 
         table.add_column(name)
     for name in ("certified", "estimated", "attacked"):
         table.add_column(f"median\n{name}", justify="right")
-    for name in ("inputs", "wrong", "refuted", "masked", "other"):
+    others = [row.tasks - row.misclassified - row.refuted - row.masked - row.readable for row in rows]
+    for name in ("inputs", "wrong", "refuted", "masked", *(["other"] if any(others) else [])):
         table.add_column(name, justify="right")
     for index, row in enumerate(rows):
         order = f", order {row.order}" if row.order != 1 else ""
         cells = [names[index]] if names else []
         cells += [f"{tables.norm_name(row.norm)}, {row.target}{order}"] if what else []
         cells += [_shown(value) for value in (row.certified, row.estimated, row.attacked)]
-        other = row.tasks - row.misclassified - row.refuted - row.masked - row.readable
-        table.add_row(*cells, *map(str, (row.tasks, row.misclassified, row.refuted, row.masked, other)))
+        counts = (row.tasks, row.misclassified, row.refuted, row.masked, *([others[index]] if any(others) else []))
+        table.add_row(*cells, *map(str, counts))
     console.print()
     console.print(table)
     passes, seconds = sum(row.forward + row.backward for row in rows), sum(row.seconds for row in rows)
