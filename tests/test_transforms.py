@@ -311,7 +311,9 @@ def network() -> nn.Sequential:
         return nn.Sequential(nn.Flatten(), nn.Linear(36, 16), nn.Tanh(), nn.Linear(16, 4)).double()
 
 
-@pytest.mark.parametrize("transform", [Staircase(5), BitDepth(2), Jpeg(20), torch.round], ids=["stairs", "bits", "jpeg", "round"])
+@pytest.mark.parametrize(
+    "transform", [Staircase(5), BitDepth(2), Jpeg(20), torch.round], ids=["stairs", "bits", "jpeg", "round"]
+)
 def test_bpda_has_the_value_of_the_transform_and_the_networks_gradient_there(transform, network: nn.Module):
     x = images(dtype=torch.float64)
     behind = nn.Sequential(bpda(transform), network)
