@@ -127,7 +127,7 @@ def test_networks(network: Callable[[Tensor], Any], message: str):
         ({"bounds": (1, 0)}, cl.InputError, r"bounds: expected low < high everywhere, got \(1, 0\)"),
         ({"bounds": (0, 0)}, cl.InputError, "bounds: expected low < high"),
         ({"bounds": (0, 1, 2)}, cl.InputError, r"bounds: expected \(low, high\), got \(0, 1, 2\)"),
-        ({"dtype": torch.int32}, cl.DtypeError, r"dtype: expected a floating dtype, got torch\.int32"),
+        ({"dtype": torch.int32}, cl.DtypeError, r"dtype: expected torch\.float32 or torch\.float64, got torch\.int32"),
         ({"micro_batch": 0}, cl.InputError, "micro_batch: expected at least 1, got 0"),
         ({"memory_budget": 0}, cl.InputError, "memory_budget: expected a positive number of bytes, got 0"),
     ],
