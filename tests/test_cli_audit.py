@@ -74,7 +74,7 @@ def test_a_masked_model_gets_a_block_for_each_flag(work: str, capfd: pytest.Capt
     text = words(out)
     assert err == "" and "Signs of masking on 2 of 2 inputs" in text and "No sign" not in text
     assert re.search(r"^ +0 +0 +0 +error +\d+\.\d % ", out, re.MULTILINE)
-    assert "zero_gradient: error on 2 inputs" in text and re.search(r"input 0 share 1 ", text)
+    assert "zero_gradient: error on 2 inputs" in text and re.search(r"input 0 share of gradients 1 ", text)
     assert all(f": {MEANINGS[level]}" in text for level in [Severity.ERROR])
     blocks = re.findall(r"^(\w+): (?:(\w+) on \d inputs?(?:, )?)+$", out, re.MULTILINE)
     assert len(blocks) >= 3

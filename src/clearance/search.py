@@ -105,6 +105,7 @@ def _hunt(problem: Problem, radius: float, streams: list[torch.Generator], budge
         margins, gradients = margin_gradients(problem.model, points, problem.predicted, problem.targets[0])
         norms = vector_norm(gradients, problem.dual)
         inside = problem.distance(points) <= radius
+        evidence.samples += int((~inside).sum())
         if bool(inside.any()):
             evidence.add(problem, 0, points[inside], margins[inside], norms[inside])
         best = torch.where(inside & (norms > best), norms, best)

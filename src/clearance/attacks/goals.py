@@ -21,7 +21,7 @@ from torch import Tensor
 from clearance.errors import InputError
 
 ROUNDING = 8.0
-"""A goal counts as reached when its margin is below minus this many units of rounding of its two logits: a tie, or a
+"""A goal counts as reached when its margin is below minus this many units of rounding of the largest logit: a tie, or a
 difference that a batch of another size could turn, is no witness."""
 
 
@@ -46,9 +46,8 @@ class Goal:
 
     def reached(self, logits: Tensor) -> Tensor:
         """Whether each row of `(batch, classes)` predicts a wanted class by more than rounding; false for NaN."""
-        ahead, behind = _inside(logits, self).amax(1), _outside(logits, self).amax(1)
-        slack = ROUNDING * torch.finfo(logits.dtype).eps * torch.maximum(ahead.abs(), behind.abs())
-        return behind - ahead < -slack
+        slack = ROUNDING * torch.finfo(logits.dtype).eps * logits.abs().amax(1)
+        return margin(logits, self) < -slack
 
     def to_class(self, classes: Tensor) -> Goal:
         """The aim of getting one wanted class, `(batch,)`, ahead of what is unwanted."""
