@@ -75,7 +75,7 @@ class Hunt:
         width = self.radius * WIDEST ** self._uniform(1)[0]
         met: list[tuple[float, Array, Array]] = []
         for _ in range(max(1, round(SCOUT_SHARE * self.budget))):
-            point = self._in_ball(width)
+            point = self._in_ball(width if met else self.radius)  # the first in the ball, so that a maximum is known
             gradient = yield from self._ask(point)
             met.append((self._steepness(gradient), point, gradient))
         tried: list[Array] = []
@@ -98,7 +98,7 @@ class Hunt:
         gradient = yield point
         self.left -= 1
         norm = self._steepness(gradient)
-        if norm > self.best and self._length(point) <= self.radius:
+        if norm > self.best and self._length(point) <= self.radius * (1 + 1e-9):
             self.best, self.best_point = norm, point
         return gradient
 

@@ -40,6 +40,8 @@ DESCENT_SHARE, SEGMENT_SHARE = 0.25, 0.125
 """Shares of a block's budget; curvature ascent gets what the other parts leave."""
 SCOUT_SHARE, RESAMPLE_SHARE = 0.75, 0.5
 """In few dimensions: share of the blocks that open with uniform points, share of a block's budget for resampling."""
+ROUNDING = 1e-6
+"""A point counts as in the ball up to this share of its radius."""
 HUNT_SHARE = 0.5
 """Share of the blocks that walk to steep linear pieces instead, up to `FEW_DIMENSIONS`."""
 FEW_DIMENSIONS = 16
@@ -104,7 +106,7 @@ def _hunt(problem: Problem, radius: float, streams: list[torch.Generator], budge
         points = problem.x0 + delta.reshape(-1, *problem.x0.shape)
         margins, gradients = margin_gradients(problem.model, points, problem.predicted, problem.targets[0])
         norms = vector_norm(gradients, problem.dual)
-        inside = problem.distance(points) <= radius
+        inside = problem.distance(points) <= radius * (1 + ROUNDING)
         evidence.samples += int((~inside).sum())
         if bool(inside.any()):
             evidence.add(problem, 0, points[inside], margins[inside], norms[inside])
