@@ -24,9 +24,8 @@ from torch import Tensor, nn
 import clearance as cl
 from clearance.attacks import carlini_wagner, make_goal
 from clearance.datasets import data_folder
-from clearance.margins import resolve_targets
+from clearance.margins import ask
 from clearance.networks import seven_layer_cnn
-from clearance.seeds import content_key
 from clearance.training import accuracy, train
 
 TARGETS = {"least-likely": "Table 1. Least likely", "runner-up": "Table 2. Runner-up", "random": "Table 3. Random"}
@@ -89,7 +88,7 @@ def tanh_cnn(name: str, *, epochs: int, cache: Path, seed: int) -> nn.Module:
 def compare(model: cl.Classifier, x: Tensor, target: str, settings: dict[str, object], seed: int) -> list[Row]:
     """Both scores and the attack for each input."""
     logits = model.logits(x)
-    classes = resolve_targets(logits, target, seed=seed, keys=[content_key(row) for row in x])
+    classes = ask(x, logits, None, target, seed=seed).targets
     found = carlini_wagner(model, x, make_goal(logits.argmax(1), classes, logits.shape[1]))
     rows: list[Row] = []
     for index, (row, chosen, attacked) in enumerate(zip(x, classes, found.distance.tolist(), strict=True)):

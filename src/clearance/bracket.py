@@ -28,10 +28,9 @@ from clearance.classifier import Classifier
 from clearance.clever import clever
 from clearance.costs import Cost
 from clearance.errors import InputError
-from clearance.margins import Target, check_labels, resolve_targets
+from clearance.margins import Target, ask
 from clearance.norms import as_order
 from clearance.scores import CleverScore, without_number
-from clearance.seeds import content_key
 from clearance.settings import Settings
 from clearance.status import Status
 
@@ -188,19 +187,15 @@ def bracket(
         raise InputError(f"certificate: expected one of {', '.join(CERTIFICATES)}, got {certificate!r}")
     p, x = as_order(norm), model.check_inputs(x)
     logits = torch.cat([model.logits(x[row : row + 1]) for row in range(len(x))])
-    best = logits.argmax(1).tolist()
-    known = best if labels is None else check_labels(labels, *logits.shape)
-    wrong = [label != own for label, own in zip(known, best, strict=True)]
-    keys = [content_key(row) for row in x]
-    resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong)
+    asked = ask(x, logits, labels, target, seed=seed)
     each = target if isinstance(target, Sequence | Tensor) and not isinstance(target, str) else [target] * len(x)
     return [
         _one(
             model,
             x[row : row + 1],
-            known[row],
+            asked.labels[row],
             logits[row],
-            Threat(p, str(aim), _range(model), "white-box", budget, seed),
+            Threat(p, str(aim), valid_range(model), "white-box", budget, seed),
             aim=aim if isinstance(aim, str) else int(aim),
             order=order,
             certificate=certificate,
@@ -232,7 +227,7 @@ def _one(
         own = int(logits.argmax())
         witness = AttackResult(None, math.inf, False, own, "none", Cost())
         settings = Settings(norm=threat.norm, order=order, seed=threat.seed)
-        (targets,) = resolve_targets(logits[None], aim, seed=threat.seed, keys=[content_key(x[0])])
+        (targets,) = ask(x, logits[None], labels, aim, seed=threat.seed).targets
         score = without_number(settings, Status.NO_GRADIENT, predicted=own, target=targets[0])
     proof = None
     if certificate != "none":
@@ -300,8 +295,8 @@ def _standing(score: CleverScore, found: Audit) -> Status:
     return max(applies, key=lambda status: status.severity)
 
 
-def _range(model: Classifier) -> tuple[float, float] | None:
-    """The lowest and the highest valid value of any coordinate."""
+def valid_range(model: Classifier) -> tuple[float, float] | None:
+    """The lowest and the highest valid value of any coordinate; `None` without bounds."""
     if model.bounds is None:
         return None
     low, high = model.bounds
@@ -309,6 +304,5 @@ def _range(model: Classifier) -> tuple[float, float] | None:
 
 
 def _as_array(values: Tensor) -> NDArray[np.generic]:
-    """On the CPU, in a dtype that NumPy has."""
-    values = values.detach().cpu()
-    return (values.float() if values.dtype in {torch.bfloat16, torch.float16} else values).numpy()
+    """On the CPU, for NumPy."""
+    return values.detach().cpu().numpy()

@@ -20,11 +20,10 @@ from clearance.classifier import Classifier, look_like_probabilities
 from clearance.curvature import Kind
 from clearance.evidence import Evidence, Problem
 from clearance.extremes import fit_reverse_weibull
-from clearance.margins import Target, check_labels, margins, resolve_targets
+from clearance.margins import Target, ask, margins
 from clearance.norms import dual_order
 from clearance.radius import RACE_SLACK, Ball, choose_ball
 from clearance.scores import CleverScore, Outcome, judge, without_number
-from clearance.seeds import content_key
 from clearance.settings import Settings
 from clearance.smoothness import is_twice_differentiable
 from clearance.status import Status
@@ -132,11 +131,8 @@ def iterate_clever(
     """
     x = model.check_inputs(x)
     logits = torch.cat([model.logits(x[i : i + 1]) for i in range(len(x))])
-    known = logits.argmax(1).tolist() if labels is None else check_labels(labels, len(x), logits.shape[1])
-    wrong = [label != best for label, best in zip(known, logits.argmax(1).tolist(), strict=True)]
-    keys = [content_key(row) for row in x]
-    targets = resolve_targets(logits, target, seed=settings.seed, keys=keys, skip=wrong)
-    rows = zip(x, keys, logits, targets, wrong, strict=True)
+    asked = ask(x, logits, labels, target, seed=settings.seed)
+    rows = zip(x, asked.keys, logits, asked.targets, asked.wrong, strict=True)
     return (_score(model, settings, *row) for row in rows)
 
 

@@ -8,12 +8,13 @@ a target means.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from clearance.errors import ShapeError, TargetError
-from clearance.seeds import make_generator
+from clearance.seeds import content_key, make_generator
 
 TARGETS = ("untargeted", "runner-up", "random", "least-likely")
 Target = str | int | Sequence[int] | Tensor
@@ -124,3 +125,42 @@ def check_labels(labels: Tensor | Sequence[int], count: int, classes: int) -> li
     if outside:
         raise TargetError(f"labels: expected a class index from 0 to {classes - 1}, got {outside[0]}")
     return values
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked about each input of a batch.
+
+    Attributes:
+        predicted: Its predicted class.
+        labels: Its true class; the predicted one where no labels were given.
+        wrong: Whether the two differ: then it is not judged.
+        keys: Its content key.
+        targets: The classes to move to.
+    """
+
+    predicted: list[int]
+    labels: list[int]
+    wrong: list[bool]
+    keys: list[str]
+    targets: list[list[int]]
+
+
+def ask(x: Tensor, logits: Tensor, labels: Tensor | Sequence[int] | None, target: Target, *, seed: int) -> Asked:
+    """Check labels and targets against the logits, before anything is computed.
+
+    Args:
+        x: The inputs, `(batch, *input)`.
+        logits: Their logits, `(batch, classes)`.
+        labels: True classes; `None`: predictions are right.
+        target: As `resolve_targets` takes it.
+        seed: Seed of `"random"`.
+
+    Returns:
+        What is asked about each input.
+    """
+    predicted: list[int] = logits.argmax(1).tolist()
+    known = predicted if labels is None else check_labels(labels, *logits.shape)
+    wrong = [label != own for label, own in zip(known, predicted, strict=True)]
+    keys = [content_key(row) for row in x]
+    return Asked(predicted, known, wrong, keys, resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong))

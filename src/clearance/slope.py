@@ -20,9 +20,9 @@ from clearance.classifier import Classifier
 from clearance.derivatives import margin_values
 from clearance.errors import InputError
 from clearance.extremes import ReverseWeibullFit, fit_reverse_weibull
-from clearance.margins import Target, check_labels, resolve_targets
+from clearance.margins import Target, ask
 from clearance.norms import as_order, vector_norm
-from clearance.seeds import content_key, make_generator
+from clearance.seeds import make_generator
 
 ROUNDING = 64.0
 """Differences of margins are lowered by this many units of rounding, so that noise is not taken for a slope."""
@@ -125,20 +125,14 @@ def slope_estimate(
             raise InputError(f"{name}: expected a positive number, got {value!r}")
     x = model.check_inputs(x)
     logits = model.logits(x)
-    best = logits.argmax(1).tolist()
-    known = best if labels is None else check_labels(labels, *logits.shape)
-    wrong = [label != own for label, own in zip(known, best, strict=True)]
-    keys = [content_key(row) for row in x]
-    targets = resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong)
+    asked = ask(x, logits, labels, target, seed=seed)
     found: list[SlopeEstimate] = []
-    for row, key in enumerate(keys):
-        if wrong[row]:
-            found.append(SlopeEstimate(math.nan, math.nan, math.nan, math.nan, best[row], targets[row][0], None))
+    for row, (key, own, targets) in enumerate(zip(asked.keys, asked.predicted, asked.targets, strict=True)):
+        if asked.wrong[row]:
+            found.append(SlopeEstimate(math.nan, math.nan, math.nan, math.nan, own, targets[0], None))
             continue
         sample = _Pairs(model, x[row], key, order, radius, separation, pairs, blocks, seed)
-        found.append(
-            min((sample.estimate(logits[row], best[row], t) for t in targets[row]), key=lambda one: one.radius)
-        )
+        found.append(min((sample.estimate(logits[row], own, t) for t in targets), key=lambda one: one.radius))
     return found
 
 

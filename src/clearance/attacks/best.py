@@ -14,9 +14,8 @@ from clearance.attacks.result import AttackResult, Witnesses
 from clearance.attacks.segments import bisect_segments
 from clearance.classifier import Classifier
 from clearance.costs import Cost
-from clearance.margins import Target, check_labels, resolve_targets
+from clearance.margins import Target, ask
 from clearance.norms import as_order
-from clearance.seeds import content_key
 
 HALVINGS = 10
 """Forward passes that each run's witness is pulled back with."""
@@ -67,16 +66,12 @@ def attack(
     x = model.check_inputs(x)
     logits = model.logits(x)
     predicted = logits.argmax(1)
-    judged = list(range(len(x)))
-    if labels is not None:
-        truth = check_labels(labels, *logits.shape)
-        judged = [row for row in judged if truth[row] == int(predicted[row])]
-    skip = [row not in set(judged) for row in range(len(x))]
-    targets = resolve_targets(logits, target, seed=seed, keys=[content_key(row) for row in x], skip=skip)
+    asked = ask(x, logits, labels, target, seed=seed)
+    judged = [row for row, wrong in enumerate(asked.wrong) if not wrong]
     results = [_skipped(int(own)) for own in predicted]
     if judged:
         rows = torch.tensor(judged, device=x.device)
-        goal = make_goal(predicted[rows], [targets[row] for row in judged], logits.shape[1])
+        goal = make_goal(predicted[rows], [asked.targets[row] for row in judged], logits.shape[1])
         task = make_task(model, x[rows], goal, logits[rows], order=order, seed=seed)
         found = best(task, runs)
         cost = _each(model.meter.since(started), len(judged))

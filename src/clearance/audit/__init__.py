@@ -18,10 +18,9 @@ from clearance.audit.table import CHECKS, Check
 from clearance.classifier import Classifier
 from clearance.costs import Cost
 from clearance.errors import ShapeError
-from clearance.margins import Target, check_labels, resolve_targets
+from clearance.margins import Target, ask
 from clearance.norms import as_order
 from clearance.scores import CleverScore
-from clearance.seeds import content_key
 
 __all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
 
@@ -69,19 +68,15 @@ def audit(
         if given is not None and len(given) != len(x):
             raise ShapeError(f"{name}: expected one per input ({len(x)}), got {len(given)}")
     logits = torch.cat([model.logits(x[row : row + 1]) for row in range(len(x))])
-    best = logits.argmax(1).tolist()
-    known = best if labels is None else check_labels(labels, *logits.shape)
-    wrong = [label != own for label, own in zip(known, best, strict=True)]
-    keys = [content_key(row) for row in x]
-    targets = resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong)
+    asked = ask(x, logits, labels, target, seed=seed)
     return [
         Audit((), None, Cost())
-        if wrong[row]
+        if asked.wrong[row]
         else examine(
             model,
             x[row : row + 1],
             logits[row],
-            targets[row],
+            asked.targets[row],
             order=order,
             score=None if scores is None else scores[row],
             result=None if attacks is None else attacks[row],

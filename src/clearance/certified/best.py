@@ -25,9 +25,8 @@ from clearance.certified.translate import Whole, translate
 from clearance.classifier import Classifier
 from clearance.costs import Cost
 from clearance.errors import InputError
-from clearance.margins import Target, check_labels, resolve_targets
+from clearance.margins import Target, ask
 from clearance.norms import as_order
-from clearance.seeds import content_key
 
 CLOSED = {"linear": linear, "operator-norms": operator_norms, "one-hidden": one_hidden, "crown": crown}
 METHODS = ("best", *CLOSED, "exact", "auto-lirpa")
@@ -88,14 +87,11 @@ def certify(
     package = import_auto_lirpa() if method == "auto-lirpa" else None
     x = model.check_inputs(x)
     logits = model.logits(x)
-    predicted = logits.argmax(1).tolist()
-    truth = predicted if labels is None else check_labels(labels, *logits.shape)
-    judged = [row for row, (label, own) in enumerate(zip(truth, predicted, strict=True)) if label == own]
-    skip = [row not in set(judged) for row in range(len(x))]
-    targets = resolve_targets(logits, target, seed=seed, keys=[content_key(row) for row in x], skip=skip)
+    asked = ask(x, logits, labels, target, seed=seed)
+    judged = [row for row, wrong in enumerate(asked.wrong) if not wrong]
     results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(x)
     if judged:
-        job = Job(model, x[judged], logits[judged], [targets[row] for row in judged], order)
+        job = Job(model, x[judged], logits[judged], [asked.targets[row] for row in judged], order)
         job = replace(job, single=not (isinstance(target, str) and target == "untargeted"), time_limit=time_limit)
         for row, result in zip(judged, job.prove(method, package), strict=True):
             results[row] = result
@@ -112,7 +108,7 @@ def certify(
             gap=proof.gap,
             cost=cost,
         )
-        for (name, proof), own in zip(results, predicted, strict=True)
+        for (name, proof), own in zip(results, asked.predicted, strict=True)
     ]
 
 

@@ -22,9 +22,8 @@ from clearance.cli import tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import printable
 from clearance.costs import Cost
-from clearance.margins import resolve_targets
+from clearance.margins import ask
 from clearance.norms import as_order
-from clearance.seeds import content_key
 
 FAILED = 1
 STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
@@ -95,9 +94,8 @@ def _audit_all(inputs: Inputs, rows: list[Row], flags: dict[str, Any], *, shown:
     """Append a row for each input as it is finished; a target that an input cannot have is refused before the first."""
     images, labels, target = inputs.data.images, inputs.data.labels, as_target(flags["target"])
     logits = inputs.model.logits(inputs.model.check_inputs(images))
-    predicted, seed = logits.argmax(1).tolist(), flags["seed"]
-    wrong = [own != label for own, label in zip(predicted, labels.tolist(), strict=True)]
-    resolve_targets(logits, target, seed=seed, keys=[content_key(image) for image in images], skip=wrong)
+    seed = flags["seed"]
+    predicted = ask(images, logits, labels, target, seed=seed).predicted
     with tables.progress(len(images), shown=shown) as advance:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             (found,) = audit(inputs.model, image[None], label[None], norm=flags["norm"], target=target, seed=seed)

@@ -16,7 +16,7 @@ from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.engines import Engine
 from clearance.engines.local import LocalEngine
 from clearance.errors import FileError, InputError
-from clearance.margins import resolve_targets
+from clearance.margins import ask
 from clearance.norms import as_order
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import Run, open_run
@@ -43,9 +43,8 @@ def run_bracket(*, given: set[str], as_json: bool, **flags: Any) -> None:
     shared = share(inputs, flags)
     targets, norms = split("target", flags["target"], as_target), split("norm", flags["norm"], as_order)
     logits = inputs.model.logits(inputs.model.check_inputs(inputs.data.images))
-    wrong = (logits.argmax(1).cpu() != inputs.data.labels).tolist()
-    for target in targets:
-        resolve_targets(logits, target, skip=wrong)
+    for target in targets:  # a target that an input cannot have is refused before anything is written
+        ask(inputs.data.images, logits, inputs.data.labels, target, seed=flags["seed"])
     plan = make_plan(shared, inputs.network, inputs.source, norms=norms, targets=targets, orders=[flags["order"]])
     compute(Path(flags["out"]), plan, shared, engine, inputs, as_json=as_json, flags=flags)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from clearance.bracket import bracket
+from clearance.bracket import bracket, valid_range
 from clearance.classifier import Classifier
 from clearance.datasets import Dataset
 from clearance.loading import LoadedNetwork
@@ -98,7 +98,6 @@ def make_plan(
     """
     model, data = shared.model, shared.data
     limit = None if math.isinf(shared.time_limit) else float(shared.time_limit)
-    bounds = None if model.bounds is None else (float(model.bounds[0].min()), float(model.bounds[1].max()))
     mean, std = _normalisation(model.preprocessing)
     return Plan(
         model=ModelSpec(
@@ -119,7 +118,7 @@ def make_plan(
             labels=tuple(data.labels.tolist()),
             class_names=tuple(data.class_names),
         ),
-        threat=ThreatModel(norms=tuple(norms), targets=tuple(targets), bounds=bounds),
+        threat=ThreatModel(norms=tuple(norms), targets=tuple(targets), bounds=valid_range(model)),
         orders=tuple(orders),
         parameters={"budget": shared.budget, "certificate": shared.certificate, "certificate_seconds": limit},
         seed=shared.seed,
