@@ -17,13 +17,13 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 320, 60
 # From the bottom up. A module imports from lower levels only; inside a package, from its own package as well.
 LEVELS = (
     {"errors"},
-    {"status", "seeds", "costs", "weibull", "datafiles"},
+    {"status", "seeds", "costs", "plain", "weibull", "datafiles"},
     {"norms", "networks", "families", "tails", "memory", "preprocessing"},
     {"extremes", "autodiff", "eigenvalues", "facets"},
     {"induced"},
     {"classifier"},
-    {"transforms", "margins", "balls", "evidence"},
-    {"derivatives", "curvature"},
+    {"transforms", "margins", "balls"},
+    {"evidence", "derivatives", "curvature"},
     {"search", "smoothness"},
     {"bends"},
     {"blocks"},

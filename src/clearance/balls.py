@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clearance.errors import InputError, ShapeError
-from clearance.norms import as_order
+from clearance.norms import as_order, expand, vector_norm
 
 
 def sample_ball(
@@ -55,6 +55,42 @@ def sample_ball(
     else:
         unit = _unit_general(count, dimension, order, generator, dtype)
     return (unit * radius).reshape(count, *shape)
+
+
+def sample_shifts(like: Tensor, count: int, *, norm: float, radius: float, generator: torch.Generator) -> Tensor:
+    """Uniform points of the ball around 0, with the shape and the dtype of an input.
+
+    Args:
+        like: The input, `(*input)`.
+        count: How many.
+        norm: `p`.
+        radius: `R > 0`.
+        generator: Where the randomness comes from.
+
+    Returns:
+        `(count, *input)`.
+    """
+    return sample_ball(count, tuple(like.shape), norm=norm, radius=radius, generator=generator, dtype=like.dtype)
+
+
+def sample_directions(like: Tensor, count: int, *, norm: float, generator: torch.Generator) -> Tensor:
+    """Random directions of length 1 in the `l_p` norm: uniform points of the ball, pushed to its surface.
+
+    Args:
+        like: The input, `(*input)`.
+        count: How many.
+        norm: `p`.
+        generator: Where the randomness comes from.
+
+    Returns:
+        `(count, *input)`.
+
+    >>> z = sample_directions(torch.zeros(3), 5, norm=1.0, generator=torch.Generator().manual_seed(0))
+    >>> torch.allclose(z.abs().sum(1), torch.ones(5))
+    True
+    """
+    shift = sample_shifts(like, count, norm=norm, radius=1.0, generator=generator)
+    return shift / expand(vector_norm(shift, norm), shift)
 
 
 def _unit_euclidean(count: int, dimension: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:

@@ -26,7 +26,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from clearance.balls import sample_ball
+from clearance.balls import sample_shifts
 from clearance.curvature import Kind, margin_curvature, margin_hessian_vectors
 from clearance.derivatives import margin_gradients
 from clearance.evidence import Evidence, Problem, Taylor
@@ -97,10 +97,9 @@ def uniform_bends(
     del beat
     evidence = [Evidence() for _ in problem.targets]
     columns: list[Tensor] = []
-    shape, dtype = tuple(problem.x0.shape), problem.x0.dtype
     for block in blocks:
         generator = make_generator(problem.x0.device, problem.seed, purpose, problem.key, block)
-        shift = sample_ball(block_size, shape, norm=problem.order, radius=radius, generator=generator, dtype=dtype)
+        shift = sample_shifts(problem.x0, block_size, norm=problem.order, radius=radius, generator=generator)
         points = problem.admit(problem.x0 + shift)
         columns.append(
             torch.stack([_measure(problem, k, points, generator, found) for k, found in enumerate(evidence)])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from clearance.balls import sample_ball
+from clearance.balls import sample_shifts
 from clearance.bends import directed_bends, uniform_bends
 from clearance.derivatives import margin_gradient_norms
 from clearance.evidence import Evidence, Problem
@@ -56,14 +56,7 @@ def _uniform_block(
     generator = make_generator(problem.x0.device, problem.seed, purpose, problem.key, block)
     largest = torch.full((len(problem.targets),), -torch.inf, dtype=problem.x0.dtype, device=problem.x0.device)
     for count in _parts(block_size, max(1, POINTS_AT_ONCE // problem.x0.numel())):
-        shift = sample_ball(
-            count,
-            tuple(problem.x0.shape),
-            norm=problem.order,
-            radius=radius,
-            generator=generator,
-            dtype=problem.x0.dtype,
-        )
+        shift = sample_shifts(problem.x0, count, norm=problem.order, radius=radius, generator=generator)
         points = problem.admit(problem.x0 + shift)
         margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
         for index, found in enumerate(evidence):

@@ -23,11 +23,8 @@ import torch
 from torch import Tensor
 
 from clearance.classifier import Classifier
+from clearance.margins import ROUNDING
 from clearance.norms import vector_norm
-
-ROUNDING = 64.0
-"""Slopes are lowered by this many units of rounding of the margins, so that noise is not taken for a slope."""
-
 
 TIE = 1e-6
 """Two records whose values differ by less than this share are taken for equal."""

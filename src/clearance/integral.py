@@ -19,6 +19,7 @@ from torch import Tensor
 
 from clearance.classifier import Classifier
 from clearance.derivatives import margin_gradients, margin_values
+from clearance.margins import ROUNDING
 from clearance.norms import expand, vector_norm
 from clearance.seeds import make_generator
 
@@ -26,8 +27,6 @@ TOLERANCE = 0.05
 """Largest discrepancy of honest gradients, as a share of the segment's variation (they keep to .003 at 256 points)."""
 SIGMAS = 4.0
 """Standard errors that are granted on top."""
-ROUNDING = 64.0
-"""Units of rounding of the largest logit below which a difference of margins says nothing."""
 FIRST_STRATA, MOST_STRATA = 16, 256
 """Strata of the first round and of the last; two gradients each."""
 

@@ -16,6 +16,8 @@ from torch import Tensor
 from clearance.errors import ShapeError, TargetError
 from clearance.seeds import content_key, make_generator
 
+ROUNDING = 64.0
+"""Margins are trusted up to this many units of rounding of their logits: less is noise, no slope."""
 TARGETS = ("untargeted", "runner-up", "random", "least-likely")
 Target = str | int | Sequence[int] | Tensor
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from clearance.costs import Cost
 from clearance.evidence import Evidence, second_order_radius
 from clearance.extremes import FitStatus, ReverseWeibullFit, fit_reverse_weibull
+from clearance.plain import plain
 from clearance.radius import Ball
 from clearance.settings import Settings
 from clearance.status import Status
@@ -89,20 +90,12 @@ class CleverScore:
     def as_record(self) -> dict[str, Any]:
         """The score as plain values for JSON: NaN and infinity become `None`, tensors are left out."""
         skipped = {"fit", "cost", "largest_point", "witness"}
-        record: dict[str, Any] = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in skipped}
+        record: dict[str, Any] = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name not in skipped}
         record["norm"] = "inf" if math.isinf(self.norm) else self.norm
         names = [f.name for f in fields(ReverseWeibullFit)]
-        record["fit"] = None if self.fit is None else {name: _plain(getattr(self.fit, name)) for name in names}
-        record["cost"] = {f.name: getattr(self.cost, f.name) for f in fields(self.cost)}
+        record["fit"] = None if self.fit is None else {name: plain(getattr(self.fit, name)) for name in names}
+        record["cost"] = asdict(self.cost)
         return record
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clearance.balls import sample_ball
+from clearance.balls import sample_shifts
 from clearance.derivatives import margin_gradients
 from clearance.evidence import Evidence, Problem
 from clearance.facets import Hunt
@@ -190,13 +190,12 @@ class Draw:
 
     def shift(self, chosen: Tensor | None = None) -> Tensor:
         """One uniform point of the ball around 0 for each (chosen) block, else 0; `(blocks, *input)`."""
-        x0, shape = self.problem.x0, tuple(self.problem.x0.shape)
-        points = torch.zeros(len(self.generators), *shape, device=x0.device, dtype=x0.dtype)
+        x0 = self.problem.x0
+        points = torch.zeros(len(self.generators), *x0.shape, device=x0.device, dtype=x0.dtype)
         rows = range(len(points)) if chosen is None else chosen.nonzero().flatten().tolist()
         for row in rows:
-            points[row] = sample_ball(
-                1, shape, norm=self.problem.order, radius=self.radius, generator=self.generators[row], dtype=x0.dtype
-            )[0]
+            generator = self.generators[row]
+            points[row] = sample_shifts(x0, 1, norm=self.problem.order, radius=self.radius, generator=generator)[0]
         return points
 
 

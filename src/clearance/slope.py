@@ -15,17 +15,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearance.balls import sample_ball
+from clearance.balls import sample_shifts
 from clearance.classifier import Classifier
 from clearance.derivatives import margin_values
 from clearance.errors import InputError
 from clearance.extremes import ReverseWeibullFit, fit_reverse_weibull
-from clearance.margins import Target, ask
+from clearance.margins import ROUNDING, Target, ask
 from clearance.norms import as_order, vector_norm
 from clearance.seeds import make_generator
-
-ROUNDING = 64.0
-"""Differences of margins are lowered by this many units of rounding, so that noise is not taken for a slope."""
 
 
 @dataclass(frozen=True)
@@ -163,14 +160,7 @@ class _Pairs:
         generator = make_generator(self.x0.device, self.seed, "slope", self.key, block)
 
         def draw(radius: float) -> Tensor:
-            return sample_ball(
-                self.pairs,
-                tuple(self.x0.shape),
-                norm=self.order,
-                radius=radius,
-                generator=generator,
-                dtype=self.x0.dtype,
-            )
+            return sample_shifts(self.x0, self.pairs, norm=self.order, radius=radius, generator=generator)
 
         first = self.x0 + draw(self.radius)
         second = first + draw(self.separation * self.radius)

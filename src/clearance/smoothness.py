@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clearance.balls import sample_ball
+from clearance.balls import sample_shifts
 from clearance.curvature import margin_hessian_vectors
 from clearance.derivatives import margin_gradients
 from clearance.evidence import Problem
@@ -91,8 +91,7 @@ def _directions(problem: Problem, index: int) -> Tensor:
     assert problem.taylor is not None, "asked at second order only"
     downhill = -steepest(problem.taylor.gradients[index : index + 1], problem.order)
     generator = make_generator(problem.x0.device, problem.seed, "smoothness", problem.key)
-    shape, dtype = tuple(problem.x0.shape), problem.x0.dtype
-    shift = sample_ball(RANDOM_ENDS, shape, norm=problem.order, radius=1.0, generator=generator, dtype=dtype)
+    shift = sample_shifts(problem.x0, RANDOM_ENDS, norm=problem.order, radius=1.0, generator=generator)
     return torch.cat([downhill, shift])
 
 

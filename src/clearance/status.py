@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
-class Status(StrEnum):
+class Word(StrEnum):
+    """A word, such as `"ok"`, that carries its `meaning` in a sentence."""
+
+    _value_: str
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """A member: its word, with its meaning attached."""
+        member = str.__new__(cls, value)
+        member._value_, member.meaning = value, meaning
+        return member
+
+
+class Status(Word):
     """The standing of one estimate, from 'nothing to add' to 'there is no number'.
 
     Where several apply, the one that takes away the most is reported (the order below, last first). Each member is its
     word, such as `"ok"`, and carries its `meaning` in a sentence.
     """
-
-    _value_: str
-    meaning: str
 
     OK = "ok", "nothing that was met contradicts the estimate"
     NOT_CONVERGED = "not_converged", "the interval is wider than the tolerance; more blocks narrow it"
@@ -27,12 +38,6 @@ class Status(StrEnum):
     NOT_TWICE_DIFFERENTIABLE = "not_twice_differentiable", "the gradient jumps and the Hessian does not show it"
     NON_FINITE = "non_finite", "an output or a gradient in the ball is not finite"
     MISCLASSIFIED = "misclassified", "the prediction differs from the label: nothing to measure"
-
-    def __new__(cls, value: str, meaning: str) -> Status:
-        """A member: its word, with its meaning attached."""
-        member = str.__new__(cls, value)
-        member._value_, member.meaning = value, meaning
-        return member
 
     @property
     def severity(self) -> int:

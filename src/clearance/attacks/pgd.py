@@ -9,7 +9,7 @@ from clearance.attacks.geometry import as_radius, as_steps, descent, into_ball
 from clearance.attacks.goals import Goal, Loss, soft_margin
 from clearance.attacks.passes import Streams, evaluate, look
 from clearance.attacks.result import Witnesses
-from clearance.balls import sample_ball
+from clearance.balls import sample_shifts
 from clearance.classifier import Classifier
 from clearance.norms import as_order, expand
 
@@ -68,9 +68,8 @@ def pgd(
 
 def random_points(x: Tensor, streams: Streams, order: float, radius: Tensor) -> Tensor:
     """One uniform point of each input's `l_p` ball around 0, `(batch, *input)`."""
-    shape = tuple(x.shape[1:])
     draws = [
-        sample_ball(1, shape, norm=order, radius=1.0, generator=generator, dtype=x.dtype)
-        for generator in streams.generators
+        sample_shifts(row, 1, norm=order, radius=1.0, generator=generator)
+        for row, generator in zip(x, streams.generators, strict=True)
     ]
     return torch.cat(draws) * expand(radius, x)

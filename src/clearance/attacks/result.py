@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from clearance.costs import Cost
 from clearance.norms import expand, vector_norm
+from clearance.plain import plain
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,13 @@ class AttackResult:
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON, without the witness itself: distances that are not finite become `None`."""
         return {
-            "distance": _plain(self.distance),
+            "distance": plain(self.distance),
             "success": self.success,
             "predicted": self.predicted,
             "method": self.method,
-            "distances": {name: _plain(distance) for name, distance in self.distances.items()},
+            "distances": {name: plain(distance) for name, distance in self.distances.items()},
             "cost": asdict(self.cost),
         }
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 class Witnesses:

@@ -10,6 +10,7 @@ from torch import Tensor
 from clearance.attacks.goals import Goal
 from clearance.audit.record import Flag, Severity
 from clearance.audit.table import CHECKS
+from clearance.balls import sample_shifts
 from clearance.classifier import Classifier
 from clearance.integral import PathIntegral
 from clearance.seeds import make_generator
@@ -58,6 +59,10 @@ class Case:
     def generator(self, purpose: str) -> torch.Generator:
         """A random stream of this input's own."""
         return make_generator(self.x0.device, self.seed, "audit", purpose, self.key)
+
+    def shifts(self, purpose: str, count: int, radius: float) -> Tensor:
+        """Uniform points of a ball around 0, from the stream of this purpose: `(count, *input)`."""
+        return sample_shifts(self.x0, count, norm=self.order, radius=radius, generator=self.generator(purpose))
 
 
 @dataclass

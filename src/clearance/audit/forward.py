@@ -12,11 +12,11 @@ from torch.nn.modules.dropout import _DropoutNd  # pyright: ignore[reportPrivate
 from clearance.attacks.passes import look
 from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
-from clearance.balls import sample_ball
+from clearance.balls import sample_directions
 from clearance.classifier import Classifier, look_like_probabilities
 from clearance.derivatives import margin_values
-from clearance.integral import ROUNDING
-from clearance.norms import expand, vector_norm
+from clearance.margins import ROUNDING
+from clearance.norms import expand
 
 REPEATS = 4
 """Forward passes of the same input."""
@@ -70,14 +70,7 @@ def check_forward(case: Case, ledger: Ledger, spread: float) -> None:
 
 def _among_others(case: Case) -> Tensor:
     """Logits of the input, and of uniform points of the ball in the same batch, `(1 + COMPANIONS, classes)`."""
-    others = sample_ball(
-        COMPANIONS,
-        tuple(case.x0.shape),
-        norm=case.order,
-        radius=case.reach,
-        generator=case.generator("batch"),
-        dtype=case.x0.dtype,
-    )
+    others = case.shifts("batch", COMPANIONS, case.reach)
     return look(case.model, torch.cat([case.x0[None], case.model.clip(case.x0 + others)]))
 
 
@@ -123,15 +116,7 @@ def _check_range(case: Case, ledger: Ledger) -> None:
 
 def check_stairs(case: Case, ledger: Ledger) -> None:
     """Raise `locally_constant`: exactly equal outputs over small steps where the coarse movement predicts a change."""
-    direction = sample_ball(
-        1,
-        tuple(case.x0.shape),
-        norm=case.order,
-        radius=1.0,
-        generator=case.generator("stairs"),
-        dtype=case.x0.dtype,
-    )
-    unit = direction / expand(vector_norm(direction, case.order), direction)
+    unit = sample_directions(case.x0, 1, norm=case.order, generator=case.generator("stairs"))
     flat, at, coarse = 0.0, 0.0, 0.0
     for level in range(STAIR_SCALES):
         length = case.reach / 4**level

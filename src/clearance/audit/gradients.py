@@ -7,15 +7,15 @@ from torch import Tensor
 
 from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
-from clearance.balls import sample_ball
+from clearance.balls import sample_directions, sample_shifts
 from clearance.classifier import Classifier
 from clearance.derivatives import margin_gradients
 from clearance.errors import NetworkError
 from clearance.integral import PathIntegral, path_integrals
-from clearance.norms import expand, steepest, vector_norm
+from clearance.norms import steepest
 
-BALL, SHORT = 1.0, (1 / 4, 1 / 16)
-"""Lengths of the segments, in radii of the ball."""
+SHORT = (1 / 4, 1 / 16)
+"""Lengths of the segments beside those as long as the ball, in radii of the ball."""
 RANDOM_DIRECTIONS = 2
 CENTRES, APART = 24, 1 / 32
 """Pairs of points whose gradients are compared, and how far apart they are, in radii of the ball."""
@@ -36,9 +36,11 @@ def check_gradients(case: Case, ledger: Ledger) -> None:
         broken = float((~torch.cat([gradients, apart]).flatten(1).isfinite().all(1)).double().mean())
         ledger.raise_flag("non_finite", Severity.ERROR, share_of_gradients=broken)
         return
-    _judge_integrals(case, ledger, [one for _, one in found])
-    _judge_zeros(ledger, torch.cat([gradients, apart]), [one for _, one in found])
-    _judge_roughness(ledger, gradients, apart, [one for _, one in found])
+    count = len(found) // (1 + len(SHORT))  # the segments as long as the ball come first
+    long, short = ([one for _, one in some] for some in (found[:count], found[count:]))
+    _judge_integrals(case, ledger, long, short)
+    _judge_zeros(ledger, torch.cat([gradients, apart]), long)
+    _judge_roughness(ledger, gradients, apart, long)
 
 
 def cut_off(model: Classifier, x: Tensor) -> str | None:
@@ -67,14 +69,10 @@ def cut_off(model: Classifier, x: Tensor) -> str | None:
 
 def _pairs(case: Case) -> tuple[Tensor, Tensor]:
     """Gradients at uniform points of the ball, and at one neighbour of each; both `(CENTRES, *input)`."""
-    generator, shape = case.generator("pairs"), tuple(case.x0.shape)
-
-    def draw(radius: float) -> Tensor:
-        return sample_ball(CENTRES, shape, norm=case.order, radius=radius, generator=generator, dtype=case.x0.dtype)
-
-    centres = case.model.clip(case.x0 + draw(case.reach))
-    step = draw(1.0)
-    step = APART * case.reach * step / expand(vector_norm(step, case.order), step)
+    generator = case.generator("pairs")
+    shift = sample_shifts(case.x0, CENTRES, norm=case.order, radius=case.reach, generator=generator)
+    step = APART * case.reach * sample_directions(case.x0, CENTRES, norm=case.order, generator=generator)
+    centres = case.model.clip(case.x0 + shift)
     points = torch.cat([centres, case.model.clip(centres + step)])
     _, gradients = margin_gradients(case.model, points, case.predicted, case.target)
     return gradients[:CENTRES], gradients[CENTRES:]
@@ -100,12 +98,9 @@ def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
 
 def _directions(case: Case) -> tuple[list[str], Tensor]:
     """Ends of the segments as long as the ball: random ones, down the gradient, to the witness."""
-    shape, model = tuple(case.x0.shape), case.model
-    draw = sample_ball(
-        RANDOM_DIRECTIONS, shape, norm=case.order, radius=1.0, generator=case.generator("ends"), dtype=case.x0.dtype
-    )
-    random = case.x0 + case.reach * draw / expand(vector_norm(draw, case.order), draw)
-    kinds, ends = ["random"] * RANDOM_DIRECTIONS, [model.clip(random)]
+    model, generator = case.model, case.generator("ends")
+    random = case.reach * sample_directions(case.x0, RANDOM_DIRECTIONS, norm=case.order, generator=generator)
+    kinds, ends = ["random"] * RANDOM_DIRECTIONS, [model.clip(case.x0 + random)]
     _, gradient = margin_gradients(model, case.x0[None], case.predicted, case.target)
     down = case.x0 - case.reach * steepest(gradient.nan_to_num(0.0, 0.0, 0.0), case.order)
     if bool((down != case.x0).any()):
@@ -115,11 +110,9 @@ def _directions(case: Case) -> tuple[list[str], Tensor]:
     return kinds, torch.cat(ends)
 
 
-def _judge_integrals(case: Case, ledger: Ledger, found: list[PathIntegral]) -> None:
+def _judge_integrals(case: Case, ledger: Ledger, long: list[PathIntegral], short: list[PathIntegral]) -> None:
     """`path_integral`: graver the longer the segment that fails and the more of the movement is missed."""
-    count = _count_long(found)
-    long, short = found[:count], found[count:]
-    missed = [_missed(one) for one in found if one.measurable]
+    missed = [_missed(one) for one in long + short if one.measurable]
     if missed:
         ledger.measured["path_integral"] = max(missed)
     failed = [one for one in long if one.fails]
@@ -130,11 +123,6 @@ def _judge_integrals(case: Case, ledger: Ledger, found: list[PathIntegral]) -> N
     elif any(one.fails for one in short):
         worst = max((one for one in short if one.fails), key=_missed)
         ledger.raise_flag("path_integral", Severity.INFO, **_numbers(worst, case.reach))
-
-
-def _count_long(found: list[PathIntegral]) -> int:
-    """How many of the segments are as long as the ball; they come first."""
-    return len(found) // (1 + len(SHORT))
 
 
 def _missed(found: PathIntegral) -> float:
@@ -154,10 +142,9 @@ def _numbers(found: PathIntegral, reach: float) -> dict[str, float]:
     }
 
 
-def _judge_zeros(ledger: Ledger, gradients: Tensor, found: list[PathIntegral]) -> None:
+def _judge_zeros(ledger: Ledger, gradients: Tensor, long: list[PathIntegral]) -> None:
     """`zero_gradient`: share over the ball's points or over a segment as long as the ball, whichever is larger."""
     none = float((gradients.flatten(1) == 0).all(1).double().mean())
-    long = found[: _count_long(found)]
     flat = max((one.zero for one in long if one.measurable), default=0.0)
     share, limit = max(none, flat), threshold("zero_gradient")
     ledger.measured["zero_gradient"] = share
@@ -170,14 +157,14 @@ def _judge_zeros(ledger: Ledger, gradients: Tensor, found: list[PathIntegral]) -
         ledger.raise_flag("zero_gradient", Severity.WARNING, share_of_gradients=share)
 
 
-def _judge_roughness(ledger: Ledger, gradients: Tensor, apart: Tensor, found: list[PathIntegral]) -> None:
+def _judge_roughness(ledger: Ledger, gradients: Tensor, apart: Tensor, long: list[PathIntegral]) -> None:
     """`rough_gradient`: cosines of neighbouring gradients, and integrals that no number of points settles."""
     first, second = gradients.flatten(1).double(), apart.flatten(1).double()
     usable = (first != 0).any(1) & (second != 0).any(1)
     if int(usable.sum()) < FEWEST_PAIRS:
         return
     cosine = float(torch.cosine_similarity(first[usable], second[usable]).median())
-    undecided = sum(one.measurable and not one.resolved and not one.fails for one in found[: _count_long(found)])
+    undecided = sum(one.measurable and not one.resolved and not one.fails for one in long)
     ledger.measured["rough_gradient"] = cosine
     if cosine < threshold("rough_gradient") or undecided:
         ledger.raise_flag(

@@ -19,7 +19,6 @@ from clearance.attacks.segments import bisect_segments
 from clearance.attacks.square import square
 from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
-from clearance.balls import sample_ball
 from clearance.classifier import Classifier
 from clearance.norms import expand, steepest
 
@@ -216,14 +215,7 @@ def _check_traces(case: Case, ledger: Ledger, nearest: float) -> None:
 def _try_again(case: Case, radii: Tensor) -> bool:
     """Whether a descent from any of several random points of the ball meets a witness."""
     x = case.x0.expand(len(radii), *case.x0.shape)
-    shift = sample_ball(
-        len(radii),
-        tuple(case.x0.shape),
-        norm=case.order,
-        radius=float(radii[0]),
-        generator=case.generator("restarts"),
-        dtype=x.dtype,
-    )
+    shift = case.shifts("restarts", len(radii), float(radii[0]))
     return bool(trace(case.model, case.model.clip(x + shift), case, radii=radii).reached.any())
 
 

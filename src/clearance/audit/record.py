@@ -13,6 +13,7 @@ from torch import Tensor
 from clearance.audit.table import CHECKS
 from clearance.costs import Cost
 from clearance.integral import PathIntegral
+from clearance.plain import plain
 
 Evidence = Mapping[str, float | str]
 
@@ -115,8 +116,3 @@ def sort_flags(flags: list[Flag]) -> tuple[Flag, ...]:
     """The worst first; within a severity, in the order of the table."""
     places = list(CHECKS)
     return tuple(sorted(flags, key=lambda flag: (-flag.severity.rank, places.index(flag.code))))
-
-
-def plain(value: float | str) -> float | str | None:
-    """A value that JSON can hold: NaN and infinity become `None`."""
-    return value if isinstance(value, str) or math.isfinite(value) else None

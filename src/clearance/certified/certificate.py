@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
-from enum import StrEnum
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from clearance.costs import Cost
+from clearance.plain import plain
+from clearance.status import Word
 
 
-class CertificateStatus(StrEnum):
-    """The standing of one certificate. Each member is its word and carries its `meaning` in a sentence."""
-
-    _value_: str
-    meaning: str
+class CertificateStatus(Word):
+    """The standing of one certificate: each member is its word and carries its `meaning` in a sentence."""
 
     CERTIFIED = "certified", "proved: no adversarial example lies within the radius"
     UNPROVEN = "unproven", "the method proves nothing about this input"
@@ -22,12 +19,6 @@ class CertificateStatus(StrEnum):
     TOO_LARGE = "too_large", "the network is larger than the exact solver takes"
     UNSUPPORTED = "unsupported", "the network has something the method has no proof for"
     MISCLASSIFIED = "misclassified", "the prediction differs from the label: nothing to measure"
-
-    def __new__(cls, value: str, meaning: str) -> CertificateStatus:
-        """A member: its word, with its meaning attached."""
-        member = str.__new__(cls, value)
-        member._value_, member.meaning = value, meaning
-        return member
 
     @property
     def has_radius(self) -> bool:
@@ -67,13 +58,5 @@ class Certificate:
 
     def as_record(self) -> dict[str, Any]:
         """The certificate as plain values for JSON: an infinite radius is `"inf"`, NaN is `None`."""
-        record = {field.name: _plain(getattr(self, field.name)) for field in fields(self) if field.name != "cost"}
-        return record | {"cost": {field.name: getattr(self.cost, field.name) for field in fields(self.cost)}}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, float) and math.isinf(value):
-        return "inf"
-    return value.value if isinstance(value, CertificateStatus) else value
+        names = [field.name for field in fields(self) if field.name != "cost"]
+        return {name: plain(getattr(self, name), infinity="inf") for name in names} | {"cost": asdict(self.cost)}

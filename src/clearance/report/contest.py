@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from clearance.plain import in_words
 from clearance.report.paired import Key
 from clearance.report.records import RunRecords
 from clearance.report.statistics import Group
@@ -146,17 +146,9 @@ class Comparison:
             }
             for contest in self.contests
         ]
-        return _plain({"runs": names, "contests": contests, "notes": list(self.notes)})
+        return in_words({"runs": names, "contests": contests, "notes": list(self.notes)})
 
 
 def _leader(names: Sequence[str], row: Sequence[float]) -> str | None:
     best = max(row)
     return names[row.index(best)] if list(row).count(best) == 1 else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

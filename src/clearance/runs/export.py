@@ -20,12 +20,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from clearance.errors import FileError, InputError
+from clearance.plain import in_words
 from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, Run
 from clearance.runs.files import replacing
 from clearance.runs.plan import Task
@@ -103,16 +103,8 @@ def as_exported(task: Task, record: Record, *, arrays: bool = False) -> Exported
 
 
 def _write_json(records: Sequence[Exported], stream: BinaryIO) -> None:
-    text = json.dumps([_without_infinities(record) for record in records], indent=1, allow_nan=False)
+    text = json.dumps([in_words(record) for record in records], indent=1, allow_nan=False)
     stream.write(f"{text}\n".encode())
-
-
-def _without_infinities(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {name: _without_infinities(item) for name, item in value.items()}
-    return [_without_infinities(item) for item in value] if isinstance(value, list) else value
 
 
 def _write_csv(records: Sequence[Exported], stream: BinaryIO) -> None:
