@@ -105,6 +105,13 @@ def test_help_and_version_import_neither_torch_nor_scipy():
     assert f"clearance, version {clearance.__version__}" in done.stdout and "--paper" in done.stdout
 
 
+def test_the_package_runs_as_a_module():
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "clearance", "score", "no-such-model", "digits"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("clearance: ")
+
+
 def test_demo_ends_with_a_table_and_says_what_it_claims(tmp_path: Path):
     code, out, err = finished("demo", "--count", "2", folder=tmp_path)
     assert (code, err) == (0, "")

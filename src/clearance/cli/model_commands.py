@@ -13,7 +13,10 @@ from clearance.cli.options import (
     commands,
     given_flags,
     with_input_options,
+    with_json,
     with_model_and_data,
+    with_one_threat,
+    with_seed,
 )
 
 
@@ -30,13 +33,7 @@ def demo(count: int) -> None:
 
 @commands.command(context_settings=CONTEXT, short_help="Estimate the radius of each input.")
 @with_model_and_data
-@click.option(
-    "--target",
-    default="untargeted",
-    show_default=True,
-    help="Class to move to: untargeted (the nearest), runner-up, random, least-likely, or a class index.",
-)
-@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
+@with_one_threat
 @click.option("--order", type=int, default=1, show_default=True, metavar="1|2", help="First or second order.")
 @click.option(
     "--curvature",
@@ -63,10 +60,10 @@ def demo(count: int) -> None:
 @click.option("--clip", type=click.Choice(["project"]), help="Clip the samples into the bounds.")
 @click.option("--level", default=0.95, show_default=True, help="Confidence level of the intervals.")
 @click.option("--bootstrap", default=0, show_default=True, metavar="N", help="Resamples for the p-value of the fit.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all of its samples.")
+@with_seed
 @click.option("--paper", is_flag=True, help="All choices of the CLEVER paper: uniform, radius 5, 500 blocks of 1,024.")
 @with_input_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@with_json
 @click.pass_context
 def score(context: click.Context, **flags: Any) -> None:
     """Estimate for each input of DATA how far it can move before MODEL changes its mind (CLEVER).
@@ -81,13 +78,7 @@ def score(context: click.Context, **flags: Any) -> None:
 
 @commands.command(context_settings=CONTEXT, short_help="Find the nearest adversarial example of each input.")
 @with_model_and_data
-@click.option(
-    "--target",
-    default="untargeted",
-    show_default=True,
-    help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
-)
-@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
+@with_one_threat
 @click.option(
     "--budget",
     type=click.Choice(["quick", "standard", "thorough"]),
@@ -95,10 +86,10 @@ def score(context: click.Context, **flags: Any) -> None:
     show_default=True,
     help="About 150, 1,000 or 5,000 passes of each kind per input.",
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all random numbers.")
+@with_seed
 @with_input_options
 @click.option("--save", metavar="FILE", help="Write inputs, witnesses, distances and predictions to FILE.npz.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@with_json
 @click.pass_context
 def attack(context: click.Context, **flags: Any) -> None:
     """Find for each input of DATA the nearest adversarial example of MODEL that an ensemble of attacks can find.
@@ -112,13 +103,7 @@ def attack(context: click.Context, **flags: Any) -> None:
 
 @commands.command(context_settings=CONTEXT, short_help="Prove a radius for each input.")
 @with_model_and_data
-@click.option(
-    "--target",
-    default="untargeted",
-    show_default=True,
-    help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
-)
-@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
+@with_one_threat
 @click.option(
     "--method",
     type=click.Choice(["best", "linear", "operator-norms", "one-hidden", "crown", "exact", "auto-lirpa"]),
@@ -127,9 +112,9 @@ def attack(context: click.Context, **flags: Any) -> None:
     help="How to prove it. best: the largest radius of linear to crown.",
 )
 @click.option("--time-limit", default=60.0, show_default=True, metavar="S", help="Seconds for each input.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="For --target random.")
+@with_seed
 @with_input_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@with_json
 @click.pass_context
 def certify(context: click.Context, **flags: Any) -> None:
     """Prove for each input of DATA a radius within which MODEL has no adversarial example.
@@ -144,21 +129,15 @@ def certify(context: click.Context, **flags: Any) -> None:
 
 @commands.command(context_settings=CONTEXT, short_help="Look for signs of gradient masking around each input.")
 @with_model_and_data
-@click.option(
-    "--target",
-    default="untargeted",
-    show_default=True,
-    help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
-)
-@click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all random numbers.")
+@with_one_threat
+@with_seed
 @with_input_options
 @click.option(
     "--fail-on",
     type=click.Choice(["info", "warning", "error"]),
     help="Exit with code 1 if an input has a flag at least that severe.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@with_json
 @click.pass_context
 def audit(context: click.Context, **flags: Any) -> int:
     """Look around each input of DATA for signs that MODEL hides its gradients, so that scores and attacks mislead.
@@ -199,7 +178,7 @@ def audit(context: click.Context, **flags: Any) -> int:
     show_default=True,
     help="How a radius is proved.",
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all random numbers.")
+@with_seed
 @with_input_options
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, or start it.")
 @click.option("--retry-failed", is_flag=True, help="Compute failed tasks again.")
@@ -207,7 +186,7 @@ def audit(context: click.Context, **flags: Any) -> int:
 @click.option("--address", metavar="A", help="Ray: address of a cluster.  [default: one on this machine]")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Ray: how many workers.  [default: all cores]")
 @click.option("--gpus-per-task", default=0.0, show_default=True, metavar="N", help="Ray: GPUs of each worker.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@with_json
 @click.pass_context
 def bracket(context: click.Context, **flags: Any) -> None:
     """Bracket each input of DATA: certified radius, estimated radius, attack distance, and an audit.

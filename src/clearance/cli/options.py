@@ -28,7 +28,19 @@ INPUT_OPTIONS = (
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
     click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]"),
 )
-
+ONE_THREAT = (
+    click.option(
+        "--target",
+        default="untargeted",
+        show_default=True,
+        help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
+    ),
+    click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1."),
+)
+SEED = click.option(
+    "--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all of its random numbers."
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 
 Command = Callable[..., object]
 
@@ -41,6 +53,21 @@ def with_model_and_data(command: Command) -> Command:
 def with_input_options(command: Command) -> Command:
     """Flags that choose the inputs and how the network sees them: the same for every command that evaluates a model."""
     return _with(INPUT_OPTIONS, command)
+
+
+def with_one_threat(command: Command) -> Command:
+    """One target and one norm."""
+    return _with(ONE_THREAT, command)
+
+
+def with_seed(command: Command) -> Command:
+    """The seed."""
+    return SEED(command)
+
+
+def with_json(command: Command) -> Command:
+    """Print JSON."""
+    return AS_JSON(command)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from clearance.cli.options import CONTEXT, commands, given_flags
+from clearance.cli.options import CONTEXT, commands, given_flags, with_json
 
 
 @commands.command(context_settings=CONTEXT, short_help="Write the results of a run as Parquet, CSV or JSON.")
@@ -60,7 +60,7 @@ def export(**flags: Any) -> None:
 @click.option("--target", metavar="T[,T...]", help="Judge these targets only.  [default: all of the run]")
 @click.option("--junit", metavar="FILE", help="Write the outcome as JUnit XML.")
 @click.option("--markdown", metavar="FILE", help="Write the outcome as GitHub-flavoured Markdown.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@with_json
 @click.pass_context
 def gate(context: click.Context, **flags: Any) -> int:
     """Hold the run in folder RUN against what is asked of a release: exit code 0 if it passes, 1 if it falls short.
