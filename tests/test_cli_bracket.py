@@ -95,4 +95,6 @@ def test_the_demo_can_be_repeated(tmp_path: Path):
     assert first.returncode == 0 and "standard" in first.stdout and "robust" in first.stdout, first.stderr
     again = clearance("demo", "--count", "1", folder=tmp_path)
     assert again.stdout == first.stdout
+    pages = [line.strip() for line in first.stdout.splitlines() if line.endswith(".html")]
+    assert len(pages) == 3 and all("<html" in (tmp_path / page).read_text() for page in pages)
     assert max(map(len, first.stdout.splitlines())) <= 80

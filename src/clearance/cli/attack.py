@@ -41,7 +41,7 @@ def run_attack(*, given: set[str], as_json: bool, save: str | None, **flags: Any
     results: list[AttackResult] = []
     choices = {"norm": flags["norm"], "budget": flags["budget"], "seed": flags["seed"]}
     target = as_target(flags["target"])
-    with tables.progress(len(inputs.data), shown=not as_json) as advance:
+    with tables.progress("attacking", len(inputs.data), shown=not as_json) as advance:
         for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
             results += attack(inputs.model, image[None], label[None], target=target, **choices)
             advance()

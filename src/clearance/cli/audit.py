@@ -96,7 +96,7 @@ def _audit_all(inputs: Inputs, rows: list[Row], flags: dict[str, Any], *, shown:
     logits = inputs.model.logits(inputs.model.check_inputs(images))
     seed = flags["seed"]
     predicted = ask(images, logits, labels, target, seed=seed).predicted
-    with tables.progress(len(images), shown=shown) as advance:
+    with tables.progress("auditing", len(images), shown=shown) as advance:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             (found,) = audit(inputs.model, image[None], label[None], norm=flags["norm"], target=target, seed=seed)
             rows.append(Row(inputs.offset + place, int(label), predicted[place], found))

@@ -69,7 +69,7 @@ def compute(
     again = bool(flags["retry_failed"])
     with open_run(out, plan, resume=flags["resume"]) as run:
         missing = len(run.missing(retry_failed=again))
-        with tables.progress(missing, shown=not as_json and missing > 0) as advance:
+        with tables.progress("bracketing", missing, shown=not as_json and missing > 0) as advance:
             for _ in run.compute(evaluate, shared=shared, engine=engine, retry_failed=again):
                 advance()
         show(run, inputs, as_json=as_json)
@@ -92,7 +92,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     if failed:
         console.print(f"\n{failed} tasks failed; --resume --retry-failed computes them again", style="red")
     values = tables.unit(2.0, inputs.model.bounds).partition(", ")[2]
-    bracket_tables.print_reading(console, values.removeprefix("in "))
+    bracket_tables.print_reading(console, rows, values.removeprefix("in "))
     bracket_tables.print_legend(console, records)
     console.print(f"\nNext: clearance report {run.folder}")
 

@@ -31,7 +31,7 @@ def print_rows(console: Console, rows: Sequence[Row], *, names: Sequence[str] = 
         table.add_column(name)
     for name in ("certified", "estimated", "attacked"):
         table.add_column(f"median\n{name}", justify="right")
-    others = [row.tasks - row.misclassified - row.refuted - row.masked - row.readable for row in rows]
+    others = _others(rows)
     for name in ("inputs", "wrong", "refuted", "masked", *(["other"] if any(others) else [])):
         table.add_column(name, justify="right")
     for index, row in enumerate(rows):
@@ -45,6 +45,11 @@ def print_rows(console: Console, rows: Sequence[Row], *, names: Sequence[str] = 
     console.print(table)
     passes, seconds = sum(row.forward + row.backward for row in rows), sum(row.seconds for row in rows)
     console.print(f"\n{passes:,} passes, {seconds:.0f} s")
+
+
+def _others(rows: Sequence[Row]) -> list[int]:
+    """Tasks of each row without a number for any other reason."""
+    return [row.tasks - row.misclassified - row.refuted - row.masked - row.readable for row in rows]
 
 
 def print_records(console: Console, records: Sequence[Record], names: Sequence[str], *, group: str = "") -> None:
@@ -109,18 +114,20 @@ def _bracket(record: Record) -> list[Text | str]:
     return [*shown, _named(status), Text(told, "red")]
 
 
-def print_reading(console: Console, values: str) -> None:
+def print_reading(console: Console, rows: Sequence[Row], values: str) -> None:
     """What the three numbers claim and what they do not.
 
     Args:
         console: Where to.
+        rows: The summary's rows.
         values: The unit of the distances.
     """
+    other = ", other (no gradient, not finite, failed)" if any(_others(rows)) else ""
     console.print(
         f"\nDistances are in {values}. No adversarial example lies within the certified radius (0: nothing is proved); "
         "one lies at the attack distance. The estimated radius is an estimate, not a bound. It is left out where it "
         "must not be read: refuted (a witness or a slope contradicts it), masked (the audit warns: see the flags), "
-        "wrong (the prediction differs from the label), other (no gradient, not finite, failed)."
+        f"wrong (the prediction differs from the label){other}."
     )
 
 

@@ -36,7 +36,7 @@ def run_certify(*, given: set[str], as_json: bool, **flags: Any) -> None:
     inputs = load_inputs(given, flags)
     choices = {name: flags[name] for name in ("norm", "method", "time_limit", "seed")}
     target, proofs = as_target(flags["target"]), list[Certificate]()
-    with tables.progress(len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
+    with tables.progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
         for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
             proofs += certify(inputs.model, image[None], labels=label[None], target=target, **choices)
             advance()

@@ -9,8 +9,12 @@ from typing import Any
 from clearance import datasets
 from clearance.classifier import Classifier
 from clearance.cli import bracket_tables, tables
+from clearance.cli.compare import read_runs
 from clearance.engines.local import LocalEngine
 from clearance.loading import BUNDLED, load_model
+from clearance.report.compare import compare
+from clearance.report.compare_page import write_comparison
+from clearance.report.page import PAGE_FILE, write_report
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, open_run
 from clearance.runs.export import iterate_records
@@ -18,7 +22,7 @@ from clearance.runs.plan import Plan, read_plan
 from clearance.runs.summary import Row, summarise
 
 FOLDER = "demo-run"
-"""Where the runs go, one for each classifier."""
+"""Where the runs and their pages go, one for each classifier."""
 
 
 def run_demo(count: int) -> None:
@@ -29,7 +33,7 @@ def run_demo(count: int) -> None:
     """
     data = datasets.load("digits", count=count)
     records: dict[str, list[dict[str, Any]]] = {}
-    with tables.progress(len(BUNDLED) * count) as advance:
+    with tables.progress("bracketing", len(BUNDLED) * count) as advance:
         for name in BUNDLED:
             network = load_model(name)
             model = Classifier(network.network, network.bounds)
@@ -43,19 +47,27 @@ def run_demo(count: int) -> None:
                 for _ in run.compute(evaluate, shared=shared, engine=LocalEngine()):
                     advance()
                 records[name] = list(iterate_records(run))
-    show(records, data)
+    show(records, data, write_pages())
 
 
 def _forget_another(folder: Path, plan: Plan) -> None:
     """Remove an earlier demo of another version or count: its files alone, and only where it is one."""
     if not (folder / PLAN_FILE).is_file() or read_plan(folder / PLAN_FILE).id == plan.id:
         return
-    for file in (folder / PLAN_FILE, *folder.glob(f"{RESULTS_FILE}*"), folder / "report.html"):
+    for file in (folder / PLAN_FILE, *folder.glob(f"{RESULTS_FILE}*"), folder / PAGE_FILE):
         file.unlink(missing_ok=True)
 
 
-def show(records: dict[str, list[dict[str, Any]]], data: datasets.Dataset) -> None:
-    """The table with both classifiers, their medians, and how to read them."""
+def write_pages() -> list[Path]:
+    """The page that compares both runs, and the report of each."""
+    runs = read_runs([str(Path(FOLDER) / name) for name in BUNDLED], pictures=True)
+    together = Path(FOLDER) / "compare.html"
+    write_comparison(compare(runs), together)
+    return [together, *(write_report(Path(FOLDER) / name) for name in BUNDLED)]
+
+
+def show(records: dict[str, list[dict[str, Any]]], data: datasets.Dataset, pages: list[Path]) -> None:
+    """The table with both classifiers, their medians, how to read them, and where the pages are."""
     short = {name: name.removeprefix("digits-") for name in records}
     console = tables.make_console()
     tables.print_heading(
@@ -68,7 +80,9 @@ def show(records: dict[str, list[dict[str, Any]]], data: datasets.Dataset) -> No
     bracket_tables.print_records(console, lines, data.class_names, group="classifier")
     rows: list[Row] = [row for name in records for row in summarise(records[name])]
     bracket_tables.print_rows(console, rows, names=list(short.values()))
-    bracket_tables.print_reading(console, "pixel values in [0, 1]")
+    bracket_tables.print_reading(console, rows, "pixel values in [0, 1]")
     bracket_tables.print_legend(console, lines)
     console.print("\nFor scale: a distance of 0.5 is one pixel halfway from black to white, or all 64 pixels by 1/16.")
-    console.print(f"\nThe runs are in {FOLDER}/. Next: clearance report {FOLDER}/{BUNDLED[1]}")
+    console.print("\nTo look at in a browser, without a network:")
+    for page in pages:
+        console.print(f"  {page}")

@@ -54,7 +54,7 @@ def run_score(*, given: set[str], as_json: bool, **flags: Any) -> None:
     job = make_job(given, flags)
     scores: list[CleverScore] = []
     try:
-        with tables.progress(len(job.inputs.data), shown=not as_json) as advance:
+        with tables.progress("scoring", len(job.inputs.data), shown=not as_json) as advance:
             for score in job.scores():
                 scores.append(score)
                 advance()

@@ -54,20 +54,21 @@ def make_console() -> Console:
 
 
 @contextmanager
-def progress(total: int, *, shown: bool = True) -> Generator[Callable[[], None]]:
+def progress(doing: str, total: int, *, shown: bool = True) -> Generator[Callable[[], None]]:
     """A progress bar with the time left on stderr; none where nobody looks (no terminal).
 
     Args:
-        total: How many inputs.
+        doing: What is done, such as "scoring".
+        total: How many times.
         shown: False for none at all.
 
     Yields:
-        A function to call after each input.
+        A function to call after each.
     """
-    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
     console = Console(file=sys.stderr)
     with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
-        task = bar.add_task("scoring", total=total)
+        task = bar.add_task(doing, total=total)
         yield lambda: bar.advance(task)
 
 
