@@ -16,7 +16,7 @@ from clearance.classifier import Classifier
 from clearance.costs import Cost
 from clearance.status import Status
 from clearance.transforms import Staircase
-from closed_forms import random_linear
+from closed_forms import as_module, random_linear
 
 
 def line() -> nn.Linear:
@@ -134,3 +134,22 @@ def test_the_sandwich_on_linear_networks(norm: float):
     for found, truth in zip(brackets, exact.distance(x, norm).tolist(), strict=True):
         assert found.radius is not None and found.lower <= truth <= found.attacked.distance
         assert found.lower == pytest.approx(truth, rel=1e-6) and found.radius == pytest.approx(truth, rel=1e-3)
+
+
+@pytest.mark.parametrize("norm", [1.0, 2.0, float("inf")])
+def test_fixed_coordinates_do_not_move(norm: float):
+    line = random_linear(3, classes=3, size=6)
+    x, fixed = torch.rand(6, generator=torch.Generator().manual_seed(3)).double(), torch.tensor([1, 1, 0, 0, 0, 1]) == 1
+    bounds = torch.where(fixed, x, torch.tensor(-50.0).double()), torch.where(fixed, x, torch.tensor(50.0).double())
+    (found,) = cl.bracket(Classifier(as_module(line), bounds), x[None], norm=norm, budget="quick")
+    own, logits = found.attacked.adversarial, line(x[None])[0]
+    best = int(logits.argmax())
+    free = (line.weight[best] - line.weight)[:, ~fixed]
+    dual = {1.0: float("inf"), 2.0: 2.0}.get(norm, 1.0)
+    exact = min(
+        float((logits[best] - logits[t]) / torch.linalg.vector_norm(free[t], dual)) for t in range(3) if t != best
+    )
+    assert own is not None and torch.equal(own[fixed], x[fixed])
+    assert exact * (1 - 1e-6) <= found.attacked.distance <= exact * 1.01
+    assert found.radius <= exact * 1.0001 and found.lower == pytest.approx(exact, rel=1e-6)
+    assert found.audit.worst in {None, Severity.INFO}

@@ -26,8 +26,7 @@ Bound = float | Tensor
 Pull = Callable[[int], Tensor]
 Product = Callable[[Tensor], Tensor]
 
-LARGEST_MICRO_BATCH = 4096
-"""Samples per pass at most, however small they are."""
+LARGEST_MICRO_BATCH = 4096  # samples per pass at most, however small they are
 
 
 class Classifier:
@@ -36,7 +35,8 @@ class Classifier:
     Args:
         network: Maps `(batch, *input)` to logits `(batch, classes)`. A module is evaluated in `eval` mode and put back
             afterwards; any other callable is used as it is.
-        bounds: `(low, high)`, numbers or tensors that broadcast over one input; `None` = unbounded.
+        bounds: `(low, high)`, numbers or tensors that broadcast over one input; `None` = unbounded. Where both are
+            equal the coordinate is fixed: no attack moves it (an estimate still counts its gradient: it is too low).
         preprocessing: Applied to the input before the network, e.g. `Normalize(mean, std)`. Distances stay in the
             units of the input.
         device: Where to compute; default: where the network's parameters are. If it differs, a copy is moved.
@@ -284,8 +284,8 @@ class Classifier:
         if len(bounds) != 2:
             raise InputError(f"bounds: expected (low, high), got {bounds!r}")
         low, high = (torch.as_tensor(bound, dtype=self.dtype, device=self.device) for bound in bounds)
-        if not bool((low < high).all()):
-            raise InputError(f"bounds: expected low < high everywhere, got ({bounds[0]}, {bounds[1]})")
+        if not bool((low <= high).all() and (low < high).any()):
+            raise InputError(f"bounds: expected low < high, or equal where fixed, got ({bounds[0]}, {bounds[1]})")
         return low, high
 
     def _check_within(self, x: Tensor, low: Tensor, high: Tensor) -> None:

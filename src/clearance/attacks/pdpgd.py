@@ -78,8 +78,8 @@ def soft_threshold(delta: Tensor, weight: Tensor) -> Tensor:
 
 
 def _width(model: Classifier, linear: Tensor) -> Tensor:
-    """The linear estimate, at most the narrowest width of the bounds."""
+    """The linear estimate, at most the narrowest width of the bounds (of coordinates that can move)."""
     if model.bounds is None:
         return linear
-    low, high = model.bounds
-    return linear.clamp_max(float((high - low).min()))
+    widths = model.bounds[1] - model.bounds[0]
+    return linear.clamp_max(float(widths[widths > 0].min()))
