@@ -9,12 +9,15 @@ from torch import Tensor, nn
 
 from clearance.classifier import Classifier
 from clearance.clever import clever
-from clearance.evidence import Evidence, Problem
-from clearance.extremes import FitStatus
+from clearance.costs import Cost
+from clearance.evidence import Evidence, Problem, Record
+from clearance.extremes import FitStatus, fit_reverse_weibull
 from clearance.facets import WIDEST
 from clearance.margins import resolve_targets
 from clearance.networks import softplus_mlp
 from clearance.norms import dual_order, vector_norm
+from clearance.radius import Ball
+from clearance.scores import Outcome, judge
 from clearance.search import FEW_DIMENSIONS, search_blocks
 from clearance.settings import PAPER, Settings
 from clearance.status import Status
@@ -379,3 +382,41 @@ def test_a_memory_budget_sets_the_micro_batch():
     network, x = mlp(), inputs(1, 6)
     small, large = (Classifier(network, memory_budget=budget).micro_batch(x) for budget in (10_000, 1_000_000))
     assert 1 <= small < large <= 4096
+
+
+@pytest.mark.parametrize("settings", [{}, {"radius": 1.0}, {"order": 2}, {"sampler": "uniform"}])
+@pytest.mark.parametrize("size", [3, 20])
+def test_an_input_on_the_boundary_has_radius_zero_and_does_not_disturb_its_neighbours(settings: dict, size: int):
+    network, x = nn.Linear(size, 3, bias=False), inputs(2, size)
+    model, both = Classifier(network), torch.stack([torch.zeros(size), x[1]])
+    tied, other = clever(model, both, **settings)
+    assert (tied.radius, tied.interval, tied.margin, tied.status) == (0.0, (0.0, 0.0), 0.0, Status.OK)
+    assert tied.witness is not None and torch.equal(tied.witness, both[0])
+    assert other.radius == clever(model, x[1:], **settings)[0].radius
+    json.dumps(tied.as_record(), allow_nan=False)
+
+
+def hidden_class(x: Tensor) -> Tensor:
+    """Class 1 is at distance 1; class 2 at 1/8, and its gradient is 50 times too small."""
+    steep = 24 * x[:, 1]
+    return torch.stack([torch.full_like(steep, 3.0), 3 * x[:, 0], 0.98 * steep.detach() + 0.02 * steep], 1)
+
+
+@pytest.mark.parametrize("settings", [{}, {"racing": False}, {"radius": 2.0}, {"sampler": "uniform"}])
+def test_untargeted_a_contradiction_of_any_class_refutes(settings: dict):
+    found = clever(Classifier(hidden_class), torch.zeros(1, 8), **settings)[0]
+    assert found.status is Status.REFUTED and found.target == 2
+    assert clever(Classifier(hidden_class), torch.zeros(1, 8), target=1)[0].status is Status.OK
+
+
+def test_few_blocks_that_leave_the_interval_open_are_not_ok():
+    found = clever(Classifier(mlp(3)), inputs(1, 6, seed=3), blocks=3)[0]
+    assert found.interval[0] < 0.95 * found.radius and found.status is not Status.OK
+
+
+def test_a_larger_norm_than_the_fit_allows_is_a_poor_fit():
+    settings, fit = Settings(), fit_reverse_weibull((1 - 0.2 * torch.linspace(0.01, 1, 60) ** 2).tolist())
+    met = Evidence(norm=Record(2.0, torch.zeros(1)))
+    outcome = Outcome(0, 1, 1.0, Ball(5.0, searched=True), (1.0, 1.1), fit, met)
+    found = judge(settings, outcome, False, Cost())
+    assert found.radius == 0.5 and found.interval == (0.0, 0.5) and found.status is Status.POOR_FIT

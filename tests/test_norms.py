@@ -54,3 +54,18 @@ def test_orders_are_read(text: str, order: float):
 def test_orders_below_one_are_refused(bad: object):
     with pytest.raises(InputError, match="norm: expected"):
         as_order(bad)  # pyright: ignore
+
+
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1.0, 1e20, 1e30])
+def test_norms_neither_underflow_nor_overflow(order: float, scale: float):
+    x = torch.linspace(-1, 1, 50)[None] * scale
+    expected = torch.linalg.vector_norm(x.double(), order, dim=1)
+    assert vector_norm(x, order).double() / scale == pytest.approx(expected / scale, rel=1e-5)
+
+
+def test_norms_of_what_is_not_finite_are_not_finite():
+    x = torch.tensor([[math.inf, 1.0], [math.nan, 1.0], [0.0, 0.0]])
+    for order in (1.0, 1.5, 2.0, math.inf):
+        found = vector_norm(x, order)
+        assert not found[0].isfinite() and found[1].isnan() and found[2] == 0

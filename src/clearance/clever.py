@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from clearance.bends import SAMPLE_TOLERANCE, with_taylor
-from clearance.classifier import Classifier, look_like_probabilities
+from clearance.classifier import Classifier, check_classifier, look_like_probabilities
 from clearance.curvature import Kind
 from clearance.evidence import Evidence, Problem
 from clearance.extremes import fit_reverse_weibull
 from clearance.margins import Target, ask, margins
 from clearance.norms import dual_order
 from clearance.radius import RACE_SLACK, Ball, choose_ball
-from clearance.scores import CleverScore, Outcome, judge, without_number
+from clearance.scores import CleverScore, Outcome, judge, on_boundary, without_number
 from clearance.settings import Settings
 from clearance.smoothness import is_twice_differentiable
 from clearance.status import Status
@@ -32,8 +32,8 @@ from clearance.status import Status
 def clever(
     model: Classifier,
     x: Tensor,
-    *,
     labels: Tensor | Sequence[int] | None = None,
+    *,
     target: Target = "untargeted",
     norm: float = 2.0,
     sampler: str = "directed",
@@ -129,6 +129,7 @@ def iterate_clever(
     Returns:
         An iterator over the scores, in order.
     """
+    check_classifier(model)
     x = model.check_inputs(x)
     logits = torch.cat([model.logits(x[i : i + 1]) for i in range(len(x))])
     asked = ask(x, logits, labels, target, seed=settings.seed)
@@ -143,6 +144,9 @@ def _score(
     predicted = int(logits.argmax())
     if wrong:
         return without_number(settings, Status.MISCLASSIFIED, predicted=predicted, target=targets[0])
+    tied = next((target for target in targets if logits[target] == logits[predicted]), None)
+    if tied is not None:
+        return on_boundary(settings, x0, predicted=predicted, target=tied)
     start = model.meter.read()
     index = torch.tensor(targets, device=logits.device)
     problem = Problem(
@@ -181,6 +185,9 @@ def _second_order(problem: Problem, settings: Settings, logits: Tensor) -> Outco
     if settings.curvature == "norm":
         return outcome
     other = _estimate(with_taylor(problem, "one-sided", float(logits.abs().max())), settings)
+    if other.target == outcome.target:  # no norm of a Hessian can be below what the one-sided searches met
+        met = other.evidence.within(outcome.ball.radius)
+        outcome.evidence.slope = met.norm.beats(outcome.evidence.slope)
     better, worse = (other, outcome) if other.radius >= outcome.radius else (outcome, other)
     better.evidence.witness = better.evidence.witness.beats(worse.evidence.witness)
     return better
@@ -201,13 +208,16 @@ class _Race:
         for count in self.settings.schedule(len(self.rivals)):
             self._extend(count)
             outcomes = [self._outcome(index) for index in self.rivals]
-            nearest = min(outcomes, key=lambda outcome: outcome.radius)
+            nearest = min(outcomes, key=lambda outcome: (outcome.reach, outcome.radius))
             if self.settings.racing:
                 kept = [_may_be_nearest(outcome, nearest) for outcome in outcomes]
                 self.rivals = [rival for rival, keep in zip(self.rivals, kept, strict=True) if keep]
             if self.settings.blocks == "auto" and nearest.width <= self.settings.tolerance:
                 break
         assert nearest is not None, "a schedule is never empty"
+        for index in range(len(self.problem.targets)):
+            found = self.evidence.get(index) or self.ball.evidence(index)
+            nearest.evidence.witness = nearest.evidence.witness.beats(found.witness)
         return nearest
 
     def _extend(self, count: int) -> None:
@@ -234,6 +244,7 @@ class _Race:
             fit=fit,
             evidence=self.evidence[index],
             slope=None if taylor is None else float(taylor.slopes[index]),
+            kind="norm" if taylor is None else taylor.kind,
         )
 
 
@@ -243,4 +254,4 @@ def _may_be_nearest(outcome: Outcome, nearest: Outcome) -> bool:
     Where the fit leaves the lower end open, the estimate divided by `RACE_SLACK` stands in for it.
     """
     low, _ = outcome.interval
-    return (low or outcome.radius / RACE_SLACK) <= nearest.interval[1]
+    return min(low or outcome.radius / RACE_SLACK, outcome.reach) <= nearest.interval[1]

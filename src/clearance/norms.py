@@ -55,10 +55,12 @@ def vector_norm(x: Tensor, order: float) -> Tensor:
     7.0
     """
     flat = x.flatten(1)
-    if order in {1.0, 2.0, math.inf}:
+    if order in {1.0, math.inf}:
         return torch.linalg.vector_norm(flat, order, dim=1)
-    largest = flat.abs().amax(1).clamp_min(torch.finfo(flat.dtype).tiny)  # |x|^p itself would underflow
-    return largest * torch.linalg.vector_norm(flat / largest[:, None], order, dim=1)
+    limits = torch.finfo(flat.dtype)  # |x|^p itself would underflow or overflow
+    largest = flat.abs().amax(1).clamp(limits.tiny, limits.max / 2)
+    unit = largest.log2().floor().exp2()  # a power of two, so that the division rounds nothing
+    return unit * torch.linalg.vector_norm(flat / unit[:, None], order, dim=1)
 
 
 def expand(values: Tensor, like: Tensor) -> Tensor:

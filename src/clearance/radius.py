@@ -112,12 +112,13 @@ def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit
 
 
 def _try_ball(problem: Problem, settings: Settings, ball: Ball, beat: float | None = None) -> tuple[float, float]:
-    """Smallest `g / L` of the rivals in the present ball, and the smallest radius that was refuted."""
+    """Smallest `g / L` of the rivals in the present ball, slopes counted, and the smallest radius that was refuted."""
     part = problem.only(ball.rivals)
     size = max(1, settings.size // PILOT_SHARES[settings.sampler])
     maxima, evidence = settings.draw(part, ball.radius, range(PILOT_BLOCKS), size, "pilot", beat)
     ball.rounds.append(dict(zip(ball.rivals, evidence, strict=True)))
-    bounds: Tensor = part.reach(torch.where(maxima.isfinite(), maxima, 0.0).amax(1))
+    slopes = maxima.new_tensor([found.within(ball.radius).slope.value for found in evidence])
+    bounds: Tensor = part.reach(torch.where(maxima.isfinite(), maxima, 0.0).amax(1).maximum(slopes))
     smallest = float(bounds.min())
     if settings.racing:
         near = (bounds <= RACE_SLACK * smallest).tolist()

@@ -28,8 +28,8 @@ class CleverScore:
         radius: `min(margin / lipschitz, ball_radius)` in input units; NaN where there is no number. At second order
             `2 margin / (b + sqrt(b² + 2 a margin))`, `b = gradient_norm` and `a = curvature`, in place of the quotient.
         interval: Confidence interval of the radius: from the upper end of the endpoint's profile-likelihood interval
-            (0 where that is open) to `margin / largest_seen`, both at most `ball_radius`; at second order the same
-            ends through its formula, with `largest_curvature`.
+            (0 where that is open, or where a gradient norm above it was met) to `margin / largest_seen`, both at most
+            `ball_radius`; at second order the same ends through its formula, with `largest_curvature`.
         margin: `g(x0) = f_c - f_t`.
         lipschitz: Estimated `max ||∇g||_q` over the ball: the fitted endpoint, or `largest_seen` where that is larger.
             NaN at second order.
@@ -51,8 +51,8 @@ class CleverScore:
         clip: `"project"` where samples were clipped into the bounds.
         largest_point: Where `largest_seen` (or `largest_curvature`) was met, `(*input)`.
         witness: The nearest adversarial example met, `(*input)`.
-        curvature_kind: At second order, which curvature: `"norm"` or `"one-sided"`; else `None`, and the four numbers
-            below are NaN.
+        curvature_kind: At second order, which curvature the numbers are of: `"norm"` or `"one-sided"` (of the two that
+            `curvature="one-sided"` computes, the one with the larger radius); else `None`, and the four below are NaN.
         gradient_norm: `b = ||∇g(x0)||_q`, computed at the input itself.
         curvature: `a`, the estimated maximum of `||H||_{p→q}` (or of `max(0, -λ_min(H))`) over the ball: the fitted
             endpoint, or `largest_curvature` where that is larger.
@@ -102,7 +102,8 @@ class CleverScore:
 class Outcome:
     """One target's block maxima, fit and evidence, and the numbers that follow from them.
 
-    `slope` is `b`, the dual norm of the margin's gradient at the input, at second order, and `None` at first order.
+    `slope` is `b`, the dual norm of the margin's gradient at the input, at second order, and `None` at first order;
+    `kind` says which curvature was measured.
     """
 
     predicted: int
@@ -113,6 +114,7 @@ class Outcome:
     fit: ReverseWeibullFit | None
     evidence: Evidence
     slope: float | None = None
+    kind: str = "norm"
 
     @property
     def strength(self) -> float:
@@ -125,16 +127,28 @@ class Outcome:
         return self._radius_for(self.strength)
 
     @property
+    def reach(self) -> float:
+        """The radius that is left by everything met: the estimate, or less where a slope (or bend) contradicts it."""
+        return self._radius_for(max(self.strength, self.evidence.slope.value))
+
+    @property
+    def surpassed(self) -> bool:
+        """Whether something larger was met than the fit's own interval allows: then the fit knows no upper end."""
+        if self.fit is None:
+            return False
+        return self.evidence.norm.value > float(self.fit.interval[1]) * (1 + REFUTATION_MARGIN)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The radius for the upper end of the endpoint's interval, and for the largest strength met."""
-        high = math.inf if self.fit is None else float(self.fit.interval[1])
+        high = math.inf if self.fit is None or self.surpassed else float(self.fit.interval[1])
         return self._radius_for(max(high, self.strength)), self._radius_for(self.evidence.norm.value)
 
     @property
     def width(self) -> float:
         """Width of the interval as a share of its upper end."""
         low, high = self.interval
-        return 1 - low / high
+        return 1 - low / high if high > 0 else 0.0
 
     def _radius_for(self, strength: float) -> float:
         if self.slope is not None:
@@ -188,17 +202,17 @@ def judge(settings: Settings, outcome: Outcome, probabilities: bool, cost: Cost)
         largest_point=evidence.norm.point,
         witness=evidence.witness.point,
     )
-    return score if outcome.slope is None else _as_second_order(score, settings, outcome.slope)
+    return score if outcome.slope is None else _as_second_order(score, outcome.slope, outcome.kind)
 
 
-def _as_second_order(score: CleverScore, settings: Settings, slope: float) -> CleverScore:
+def _as_second_order(score: CleverScore, slope: float, kind: str) -> CleverScore:
     """The same record with its curvatures where curvatures belong."""
     return replace(
         score,
         lipschitz=math.nan,
         largest_seen=math.nan,
         largest_slope=math.nan,
-        curvature_kind=settings.curvature,
+        curvature_kind=kind,
         gradient_norm=slope,
         curvature=score.lipschitz,
         largest_curvature=score.largest_seen,
@@ -223,9 +237,9 @@ def _standing(settings: Settings, outcome: Outcome, probabilities: bool) -> set[
         found.add(Status.AT_RADIUS)
     if fit is not None and fit.status is FitStatus.NO_ENDPOINT:
         found.add(Status.NO_ENDPOINT)
-    if fit is not None and fit.status is FitStatus.POOR_FIT:
+    if fit is not None and (fit.status is FitStatus.POOR_FIT or outcome.surpassed):
         found.add(Status.POOR_FIT)
-    if settings.blocks == "auto" and outcome.width > settings.tolerance:
+    if outcome.width > settings.tolerance:
         found.add(Status.NOT_CONVERGED)
     return found
 
@@ -271,3 +285,19 @@ def without_number(
         clip=settings.clip,
         curvature_kind=settings.curvature if settings.order == 2 else None,
     )
+
+
+def on_boundary(settings: Settings, x0: Tensor, *, predicted: int, target: int) -> CleverScore:
+    """The row of an input whose two largest logits are equal: it lies on the boundary, at distance 0.
+
+    Args:
+        settings: What was asked for.
+        x0: The input, its own witness.
+        predicted: The predicted class.
+        target: The class that is level with it.
+
+    Returns:
+        A record with radius 0.
+    """
+    nothing = without_number(settings, Status.OK, predicted=predicted, target=target, margin=0.0)
+    return replace(nothing, radius=0.0, interval=(0.0, 0.0), witness_distance=0.0, witness=x0)
