@@ -6,6 +6,7 @@ Screenshots are kept in `CLEARANCE_ARTEFACTS`, or in tests/artefacts, to be look
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import shutil
@@ -15,8 +16,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from clearance.report.marks import write_evidence, write_number
 from clearance.report.page import write_report
 from conftest import ROOT
 from report_runs import HOSTILE, digits_run, make_flag, make_plan, make_result, write_run
@@ -76,6 +80,14 @@ class Browser:
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
         return [url for url in asked if not url.startswith(("file://", "data:", "blob:", "about:"))]
+
+    def edge_of(self, element: str) -> float:
+        """Brightness of the last two columns of pixels of an element, above its first line: 0 to 255."""
+        box = self.run(f"const box = {element}.getBoundingClientRect(); return [box.right - 2, box.top + 2]")
+        clip = {"x": box[0] + self.run("return scrollX"), "y": box[1] + self.run("return scrollY")}
+        clip |= {"width": 2, "height": 2, "scale": 1}
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})["data"]
+        return float(np.asarray(Image.open(io.BytesIO(base64.b64decode(shot))).convert("L")).mean())
 
     def keep(self, name: str) -> None:
         """A screenshot of what is seen."""
@@ -156,6 +168,43 @@ def test_the_table_is_sorted_by_its_headings(browser: Browser, real: Path):
     assert [float(text) for text in browser.column("attacked") if text != "–"] == up[::-1]
     assert browser.find("th[data-name=attacked]").get_attribute("aria-sort") == "descending"
     assert browser.find("th[data-name=index]").get_attribute("aria-sort") is None
+
+
+def test_the_axis_of_the_brackets_names_the_inputs_of_the_table(browser: Browser, real: Path):
+    browser.open(real)
+    browser.finish()
+    ticks = "[...document.querySelectorAll('[data-chart=brackets] [aria-label^=X-axis] .role-axis-label text')]"
+    labels = browser.run(f"return {ticks}.map((text) => text.textContent)")
+    pairs = zip(browser.column("index"), browser.column("status"), strict=True)
+    assert labels == [index for index, status in pairs if status != "misclassified"]
+    wrong = 4 - len(labels)
+    assert (
+        wrong >= 1
+        and f"{wrong} is misclassified: without numbers, and not in the chart." in browser.find("#shown").text
+    )
+
+
+def test_the_script_writes_numbers_as_the_package_does(browser: Browser, real: Path):
+    browser.open(real)
+    mantissas = (1, 1.0004, 1.2345, 2.304, 8.603, 9.9949, 9.996, 9.99999)
+    values = [0.0, *(mantissa * 10.0**power for power in range(-7, 9) for mantissa in mantissas)]
+    for kind in ("certified", "estimated", "attacked"):
+        written = browser.run("return arguments[0].map((one) => show(one, arguments[1]))", values, kind)
+        assert written == [write_number(value, kind) for value in values]
+    counts = [3.0, 512.0, 0.5, 1234567.0, -2.0]
+    assert browser.run("return arguments[0].map(showEvidence)", counts) == [write_evidence(one) for one in counts]
+
+
+def test_a_difference_has_a_factor_only_where_it_is_magnified(browser: Browser, real: Path):
+    browser.open(real)
+    texts = browser.run("return [38, 1.5, 1, 0.8].map(differenceText)")
+    assert texts[:3] == [
+        "Difference × 38, grey is no change",
+        "Difference × 1.5, grey is no change",
+        "Difference, grey is no change",
+    ]
+    # factor 0.8: black and white, half of the range, stand for 0.5 / 0.8
+    assert texts[3] == "Difference, grey is no change, black and white are changes by 0.625 of the range of values"
 
 
 def test_the_table_is_filtered(browser: Browser, doubtful: Path):
@@ -283,6 +332,51 @@ def test_the_theme_can_be_turned(browser: Browser, real: Path):
     assert browser.run(colour) == dark != light
     browser.finish()
     assert browser.errors() == []
+
+
+SCROLLERS = "[...document.querySelectorAll('main .scroll, dialog[open] .scroll')]"
+
+
+@pytest.mark.parametrize("fragment", ["", "#input-0-2-runner-up-order1"])
+def test_no_table_is_cut_on_a_desk(browser: Browser, real: Path, fragment: str):
+    browser.open(real, fragment)
+    browser.finish()
+    assert browser.run(f"return {SCROLLERS}.filter((one) => one.scrollWidth > one.clientWidth).length") == 0
+
+
+@pytest.mark.parametrize("width", [390, 500])
+def test_a_narrow_screen_shows_the_three_numbers(browser: Browser, real: Path, width: int):
+    browser.open(real, width=width)
+    browser.find("#filters button").click()  # both norms
+    browser.find("#rows").location_once_scrolled_into_view  # noqa: B018
+    browser.keep(f"narrow-{width}")
+    names = ("certified", "estimated", "attacked")
+    place = "[...document.querySelectorAll('#rows th')].findIndex((head) => head.dataset.name === name)"
+    edges = f"[...table.rows].map((row) => row.cells[{place}].getBoundingClientRect())"
+    ends = browser.run(f"return arguments[0].flatMap((name) => {edges}.map((box) => [box.width, box.right]))", names)
+    assert len(ends) == 27 and all(size > 20 and right <= width for size, right in ends)
+    caption = browser.run(
+        "const box = document.getElementById('rows-caption').getBoundingClientRect(); return box.right"
+    )
+    assert caption <= width
+    below = browser.run("return table.tBodies[0].rows[0].cells[0].innerText")
+    assert all(text in below for text in ("Class: ", "Norm: l2", "Status: "))
+    browser.open(real)
+    assert "Class: " not in browser.run("return table.tBodies[0].rows[0].cells[0].innerText")
+
+
+def test_a_table_that_scrolls_shows_it_and_can_be_scrolled_by_keyboard(browser: Browser, real: Path):
+    browser.open(real, width=390)
+    browser.finish()
+    regions = browser.run(f"return {SCROLLERS}.map((one) => [one.tabIndex, one.getAttribute('role'), one.ariaLabel])")
+    assert len(regions) == 4 and all(region[:2] == [0, "region"] for region in regions)
+    assert browser.run(f"return {SCROLLERS}.every((one) => !one.querySelector('caption'))")
+    pixel = "const one = document.getElementById('table-doubts').nextElementSibling; one.scrollIntoView();"
+    browser.run(f"{pixel} one.querySelector('table').style.width = '60rem'; window.shadowed = one")
+    start, end = browser.edge_of("window.shadowed"), None
+    browser.run("window.shadowed.scrollLeft = 9999")
+    end = browser.edge_of("window.shadowed")
+    assert start < end - 15  # dark where there is more, and the page's own colour at the end
 
 
 @pytest.mark.parametrize("fragment", ["", "#input-0-2-runner-up-order1"])

@@ -70,6 +70,31 @@ def test_brackets_are_ranked_and_refusals_have_no_estimate(run: RunRecords):
     assert all((row["estimated"] is None) == (row["unread"] == 0) for row in rows)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_axis_of_ranks_has_whole_numbers_once(tmp_path: Path, count: int):
+    folder = write_run(tmp_path / "run", make_plan(count))
+    figures.write_figure([read_records(folder)], "brackets", tmp_path / "figure.svg")
+    text = (tmp_path / "figure.svg").read_text()
+    assert re.findall(r">(\d+)</text>", text) == [str(rank) for rank in range(1, count + 1)]
+    assert ">rank of the input, by attack distance</text>" in text
+
+
+@pytest.mark.parametrize("count", [*range(1, 60), 99, 100, 101, 1000, 2999])
+def test_an_axis_names_few_ranks(count: int):
+    ticks = charts.rank_ticks(count)
+    assert 1 <= len(ticks) <= 10 and ticks[-1] <= count
+    assert len(set(np.diff([0, *ticks]))) == 1
+
+
+def test_texts_beside_a_mark_are_rounded_the_safe_way(tmp_path: Path):
+    plan = make_plan(1)
+    folder = write_run(tmp_path / "run", plan, lambda task: make_result(task, certified=0.23096, attacked=0.8602))
+    entries = read_records(folder).entries
+    assert figures.bracket_rows(entries)[0]["tips"] == {"certified": "0.230", "estimated": "0.500", "attacked": "0.861"}
+    averages = [row["text"] for _, row in figures._average_rows(entries)]
+    assert averages == ["0.230", "0.500", "0.861"]
+
+
 def test_the_histogram_has_area_one(run: RunRecords):
     rows = figures.bin_rows(run.entries[0])
     area = sum((row["end"] - row["start"]) * row["density"] for row in rows)

@@ -73,7 +73,7 @@ def test_flags_come_before_the_numbers_they_doubt(tmp_path: Path):
     ]
     assert places == sorted(places)
     assert (
-        "100 % masked, 100 % flagged. Median of 2 inputs: certified 0.2, no estimate to read, attacked 0.8."
+        "100 % masked, 100 % flagged. Median of 2 inputs: certified 0.200, no estimate to read, attacked 0.800."
         in read.shown
     )
     assert "no flag casts doubt" not in read.shown
@@ -81,12 +81,27 @@ def test_flags_come_before_the_numbers_they_doubt(tmp_path: Path):
     assert "no flag casts doubt" in calm.shown
 
 
+def test_bundled_weights_have_no_folder_and_given_ones_keep_theirs(tmp_path: Path):
+    own, given = "/home/someone/clearance/data/made-up.safetensors", "/home/someone/clearance/data/other.safetensors"
+    for place, (file, shown) in enumerate([(own, "weights made-up.safetensors, "), (given, f"weights {given}, ")]):
+        plan = make_plan(1)
+        plan = plan.model_copy(update={"model": plan.model.model_copy(update={"weights": file})})
+        page, read = page_of(tmp_path / str(place), plan)
+        assert shown in read.shown and ("/home/someone" in page) == (file == given)
+
+
+def test_counts_and_bounds_have_no_digits_after_the_point(tmp_path: Path):
+    flags = (make_flag(share=0.9, points=512),)
+    _, read = page_of(tmp_path, make_plan(1), lambda task: make_result(task, flags=flags))
+    assert "Measured: share 0.900, points 512" in read.shown
+    assert "inputs in [0, 1]" in read.shown and "values lie in [0, 1]" in read.shown
+
+
 def test_the_verdict_says_over_how_many(tmp_path: Path):
     kinds = {0: {"status": "refuted"}, 1: {"attacked": None}, 2: {"status": "misclassified"}}
     _, read = page_of(tmp_path, make_plan(6), lambda task: make_result(task, **kinds.get(task.index, {})))
-    expected = (
-        "20 % refuted, 20 % flagged. Median of 5 inputs: certified 0.2, estimated 0.5 (over 4 of them), attacked 0.8"
-    )
+    median = "certified 0.200, estimated 0.500 (over 4 of them), attacked 0.800"
+    expected = f"20 % refuted, 20 % flagged. Median of 5 inputs: {median}"
     assert f"{expected} (over 4 of them)." in read.shown
     assert "1 bracket is left out because the prediction differs from the label" in read.shown
 

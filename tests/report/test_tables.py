@@ -54,7 +54,7 @@ def test_the_tables_of_a_run(tmp_path: Path):
     run = read_records(write_run(tmp_path / "run", plan))
     averages, doubts, fits = make_tables([run])
     assert averages.columns[:2] == ("target", "norm") and averages.numeric == 2
-    assert averages.rows[0] == ("untargeted", "l2", "2 of 2", "0.2", "0.5", "0.8")
+    assert averages.rows[0] == ("untargeted", "l2", "2 of 2", "0.200", "0.500", "0.800")
     assert [row[:2] for row in averages.rows] == [("untargeted", "l2"), ("3", "l2"), ("untargeted", "l∞"), ("3", "l∞")]
     assert doubts.rows[0] == ("untargeted", "l2", "2", "0 %", "0 %", "0 %", "0 %")
     assert fits.rows[0][:3] == ("untargeted", "l2", "2")
@@ -84,8 +84,34 @@ def test_numbers_are_rounded_the_safe_way(value: float):
     assert float(write_number(value)) == pytest.approx(value, rel=0.0051)
 
 
+@given(st.floats(min_value=1e-12, max_value=1e12), st.sampled_from(["certified", "estimated", "attacked"]))
+def test_numbers_have_three_significant_digits(value: float, kind: str):
+    text = write_number(value, kind)
+    digits = text.split("e")[0].replace(".", "").lstrip("0")
+    assert len(digits) == 3 or (value > 999 and "." not in text and len(digits) <= 6 and set(digits[3:]) == {"0"})
+
+
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (math.nan, "–"), (math.inf, "∞"), (-math.inf, "-∞"), (0.0, "0"), (-0.5, "-0.5")]
+    ("value", "kind", "text"),
+    [
+        (0.2304, "certified", "0.230"),
+        (0.8603, "attacked", "0.861"),
+        (0.06, "estimated", "0.0600"),
+        (1, "certified", "1.00"),
+        (0.9991, "attacked", "1.00"),
+        (99.96, "attacked", "100"),
+        (1234.5, "certified", "1230"),
+        (999_900.0, "attacked", "1.00e+6"),
+        (0.00009999, "attacked", "0.000100"),
+        (0.00009999, "certified", "9.99e-5"),
+    ],
+)
+def test_numbers_as_they_are_written(value: float, kind: str, text: str):
+    assert write_number(value, kind) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (math.nan, "–"), (math.inf, "∞"), (-math.inf, "-∞"), (0.0, "0"), (-0.5, "-0.500")]
 )
 def test_numbers_that_are_none(value: float | None, text: str):
     assert write_number(value) == text

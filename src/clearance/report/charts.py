@@ -47,21 +47,25 @@ def brackets(rows: Rows | None) -> Chart:
 
     Args:
         rows: `rank`, `name`, `status`, `certified`, `estimated`, `low`, `high`, `attacked`, and `unread`: 0 where an
-            estimate was made and must not be read.
+            estimate was made and must not be read; `tips`: for the first three of `KINDS`, its text.
 
     Returns:
-        The chart; without rows, its data are called `rows`.
+        The chart; without rows, its data are called `rows`, and the page's script sets its parameters: `dot`, the area
+        of a mark, `ticks`, the ranks that the axis names, and `names`, what they are called.
     """
     import altair as alt
 
-    title = "inputs, in the order of the table" if rows is None else "inputs, by attack distance"
+    title = (
+        "number of the input, in the order of the table" if rows is None else "rank of the input, by attack distance"
+    )
+    ticks = rank_ticks(0 if rows is None else len(rows))
     x = alt.X(
         "rank:Q",
         title=title,
         scale=alt.Scale(zero=False, nice=False, padding=8),
-        axis=alt.Axis(tickMinStep=1, format="d", grid=False),
+        axis=alt.Axis(values=alt.ExprRef("ticks"), labelExpr="names[indexof(ticks, datum.value)]", grid=False),
     )
-    tip = [*_tips(alt, "name:N", "status:N"), *_tips(alt, *(f"{kind}:Q" for kind in KINDS[:3]))]
+    tip = [*_tips(alt, "name:N", "status:N"), *_texts(alt, *KINDS[:3])]
     base = alt.Chart().encode(x=x, tooltip=tip)
     span = base.transform_filter("isValid(datum.certified) && isValid(datum.attacked)")
     interval = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
@@ -78,7 +82,22 @@ def brackets(rows: Rows | None) -> Chart:
             shape=alt.Shape("kind:N", title=None, scale=_scale(alt, KINDS, SHAPES)),
         ),
         data=_data(alt, rows, "rows"),
-    ).add_params(alt.param(name="dot", value=55 if rows is None else dot_size(len(rows))))
+    ).add_params(
+        alt.param(name="dot", value=55 if rows is None else dot_size(len(rows))),
+        alt.param(name="ticks", value=ticks),
+        alt.param(name="names", value=[str(tick) for tick in ticks]),
+    )
+
+
+def rank_ticks(count: int) -> list[int]:
+    """Whole numbers from 1 to `count`, at most ten of them, that an axis of ranks names.
+
+    >>> rank_ticks(2), rank_ticks(25)
+    ([1, 2], [5, 10, 15, 20, 25])
+    """
+    steps = (digit * 10**power for power in range(12) for digit in (1, 2, 5))
+    step = next(step for step in steps if count <= 10 * step)
+    return list(range(step, count + 1, step))
 
 
 def dot_size(count: int) -> float:
@@ -160,7 +179,11 @@ def shares(rows: Rows, *, series: str = "target") -> Chart:
             x=_names(alt, series),
             y=_share(alt, "fits with p > 0.05"),
             color=_series(alt, series, legend=False),
-            tooltip=[*_tips(alt, f"{series}:N", "fits:Q"), alt.Tooltip("share:Q", format=".0%")],
+            tooltip=[
+                *_tips(alt, f"{series}:N"),
+                alt.Tooltip("fits:Q", format="d"),
+                alt.Tooltip("share:Q", format=".0%"),
+            ],
         )
     )
 
@@ -169,7 +192,7 @@ def blocks(rows: Rows, *, series: str = "target") -> Chart:
     """Average estimate against the number of blocks, and the average attack distance dashed (001, figures 7 and 9).
 
     Args:
-        rows: `blocks`, `estimated`, `attacked`, and the series' name.
+        rows: `blocks`, `estimated`, `attacked`, `tips` (the texts of the last two), and the series' name.
         series: `target`, or `run`.
 
     Returns:
@@ -179,7 +202,8 @@ def blocks(rows: Rows, *, series: str = "target") -> Chart:
 
     axis = alt.Axis(values=sorted({row["blocks"] for row in rows}), format="d", grid=False)
     x = alt.X("blocks:Q", title="blocks", scale=alt.Scale(type="log", base=2, nice=False, padding=12), axis=axis)
-    tip = _tips(alt, f"{series}:N", "blocks:Q", "estimated:Q", "attacked:Q")
+    count = alt.Tooltip("blocks:Q", format="d")
+    tip = [*_tips(alt, f"{series}:N"), count, *_texts(alt, *KINDS[1:3])]
     base = alt.Chart(_data(alt, rows)).encode(x=x, color=_series(alt, series), tooltip=tip)
     return alt.layer(
         base.mark_line(point=True).encode(y=alt.Y("estimated:Q", title="average distance", scale=alt.Scale(zero=True))),
@@ -191,7 +215,7 @@ def averages(rows: Rows, *, series: str = "target") -> Chart:
     """Average certified radius, estimate and attack distance (figure 4 of paper 001, with proofs in SLOPE's place).
 
     Args:
-        rows: `kind`, `value`, `inputs`, and the series' name.
+        rows: `kind`, `value`, `text` (of the value), `inputs`, and the series' name.
         series: `target`, or `run`.
 
     Returns:
@@ -208,13 +232,22 @@ def averages(rows: Rows, *, series: str = "target") -> Chart:
             xOffset=alt.XOffset("kind:N", sort=list(KINDS[:3])),
             y=alt.Y("value:Q", title="average distance"),
             color=alt.Color("kind:N", title=None, scale=scale, legend=legend),
-            tooltip=_tips(alt, f"{series}:N", "kind:N", "value:Q", "inputs:Q"),
+            tooltip=[
+                *_tips(alt, f"{series}:N", "kind:N"),
+                alt.Tooltip("text:N", title="value"),
+                alt.Tooltip("inputs:Q", format="d"),
+            ],
         )
     )
 
 
 def _tips(alt: Any, *fields: str) -> list[Any]:
     return [alt.Tooltip(field, format=".3g") if field.endswith(":Q") else alt.Tooltip(field) for field in fields]
+
+
+def _texts(alt: Any, *kinds: str) -> list[Any]:
+    """Numbers that are rounded the safe way: a chart's own format would round a proof up."""
+    return [alt.Tooltip(f"tips.{kind}:N", title=kind) for kind in kinds]
 
 
 def _names(alt: Any, series: str) -> Any:

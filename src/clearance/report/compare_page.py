@@ -10,7 +10,7 @@ from typing import Any
 from clearance.report import charts, statistics
 from clearance.report.contest import Comparison, Contest
 from clearance.report.contest_tables import comparison_tables, unranked
-from clearance.report.marks import COLOURS
+from clearance.report.marks import COLOURS, write_number
 from clearance.report.page import render
 from clearance.report.paired import by_input, readable
 from clearance.report.records import RunRecords
@@ -99,17 +99,19 @@ def pair_chart(rows: Sequence[dict[str, Any]], first: str, other: str) -> charts
     """
     import altair as alt
 
+    both = {"first": first, "other": other}
     most = max(max(row["first"], row["other"]) for row in rows)
     scale = alt.Scale(domain=[0, 1.05 * most])
     x, y = (
         alt.X("first:Q", title=first, scale=scale, axis=alt.Axis(titleLimit=240)),
         alt.Y("other:Q", title=other, scale=scale, axis=alt.Axis(titleLimit=240)),
     )
-    tip = [alt.Tooltip("input:Q"), alt.Tooltip("first:Q", format=".3g"), alt.Tooltip("other:Q", format=".3g")]
+    tip = [alt.Tooltip("input:Q"), *(alt.Tooltip(f"tips.{of}:N", title=name) for of, name in both.items())]
+    drawn = [{**row, "tips": {of: write_number(row[of], "attacked") for of in both}} for row in rows]
     line = alt.Chart(alt.Data(values=[{"first": end, "other": end} for end in (0, 1.05 * most)]))
     return alt.layer(
         line.mark_line(color=COLOURS[3], strokeDash=[4, 3]).encode(x=x, y=y),
-        alt.Chart(alt.Data(values=[dict(row) for row in rows]))
+        alt.Chart(alt.Data(values=drawn))
         .mark_point(color=COLOURS[2], filled=True, size=45, opacity=0.8)
         .encode(x=x, y=y, tooltip=tip),
     )

@@ -145,9 +145,15 @@ def _median(found: Middle, kind: str) -> str:
 
 
 def _heads(contests: Sequence[Contest]) -> tuple[str, ...]:
-    return ("target", "norm", "order") if len(contests) > 1 else ()
+    orders = ["order"] if _several_orders(contests) else []
+    return ("target", "norm", *orders) if len(contests) > 1 else ()
 
 
 def _about(contests: Sequence[Contest], contest: Contest) -> tuple[str, ...]:
     group = contest.group
-    return (group.target, name_norm(group.norm), str(group.order)) if len(contests) > 1 else ()
+    order = [str(group.order)] if _several_orders(contests) else []
+    return (group.target, name_norm(group.norm), *order) if len(contests) > 1 else ()
+
+
+def _several_orders(contests: Sequence[Contest]) -> bool:
+    return len({contest.group.order for contest in contests}) > 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from clearance.errors import InputError
 from clearance.report import charts, statistics
 from clearance.report.charts import Chart, Spec
-from clearance.report.marks import KINDS, name_norm
+from clearance.report.marks import KINDS, name_norm, write_number
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group
 from clearance.runs.files import replacing
@@ -121,6 +121,7 @@ def _bracket_row(rank: int, entry: Entry) -> Row:
         "high": high,
         "attacked": entry.attacked,
         "unread": 0 if entry.estimated is None else None,
+        "tips": _texts({kind: getattr(entry, kind) for kind in KINDS[:3]}),
     }
 
 
@@ -155,7 +156,8 @@ def _maxima_panels(runs: Sequence[RunRecords]) -> Panels:
             entry, fit = ranked[place], ranked[place].fit
             assert fit is not None
             row = {"location": fit.location, "scale": fit.scale, "shape": fit.shape}
-            title = f"input {entry.index}, {name_norm(entry.norm)}: D = {fit.ks:.2g}, p = {fit.p_value:.2g}"
+            said = f"D = {write_number(fit.ks)}, p = {write_number(fit.p_value)}"
+            title = f"input {entry.index}, {name_norm(entry.norm)}: {said}"
             panels.append((_of(runs, run, title), charts.maxima(bin_rows(entry), [row] if fit.scale > 0 else [])))
     return panels
 
@@ -202,14 +204,21 @@ def _share_rows(entries: Iterable[Entry]) -> Iterable[tuple[Group, Row]]:
 
 def _refit_rows(entries: Iterable[Entry]) -> Iterable[tuple[Group, Row]]:
     for row in statistics.refits(entries):
-        yield row.group, {"blocks": row.blocks, "estimated": row.estimated, "attacked": row.attacked}
+        tips = _texts({"estimated": row.estimated, "attacked": row.attacked})
+        yield row.group, {"blocks": row.blocks, "estimated": row.estimated, "attacked": row.attacked, "tips": tips}
 
 
 def _average_rows(entries: Iterable[Entry]) -> Iterable[tuple[Group, Row]]:
     for row in statistics.averages(entries):
         values = zip(KINDS[:3], (row.certified, row.estimated, row.attacked), strict=True)
         known = [(kind, value) for kind, value in values if value is not None and np.isfinite(value)]
-        yield from ((row.group, {"kind": kind, "value": value, "inputs": row.paired}) for kind, value in known)
+        for kind, value in known:
+            text = write_number(value, kind)
+            yield row.group, {"kind": kind, "value": value, "text": text, "inputs": row.paired}
+
+
+def _texts(values: Mapping[str, float | None]) -> dict[str, str]:
+    return {kind: write_number(value, kind) for kind, value in values.items()}
 
 
 def _title(group: Group, run: RunRecords) -> str:

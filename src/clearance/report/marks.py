@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 DIGITS = 3
-"""Significant digits of a number in text and tables."""
+"""Significant digits of a number in text and tables: no more, and no fewer."""
+
+PLAIN = (-4, 6)
+"""Powers of ten: from the first, and below the second, a number is written without an exponent."""
 
 MISSING = "–"
 """In place of a number that is not there."""
@@ -28,19 +32,56 @@ SERIES = ("#3f7fd1", "#d1495b", "#2a8f6d", "#b07818", "#8a63d2", "#2b93a8", "#b3
 
 
 def write_number(value: float | None, kind: str = "estimated") -> str:
-    """A number with three significant digits, rounded the safe way for its kind.
+    """A number with three significant digits, rounded the safe way for its kind; an exact 0 is `0`.
 
-    >>> write_number(0.23456, "certified"), write_number(0.23456, "attacked"), write_number(None)
-    ('0.234', '0.235', '–')
+    The page's script writes numbers in the same way (`show` in `assets/common.js`).
+
+    Args:
+        value: The number; `None` or not a number where there is none.
+        kind: A key of `ROUNDING`.
+
+    Returns:
+        Its text.
+
+    >>> write_number(0.2304, "certified"), write_number(0.8603, "attacked"), write_number(None)
+    ('0.230', '0.861', '–')
+    >>> write_number(1.0), write_number(0.0), write_number(1234.5), write_number(1.5e-7)
+    ('1.00', '0', '1230', '1.50e-7')
     """
     if value is None or math.isnan(value):
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
+    if value == 0:
+        return "0"
     exact = Decimal(repr(float(value)))
-    unit = Decimal(1).scaleb(exact.adjusted() - DIGITS + 1)
-    rounded = float(exact.quantize(unit, rounding=ROUNDING[kind])) if value else 0.0
-    return f"{rounded:.{DIGITS}g}"
+    rounded = exact.quantize(_last_digit(exact), rounding=ROUNDING[kind])
+    rounded = rounded.quantize(_last_digit(rounded))  # 0.9996 is rounded up to 1.000, and written 1.00
+    plain = PLAIN[0] <= rounded.adjusted() < PLAIN[1]
+    return f"{rounded:f}" if plain else f"{rounded:.{DIGITS - 1}e}"
+
+
+def _last_digit(number: Decimal) -> Decimal:
+    return Decimal(1).scaleb(number.adjusted() - DIGITS + 1)
+
+
+def write_given(value: float) -> str:
+    """A number that was chosen or counted, such as a bound: without digits that say nothing.
+
+    >>> write_given(1.0), write_given(-0.5), write_given(512)
+    ('1', '-0.5', '512')
+    """
+    return f"{value:.6g}"
+
+
+def write_evidence(value: float) -> str:
+    """A number that raised a flag: whole ones are counts, others have three significant digits.
+
+    >>> write_evidence(512.0), write_evidence(0.9)
+    ('512', '0.900')
+    """
+    whole = float(value).is_integer() and abs(value) < 10 ** PLAIN[1]
+    return f"{value:.0f}" if whole else write_number(value)
 
 
 def write_share(value: float | None) -> str:
@@ -68,6 +109,18 @@ def name_norm(norm: float) -> str:
     ('l2', 'l∞')
     """
     return "l∞" if math.isinf(norm) else f"l{norm:g}"
+
+
+def name_weights(model: str, file: str) -> str:
+    """A weights file: as it was given, or by its name alone where it came with the package.
+
+    >>> name_weights("digits-robust", "/opt/python/clearance/data/digits-robust.safetensors")
+    'digits-robust.safetensors'
+    >>> name_weights("net:make", "/home/me/net.safetensors")
+    '/home/me/net.safetensors'
+    """
+    bundled = ["clearance", "data", f"{model}.safetensors"]
+    return bundled[-1] if re.split(r"[/\\]", file)[-3:] == bundled else file
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -152,6 +152,6 @@ def _environment() -> Any:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    names = ("write_number", "write_share", "write_norm", "name_norm", "count")
+    names = ("write_number", "write_given", "write_evidence", "write_share", "name_norm", "name_weights", "count")
     environment.globals |= {name: getattr(marks, name) for name in names}
     return environment

@@ -27,8 +27,7 @@ function draw(place, rows = {}) {
 async function drawNow(place, rows) {
   const spec = structuredClone(data.specs[place.dataset.chart]);
   spec.datasets = rows;
-  const dot = spec.params?.find((one) => one.name === "dot");
-  if (dot) dot.value = Math.min(55, Math.max(8, 12000 / Math.max(1, rows.rows.length)));
+  if (place.dataset.chart === "brackets") setBrackets(spec, rows.rows);
   drawn.get(place)?.finalize();
   drawn.delete(place);
   const large = Object.values(rows).some((members) => members.length > 300);
@@ -43,6 +42,18 @@ async function drawNow(place, rows) {
   describe(place);
   drawn.set(place, made);
   return made.view;
+}
+
+// The size of a mark, and at most ten marks, evenly spread, that the axis calls by their input's number.
+function setBrackets(spec, rows) {
+  const step = [1, 2, 5, 10, 20, 50].find((one) => rows.length <= 10 * one) ?? Math.ceil(rows.length / 1000) * 100;
+  const named = rows.filter((_, place) => place % step === 0);
+  const values = {
+    dot: Math.min(55, Math.max(8, 12000 / Math.max(1, rows.length))),
+    ticks: named.map((one) => one.rank),
+    names: named.map((one) => String(one.index)),
+  };
+  for (const one of spec.params) one.value = values[one.name];
 }
 
 // A chart is one picture to a screen reader: the tables hold its numbers.

@@ -9,7 +9,7 @@ const MISSING = "–";
 // Infinity is the text "inf" in the data.
 const number = (value) => (value === "inf" ? Infinity : value === "-inf" ? -Infinity : value);
 
-// Three digits; a proof is never rounded up, a witness never down.
+// Three digits, no fewer either; a proof is never rounded up, a witness never down. As marks.write_number does it.
 function show(value, kind) {
   const exact = number(value);
   if (exact === null || exact === undefined) return MISSING;
@@ -19,8 +19,12 @@ function show(value, kind) {
   const near = Number(exact.toPrecision(3));
   const wrong = (kind === "certified" && near > exact) || (kind === "attacked" && near < exact);
   const safe = wrong ? Number((near + (kind === "certified" ? -unit : unit)).toPrecision(3)) : near;
-  return Math.abs(safe) >= 1e-4 && Math.abs(safe) < 1e6 ? String(safe) : safe.toExponential(2);
+  const plain = Math.abs(safe) >= 1e-4 && Math.abs(safe) < 1e6;
+  return plain ? safe.toFixed(Math.max(0, 2 - Math.floor(Math.log10(Math.abs(safe))))) : safe.toExponential(2);
 }
+
+// Whole numbers are counts: as marks.write_evidence does it.
+const showEvidence = (value) => (Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value) : show(value));
 
 // An element with attributes and children; text stays text.
 function make(name, attributes = {}, ...children) {
@@ -31,6 +35,13 @@ function make(name, attributes = {}, ...children) {
   }
   element.append(...children.filter((child) => child !== null));
   return element;
+}
+
+// A number and its interval: a line may end between them only.
+function numberParts(text) {
+  const place = text.indexOf(" (");
+  const parts = place < 0 ? [text] : [text.slice(0, place), text.slice(place + 1)];
+  return make("bdi", {}, ...parts.flatMap((part) => [" ", make("span", { class: "whole" }, part)]).slice(1));
 }
 
 const className = (run, index) => data.runs[run].classes[index] ?? String(index);

@@ -59,7 +59,7 @@ function standing(row) {
 }
 
 function flagBox([code, severity, meaning, remedy, evidence]) {
-  const value = (one) => (typeof one === "string" && !["inf", "-inf"].includes(one) ? one : show(one));
+  const value = (one) => (typeof one === "string" && !["inf", "-inf"].includes(one) ? one : showEvidence(one));
   const measured = Object.entries(evidence).flatMap(([name, one]) => [", ", `${name.replaceAll("_", " ")} `, make("bdi", {}, value(one))]);
   return make("div", { class: `flag ${severity}` },
     make("h3", {}, make("span", { class: "badge" }, severity), " ", make("code", {}, code)),
@@ -70,11 +70,13 @@ function flagBox([code, severity, meaning, remedy, evidence]) {
 
 function simpleTable(caption, heads, rows, numeric = 1) {
   const cell = (tag, text, place) =>
-    make(tag, { class: place >= numeric ? "number" : null, scope: tag === "th" ? "col" : null }, make("bdi", {}, text));
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    make("table", {}, make("caption", {}, caption),
-      make("thead", {}, make("tr", {}, ...heads.map((text, place) => cell("th", text, place)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((text, place) => cell("td", String(text), place)))))));
+    make(tag, { class: place >= numeric ? "number" : null, scope: tag === "th" ? "col" : null },
+      place >= numeric ? numberParts(text) : make("bdi", {}, text));
+  const body = make("table", { "aria-label": caption },
+    make("thead", {}, make("tr", {}, ...heads.map((text, place) => cell("th", text, place)))),
+    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((text, place) => cell("td", String(text), place))))));
+  return make("div", {}, make("p", { class: "caption" }, caption),
+    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, body));
 }
 
 function bracketTable(row, details) {
@@ -95,9 +97,16 @@ function pictures(row, details) {
   if (!input) return null;
   const [witness, difference, factor, width] = details.picture;
   const about = `Input ${columns.index[row]}`;
-  const found = [[input, "Input"], [witness, "Witness"], [difference, `Difference × ${show(factor)}, grey is no change`]];
+  const found = [[input, "Input"], [witness, "Witness"], [difference, differenceText(factor)]];
   return make("div", { class: "pictures" }, ...found.filter(([source]) => source).map(([source, text]) =>
     make("figure", {}, make("img", { src: source, alt: `${about}: ${text}`, class: width < 100 ? "coarse" : null }), make("figcaption", {}, text))));
+}
+
+// A change of more than half of the range does not fit around a middle grey: it is drawn smaller, which is no factor to read.
+function differenceText(factor) {
+  if (factor > 1) return `Difference × ${factor}, grey is no change`;
+  if (factor === 1) return "Difference, grey is no change";
+  return `Difference, grey is no change, black and white are changes by ${show(0.5 / factor)} of the range of values`;
 }
 
 function changes(details) {

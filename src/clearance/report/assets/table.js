@@ -3,17 +3,17 @@
 const several = (name) => new Set(columns[name]).size > 1;
 const HEADINGS = [
   { name: "index", title: "Input" },
-  { name: "run", title: "Run", hide: data.runs.length < 2, text: (row) => data.runs[columns.run[row]].name },
-  { name: "label", title: "Class", text: (row) => className(columns.run[row], columns.label[row]) },
-  { name: "norm", title: "Norm", hide: !several("norm"), text: (row) => columns.normName[row] },
-  { name: "target", title: "Target", hide: !several("target") },
-  { name: "order", title: "Order", hide: !several("order") },
-  { name: "status", title: "Status", text: (row) => columns.status[row].replaceAll("_", " ") },
+  { name: "run", title: "Run", minor: true, hide: data.runs.length < 2, text: (row) => data.runs[columns.run[row]].name },
+  { name: "label", title: "Class", minor: true, text: (row) => className(columns.run[row], columns.label[row]) },
+  { name: "norm", title: "Norm", minor: true, hide: !several("norm"), text: (row) => columns.normName[row] },
+  { name: "target", title: "Target", minor: true, hide: !several("target") },
+  { name: "order", title: "Order", minor: true, hide: !several("order") },
+  { name: "status", title: "Status", minor: true, text: (row) => columns.status[row].replaceAll("_", " ") },
   { name: "certified", title: "Certified", number: true },
   { name: "estimated", title: "Estimated", number: true, text: (row) => estimateText(row) },
   { name: "attacked", title: "Attacked", number: true },
-  { name: "flags", title: "Flags", text: (row) => columns.flags[row].join(", ") },
-].filter((heading) => !heading.hide);
+  { name: "flags", title: "Flags", minor: true, text: (row) => columns.flags[row].join(", ") },
+].filter((heading) => !heading.hide); // minor ones have no column on a narrow screen: they stand below the input
 const FILTERS = [
   ["run", "Run", (row) => [String(columns.run[row]), data.runs[columns.run[row]].name]],
   ["norm", "Norm", (row) => [columns.norm[row], columns.normName[row]]],
@@ -64,8 +64,10 @@ function update({ keepPage = false } = {}) {
   state.shown = Array.from({ length: count }, (_, row) => row).filter(matches).sort(compare);
   if (!keepPage) state.page = 0;
   const doubted = state.shown.filter((row) => columns.doubted[row] || unread(row)).length;
+  const wrong = state.shown.filter((row) => columns.status[row] === "misclassified").length;
   const flag = state.flag ? ` with the flag ${state.flag.replaceAll("_", " ")}` : "";
-  document.getElementById("shown").textContent = `${state.shown.length} of ${count} brackets${flag}, ${doubted} of them in doubt.`;
+  document.getElementById("shown").textContent = `${state.shown.length} of ${count} brackets${flag}, ${doubted} of them in doubt.${
+    wrong ? ` ${wrong} ${wrong === 1 ? "is" : "are"} misclassified: without numbers, and not in the chart.` : ""}`;
   fillTable();
   drawBrackets();
 }
@@ -86,24 +88,36 @@ function fillTable() {
   pages.replaceChildren(...(last ? [back, `page ${state.page + 1} of ${last + 1}`, next] : []));
 }
 
+const kindOf = (heading) => (heading.number ? "number" : heading.minor ? "minor" : "");
+
 function tableRow(row) {
-  const cells = HEADINGS.map((heading, place) => {
-    const text = cellText(heading, row);
+  const cells = HEADINGS.map((heading) => {
     const standing = heading.name === "status" ? ` standing-${columns.status[row]}` : "";
-    const body = place === 0
-      ? make("a", { href: `#${address(row)}` }, text)
-      : make("bdi", { class: heading.number ? null : "cut", title: text.length > 20 ? text : null }, text);
-    return make("td", { class: `${heading.number ? "number" : ""}${standing}` }, body);
+    return make("td", { class: `${kindOf(heading)}${standing}` }, ...cellParts(heading, row));
   });
   return make("tr", { class: unread(row) ? "unread" : null }, ...cells);
 }
+
+function cellParts(heading, row) {
+  const text = cellText(heading, row);
+  if (heading.number) return [numberParts(text)];
+  if (heading.minor) return [cutText(text)];
+  const below = HEADINGS.filter((one) => one.minor).map((one) => [one, cellText(one, row)]).filter(([, found]) => found);
+  const lines = below.map(([one, found]) =>
+    make("span", { class: one.name === "status" ? `standing-${columns.status[row]}` : null }, `${one.title}: `, cutText(found)));
+  return [make("a", { href: `#${address(row)}` }, text), make("span", { class: "below" }, ...lines)];
+}
+
+const cutText = (text) => make("bdi", { class: "cut", title: text.length > 20 ? text : null }, text);
 
 // What the chart draws of a row, by its place in the table.
 function mark(row, rank) {
   const finite = (value) => (Number.isFinite(number(value)) ? value : null);
   const names = ["certified", "estimated", "low", "high", "attacked"];
   const numbers = Object.fromEntries(names.map((name) => [name, finite(columns[name][row])]));
-  return { row, rank, name: `input ${columns.index[row]}`, status: columns.status[row], unread: unread(row) ? 0 : null, ...numbers };
+  const tips = Object.fromEntries(["certified", "estimated", "attacked"].map((name) => [name, show(columns[name][row], name)]));
+  const index = columns.index[row];
+  return { row, rank, index, tips, name: `input ${index}`, status: columns.status[row], unread: unread(row) ? 0 : null, ...numbers };
 }
 
 let drawing = 0;
@@ -143,7 +157,7 @@ function startTable() {
     update();
   };
   const heads = HEADINGS.map((heading) =>
-    make("th", { scope: "col", "data-name": heading.name, class: heading.number ? "number" : null },
+    make("th", { scope: "col", "data-name": heading.name, class: kindOf(heading) },
       make("button", { type: "button", onclick: sortBy(heading.name) }, heading.title)));
   table.tHead.append(make("tr", {}, ...heads));
   for (const button of document.querySelectorAll("[data-flag]")) {
