@@ -158,7 +158,7 @@ def test_a_number_that_must_not_be_believed_is_not_shown(work: str, capfd: pytes
     arguments = ["score", f"{work}:Stairs", "data.npz", "--count", "1", "--radius", "0.5", "--blocks", "4"]
     assert run(arguments) == 0
     assert (
-        re.search(r"0 -> 1 +- +- +masked", (out := capfd.readouterr().out)) and "over 0 of 1 inputs (1 masked)" in out
+        re.search(r"0 -> [12] +- +- +masked", (out := capfd.readouterr().out)) and "over 0 of 1 inputs (1 masked)" in out
     )
     assert run([*arguments, "--json"]) == 0
     document = json.loads(capfd.readouterr().out)
@@ -220,7 +220,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear empty.npz", r"empty\.npz: expected images .* not empty"),
         ("{m}:linear count.npz", r"expected one label for each of 3 images"),
         ("{m}:linear wide.npz", r"inputs: expected values in \[0, 1\], got \[0, 9\]"),
-        ("{m}:linear shape.npz", r"network: expected it to take inputs of shape \(5,\)"),
+        ("{m}:linear shape.npz", r"network: its forward pass failed on inputs of shape \(5,\)"),
         ("{m}:linear data.npz --bounds 0 .5", r"inputs: expected values in \[0, 0\.5\]"),
         ("{m}:linear data.npz --bounds 0 1 --no-bounds", "got both"),
         ("{m}:linear data.npz --bounds 1 0", "bounds: expected low < high"),
@@ -229,7 +229,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:one_class data.npz", r"at least 2 classes, got \(1, 1\)"),
         ("{m}:nothing data.npz", "there is nothing of that name"),
         ("digits-excellent digits", "model: expected digits-standard, digits-robust or package"),
-        ("digits-standard data.npz", r"network: expected it to take inputs of shape \(1, 4\)"),
+        ("digits-standard data.npz", r"network: its forward pass failed on inputs of shape \(1, 4\)"),
         ("{m}:linear data.npz --target nearest", "target: expected one of untargeted, .*, got 'nearest'"),
         ("{m}:linear data.npz --target 0", "target: .* got 0, the predicted class of input 0"),
         ("{m}:linear data.npz --target 7", "target: expected a class index from 0 to 2, got 7"),

@@ -28,7 +28,7 @@ class Status(Word):
 
     OK = "ok", "nothing that was met contradicts the estimate"
     NOT_CONVERGED = "not_converged", "the interval is wider than the tolerance; more blocks narrow it"
-    POOR_FIT = "poor_fit", "the fit and the maxima disagree (K-S p < 0.05, or a larger one was met)"
+    POOR_FIT = "poor_fit", "the fit and what was met disagree (K-S p < 0.05, or more met)"
     NO_ENDPOINT = "no_endpoint", "the maxima fix no endpoint: the number rests on a penalised fit"
     AT_RADIUS = "at_radius", "equals the ball's radius: only the ball's size is known"
     PROBABILITIES = "probabilities", "the outputs look like probabilities, not logits"

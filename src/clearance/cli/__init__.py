@@ -15,7 +15,7 @@ import click
 
 from clearance.cli import model_commands, run_commands
 from clearance.cli.options import commands
-from clearance.cli.values import printable
+from clearance.cli.values import Interrupted, printable
 from clearance.errors import ClearanceError
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
@@ -45,6 +45,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result: object = commands.main(arguments, prog_name="clearance", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
         return _complain("interrupted", INTERRUPTED)
+    except Interrupted as error:
+        return _complain(str(error), INTERRUPTED)
     except SystemExit:  # click's own way out when the reader of a pipe has left
         return BROKEN_PIPE
     except click.ClickException as error:

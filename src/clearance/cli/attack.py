@@ -93,7 +93,9 @@ def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) 
 def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[str, Any]) -> None:
     """One line for each input, the median, and how to read it."""
     console, model = tables.make_console(), inputs.model
-    choices = f"{tables.norm_name(as_order(flags['norm']))}, {flags['target']}, budget {flags['budget']}"
+    choices = (
+        f"{tables.norm_name(as_order(flags['norm']))}, {tables.towards(flags['target'])}, budget {flags['budget']}"
+    )
     tables.print_heading(console, inputs.title(), f"{choices}, seed {flags['seed']}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("input", "label"):
@@ -107,7 +109,7 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[s
     console.print(table)
     console.print()
     reached = [result.distance for result in results if result.success]
-    middle = tables.number(median(reached)) if reached else tables.NOTHING
+    middle = tables.number(median(reached), "attacked") if reached else tables.NOTHING
     wrong = sum(result.method == MISCLASSIFIED for result in results)
     without = len(results) - len(reached) - wrong
     console.print(
@@ -128,7 +130,7 @@ def _cells(inputs: Inputs, index: int, label: int, result: AttackResult) -> list
     names = inputs.data.class_names
     predicted = tables.class_name(result.predicted, names)
     moves = f"{tables.class_name(label, names)} -> {predicted}" if result.success else predicted
-    distance = tables.number(result.distance) if result.success else tables.NOTHING
+    distance = tables.number(result.distance, "attacked") if result.success else tables.NOTHING
     style = "red" if result.method in (MISCLASSIFIED, "none") else ""
     return [
         Text(str(index)),

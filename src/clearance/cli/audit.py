@@ -113,10 +113,9 @@ def _judge(rows: Sequence[Row], severity: Severity) -> int:
 
 def print_report(inputs: Inputs, rows: Sequence[Row], flags: dict[str, Any]) -> None:
     """A line for each input, what it amounts to, and a block for each flag."""
-    console, target = tables.make_console(), as_target(flags["target"])
-    towards = f"to class {target}" if isinstance(target, int) else target
-    norm = tables.norm_name(flags["norm"])
-    tables.print_heading(console, inputs.title(len(rows)), f"audit, {norm}, {towards}, seed {flags['seed']}")
+    console, norm = tables.make_console(), tables.norm_name(flags["norm"])
+    what = f"audit, {norm}, {tables.towards(flags['target'])}, seed {flags['seed']}"
+    tables.print_heading(console, inputs.title(len(rows)), what)
     _print_table(console, rows, inputs.data.class_names)
     raised = [flag for row in rows for flag in row.audit.flags]
     for code in dict.fromkeys(flag.code for flag in sort_flags(raised)):

@@ -13,6 +13,7 @@ import click
 from clearance import __version__
 from clearance.cli import bracket_tables, tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.values import Interrupted
 from clearance.engines import Engine
 from clearance.engines.local import LocalEngine
 from clearance.errors import FileError, InputError
@@ -63,15 +64,24 @@ def compute(
 
     Raises:
         FileError: If the run is there and `--resume` was not given, or cannot be used.
+        InputError: If failed tasks are to be computed again in a run that does not resume.
+        Interrupted: On Ctrl-C: what is finished is kept.
     """
+    if flags["retry_failed"] and not flags["resume"]:
+        raise InputError("--retry-failed: expected --resume with it: it goes on with a run that is there")
     if (out / "plan.json").exists() and not flags["resume"]:
         raise FileError(f"{out}: expected a new folder, got one with a run; add --resume to go on with it")
     again = bool(flags["retry_failed"])
     with open_run(out, plan, resume=flags["resume"]) as run:
         missing = len(run.missing(retry_failed=again))
-        with tables.progress("bracketing", missing, shown=not as_json and missing > 0) as advance:
-            for _ in run.compute(evaluate, shared=shared, engine=engine, retry_failed=again):
-                advance()
+        try:
+            with tables.progress("bracketing", missing, shown=not as_json and missing > 0) as advance:
+                for _ in run.compute(evaluate, shared=shared, engine=engine, retry_failed=again):
+                    advance()
+        except KeyboardInterrupt:
+            done = run.progress()
+            kept = f"{done.done} of {done.total} tasks are finished and kept in {out}"
+            raise Interrupted(f"interrupted; {kept}; the same command with --resume goes on") from None
         show(run, inputs, as_json=as_json)
 
 
@@ -92,7 +102,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     if failed:
         console.print(f"\n{failed} tasks failed; --resume --retry-failed computes them again", style="red")
     values = tables.unit(2.0, inputs.model.bounds).partition(", ")[2]
-    bracket_tables.print_reading(console, rows, values.removeprefix("in "))
+    bracket_tables.print_reading(console, records, rows, values.removeprefix("in "))
     bracket_tables.print_legend(console, records)
     console.print(f"\nNext: clearance report {run.folder}")
 
@@ -118,7 +128,7 @@ def share(inputs: Inputs, flags: dict[str, Any]) -> Evaluation:
         offset=inputs.offset,
         budget=flags["budget"],
         certificate=flags["certificate"],
-        time_limit=math.inf,
+        time_limit=math.inf if flags["time_limit"] is None else flags["time_limit"],
         seed=flags["seed"],
     )
 

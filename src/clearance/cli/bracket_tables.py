@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,8 +36,9 @@ def print_rows(console: Console, rows: Sequence[Row], *, names: Sequence[str] = 
     for index, row in enumerate(rows):
         order = f", order {row.order}" if row.order != 1 else ""
         cells = [names[index]] if names else []
-        cells += [f"{tables.norm_name(row.norm)}, {row.target}{order}"] if what else []
-        cells += [_shown(value) for value in (row.certified, row.estimated, row.attacked)]
+        cells += [f"{_threat(row.norm, row.target)}{order}"] if what else []
+        cells += [tables.number(row.certified, "certified"), tables.number(row.estimated)]
+        cells += [tables.number(row.attacked, "attacked")]
         counts = (row.tasks, row.misclassified, row.refuted, row.masked, *([others[index]] if any(others) else []))
         table.add_row(*cells, *map(str, counts))
     console.print()
@@ -53,7 +53,7 @@ def _others(rows: Sequence[Row]) -> list[int]:
 
 
 def print_records(console: Console, records: Sequence[Record], names: Sequence[str], *, group: str = "") -> None:
-    """One line for each task: its bracket and its standing.
+    """One line for each task: its bracket and its standing; a table for each norm and target.
 
     Args:
         console: Where to.
@@ -61,27 +61,38 @@ def print_records(console: Console, records: Sequence[Record], names: Sequence[s
         names: Names of the classes.
         group: Name of the column for each record's `group`, such as its classifier; empty for none.
     """
-    several = len({(record["norm"], record["target"]) for record in records}) > 1
+    threats = list(dict.fromkeys((record["norm"], record["target"]) for record in records))
+    for norm, target in threats:
+        console.print()
+        if len(threats) > 1:
+            console.print(Text(_threat(norm, target), "bold"))
+        some = [record for record in records if (record["norm"], record["target"]) == (norm, target)]
+        console.print(_lines(some, names, group))
+
+
+def _threat(norm: float, target: str | int) -> str:
+    return f"{tables.norm_name(norm)}, {tables.towards(target)}"
+
+
+def _lines(records: Sequence[Record], names: Sequence[str], group: str) -> Table:
+    """The table of one norm and target."""
     table = _table()
     for name in ("input", "label"):
         table.add_column(name, justify="right")
-    for name in ([group] if group else []) + (["norm, target"] if several else []):
-        table.add_column(name)
+    if group:
+        table.add_column(group)
     for name in ("certified", "estimated", "attacked"):
         table.add_column(name, justify="right")
-    table.add_column("status")
+    table.add_column("status", no_wrap=True)
     table.add_column("flags")
     last: object = None
     for record in records:
         repeated, last = record["input"] == last, record["input"]
         first = ["", ""] if repeated else [str(last), tables.class_name(record["label"], names)]
-        middle = [str(record["group"])] if group else []
-        middle += [f"{tables.norm_name(record['norm'])}, {record['target']}"] if several else []
         if group and not repeated and table.row_count:
             table.add_section()
-        table.add_row(*first, *middle, *_bracket(record))
-    console.print()
-    console.print(table)
+        table.add_row(*first, *([str(record["group"])] if group else []), *_bracket(record))
+    return table
 
 
 def print_legend(console: Console, records: Sequence[Record]) -> None:
@@ -107,18 +118,22 @@ def _bracket(record: Record) -> list[Text | str]:
         return [tables.NOTHING] * 3 + [Text("failed", "red"), record["error"]]
     status = Status(record["status"])
     flags = [flag["code"] for flag in record["audit"]["flags"] if flag["severity"] != "info"]
-    certified = number((record["certified"] or {}).get("radius"))
-    estimated, attacked = number(record["estimated"]["radius"]), number(record["attacked"]["distance"])
-    told = ", ".join(flags[:2]) + (f", +{len(flags) - 2}" if len(flags) > 2 else "")
-    shown = [Text(_shown(certified)), Text(_shown(estimated), "bold"), Text(_shown(attacked))]
+    told = f"{flags[0]}, +{len(flags) - 1}" if len(flags) > 1 else "".join(flags)
+    proof, own = record["certified"], status is not Status.MISCLASSIFIED
+    shown = [
+        Text(tables.number(number(proof["radius"]) or 0.0, "certified") if proof and own else tables.NOTHING),
+        Text(tables.number(number(record["estimated"]["radius"])), "bold"),
+        Text(tables.number(number(record["attacked"]["distance"]), "attacked")),
+    ]
     return [*shown, _named(status), Text(told, "red")]
 
 
-def print_reading(console: Console, rows: Sequence[Row], values: str) -> None:
+def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Row], values: str) -> None:
     """What the three numbers claim and what they do not.
 
     Args:
         console: Where to.
+        records: The run's records.
         rows: The summary's rows.
         values: The unit of the distances.
     """
@@ -129,13 +144,21 @@ def print_reading(console: Console, rows: Sequence[Row], values: str) -> None:
         "must not be read: refuted (a witness or a slope contradicts it), masked (the audit warns: see the flags), "
         f"wrong (the prediction differs from the label){other}."
     )
+    above = sum(_needless(record) for record in records)
+    if above:
+        console.print(
+            f"\nThe certified radius is above the estimated one for {above} of {len(records)}: there the estimate is "
+            "needlessly low, and the certified radius is the better number."
+        )
+
+
+def _needless(record: Record) -> bool:
+    """Whether what is proved lies above what is estimated."""
+    if record["error"] is not None:
+        return False
+    proved, estimated = number((record["certified"] or {}).get("radius")), number(record["estimated"]["radius"])
+    return proved is not None and estimated is not None and proved > estimated * (1 + 1e-6)
 
 
 def _table() -> Table:
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-
-
-def _shown(value: float | None) -> str:
-    if value is None:
-        return tables.NOTHING
-    return "none" if math.isinf(value) else "0" if value == 0 else tables.number(value)

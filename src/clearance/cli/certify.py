@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import math
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -64,7 +63,7 @@ def native_output_on_stderr() -> Generator[None]:
 def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: dict[str, Any]) -> None:
     """One line for each input, the median, and how to read it."""
     console, order = tables.make_console(), as_order(flags["norm"])
-    choices = f"{tables.norm_name(order)}, {flags['target']}, method {flags['method']}"
+    choices = f"{tables.norm_name(order)}, {tables.towards(flags['target'])}, method {flags['method']}"
     tables.print_heading(console, inputs.title(), choices)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("input", "label"):
@@ -79,9 +78,9 @@ def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: dict[str,
     console.print(table)
     console.print()
     proved = [proof.radius for proof in proofs if proof.status.has_radius]
-    middle = tables.number(median(proved)) if proved else tables.NOTHING
-    console.print(f"Median certified radius {middle} over {len(proved)} of {len(proofs)} inputs")
-    console.print(f"{sum(proof.cost.seconds for proof in proofs):.1f} s")
+    middle = tables.number(median(proved), "certified") if proved else tables.NOTHING
+    console.print(f"Median certified radius {middle} over {len(proved)} of {len(proofs)} inputs{_left_out(proofs)}")
+    console.print(f"{sum(proof.cost.seconds for proof in proofs):.0f} s")
     print_reading(console, proofs, tables.unit(order, inputs.model.bounds))
 
 
@@ -101,6 +100,12 @@ def print_reading(console: Console, proofs: Sequence[Certificate], distance: str
         console.print(Text(f"  {reason}"))
 
 
+def _left_out(proofs: Sequence[Certificate]) -> str:
+    """What the median leaves out, in words."""
+    absent = [proof.status for proof in proofs if not proof.status.has_radius]
+    return f" ({', '.join(f'{absent.count(s)} {s}' for s in dict.fromkeys(absent))})" if absent else ""
+
+
 def _cells(inputs: Inputs, index: int, label: int, proof: Certificate) -> list[Text]:
     names = inputs.data.class_names
     moves = tables.class_name(proof.predicted, names)
@@ -108,13 +113,13 @@ def _cells(inputs: Inputs, index: int, label: int, proof: Certificate) -> list[T
         moves += f" -> {tables.class_name(proof.target, names)}"
     radius = tables.NOTHING
     if proof.status.has_radius:
-        radius = "inf" if math.isinf(proof.radius) else tables.number(proof.radius)
+        radius = tables.number(proof.radius, "certified")
     return [
         Text(str(index)),
         Text(tables.class_name(label, names)),
         Text(moves),
         Text(radius, "bold"),
-        Text(proof.method),
+        Text(proof.method if proof.status.has_radius else tables.NOTHING),
         _status(proof.status),
     ]
 

@@ -80,7 +80,7 @@ def show(records: dict[str, list[dict[str, Any]]], data: datasets.Dataset, pages
     bracket_tables.print_records(console, lines, data.class_names, group="classifier")
     rows: list[Row] = [row for name in records for row in summarise(records[name])]
     bracket_tables.print_rows(console, rows, names=list(short.values()))
-    bracket_tables.print_reading(console, rows, "pixel values in [0, 1]")
+    bracket_tables.print_reading(console, lines, rows, "pixel values in [0, 1]")
     bracket_tables.print_legend(console, lines)
     console.print("\nFor scale: a distance of 0.5 is one pixel halfway from black to white, or all 64 pixels by 1/16.")
     console.print("\nTo look at in a browser, without a network:")

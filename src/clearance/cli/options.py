@@ -37,6 +37,14 @@ ONE_THREAT = (
     ),
     click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1."),
 )
+ORDER = click.option(
+    "--order",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 2),
+    metavar="1|2",
+    help="First or second order of the estimate.",
+)
 SEED = click.option(
     "--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all of its random numbers."
 )
@@ -58,6 +66,11 @@ def with_input_options(command: Command) -> Command:
 def with_one_threat(command: Command) -> Command:
     """One target and one norm."""
     return _with(ONE_THREAT, command)
+
+
+def with_order(command: Command) -> Command:
+    """First or second order."""
+    return ORDER(command)
 
 
 def with_seed(command: Command) -> Command:

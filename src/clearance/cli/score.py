@@ -121,7 +121,7 @@ def describe(job: Job) -> str:
     """The choices in one line."""
     chosen = job.settings
     ball = "radius chosen for each input" if chosen.radius == "auto" else f"radius {chosen.radius:g}"
-    target = f"to class {job.target}" if isinstance(job.target, int) else job.target
+    target = tables.towards(job.target)
     blocks = f"up to {chosen.most_blocks}" if chosen.blocks == "auto" else chosen.blocks
     norm = tables.norm_name(chosen.norm)
     order = f", second order ({chosen.curvature})" if chosen.order == 2 else ""

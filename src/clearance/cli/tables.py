@@ -7,15 +7,17 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from clearance.cli.values import printable
+from clearance.report.marks import write_number
 from clearance.status import Status
 
 if TYPE_CHECKING:  # commands that only read runs use this file as well, and start without torch
@@ -53,6 +55,17 @@ def make_console() -> Console:
     return console
 
 
+class TimeLeft(ProgressColumn):
+    """The time left at the average pace since the start: a burst at the beginning does not promise a quick end."""
+
+    def render(self, task: Task) -> Text:
+        """The column's text."""
+        if not task.completed or task.elapsed is None or task.remaining is None:
+            return Text("")
+        left = timedelta(seconds=round(task.elapsed / task.completed * task.remaining))
+        return Text(f"about {left} left")
+
+
 @contextmanager
 def progress(doing: str, total: int, *, shown: bool = True) -> Generator[Callable[[], None]]:
     """A progress bar with the time left on stderr; none where nobody looks (no terminal).
@@ -65,7 +78,7 @@ def progress(doing: str, total: int, *, shown: bool = True) -> Generator[Callabl
     Yields:
         A function to call after each.
     """
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeLeft())
     console = Console(file=sys.stderr)
     with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
         task = bar.add_task(doing, total=total)
@@ -143,18 +156,29 @@ def print_reading(console: Console, scores: Sequence[CleverScore], *, distance: 
     console.print(legend)
 
 
-def number(value: float) -> str:
-    """Three significant digits.
+def number(value: float | None, kind: str = "estimated") -> str:
+    """Three significant digits, a proof never rounded up, a witness never down; `-` for nothing, `none` for infinity.
 
-    >>> number(0.5), number(123.4), number(1.234e-7)
-    ('0.500', '123', '1.23e-07')
+    >>> number(0.5), number(0.2308, "certified"), number(0.8601, "attacked"), number(None)
+    ('0.500', '0.230', '0.861', '-')
     """
-    return f"{value:#.3g}".removesuffix(".")
+    if value is None or math.isnan(value):
+        return NOTHING
+    return "none" if math.isinf(value) else write_number(value, kind)
 
 
 def norm_name(order: float) -> str:
     """`l2`, `linf`, `l1.5`."""
     return "linf" if math.isinf(order) else f"l{order:g}"
+
+
+def towards(target: str | int) -> str:
+    """A target in words.
+
+    >>> towards("runner-up"), towards("3")
+    ('runner-up', 'to class 3')
+    """
+    return f"to class {target}" if str(target).isdecimal() else str(target)
 
 
 def unit(order: float, bounds: tuple[Tensor, Tensor] | None) -> str:

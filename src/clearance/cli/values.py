@@ -5,6 +5,10 @@ from __future__ import annotations
 import click
 
 
+class Interrupted(Exception):  # noqa: N818
+    """Ctrl-C, with a word on what is kept and how to go on."""
+
+
 def printable(text: str) -> str:
     r"""The text with everything that could drive a terminal replaced.
 
