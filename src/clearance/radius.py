@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from clearance.bends import centre_bends
+from clearance.bends import SMALLEST_BLOCK, centre_bends
 from clearance.classifier import Classifier
 from clearance.derivatives import margin_gradient_norms
 from clearance.evidence import Evidence, Problem
@@ -37,6 +37,8 @@ PRECISION = 0.006
 """The bisection stops when its ends agree to this share."""
 RACE_SLACK = 2.0
 """A class whose radius is more than this many times the smallest one is no longer followed."""
+MANY, SCOUT_BLOCKS, SCOUT_SHARE, SCOUT_SLACK = 16, 1, 8, 4.0
+"""Of more than this many classes a few short blocks each, of a pilot's size divided by the share, drop the first."""
 DOUBLINGS = 24
 
 
@@ -93,6 +95,8 @@ def choose_ball(problem: Problem, settings: Settings) -> Ball:
 def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit: float) -> Ball:
     """Narrow the fixed point down between `g / L(R)` of the balls tried and the smallest radius refuted."""
     ball.radius = min(WIDE * high, limit)
+    if settings.racing and len(ball.rivals) > MANY:
+        _try_ball(problem, settings, ball, high, blocks=SCOUT_BLOCKS, share=SCOUT_SHARE, slack=SCOUT_SLACK)
     _, refuted = _try_ball(problem, settings, ball, high)
     high = min(high, refuted)
     low, ball.radius = 0.0, high
@@ -111,17 +115,27 @@ def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit
     return ball
 
 
-def _try_ball(problem: Problem, settings: Settings, ball: Ball, beat: float | None = None) -> tuple[float, float]:
+def _try_ball(
+    problem: Problem,
+    settings: Settings,
+    ball: Ball,
+    beat: float | None = None,
+    *,
+    blocks: int = PILOT_BLOCKS,
+    share: int = 1,
+    slack: float = RACE_SLACK,
+) -> tuple[float, float]:
     """Smallest `g / L` of the rivals in the present ball, slopes counted, and the smallest radius that was refuted."""
     part = problem.only(ball.rivals)
-    size = max(1, settings.size // PILOT_SHARES[settings.sampler])
-    maxima, evidence = settings.draw(part, ball.radius, range(PILOT_BLOCKS), size, "pilot", beat)
+    whole = max(1, settings.size // PILOT_SHARES[settings.sampler])
+    size = min(whole, max(SMALLEST_BLOCK, whole // share))
+    maxima, evidence = settings.draw(part, ball.radius, range(blocks), size, "pilot", beat)
     ball.rounds.append(dict(zip(ball.rivals, evidence, strict=True)))
     slopes = maxima.new_tensor([found.within(ball.radius).slope.value for found in evidence])
     bounds: Tensor = part.reach(torch.where(maxima.isfinite(), maxima, 0.0).amax(1).maximum(slopes))
     smallest = float(bounds.min())
     if settings.racing:
-        near = (bounds <= RACE_SLACK * smallest).tolist()
+        near = (bounds <= slack * smallest).tolist()
         ball.rivals = [rival for rival, close in zip(ball.rivals, near, strict=True) if close]
     return smallest, min(found.refuted_above for found in evidence)
 
