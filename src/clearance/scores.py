@@ -88,9 +88,14 @@ class CleverScore:
     largest_bend: float = math.nan
 
     def as_record(self) -> dict[str, Any]:
-        """The score as plain values for JSON: NaN and infinity become `None`, tensors are left out."""
+        """The score as plain values for JSON: NaN and infinity become `None`, tensors are left out.
+
+        A radius that must not be read (refuted, masked, …) is `None`, and so is its interval.
+        """
         skipped = {"fit", "cost", "largest_point", "witness"}
         record: dict[str, Any] = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name not in skipped}
+        if not self.status.has_number:
+            record |= {"radius": None, "interval": None}
         record["norm"] = "inf" if math.isinf(self.norm) else self.norm
         names = [f.name for f in fields(ReverseWeibullFit)]
         record["fit"] = None if self.fit is None else {name: plain(getattr(self.fit, name)) for name in names}

@@ -148,7 +148,4 @@ def as_document(job: Job, scores: Sequence[CleverScore]) -> dict[str, Any]:
 
 def as_result(index: int, label: int, score: CleverScore) -> dict[str, Any]:
     """One input's record, with its index and its label."""
-    record = score.as_record()
-    if not score.status.has_number:
-        record |= {"radius": None, "interval": None}
-    return {"input": index, "label": label, **record}
+    return {"input": index, "label": label, **score.as_record()}
