@@ -18,8 +18,8 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 320, 60
 LEVELS = (
     {"errors"},
     {"status", "seeds", "costs", "plain", "weibull", "datafiles"},
-    {"norms", "networks", "families", "tails", "memory", "preprocessing"},
-    {"extremes", "autodiff", "eigenvalues", "facets"},
+    {"norms", "networks", "families", "tails", "memory", "least_distance", "preprocessing", "bounds", "placement"},
+    {"extremes", "answers", "autodiff", "eigenvalues", "facets"},
     {"induced"},
     {"classifier"},
     {"transforms", "margins", "balls"},

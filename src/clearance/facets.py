@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
+from clearance.least_distance import least_distance
 from clearance.norms import dual_order
 
 Array = NDArray[np.float64]
@@ -145,13 +145,13 @@ class Hunt:
         return low, beyond
 
     def _uniform(self, count: int) -> Array:
-        return torch.rand(count, generator=self.generator, dtype=torch.float64).numpy()
+        return torch.rand(count, generator=self.generator, dtype=torch.float64, device="cpu").numpy()
 
     def _in_ball(self, radius: float) -> Array:
         """A uniform point of the l2 ball brought into the l_p ball of the same radius (a box for p = inf)."""
         if np.isinf(self.order):
             return radius * (2 * self._uniform(self.dimension) - 1)
-        direction = torch.randn(self.dimension, generator=self.generator, dtype=torch.float64).numpy()
+        direction = torch.randn(self.dimension, generator=self.generator, dtype=torch.float64, device="cpu").numpy()
         direction *= radius * self._uniform(1)[0] ** (1 / self.dimension) / np.linalg.norm(direction)
         return direction * min(1.0, radius / self._length(direction))
 
@@ -168,21 +168,10 @@ class Hunt:
 def nearest_point(normals: Array, offsets: Array, dimension: int) -> Array | None:
     """The point of `{x : normals @ x >= offsets}` nearest to the origin in l2; `None` if the set is empty.
 
-    Least-distance programming as non-negative least squares (Lawson and Hanson 1974, chapter 23).
-
     >>> nearest_point(np.array([[1.0, 1.0]]), np.array([2.0]), 2).round(6).tolist()
     [1.0, 1.0]
     """
-    if len(offsets) == 0 or bool((offsets <= 0).all()):
-        return np.zeros(dimension)
-    system = np.vstack([normals.T, offsets])
-    target = np.zeros(dimension + 1)
-    target[-1] = 1.0
-    solution, residual = nnls(system, target)
-    if residual < 1e-12:
-        return None
-    rest = system @ solution - target
-    return -rest[:-1] / rest[-1]
+    return least_distance(normals, offsets)[1] if len(offsets) else np.zeros(dimension)
 
 
 def _same(one: Array, other: Array) -> bool:

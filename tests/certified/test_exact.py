@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from clearance import Classifier, certify
-from clearance.certified.region_search import least_distance
+from clearance.least_distance import least_distance
 from closed_forms import as_module, exact_relu, nearest_on_rays, random_inputs, random_network, random_relu
 
 ORDERS = [1.0, 2.0, math.inf]

@@ -156,7 +156,7 @@ def test_no_point_of_the_ball_changes_the_class(name: str, order: float, method:
 def test_small_chunks_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch):
     model, x = model_of(name), images(4)
     whole = certify(model, x, method="crown")
-    monkeypatch.setattr("clearance.certified.crown.CHUNK", 3000)
+    monkeypatch.setattr("clearance.certified.graph.CHUNK", 3000)
     parts = certify(model, x, method="crown")
     assert [proof.radius for proof in parts] == pytest.approx([proof.radius for proof in whole], rel=1e-9)
 

@@ -79,4 +79,4 @@ def _one(problem: Problem, bounded: Any, package: Any) -> Proof:
     start = torch.ones_like(slack[:, 0])
     limit = Region(problem.x, start, problem.order, problem.bounds).covered()
     found = largest_proven(lowest, start, limit, tolerance=NARROW_ENOUGH, late=problem.late)
-    return make_proof(float(found.proven), int(problem.targets[0, int(found.limiting)]), late=found.late)
+    return make_proof(float(found.proven), int(problem.targets[0, int(found.limiting)]), late=bool(found.late))

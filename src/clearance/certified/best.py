@@ -17,12 +17,12 @@ from clearance.certified.crown import crown
 from clearance.certified.exact import exact
 from clearance.certified.graph import Graph
 from clearance.certified.linear import linear
-from clearance.certified.one_hidden import as_one_hidden, one_hidden
+from clearance.certified.one_hidden import check_one_hidden, one_hidden
 from clearance.certified.operations import NotSupportedError
 from clearance.certified.operator_norms import operator_norms
 from clearance.certified.problem import Problem, Proof
 from clearance.certified.translate import Whole, translate
-from clearance.classifier import Classifier
+from clearance.classifier import Classifier, check_classifier
 from clearance.costs import Cost
 from clearance.errors import InputError
 from clearance.margins import Target, ask
@@ -39,8 +39,8 @@ AGREEMENT = 1e-4
 def certify(
     model: Classifier,
     x: Tensor,
-    *,
     labels: Tensor | Sequence[int] | None = None,
+    *,
     norm: float | str = 2.0,
     target: Target = "untargeted",
     method: str = "best",
@@ -79,22 +79,24 @@ def certify(
     >>> round(proof.radius, 6), proof.method, proof.target
     (1.0, 'linear', 1)
     """
+    check_classifier(model)
     order, started = as_order(norm), model.meter.read()
     if method not in METHODS:
         raise InputError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
-    if not time_limit > 0:
+    if not (isinstance(time_limit, int | float) and time_limit > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InputError(f"time_limit: expected a positive number of seconds, got {time_limit!r}")
     package = import_auto_lirpa() if method == "auto-lirpa" else None
-    x = model.check_inputs(x)
-    logits = model.logits(x)
-    asked = ask(x, logits, labels, target, seed=seed)
-    judged = [row for row, wrong in enumerate(asked.wrong) if not wrong]
-    results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(x)
-    if judged:
-        job = Job(model, x[judged], logits[judged], [asked.targets[row] for row in judged], order)
-        job = replace(job, single=not (isinstance(target, str) and target == "untargeted"), time_limit=time_limit)
-        for row, result in zip(judged, job.prove(method, package), strict=True):
-            results[row] = result
+    with torch.inference_mode(False):  # some proofs build graphs
+        x = model.check_inputs(x)
+        logits = model.logits(x)
+        asked = ask(x, logits, labels, target, seed=seed)
+        judged = [row for row, wrong in enumerate(asked.wrong) if not wrong]
+        results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(x)
+        if judged:
+            job = Job(model, x[judged], logits[judged], [asked.targets[row] for row in judged], order)
+            job = replace(job, single=not (isinstance(target, str) and target == "untargeted"), time_limit=time_limit)
+            for row, result in zip(judged, job.prove(method, package), strict=True):
+                results[row] = result
     cost = _each(model.meter.since(started), len(x))
     return [
         Certificate(
@@ -145,9 +147,8 @@ class Job:
             found = [[(name, proof) for proof in self._by(name, problem, package)] for name in methods]
         except NotSupportedError as error:
             return [(method, Proof(math.nan, -1, CertificateStatus.UNSUPPORTED, str(error)))] * len(self.x)
-        best = [max(each, key=lambda result: result[1].radius) for each in zip(*found, strict=True)]
         left_out = self._left_out(problem) if method == "best" else ""
-        return [(name, replace(proof, reason=proof.reason or left_out)) for name, proof in best]
+        return [_largest(each, left_out) for each in zip(*found, strict=True)]
 
     def problem(self, graph: Graph) -> Problem:
         """The problem in float64, once the graph has been seen to answer as the network does.
@@ -179,7 +180,7 @@ class Job:
             return ["linear"]
         crown = [] if self._left_out(problem) else ["crown"]
         try:
-            as_one_hidden(problem)
+            check_one_hidden(problem.graph)
         except NotSupportedError:
             return [*crown, "operator-norms"]
         return [*crown, "one-hidden", "operator-norms"]
@@ -197,6 +198,14 @@ class Job:
         if name == "auto-lirpa":
             return auto_lirpa(problem, Whole(self.model), package)
         return CLOSED[name](problem)
+
+
+def _largest(results: Sequence[Result], left_out: str) -> Result:
+    """The largest radius of one input; its reason says which other methods did not come to their end."""
+    name, best = max(results, key=lambda result: result[1].radius)
+    cut = [other for other, proof in results if proof.status == CertificateStatus.TIME_LIMIT and other != name]
+    said = [best.reason or left_out, *(f"{other}: the time was up" for other in cut)]
+    return name, replace(best, reason="; ".join(part for part in said if part))
 
 
 def _each(cost: Cost, inputs: int) -> Cost:

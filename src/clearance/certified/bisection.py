@@ -20,12 +20,12 @@ class Bracket:
     Attributes:
         proven: The largest radius proved, `(batch,)`; infinite where the whole region within the bounds is proved.
         limiting: Place of the row that was lowest at the smallest radius that was not proved, `(batch,)`.
-        late: Whether the time was up before the bracket was narrow.
+        late: Whether the time was up before the bracket was narrow, `(batch,)`.
     """
 
     proven: Tensor
     limiting: Tensor
-    late: bool
+    late: Tensor
 
 
 def largest_proven(
@@ -46,11 +46,11 @@ def largest_proven(
         late: Says when to stop.
 
     Returns:
-        The radii that were proved; 0 where none was.
+        The radii that were proved, 0 where none was, and which of them the time cut short.
     """
     proven, failed = torch.zeros_like(start), torch.full_like(start, torch.inf)
     limiting = torch.zeros_like(start, dtype=torch.long)
-    radius, was_late = torch.minimum(start, limit), False
+    radius, unfinished = torch.minimum(start, limit), torch.zeros_like(start, dtype=torch.bool)
     for _ in range(MOST_TRIALS):
         least, place = lowest(radius).min(1)
         holds = least > 0
@@ -62,9 +62,9 @@ def largest_proven(
         if bool(done.all()):
             break
         if late():
-            was_late = True
+            unfinished = ~done
             break
         between = torch.where(proven > 0, (proven + failed) / 2, failed / 4)
         radius = torch.where(failed.isinf(), torch.minimum(2 * proven, limit), between)
         radius = torch.where(done, proven.where(proven.isfinite(), limit), radius)
-    return Bracket(proven, limiting, was_late)
+    return Bracket(proven, limiting, unfinished)

@@ -9,7 +9,7 @@ known in closed form. The intervals come the same way from the layers before, in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -23,8 +23,6 @@ from clearance.norms import dual_order, vector_norm
 
 NARROW_ENOUGH = 1e-3
 """Relative width of the bisection's last bracket; the radius is its proven end."""
-CHUNK = 2**22
-"""Numbers in one tensor of coefficients at most."""
 
 
 def crown(problem: Problem) -> list[Proof]:
@@ -38,9 +36,7 @@ def crown(problem: Problem) -> list[Proof]:
     Returns:
         One proof per input.
     """
-    size = max(1, CHUNK // problem.graph.widest)
-    parts = [problem.part(slice(start, start + size)) for start in range(0, len(problem.x), size)]
-    return [proof for part in parts for proof in _crown(part)]
+    return [proof for part in problem.parts() for proof in _crown(part)]
 
 
 def _crown(problem: Problem) -> list[Proof]:
@@ -53,7 +49,8 @@ def _crown(problem: Problem) -> list[Proof]:
     limit = Region(problem.x, start, problem.order, problem.bounds).covered()
     found = largest_proven(lowest, start, limit, tolerance=NARROW_ENOUGH, late=problem.late)
     limiting = problem.targets.gather(1, found.limiting[:, None])[:, 0].tolist()
-    return [make_proof(r, t, late=found.late) for r, t in zip(found.proven.tolist(), limiting, strict=True)]
+    ended = zip(found.proven.tolist(), limiting, found.late.tolist(), strict=True)
+    return [make_proof(r, t, late=late) for r, t, late in ended]
 
 
 def margin_bounds(problem: Problem, radius: Tensor, rows: Tensor) -> Tensor:
@@ -68,7 +65,7 @@ def margin_bounds(problem: Problem, radius: Tensor, rows: Tensor) -> Tensor:
         `(batch, rows)`.
     """
     region = Region(problem.x, radius, problem.order, problem.bounds)
-    return Relaxation(problem.graph, region).lowest(len(problem.graph.nodes) - 1, rows)
+    return Relaxation(problem.graph, region, late=problem.late).lowest(len(problem.graph.nodes) - 1, rows)
 
 
 def linear_guess(problem: Problem) -> Tensor:
@@ -88,14 +85,16 @@ class Relaxation:
     Args:
         graph: The network.
         region: The region.
+        late: Says when to leave the intervals as wide as they are: still bounds, only looser.
 
     Attributes:
         low: Lower bounds of each node, `(batch, *shape)`.
         high: Upper bounds.
     """
 
-    def __init__(self, graph: Graph, region: Region) -> None:
-        self.graph, self.region = graph, region
+    def __init__(self, graph: Graph, region: Region, *, late: Callable[[], bool] = lambda: False) -> None:
+        self.graph, self.region, self.late = graph, region, late
+        self._fitting = max(1, graph.fitting() // len(region.center))
         self.low: list[Tensor] = []
         self.high: list[Tensor] = []
         self._lines: dict[int, Any] = {}
@@ -109,8 +108,16 @@ class Relaxation:
 
     def lowest(self, index: int, rows: Tensor) -> Tensor:
         """Lower bounds of `<row, node>` on the region, `(batch, rows)`."""
-        slopes, offset = self.pull(index, rows)
-        return self.region.lowest(slopes) + offset
+        below: list[Tensor] = []
+        for part in rows.split(self._fitting, 1):
+            slopes, offset = self.pull(index, part)
+            below.append(self.region.lowest(slopes) + offset)
+        return torch.cat(below, 1)
+
+    def matrix(self, index: int, *, stop: int = 0) -> tuple[Tensor, Tensor]:
+        """An affine node as a matrix of what `stop` holds, `(entries, stop's entries)`, and its offset `(entries,)`."""
+        parts = [self.pull(index, unit, stop=stop) for unit in self._units(index)]
+        return torch.cat([slopes[0].flatten(1) for slopes, _ in parts]), torch.cat([offset[0] for _, offset in parts])
 
     def pull(self, index: int, rows: Tensor, *, stop: int = 0) -> tuple[Tensor, Tensor]:
         """A linear function of the input below `<row, node>` on the region.
@@ -148,6 +155,8 @@ class Relaxation:
         low, high = self.low[index], self.high[index]
         below, above = [], []
         for unit in self._units(index):
+            if self.late():
+                return
             below.append(self.lowest(index, unit))
             above.append(-self.lowest(index, -unit))
         low = torch.maximum(low, torch.cat(below, 1).reshape(low.shape))
@@ -162,11 +171,9 @@ class Relaxation:
         """
         shape, like = self.graph.nodes[index].shape, self.region.center
         count = math.prod(shape)
-        step = max(1, CHUNK // (self.graph.widest * len(like)))
         one = torch.arange(count, device=like.device)
-        for start in range(0, count, step):
-            rows = (one[start : start + step, None] == one).to(like.dtype)
-            yield rows.reshape(1, -1, *shape)
+        for some in one.split(self._fitting):
+            yield (some[:, None] == one).to(like.dtype).reshape(1, -1, *shape)
 
     def _lines_of(self, index: int) -> Any:
         if index not in self._lines:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from clearance.certified.activations import Activation
 from clearance.certified.operations import Affine, Operation
+
+CHUNK = 2**22
+"""Numbers in one tensor at most: 32 MiB."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,14 @@ class Graph:
         return operation if isinstance(operation, Activation) else None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Logits `(batch, classes)` of `(batch, *input)`."""
+        """Logits `(batch, classes)` of `(batch, *input)`, for as many inputs at a time as fit."""
+        return torch.cat([self._answer(part) for part in x.split(self.fitting())])
+
+    def fitting(self, rows: int = 1) -> int:
+        """How many inputs, each with so many rows of coefficients of the widest node, are worked on at a time."""
+        return max(1, CHUNK // (self.widest * rows))
+
+    def _answer(self, x: Tensor) -> Tensor:
         values: list[Tensor] = [x]
         for node in self.nodes[1:]:
             if node.operation is not None:

@@ -21,7 +21,7 @@ STEPS = 60
 
 
 def linear(problem: Problem) -> list[Proof]:
-    """Certify an affine network.
+    """Certify an affine network. When the time is up, the distances without bounds stand for those within them.
 
     Args:
         problem: What to prove.
@@ -35,20 +35,27 @@ def linear(problem: Problem) -> list[Proof]:
     graph = problem.graph
     if graph.bent:
         raise NotSupportedError(f"linear: expected an affine network, found {', '.join(graph.kinds)}")
-    at_input = Region(problem.x, torch.zeros_like(problem.gaps()[:, 0]), problem.order, None)
-    slopes, _ = Relaxation(graph, at_input).pull(len(graph.nodes) - 1, problem.rows)
-    length = torch.linalg.vector_norm(slopes.flatten(2), dual_order(problem.order), dim=2)
-    gaps = problem.gaps()
-    radii = torch.where(length > 0, gaps / length, torch.where(gaps > 0, torch.inf, 0.0))
-    if problem.bounds is not None:
-        radii = torch.stack(
-            [_within(problem, slopes[:, [t]], gaps[:, t], radii[:, t]) for t in range(gaps.shape[1])], 1
-        )
-    return as_proofs(radii, problem)
+    return [proof for part in problem.parts() for proof in _linear(part)]
 
 
-def _within(problem: Problem, slopes: Tensor, gaps: Tensor, start: Tensor) -> Tensor:
-    """The distances to one hyperplane within the bounds; `start` are those without."""
+def _linear(problem: Problem) -> list[Proof]:
+    graph, rows, gaps = problem.graph, problem.rows, problem.gaps()
+    at_input = Relaxation(graph, Region(problem.x, torch.zeros_like(gaps[:, 0]), problem.order, None))
+    radii, late = torch.empty_like(gaps), torch.zeros_like(gaps, dtype=torch.bool)
+    for some in torch.arange(gaps.shape[1], device=gaps.device).split(max(1, graph.fitting() // len(gaps))):
+        slopes, _ = at_input.pull(len(graph.nodes) - 1, rows[:, some])
+        length = torch.linalg.vector_norm(slopes.flatten(2), dual_order(problem.order), dim=2)
+        free = torch.where(gaps[:, some] > 0, torch.inf, 0.0)
+        radii[:, some] = torch.where(length > 0, gaps[:, some] / length, free)
+        for place, t in enumerate(some.tolist() if problem.bounds is not None else ()):
+            radii[:, t], late[:, t] = _within(problem, slopes[:, [place]], gaps[:, t], radii[:, t])
+    return as_proofs(radii, problem, late=late)
+
+
+def _within(problem: Problem, slopes: Tensor, gaps: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """The distances to one hyperplane within the bounds, and which the time cut short; `start` are those without."""
+    if problem.late():
+        return start, torch.ones_like(start, dtype=torch.bool)
     at_input = (slopes.flatten(2) @ problem.x.flatten(1)[:, :, None])[..., 0]
 
     def lowest(radius: Tensor) -> Tensor:
@@ -57,4 +64,5 @@ def _within(problem: Problem, slopes: Tensor, gaps: Tensor, start: Tensor) -> Te
 
     limit = Region(problem.x, start, problem.order, problem.bounds).covered()
     first = start.nan_to_num(1.0, posinf=1.0).clamp(1e-9, 1e9)
-    return largest_proven(lowest, first, limit, tolerance=NARROW_ENOUGH).proven
+    found = largest_proven(lowest, first, limit, tolerance=NARROW_ENOUGH, late=problem.late)
+    return torch.maximum(found.proven, start), found.late

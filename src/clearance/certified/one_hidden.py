@@ -6,6 +6,7 @@ ball of radius R the pre-activation moves by at most `R ||w_r||_q`, and `s'` nev
 
     p = 2        ||grad g||_2^2 <= sum_rs max(v_r v_s <w_r, w_s> s'_r s'_s)
                                  = h^T max(M, 0) h + l^T min(M, 0) l,    M_rs = v_r v_s <w_r, w_s>
+                 where M's sign is that of <w_r, w_s> for units whose v has the same sign, and opposite for the others
     any p        |grad g|_i <= max(|sum_r lowest term|, |sum_r highest term|), and the dual norm of that
 
 The radius is the largest R with `R L_t(R) <= g_t` for every target; L grows with R, so bisection finds it.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -22,13 +24,19 @@ from torch import Tensor
 from clearance.certified.activations import Activation
 from clearance.certified.bisection import largest_proven
 from clearance.certified.crown import Relaxation, linear_guess
+from clearance.certified.graph import Graph
 from clearance.certified.operations import NotSupportedError
 from clearance.certified.problem import Problem, Proof, make_proof
 from clearance.certified.region import Region
 from clearance.norms import dual_order
 
 NARROW_ENOUGH = 1e-6
-LARGEST_HIDDEN = 4096
+LARGEST_HIDDEN, LARGEST_WEIGHT = 4096, 2**27
+"""Hidden units, and numbers in their weights on the input (1 GiB), at most."""
+TARGETS = 64
+"""Targets between two looks at the clock."""
+ROUNDING = 1e-12
+"""Share of the terms of a squared norm that is added to it: they may cancel."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +45,26 @@ class OneHidden:
 
     Attributes:
         weight: `W`, `(hidden, entries)`.
+        offset: `a`, `(hidden,)`.
         last: `V`, `(classes, hidden)`.
         activation: `s`.
-        before: `W x + a` at each input, `(batch, hidden)`.
     """
 
     weight: Tensor
+    offset: Tensor
     last: Tensor
     activation: Activation
-    before: Tensor
+
+    @cached_property
+    def size(self) -> Tensor:
+        """`|W|`."""
+        return self.weight.abs()
+
+    @cached_property
+    def products(self) -> tuple[Tensor, Tensor]:
+        """The positive and the negative part of `W W^T`, both as nonnegative numbers."""
+        gram = self.weight @ self.weight.T
+        return gram.clamp_min(0.0), (-gram).clamp_min(0.0)
 
 
 def one_hidden(problem: Problem) -> list[Proof]:
@@ -56,33 +75,39 @@ def one_hidden(problem: Problem) -> list[Proof]:
 
     Returns:
         One proof per input.
+
+    Raises:
+        NotSupportedError: See `check_one_hidden`.
     """
-    network, rows, gaps = as_one_hidden(problem), problem.rows, problem.gaps()
+    network = as_one_hidden(problem.graph, problem.x)
+    return [_one(network, problem.part(slice(i, i + 1))) for i in range(len(problem.x))]
+
+
+def _one(network: OneHidden, problem: Problem) -> Proof:
+    """One input."""
+    values, margin = problem.rows[0] @ network.last, (problem.gaps() - problem.slack())[0]
+    before = network.weight @ problem.x.flatten() + network.offset
     reach = torch.linalg.vector_norm(network.weight, dual_order(problem.order), dim=1)
-    start, slack = linear_guess(problem), problem.slack()
-    found = []
-    for i in range(len(gaps)):
-        values = rows[i] @ network.last
 
-        def lowest(radius: Tensor, i: int = i, values: Tensor = values) -> Tensor:
-            moved = radius * reach
-            low = network.activation.derivative(network.before[i] - moved)
-            high = network.activation.derivative(network.before[i] + moved)
-            return (gaps[i] - radius * gradient_bound(network.weight, values, low, high, problem.order))[None] - slack[
-                i
-            ]
+    def lowest(radius: Tensor) -> Tensor:
+        low, high = (network.activation.derivative(before + side * radius * reach) for side in (-1, 1))
+        steepest = torch.full_like(margin, torch.inf)
+        for rows in torch.arange(len(margin), device=margin.device).split(TARGETS):
+            if int(rows[0]) > 0 and problem.late():
+                break
+            steepest[rows] = gradient_bound(network, values[rows], low, high, problem.order)
+        return (margin - radius * steepest)[None]
 
-        unlimited = torch.full_like(start[:1], torch.inf)
-        found.append(largest_proven(lowest, start[i : i + 1], unlimited, tolerance=NARROW_ENOUGH, late=problem.late))
-    limiting = [int(problem.targets[i, int(bracket.limiting)]) for i, bracket in enumerate(found)]
-    return [make_proof(float(b.proven), t, late=b.late) for b, t in zip(found, limiting, strict=True)]
+    start = linear_guess(problem)
+    found = largest_proven(lowest, start, torch.full_like(start, torch.inf), tolerance=NARROW_ENOUGH, late=problem.late)
+    return make_proof(float(found.proven), int(problem.targets[0, int(found.limiting)]), late=bool(found.late))
 
 
-def gradient_bound(weight: Tensor, values: Tensor, low: Tensor, high: Tensor, order: float) -> Tensor:
+def gradient_bound(network: OneHidden, values: Tensor, low: Tensor, high: Tensor, order: float) -> Tensor:
     """Upper bounds of `||sum_r v_r s_r w_r||_q` over all `low <= s <= high`.
 
     Args:
-        weight: `(hidden, entries)`.
+        network: Whose `w` they are.
         values: `v`, `(rows, hidden)`.
         low: Smallest derivatives, nonnegative, `(hidden,)`.
         high: Largest derivatives, `(hidden,)`.
@@ -92,26 +117,29 @@ def gradient_bound(weight: Tensor, values: Tensor, low: Tensor, high: Tensor, or
         `(rows,)`.
     """
     middle, half = (low + high) / 2, (high - low) / 2
-    largest = ((values * middle) @ weight).abs() + (values.abs() * half) @ weight.abs()
+    largest = ((values * middle) @ network.weight).abs() + (values.abs() * half) @ network.size
     bound = torch.linalg.vector_norm(largest, dual_order(order), dim=1)
     if order != 2:
         return bound
-    gram = weight @ weight.T
-    pairwise = []
-    for row in values:
-        products = gram * row[:, None] * row
-        pairwise.append(high @ products.clamp_min(0.0) @ high + low @ products.clamp_max(0.0) @ low)
-    return torch.minimum(bound, torch.stack(pairwise).clamp_min(0.0).sqrt())
+    positive, negative = network.products
+    added, taken = _sum(values * high, positive, negative), _sum(values * low, negative, positive)
+    square = (added - taken).clamp_min(0.0) + ROUNDING * (added + taken)
+    return torch.minimum(bound, square.sqrt())
 
 
-def as_one_hidden(problem: Problem) -> OneHidden:
-    """The network as two matrices and an activation.
+def _sum(u: Tensor, same: Tensor, other: Tensor) -> Tensor:
+    """`sum_rs |u_r u_s| M_rs`, `M` from `same` where `u_r` and `u_s` have the same sign and from `other` elsewhere."""
+    plus, minus = u.clamp_min(0.0), (-u).clamp_min(0.0)
+    return ((plus @ same + 2 * (minus @ other)) * plus + (minus @ same) * minus).sum(1)
+
+
+def check_one_hidden(graph: Graph) -> None:
+    """See whether a network is two matrices and an activation.
 
     Raises:
         NotSupportedError: If it has not exactly one layer of activations with a derivative that never decreases, or
             the layer is too wide.
     """
-    graph = problem.graph
     hidden = graph.activation(graph.bent[0]) if len(graph.bent) == 1 else None
     if hidden is None or not hidden.convex:
         found = ", ".join(graph.kinds) or "none"
@@ -121,14 +149,32 @@ def as_one_hidden(problem: Problem) -> OneHidden:
     place = graph.bent[0]
     if any(i < place for node in graph.nodes[place + 1 :] for i in node.inputs):
         raise NotSupportedError("one-hidden: expected no connection around the hidden layer")
-    source, width = graph.nodes[place].inputs[0], math.prod(graph.nodes[place].shape)
+    width, entries = math.prod(graph.nodes[place].shape), math.prod(graph.nodes[0].shape)
     if width > LARGEST_HIDDEN:
         raise NotSupportedError(f"one-hidden: expected at most {LARGEST_HIDDEN} hidden units, got {width}")
-    at_input = Region(problem.x, torch.zeros_like(problem.x.flatten(1)[:, 0]), problem.order, None)
-    relaxed = Relaxation(graph, at_input)
-    one = torch.eye(width, dtype=problem.x.dtype, device=problem.x.device)
-    weight, offset = relaxed.pull(source, one.reshape(1, width, *graph.nodes[source].shape))
-    last = torch.eye(graph.shape[0], dtype=one.dtype, device=one.device)[None]
-    after = relaxed.pull(len(graph.nodes) - 1, last, stop=place)[0]
-    matrix = weight[0].flatten(1)
-    return OneHidden(matrix, after[0].flatten(1), hidden, problem.x.flatten(1) @ matrix.T + offset)
+    if width * entries > LARGEST_WEIGHT:
+        raise NotSupportedError(f"one-hidden: expected at most {LARGEST_WEIGHT} weights, got {width * entries}")
+
+
+def as_one_hidden(graph: Graph, x: Tensor) -> OneHidden:
+    """The network as two matrices and an activation.
+
+    Args:
+        graph: The network.
+        x: Inputs, at least one.
+
+    Returns:
+        The matrices.
+
+    Raises:
+        NotSupportedError: See `check_one_hidden`.
+    """
+    check_one_hidden(graph)
+    place = graph.bent[0]
+    at_input = Region(x[:1], torch.zeros_like(x[:1].flatten()[:1]), 2.0, None)
+    relaxed = Relaxation(graph, at_input, late=lambda: True)  # only its affine parts are of use
+    weight, offset = relaxed.matrix(graph.nodes[place].inputs[0])
+    last, _ = relaxed.matrix(len(graph.nodes) - 1, stop=place)
+    activation = graph.activation(place)
+    assert activation is not None
+    return OneHidden(weight, offset, last, activation)

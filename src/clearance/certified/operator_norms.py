@@ -8,6 +8,7 @@ with `K` the constant up to the last layer. The radius is `g_t / L_t`.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from clearance.certified.graph import Graph
 from clearance.certified.operations import Affine
@@ -24,20 +25,27 @@ def operator_norms(problem: Problem) -> list[Proof]:
     Returns:
         One proof per input.
     """
-    graph, dual = problem.graph, dual_order(problem.order)
-    constants, last = stretches(graph, problem.order), graph.nodes[-1]
-    rows = problem.rows.flatten(0, 1)
-    if isinstance(last.operation, Affine):
-        parts = last.operation.backward(rows)
-        growth = sum(
-            torch.linalg.vector_norm(part.flatten(1), dual, dim=1) * constants[i]
-            for part, i in zip(parts, last.inputs, strict=True)
-        )
-    else:
-        growth = torch.linalg.vector_norm(rows, dual, dim=1) * constants[-1]
-    lipschitz = torch.as_tensor(growth).reshape(problem.targets.shape)
-    gaps = problem.gaps()
+    constants = stretches(problem.graph, problem.order)
+    return [proof for part in problem.parts() for proof in _closed_form(part, constants)]
+
+
+def _closed_form(problem: Problem, constants: list[float]) -> list[Proof]:
+    """`g_t / L_t`, from the nodes' Lipschitz constants."""
+    rows = problem.rows.flatten(0, 1).split(problem.graph.fitting())
+    growth = torch.cat([_growth(problem.graph, part, constants, dual_order(problem.order)) for part in rows])
+    lipschitz, gaps = growth.reshape(problem.targets.shape), problem.gaps()
     return as_proofs(torch.where(lipschitz > 0, gaps / lipschitz, torch.where(gaps > 0, torch.inf, 0.0)), problem)
+
+
+def _growth(graph: Graph, rows: Tensor, constants: list[float], dual: float) -> Tensor:
+    """How much each row of the logits can change with the input, `(rows,)`."""
+    last = graph.nodes[-1]
+    if not isinstance(last.operation, Affine):
+        return torch.linalg.vector_norm(rows, dual, dim=1) * constants[-1]
+    growth = rows.new_zeros(len(rows))
+    for part, source in zip(last.operation.backward(rows), last.inputs, strict=True):
+        growth = growth + torch.linalg.vector_norm(part.flatten(1), dual, dim=1) * constants[source]
+    return growth
 
 
 def stretches(graph: Graph, order: float) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,11 @@ class Problem:
         """What a lower bound of a margin must exceed to be proved positive, `(batch, 1)`."""
         return ROUNDING * self.graph(self.x).abs().amax(1, keepdim=True)
 
+    def parts(self) -> Iterator[Problem]:
+        """As many inputs at a time as fit with all their targets, in order."""
+        size = self.graph.fitting(self.targets.shape[1])
+        return (self.part(slice(start, start + size)) for start in range(0, len(self.x), size))
+
     def part(self, rows: slice) -> Problem:
         """Some of the inputs."""
         bounds = None if self.bounds is None else (self.bounds[0][rows], self.bounds[1][rows])
@@ -87,11 +93,21 @@ class Proof:
     gap: float = math.nan
 
 
-def as_proofs(radii: Tensor, problem: Problem) -> list[Proof]:
-    """The proofs of a closed form from radii for each input and target, `(batch, targets)`: the smallest counts."""
+def as_proofs(radii: Tensor, problem: Problem, *, late: Tensor | None = None) -> list[Proof]:
+    """The proofs from radii for each input and target, `(batch, targets)`: the smallest counts.
+
+    Args:
+        radii: The radii.
+        problem: What they are about.
+        late: Which of the radii the time cut short, `(batch, targets)`; `None`: none.
+
+    Returns:
+        One proof per input.
+    """
     smallest, place = radii.clamp_min(0.0).min(1)
     limiting = problem.targets.gather(1, place[:, None])[:, 0]
-    return [make_proof(r, t) for r, t in zip(smallest.tolist(), limiting.tolist(), strict=True)]
+    cut = [False] * len(radii) if late is None else late.gather(1, place[:, None])[:, 0].tolist()
+    return [make_proof(r, t, late=c) for r, t, c in zip(smallest.tolist(), limiting.tolist(), cut, strict=True)]
 
 
 def make_proof(radius: float, target: int, *, late: bool = False) -> Proof:

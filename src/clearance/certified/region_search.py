@@ -20,13 +20,10 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from clearance.certified.encoding import Array, Encoding
 from clearance.certified.integer_program import Answer
-
-ROUNDING = 1e-10
-"""A multiplier proves that a polyhedron is empty only by more than this share of its own terms."""
+from clearance.least_distance import least_distance
 
 
 @dataclass(frozen=True)
@@ -118,37 +115,3 @@ def _highest(network: Encoding, state: _State, ahead: Array) -> Array:
         rows = rows + (weight * slope)[:, None] * network.units[j]
     above = rows[:, size : size + fixed] @ state.values
     return np.column_stack([rows[:, :size], constant]) + above
-
-
-def least_distance(normals: Array, offsets: Array) -> tuple[float, Array | None]:
-    """A proved lower bound of `min {||d||_2 : G d >= h}`, and the solver's own point.
-
-    Args:
-        normals: `G`, `(rows, size)`.
-        offsets: `h`, `(rows,)`.
-
-    Returns:
-        The bound, infinite where the polyhedron is empty, and the point, if there is one.
-
-    >>> least_distance(np.array([[3.0, 4.0]]), np.array([5.0]))
-    (1.0, array([0.6, 0.8]))
-    """
-    if (offsets <= 0).all():
-        return 0.0, np.zeros(normals.shape[1])
-    scale = np.maximum(np.linalg.norm(normals, axis=1), np.abs(offsets))
-    keep = scale > 0
-    normals, offsets = normals[keep] / scale[keep, None], offsets[keep] / scale[keep]
-    system = np.vstack([normals.T, offsets])
-    wanted = np.append(np.zeros(normals.shape[1]), 1.0)
-    try:
-        multipliers, _ = optimize.nnls(system, wanted, maxiter=50 * len(offsets))
-    except RuntimeError:  # it ran out of iterations: nothing is proved, and the search splits on
-        return 0.0, None
-    gain, pull = float(offsets @ multipliers), normals.T @ multipliers
-    terms = float(np.abs(offsets) @ multipliers)
-    if gain <= ROUNDING * terms:
-        return 0.0, None
-    length = float(np.linalg.norm(pull))
-    if length <= ROUNDING * terms:
-        return math.inf, None
-    return gain / length, pull / (1.0 - gain) if gain < 1 else None

@@ -144,6 +144,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     operator.floordiv: on_sizes(operator.floordiv, divide),
     operator.imul: multiply,
     operator.truediv: divide,
+    operator.itruediv: divide,
     operator.neg: negative,
     operator.matmul: matmul,
     torch.cat: concatenate,

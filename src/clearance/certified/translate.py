@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from torch.fx.node import map_arg
 
 from clearance.certified.builder import Builder, Ref
 from clearance.certified.graph import Graph
+from clearance.certified.memory_use import MemoryUse
 from clearance.certified.operations import NotSupportedError, refuse
 from clearance.certified.steps import FUNCTIONS, METHODS, MODULES
 from clearance.classifier import Classifier
@@ -25,6 +26,8 @@ from clearance.preprocessing import Normalize
 
 TRANSPARENT = ("torch.nn.modules.", "torch.nn.utils.parametrize", "clearance.preprocessing")
 """Where leaf modules may come from: others, such as quantised ones, can share a name and compute something else."""
+
+IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 
 
 class Whole(nn.Module):
@@ -43,9 +46,32 @@ class Whole(nn.Module):
         return self.network(x if self.preprocessing is None else self.preprocessing(x))
 
 
+class _Proxy(fx.Proxy):
+    """Records `a += b` as what it is: `torch.fx` alone takes it for `a = a + b`, which leaves `a`'s memory alone."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+    def __isub__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.isub, (self, other), {})
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
+
+
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, Normalize) or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
+
+    def create_arg(self, a: Any) -> Any:
+        """A tensor that the network makes or keeps is copied as it is now: it may be changed in place later."""
+        return super().create_arg(a.clone() if isinstance(a, Tensor) and not isinstance(a, nn.Parameter) else a)
 
 
 def translate(model: Classifier, shape: tuple[int, ...]) -> Graph:
@@ -100,28 +126,48 @@ class _Reader:
 
     whole: nn.Module
     build: Builder
+    memory: MemoryUse = field(default_factory=MemoryUse)
 
     def read(self, traced: fx.Graph) -> Graph:
         values: dict[fx.Node, Any] = {}
         for node in traced.nodes:
-            if node.op == "output":
-                return self._finish(map_arg(node.args[0], values.__getitem__))
             try:
-                values[node] = self._step(node, values)
+                if node.op == "output":
+                    self.memory.read(node)
+                    return self._finish(map_arg(node.args[0], values.__getitem__))
+                values[node] = self._remembered(node, values)
             except NotSupportedError as error:
                 raise NotSupportedError(f"{self._describe(node)}: {error}") from None
-            except (TypeError, ValueError, RuntimeError, IndexError) as error:
+            except (TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
                 said = str(error).split("\n", maxsplit=1)[0]
                 raise NotSupportedError(f"{self._describe(node)}: used in a way that is not known ({said})") from error
         raise NotSupportedError("the network returns nothing")
 
     def _finish(self, out: object) -> Graph:
         if not isinstance(out, Ref) or len(out.shape) != 1:
-            raise NotSupportedError("the network's output does not come from its input as (batch, classes)")
+            raise NotSupportedError("does not come from the network's input as (batch, classes)")
         nodes = self.build.nodes
         if out.index != len(nodes) - 1:  # what comes after the output does not count
             nodes = nodes[: out.index + 1]
         return Graph(tuple(nodes))
+
+    def _remembered(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+        """A step's value, its memory accounted for."""
+        count = len(self.build.nodes)
+        value = self._step(node, values)
+        made = self.build.nodes[-1] if len(self.build.nodes) > count else None
+        if isinstance(value, Ref):
+            self.memory.read(node)
+        if made is not None and self._is_in_place(node):  # a step that adds nothing, such as dropout, changes nothing
+            self.memory.write(node, self._describe(node))
+        else:
+            self.memory.keep(node, value, made)
+        return value
+
+    def _is_in_place(self, node: fx.Node) -> bool:
+        if node.op == "call_module":
+            return bool(getattr(self.whole.get_submodule(str(node.target)), "inplace", False))
+        return bool(node.kwargs.get("inplace", False)) or node.target in IN_PLACE
 
     def _step(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         if node.op == "placeholder":
@@ -132,10 +178,8 @@ class _Reader:
         kwargs = dict(kwargs)
         if node.op == "call_module":
             module = self.whole.get_submodule(str(node.target))
-            self._check_in_place(node, getattr(module, "inplace", False))
             return _handler_of(module)(self.build, module, *args, **kwargs)
-        in_place = bool(kwargs.pop("inplace", False)) or node.target in {operator.iadd, operator.isub, operator.imul}
-        self._check_in_place(node, in_place)
+        kwargs.pop("inplace", None)
         table: dict[Any, Callable[..., Any]] = FUNCTIONS if node.op == "call_function" else METHODS
         if node.target not in table:
             raise NotSupportedError("not a known step")
@@ -148,11 +192,6 @@ class _Reader:
         if not isinstance(value, Tensor):
             raise NotSupportedError("not a tensor")
         return value.detach().to(self.build.device, torch.float64)
-
-    @staticmethod
-    def _check_in_place(node: fx.Node, in_place: bool) -> None:
-        if in_place and len(node.all_input_nodes) and len(node.all_input_nodes[0].users) > 1:
-            raise NotSupportedError("changes in place what is used again")
 
     def _describe(self, node: fx.Node) -> str:
         if node.op == "call_module":
