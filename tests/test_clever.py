@@ -420,3 +420,12 @@ def test_a_larger_norm_than_the_fit_allows_is_a_poor_fit():
     outcome = Outcome(0, 1, 1.0, Ball(5.0, searched=True), (1.0, 1.1), fit, met)
     found = judge(settings, outcome, False, Cost())
     assert found.radius == 0.5 and found.interval == (0.0, 0.5) and found.status is Status.POOR_FIT
+
+
+def test_of_many_classes_short_blocks_drop_the_first(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(2)
+    model = Classifier(nn.Sequential(nn.Linear(30, 64), nn.Tanh(), nn.Linear(64, 100)))
+    scouted = clever(model, inputs(1, 30).float(), **SMALL)[0]
+    monkeypatch.setattr("clearance.radius.MANY", 10**9)
+    followed = clever(model, inputs(1, 30).float(), **SMALL)[0]
+    assert scouted.radius == followed.radius and scouted.cost.backward < 0.7 * followed.cost.backward

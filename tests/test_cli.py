@@ -157,9 +157,8 @@ def test_the_table_has_a_row_for_each_input(work: str, capfd: pytest.CaptureFixt
 def test_a_number_that_must_not_be_believed_is_not_shown(work: str, capfd: pytest.CaptureFixture[str]):
     arguments = ["score", f"{work}:Stairs", "data.npz", "--count", "1", "--radius", "0.5", "--blocks", "4"]
     assert run(arguments) == 0
-    assert (
-        re.search(r"0 -> [12] +- +- +masked", (out := capfd.readouterr().out)) and "over 0 of 1 inputs (1 masked)" in out
-    )
+    out = capfd.readouterr().out
+    assert re.search(r"0 -> [12] +- +- +masked", out) and "over 0 of 1 inputs (1 masked)" in out
     assert run([*arguments, "--json"]) == 0
     document = json.loads(capfd.readouterr().out)
     assert document["results"][0]["status"] == "masked" and document["summary"]["median_radius"] is None

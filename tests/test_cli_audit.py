@@ -172,7 +172,7 @@ def test_what_was_finished_is_shown_on_ctrl_c(
         ("{m}:linear data.npz --fail-on fatal", "'fatal' is not one of 'info', 'warning', 'error'"),
         ("{m}:linear data.npz --bounds 0 .5", r"inputs: expected values in \[0, 0\.5\]"),
         ("{m}:Reciprocal one.npz", "finite"),
-        ("digits-standard data.npz", r"network: expected it to take inputs of shape \(1, 4\)"),
+        ("digits-standard data.npz", r"network: its forward pass failed on inputs of shape \(1, 4\)"),
         ("{m}:linear", "Missing argument 'DATA'"),
     ],
 )

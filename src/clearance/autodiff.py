@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
 from clearance.errors import NetworkError
 from clearance.memory import is_out_of_memory
+
+
+@contextmanager
+def graph_building() -> Generator[None]:
+    """Autograd records what happens inside, even where the caller is in `torch.inference_mode` or `no_grad`."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def savable(x: Tensor) -> Tensor:
+    """The tensor itself, or a copy where inference mode made it: autograd saves no such tensor for a backward pass.
+
+    The copy is of use inside `graph_building` only: in inference mode it would be of the same kind.
+
+    >>> with torch.inference_mode():
+    ...     x = torch.ones(1)
+    >>> x.is_inference(), savable(x).is_inference()
+    (True, False)
+    """
+    return x.clone() if x.is_inference() else x
 
 
 def pull_back(
@@ -31,9 +54,10 @@ def pull_back(
     if not head.requires_grad:
         return torch.zeros_like(leaf)
     try:
-        found = torch.autograd.grad(
-            head, leaf, weights, retain_graph=again or twice, create_graph=twice, allow_unused=True
-        )
+        with graph_building():
+            found = torch.autograd.grad(
+                head, leaf, weights, retain_graph=again or twice, create_graph=twice, allow_unused=True
+            )
     except Exception as error:
         if is_out_of_memory(error):
             raise

@@ -8,6 +8,26 @@ from torch import Tensor
 from clearance.errors import InputError, ShapeError
 from clearance.norms import as_order, expand, vector_norm
 
+POINTS_AT_ONCE = 2**24
+"""Numbers drawn at once: larger samples are drawn in parts."""
+
+
+def parts(count: int, size: int) -> list[int]:
+    """How many points to draw at a time, so that no part holds more than `POINTS_AT_ONCE` numbers.
+
+    Args:
+        count: Points in all.
+        size: Numbers in a point.
+
+    Returns:
+        Parts of at least 1 point that add up to `count`.
+
+    >>> parts(5, POINTS_AT_ONCE // 2)
+    [2, 2, 1]
+    """
+    most = max(1, POINTS_AT_ONCE // size)
+    return [min(most, count - start) for start in range(0, count, most)]
+
 
 def sample_ball(
     count: int,

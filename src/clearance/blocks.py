@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from clearance.balls import sample_shifts
+from clearance.balls import parts, sample_shifts
 from clearance.bends import directed_bends, uniform_bends
 from clearance.derivatives import margin_gradient_norms
 from clearance.evidence import Evidence, Problem
@@ -24,8 +24,6 @@ Sampler = Callable[..., BlockMaxima]
 
 LOCKSTEP = 24
 """Searches that run side by side; fixed, so that a block gives the same bits however many follow it."""
-POINTS_AT_ONCE = 2**24
-"""Numbers drawn at once: larger blocks are drawn in parts."""
 
 
 def uniform_blocks(
@@ -55,7 +53,7 @@ def _uniform_block(
 ) -> Tensor:
     generator = make_generator(problem.x0.device, problem.seed, purpose, problem.key, block)
     largest = torch.full((len(problem.targets),), -torch.inf, dtype=problem.x0.dtype, device=problem.x0.device)
-    for count in _parts(block_size, max(1, POINTS_AT_ONCE // problem.x0.numel())):
+    for count in parts(block_size, problem.x0.numel()):
         shift = sample_shifts(problem.x0, count, norm=problem.order, radius=radius, generator=generator)
         points = problem.admit(problem.x0 + shift)
         margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
@@ -95,11 +93,6 @@ def directed_blocks(
         rows.append(torch.cat(columns))
         evidence.append(found)
     return torch.stack(rows), evidence
-
-
-def _parts(total: int, most: int) -> list[int]:
-    """Split `total` into parts of at most `most`."""
-    return [min(most, total - start) for start in range(0, total, most)]
 
 
 SAMPLERS: dict[str, Sampler] = {"uniform": uniform_blocks, "directed": directed_blocks}

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,12 +23,13 @@ from clearance.audit import CHECKS, Audit, Flag, Severity, audit
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
 from clearance.certified import Certificate, certify
-from clearance.classifier import Classifier
+from clearance.classifier import Classifier, check_classifier
 from clearance.clever import clever
 from clearance.costs import Cost
 from clearance.errors import InputError
 from clearance.margins import Target, ask
 from clearance.norms import as_order
+from clearance.plain import in_words
 from clearance.scores import CleverScore, without_number
 from clearance.settings import Settings
 from clearance.status import Status
@@ -115,7 +115,10 @@ class Bracket:
         return self.certified.radius if self.certified is not None and proved else 0.0
 
     def as_record(self) -> dict[str, Any]:
-        """Plain values for JSON. An estimate that must not be read has no `radius` and no `interval`."""
+        """Plain values for JSON. An estimate that must not be read has no `radius` and no `interval`.
+
+        In the threat, infinity is a word: `"inf"`.
+        """
         estimated = self.estimated.as_record()
         if not self.status.has_number:
             estimated |= {"radius": None, "interval": None}
@@ -126,7 +129,7 @@ class Bracket:
             "estimated": {name: value for name, value in estimated.items() if name != "maxima"},
             "attacked": self.attacked.as_record(),
             "audit": self.audit.as_record(),
-            "threat": asdict(self.threat),
+            "threat": in_words(asdict(self.threat)),
             "logits": list(self.logits),
             "witness_logits": list(self.witness_logits),
             "cost": asdict(self.cost),
@@ -174,6 +177,7 @@ def bracket(
         InputError: If the budget or the certificate is unknown.
         ClearanceError: If another argument or the network cannot be used.
 
+    >>> import torch
     >>> network = torch.nn.Linear(2, 2, bias=False)
     >>> with torch.no_grad():
     ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
@@ -181,14 +185,15 @@ def bracket(
     >>> round(found.lower, 3), round(found.radius, 3), round(found.attacked.distance, 3), found.status.value
     (1.4, 1.4, 1.4, 'ok')
     """
+    check_classifier(model)
     if budget not in BUDGETS:
         raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
     if certificate not in CERTIFICATES:
         raise InputError(f"certificate: expected one of {', '.join(CERTIFICATES)}, got {certificate!r}")
     p, x = as_order(norm), model.check_inputs(x)
-    logits = torch.cat([model.logits(x[row : row + 1]) for row in range(len(x))])
+    logits = model.logits_of_each(x)
     asked = ask(x, logits, labels, target, seed=seed)
-    each = target if isinstance(target, Sequence | Tensor) and not isinstance(target, str) else [target] * len(x)
+    aims = [target if isinstance(target, str) else chosen for (chosen, *_) in asked.targets]
     return [
         _one(
             model,
@@ -196,12 +201,12 @@ def bracket(
             asked.labels[row],
             logits[row],
             Threat(p, str(aim), valid_range(model), "white-box", budget, seed),
-            aim=aim if isinstance(aim, str) else int(aim),
+            aim=aim,
             order=order,
             certificate=certificate,
             time_limit=time_limit,
         )
-        for row, aim in enumerate(each)
+        for row, aim in enumerate(aims)
     ]
 
 

@@ -8,25 +8,23 @@ happens behind the door.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from clearance.autodiff import pull_back
+from clearance.answers import answer, check_finite, check_logits
+from clearance.autodiff import graph_building, pull_back, savable
+from clearance.bounds import Bound, check_within, name_inputs, read_bounds
 from clearance.costs import Meter
-from clearance.errors import BoundsError, ClearanceError, DtypeError, InputError, NetworkError, ShapeError
-from clearance.memory import bytes_per_sample, default_budget, is_out_of_memory
+from clearance.errors import DtypeError, InputError, NetworkError, ShapeError
+from clearance.memory import is_out_of_memory, samples_that_fit
+from clearance.placement import choose_placement
 
-Bound = float | Tensor
 Pull = Callable[[int], Tensor]
 Product = Callable[[Tensor], Tensor]
-
-LARGEST_MICRO_BATCH = 4096  # samples per pass at most, however small they are
 
 
 class Classifier:
@@ -64,23 +62,23 @@ class Classifier:
         memory_budget: int | None = None,
         micro_batch: int | None = None,
     ) -> None:
-        if not callable(network):
-            raise InputError(f"network: expected a module or a function, got {type(network).__name__}")
-        if micro_batch is not None and micro_batch < 1:
-            raise InputError(f"micro_batch: expected at least 1, got {micro_batch}")
-        if memory_budget is not None and memory_budget < 1:
-            raise InputError(f"memory_budget: expected a positive number of bytes, got {memory_budget}")
-        home = _first_parameter(network)
-        self.device = torch.device(device if device is not None else (home.device if home is not None else "cpu"))
-        self.dtype = dtype or (home.dtype if home is not None else torch.float32)
-        if self.dtype not in {torch.float32, torch.float64}:
-            raise DtypeError(f"dtype: expected torch.float32 or torch.float64, got {self.dtype}; pass one as dtype=")
-        self.network = self._placed(network)
-        self.preprocessing = None if preprocessing is None else self._placed(preprocessing)
-        self.bounds = self._checked_bounds(bounds)
+        parts = {"network": network} if preprocessing is None else {"network": network, "preprocessing": preprocessing}
+        for name, part in parts.items():
+            if not callable(part):
+                raise InputError(f"{name}: expected a module or a function, got {type(part).__name__}")
+        for name, number in {"micro_batch": micro_batch, "memory_budget": memory_budget}.items():
+            if number is not None and not (isinstance(number, int) and number >= 1):  # pyright: ignore
+                raise InputError(f"{name}: expected a whole number of at least 1, got {number!r}")
+        placement = choose_placement(network, device, dtype)
+        self.device, self.dtype = placement.device, placement.dtype
+        with torch.inference_mode(False):  # a copy made in inference mode would have no gradients
+            self.network = placement.place(network)
+            self.preprocessing = None if preprocessing is None else placement.place(preprocessing)
+        self.bounds = None if bounds is None else read_bounds(bounds, device=self.device, dtype=self.dtype)
         self.was_training = tuple(name for name, module in self._named_modules() if module.training)
         self.meter = Meter()
         self._memory_budget, self._micro_batch, self._frozen_depth = memory_budget, micro_batch, 0
+        self._micro_batches: dict[torch.Size, int] = {}
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits of a batch, without gradients.
@@ -94,13 +92,21 @@ class Classifier:
         Raises:
             NetworkError: If the output is not `(batch, classes)` with at least 2 classes, or not finite.
         """
-        with torch.no_grad():
-            (logits,) = self.in_micro_batches(lambda part: (self._forward(part),), x)
-        finite = logits.isfinite().all(1)
-        if not bool(finite.all()):
-            rows = (~finite).nonzero().flatten().tolist()
-            raise NetworkError(f"network: expected finite logits, got NaN or infinity for inputs {_shorten(rows)}")
-        return logits
+        return check_finite(self._logits(x))
+
+    def logits_of_each(self, x: Tensor) -> Tensor:
+        """As `logits`, every input in a pass of its own: the same bits whatever else is in the batch.
+
+        Args:
+            x: `(batch, *input)`, in input units.
+
+        Returns:
+            `(batch, classes)`.
+
+        Raises:
+            NetworkError: As `logits`, at the first input whose logits are not as expected.
+        """
+        return torch.cat([check_finite(self._logits(row), place) for place, row in enumerate(x.split(1))])
 
     def vjp(self, x: Tensor, function: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Pull]:
         """One forward pass, and as many backward passes as the caller pulls.
@@ -113,15 +119,17 @@ class Classifier:
             The logits, the values, and `pull(column) -> (batch, *input)`: the gradient of one column of the values
             with respect to each row of `x`. It is zero where the network passes no gradient to its input.
         """
-        leaf = x.detach().requires_grad_(True)
-        with self.frozen(), torch.enable_grad():
+        with self.frozen(), graph_building():
+            leaf = savable(x.detach()).requires_grad_(True)
             logits = self._forward(leaf)
             values = function(logits)
         columns = values.shape[1]
 
         def pull(column: int) -> Tensor:
             self.meter.backward += len(leaf)
-            return pull_back(values[:, column].sum(), leaf, again=columns > 1)
+            with graph_building():
+                head = values[:, column].sum()
+            return pull_back(head, leaf, again=columns > 1)
 
         return logits.detach(), values.detach(), pull
 
@@ -139,8 +147,8 @@ class Classifier:
             The values, their gradients `(batch, *input)`, and `product(v) -> (batch, *input)`: each row's Hessian
             times its row of `v`. It is zero where the network's gradient does not depend on its input.
         """
-        leaf = x.detach().requires_grad_(True)
-        with self.frozen(), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        with self.frozen(), graph_building(), sdpa_kernel(SDPBackend.MATH):
+            leaf = savable(x.detach()).requires_grad_(True)
             values = function(self._forward(leaf))
             gradient = pull_back(values.sum(), leaf, twice=True)
         self.meter.backward += len(leaf)
@@ -154,7 +162,7 @@ class Classifier:
     def in_micro_batches(self, function: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor) -> tuple[Tensor, ...]:
         """Apply `function` to consecutive parts of `x` that fit the memory, and concatenate what it returns.
 
-        When a part runs out of memory, the micro-batch is halved (for good) and the part is done again.
+        When a part runs out of memory, the micro-batch of its shape is halved (for good) and the part is done again.
 
         Raises:
             MemoryError: If a single sample does not fit (or torch's `OutOfMemoryError`, a `RuntimeError`).
@@ -171,18 +179,15 @@ class Classifier:
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error) or size == 1:
                         raise
-                    size = self._micro_batch = size // 2
+                    size = self._micro_batches[x.shape[1:]] = size // 2
         return tuple(torch.cat(column) if len(parts) > 1 else column[0] for column in zip(*parts, strict=True))
 
     def micro_batch(self, x: Tensor) -> int:
-        """Samples per pass for inputs of this shape: given, or chosen once from the memory budget."""
-        if self._micro_batch is None:
-            before = self.meter.forward
-            need = bytes_per_sample(self._forward, x[:1], [p for _, m in self._named_modules() for p in m.parameters()])
-            self.meter.forward = before
-            budget = self._memory_budget or default_budget(self.device)
-            self._micro_batch = max(1, min(LARGEST_MICRO_BATCH, budget // need))
-        return self._micro_batch
+        """Samples per pass for inputs of this shape: given, or chosen once for each shape from the memory budget."""
+        shape = x.shape[1:]
+        if shape not in self._micro_batches:
+            self._micro_batches[shape] = self._micro_batch or self._fitting(x[:1])
+        return self._micro_batches[shape]
 
     def check_inputs(self, x: Tensor) -> Tensor:
         """Check a batch of inputs and bring it to the classifier's device and precision.
@@ -191,7 +196,7 @@ class Classifier:
             x: `(batch, *input)`, at least one input.
 
         Returns:
-            The same values on the classifier's device, in its dtype.
+            The same values on the classifier's device, in its dtype; a tensor that autograd takes.
 
         Raises:
             DtypeError: If it is not a floating tensor.
@@ -205,12 +210,13 @@ class Classifier:
             raise DtypeError(f"inputs: expected a floating dtype, got {x.dtype} (divide pixels by 255 first?)")
         if x.ndim < 2 or x.numel() == 0:
             raise ShapeError(f"inputs: expected (batch, *input) with at least one input, got shape {tuple(x.shape)}")
-        x = x.detach().to(self.device, self.dtype)
+        with torch.inference_mode(False):
+            x = savable(x.detach()).to(self.device, self.dtype)
         finite = x.flatten(1).isfinite().all(1)
         if not bool(finite.all()):
-            raise InputError(f"inputs: expected finite values, got NaN or infinity in inputs {_rows(~finite)}")
+            raise InputError(f"inputs: expected finite values, got NaN or infinity in {name_inputs(~finite)}")
         if self.bounds is not None:
-            self._check_within(x, *self.bounds)
+            check_within(x, *self.bounds)
         return x
 
     def clip(self, x: Tensor) -> Tensor:
@@ -240,61 +246,52 @@ class Classifier:
             for parameter in trainable:
                 parameter.requires_grad_(True)
 
+    def _fitting(self, one: Tensor) -> int:
+        """How many samples like this one fit the memory budget; the pass that sees it is not counted."""
+        before, parameters = self.meter.forward, [p for _, part in self._named_modules() for p in part.parameters()]
+        with graph_building():
+            fitting = samples_that_fit(self._forward, savable(one.detach()), parameters, self._memory_budget)
+        self.meter.forward = before
+        return fitting
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """Logits of a batch, finite or not."""
+        with torch.no_grad():
+            return self.in_micro_batches(lambda part: (self._forward(part),), x)[0]
+
     def _forward(self, x: Tensor) -> Tensor:
         self.meter.forward += len(x)
         with self.frozen():
-            logits: Any = self._answer(x)
-        if not isinstance(logits, Tensor):
-            raise NetworkError(f"network: expected a tensor of logits, got {type(logits).__name__}")
-        if logits.ndim != 2 or logits.shape[0] != x.shape[0] or logits.shape[1] < 2:
-            expected = f"({x.shape[0]}, classes) with at least 2 classes"
-            raise NetworkError(f"network: expected logits of shape {expected}, got {tuple(logits.shape)}")
-        if not logits.dtype.is_floating_point:
-            raise NetworkError(f"network: expected floating logits, got {logits.dtype}")
-        return logits
+            return check_logits(self._answer(x), len(x))
 
     def _answer(self, x: Tensor) -> object:
-        """What the network returns; its error, often about a shape, is a `NetworkError`."""  # noqa: DOC501
-        try:
-            return self.network(x if self.preprocessing is None else self.preprocessing(x))
-        except (RuntimeError, ValueError, IndexError) as error:
-            if is_out_of_memory(error) or isinstance(error, ClearanceError):
-                raise
-            expected, said = f"it to take inputs of shape {tuple(x.shape[1:])}", " ".join(str(error).split())
-            raise NetworkError(f"network: expected {expected}, got its error: {said}") from error
+        """What the network returns for what the preprocessing returns."""  # noqa: DOC501
+        if self.preprocessing is None:
+            return answer("network", self.network, x)
+        prepared = answer("preprocessing", self.preprocessing, x)
+        if not isinstance(prepared, Tensor):
+            raise NetworkError(f"preprocessing: expected it to return a tensor, got {type(prepared).__name__}")
+        return answer("network", self.network, prepared)
 
     def _named_modules(self) -> Iterator[tuple[str, nn.Module]]:
         for part in (self.network, self.preprocessing):
             if isinstance(part, nn.Module):
                 yield from part.named_modules()
 
-    def _placed(self, part: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        """The module itself where it already lies right, else a copy that does."""
-        if not isinstance(part, nn.Module):
-            return part
-        tensors = [*part.parameters(), *part.buffers()]
-        right = all(
-            t.device == self.device and (t.dtype == self.dtype or not t.dtype.is_floating_point) for t in tensors
-        )
-        return part if right else copy.deepcopy(part).to(self.device, self.dtype)
 
-    def _checked_bounds(self, bounds: tuple[Bound, Bound] | None) -> tuple[Tensor, Tensor] | None:
-        if bounds is None:
-            return None
-        if len(bounds) != 2:
-            raise InputError(f"bounds: expected (low, high), got {bounds!r}")
-        low, high = (torch.as_tensor(bound, dtype=self.dtype, device=self.device) for bound in bounds)
-        if not bool((low <= high).all() and (low < high).any()):
-            raise InputError(f"bounds: expected low < high, or equal where fixed, got ({bounds[0]}, {bounds[1]})")
-        return low, high
+def check_classifier(model: Classifier, name: str = "model") -> None:
+    """Check that an argument is a classifier, and say how to make one where it is a bare network.
 
-    def _check_within(self, x: Tensor, low: Tensor, high: Tensor) -> None:
-        excess = torch.maximum(low - x, x - high).flatten(1).amax(1)
-        if bool((excess > 0).any()):
-            rows, span = _rows(excess > 0), f"[{low.min().item():g}, {high.max().item():g}]"
-            raise BoundsError(
-                f"inputs: expected values in {span}, got [{x.min().item():g}, {x.max().item():g}] (inputs {rows})"
-            )
+    Args:
+        model: The argument.
+        name: What the caller knows it as.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not isinstance(model, Classifier):  # pyright: ignore[reportUnnecessaryIsInstance]
+        wrap = "wrap it: cl.Classifier(network, bounds=(low, high))"
+        raise InputError(f"{name}: expected a clearance.Classifier, got {type(model).__name__}; {wrap}")
 
 
 def look_like_probabilities(logits: Tensor) -> bool:
@@ -305,16 +302,3 @@ def look_like_probabilities(logits: Tensor) -> bool:
     """
     inside = bool(((logits >= 0) & (logits <= 1)).all())
     return inside and bool(((logits.double().sum(1) - 1).abs() < 1e-3).all())
-
-
-def _first_parameter(network: object) -> Tensor | None:
-    return next(iter(network.parameters()), None) if isinstance(network, nn.Module) else None
-
-
-def _rows(mask: Tensor) -> str:
-    return _shorten(mask.nonzero().flatten().tolist())
-
-
-def _shorten(rows: list[int], most: int = 5) -> str:
-    shown = ", ".join(map(str, rows[:most]))
-    return shown if len(rows) <= most else f"{shown}, … ({len(rows)} in all)"

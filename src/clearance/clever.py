@@ -131,7 +131,7 @@ def iterate_clever(
     """
     check_classifier(model)
     x = model.check_inputs(x)
-    logits = torch.cat([model.logits(x[i : i + 1]) for i in range(len(x))])
+    logits = model.logits_of_each(x)
     asked = ask(x, logits, labels, target, seed=settings.seed)
     rows = zip(x, asked.keys, logits, asked.targets, asked.wrong, strict=True)
     return (_score(model, settings, *row) for row in rows)

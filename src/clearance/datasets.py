@@ -133,7 +133,7 @@ def load_digits(*, train: bool = False) -> Dataset:
 
     pixels, labels = load_bunch(return_X_y=True)
     images = torch.from_numpy(np.asarray(pixels, dtype=np.float32)).reshape(-1, 1, 8, 8) / 16
-    chosen = (torch.arange(len(images)) % 5 == 0) != train
+    chosen = (torch.arange(len(images), device="cpu") % 5 == 0) != train
     classes = torch.from_numpy(np.asarray(labels, dtype=np.int64))
     name = "digits-train" if train else "digits-test"
     return Dataset(images[chosen], classes[chosen], name, (0.0, 1.0), tuple("0123456789"))

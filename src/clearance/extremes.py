@@ -123,7 +123,7 @@ def fit_reverse_weibull(
         level: confidence level of the interval, between 0 and 1.
         bootstrap: number of resamples for the parametric-bootstrap p-value of the K-S distance (Stute, Gonzalez
             Manteiga and Presedo Quindimil 1993); 0 leaves it out.
-        seed: of the resamples; nothing else is random.
+        seed: of the resamples, any whole number; nothing else is random.
         tail_rate: rate of the exponential prior on the tail index, for maxima that are known to lie far below their
             endpoint, such as those of uniform samples in many dimensions (`clearance.tails`); 0: no prior.
 
@@ -297,7 +297,7 @@ def _bootstrap(fit: ReverseWeibullFit, count: int, resamples: int, seed: int, ta
 
     Every row uses the same uniform numbers, so that a row's p-value does not depend on its neighbours.
     """
-    exponentials = np.random.default_rng(seed).standard_exponential((resamples, count))
+    exponentials = np.random.default_rng(seed % 2**63).standard_exponential((resamples, count))
     p_values = np.ones(len(np.asarray(fit.location)))
     for index in range(len(p_values)):
         one = fit.row(index)

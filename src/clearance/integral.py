@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearance.classifier import Classifier
+from clearance.classifier import Classifier, check_classifier
 from clearance.derivatives import margin_gradients, margin_values
+from clearance.errors import ShapeError
 from clearance.margins import ROUNDING
-from clearance.norms import expand, vector_norm
+from clearance.norms import as_order, expand, vector_norm
 from clearance.seeds import make_generator
 
 TOLERANCE = 0.05
@@ -85,7 +86,7 @@ def path_integrals(
     *,
     predicted: int,
     target: int,
-    norm: float = 2.0,
+    norm: float | str = 2.0,
     most_strata: int = MOST_STRATA,
     seed: int = 0,
 ) -> list[PathIntegral]:
@@ -105,6 +106,10 @@ def path_integrals(
         One record per segment. Cost: at most `2 most_strata` gradients in the last round of a segment, as many again
         in all rounds before, and half as many forward passes.
 
+    Raises:
+        ShapeError: If starts and ends differ in shape.
+        ClearanceError: If an argument or the network cannot be used.
+
     >>> network = torch.nn.Linear(2, 2, bias=False)
     >>> with torch.no_grad():
     ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
@@ -113,7 +118,11 @@ def path_integrals(
     >>> round(found.integral, 4), round(found.difference, 4), found.fails
     (7.0, 7.0, False)
     """
-    lengths = vector_norm(ends - starts, norm).tolist()
+    check_classifier(model)
+    order, starts, ends = as_order(norm), model.check_inputs(starts), model.check_inputs(ends)
+    if starts.shape != ends.shape:
+        raise ShapeError(f"ends: expected the shape of starts {tuple(starts.shape)}, got {tuple(ends.shape)}")
+    lengths = vector_norm(ends - starts, order).tolist()
     with model.frozen():
         return [
             _refine(_Path(model, start, end, predicted, target, seed, index), length, most_strata)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from clearance.autodiff import savable
 from clearance.errors import ShapeError, TargetError
-from clearance.seeds import content_key, make_generator
+from clearance.seeds import check_seed, content_key, make_generator
 
 ROUNDING = 64.0
 """Margins are trusted up to this many units of rounding of their logits: less is noise, no slope."""
@@ -36,8 +38,8 @@ def margins(logits: Tensor, predicted: Tensor | int, targets: Tensor) -> Tensor:
     >>> margins(torch.tensor([[3.0, 1.0, 2.0]]), 0, torch.tensor([1, 2]))
     tensor([[2., 1.]])
     """
-    source = torch.as_tensor(predicted, device=logits.device).expand(len(logits))
-    chosen = targets.to(logits.device).expand(len(logits), -1)
+    source = savable(torch.as_tensor(predicted, device=logits.device)).expand(len(logits))
+    chosen = savable(targets.to(logits.device)).expand(len(logits), -1)
     return logits.gather(1, source[:, None]) - logits.gather(1, chosen)
 
 
@@ -87,29 +89,23 @@ def resolve_targets(
 def _draw(order: Tensor, seed: int, key: str | int) -> int:
     """A class other than the first of `order`, uniformly."""
     generator = make_generator("cpu", seed, "random-target", key)
-    return int(order[1:].sort().values[int(torch.randint(len(order) - 1, (1,), generator=generator))])
+    return int(order[1:].sort().values[int(torch.randint(len(order) - 1, (1,), generator=generator, device="cpu"))])
 
 
 def _as_classes(target: int | Sequence[int] | Tensor, count: int, classes: int) -> list[int]:
-    values: object = target.tolist() if isinstance(target, Tensor) else target
-    if not isinstance(values, int | Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+    values: object = target.tolist() if hasattr(target, "tolist") else target  # pyright: ignore
+    if isinstance(values, int):
+        values = [values] * count
+    if not isinstance(values, Sequence):
         raise TargetError(f"target: expected class indices, got {target!r}")
-    listed = [values] * count if isinstance(values, int) else list(values)  # pyright: ignore
-    if any(isinstance(value, bool) or not isinstance(value, int) for value in listed):  # pyright: ignore
-        raise TargetError(f"target: expected class indices, got {target!r}")
-    if len(listed) != count:
-        raise ShapeError(f"target: expected one class index per input ({count}), got {len(listed)}")
-    outside = [value for value in listed if not 0 <= value < classes]
-    if outside:
-        raise TargetError(f"target: expected a class index from 0 to {classes - 1}, got {outside[0]}")
-    return listed
+    return _as_indices("target", cast("Sequence[object]", values), count, classes)
 
 
 def check_labels(labels: Tensor | Sequence[int], count: int, classes: int) -> list[int]:
     """Labels as a list of class indices, one per input.
 
     Args:
-        labels: `(batch,)`.
+        labels: `(batch,)`, whole numbers of an integer dtype.
         count: How many inputs there are.
         classes: How many classes the network has.
 
@@ -120,13 +116,28 @@ def check_labels(labels: Tensor | Sequence[int], count: int, classes: int) -> li
         ShapeError: If there is not one label per input.
         TargetError: If a label is not a class index.
     """
-    values: list[int] = [int(value) for value in labels]
-    if len(values) != count:
-        raise ShapeError(f"labels: expected one per input ({count}), got {len(values)}")
-    outside = [value for value in values if not 0 <= value < classes]
+    values: object = labels.tolist() if hasattr(labels, "tolist") else labels  # pyright: ignore
+    if not isinstance(values, Sequence):
+        raise ShapeError(
+            f"labels: expected a list or a tensor of class indices, one per input ({count}), got {values!r}"
+        )
+    return _as_indices("labels", cast("Sequence[object]", values), count, classes)
+
+
+def _as_indices(name: str, values: Sequence[object], count: int, classes: int) -> list[int]:
+    """One class index per input; members may be numbers of Python, NumPy or torch, of an integer type."""  # noqa: DOC501
+    indices: list[int] = []
+    for value in values:
+        number: object = value.tolist() if hasattr(value, "tolist") else value  # pyright: ignore
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise TargetError(f"{name}: expected class indices (whole numbers), got {number!r}")
+        indices.append(number)
+    if len(indices) != count:
+        raise ShapeError(f"{name}: expected one per input ({count}), got {len(indices)}")
+    outside = [index for index in indices if not 0 <= index < classes]
     if outside:
-        raise TargetError(f"labels: expected a class index from 0 to {classes - 1}, got {outside[0]}")
-    return values
+        raise TargetError(f"{name}: expected a class index from 0 to {classes - 1}, got {outside[0]}")
+    return indices
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ class Asked:
 
 
 def ask(x: Tensor, logits: Tensor, labels: Tensor | Sequence[int] | None, target: Target, *, seed: int) -> Asked:
-    """Check labels and targets against the logits, before anything is computed.
+    """Check labels, targets and the seed against the logits, before anything is computed.
 
     Args:
         x: The inputs, `(batch, *input)`.
@@ -161,6 +172,7 @@ def ask(x: Tensor, logits: Tensor, labels: Tensor | Sequence[int] | None, target
     Returns:
         What is asked about each input.
     """
+    check_seed(seed)
     predicted: list[int] = logits.argmax(1).tolist()
     known = predicted if labels is None else check_labels(labels, *logits.shape)
     wrong = [label != own for label, own in zip(known, predicted, strict=True)]

@@ -9,8 +9,12 @@ from torch import Tensor
 
 CPU_BUDGET = 8 * 2**20
 """Bytes of saved activations per micro-batch on a CPU: small enough to stay in its caches, where it is fastest."""
+LARGEST_MICRO_BATCH = 4096
+"""Samples per pass at most, however small they are."""
 DEVICE_SHARE = 0.25
 """Share of an accelerator's whole memory that one micro-batch's activations may take."""
+SAID = ("not enough memory", "can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What a `RuntimeError` says where memory ran out: allocators of the CPU (by system), drivers, cuBLAS."""
 
 
 def default_budget(device: torch.device) -> int:
@@ -44,8 +48,26 @@ def bytes_per_sample(forward: Callable[[Tensor], Tensor], x: Tensor, parameters:
     return max(1, sum(kept.values()) + 4 * x.nbytes)
 
 
+def samples_that_fit(
+    forward: Callable[[Tensor], Tensor], x: Tensor, parameters: Sequence[Tensor], budget: int | None
+) -> int:
+    """How many samples like `x` fit one pass: `bytes_per_sample` held against the budget.
+
+    Args:
+        forward: Maps `(1, *input)` to logits.
+        x: One sample, `(1, *input)`.
+        parameters: Tensors that are kept anyway and do not count.
+        budget: Bytes; `None`: what the sample's device has by default.
+
+    Returns:
+        From 1 to `LARGEST_MICRO_BATCH`.
+    """
+    most = (budget or default_budget(x.device)) // bytes_per_sample(forward, x, parameters)
+    return max(1, min(LARGEST_MICRO_BATCH, most))
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an exception means that a device or the machine ran out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clearance.errors import InputError
+from clearance.errors import InputError, ShapeError
 
 
 class Normalize(nn.Module):
@@ -18,7 +18,8 @@ class Normalize(nn.Module):
         std: As `mean`, all positive.
 
     Raises:
-        InputError: If a standard deviation is not positive.
+        InputError: If they are no finite numbers, or a standard deviation is not positive.
+        ShapeError: If they are lists of different lengths.
 
     >>> Normalize([0.5], [0.25])(torch.ones(1, 1, 2, 2)).unique()
     tensor([2.])
@@ -26,14 +27,37 @@ class Normalize(nn.Module):
 
     def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
         super().__init__()
-        mean_tensor, std_tensor = torch.as_tensor(mean).float(), torch.as_tensor(std).float()
+        mean_tensor, std_tensor = _as_numbers("mean", mean), _as_numbers("std", std)
         if not bool((std_tensor > 0).all()):
-            raise InputError(f"std: expected positive numbers, got {std}")
+            raise InputError(f"std: expected positive numbers, got {std_tensor.tolist()}")
+        count, given = mean_tensor.numel(), std_tensor.numel()
+        if mean_tensor.ndim and std_tensor.ndim and count != given:
+            raise ShapeError(f"std: expected as many numbers as in mean ({count}), got {given}")
         self.register_buffer("mean", mean_tensor)
         self.register_buffer("std", std_tensor)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise `(batch, channels, *rest)`."""
+        """Normalise `(batch, channels, *rest)`.
+
+        Raises:
+            ShapeError: If there is not one number per channel, nor one for all.
+        """
         shape = (1, -1) + (1,) * (x.ndim - 2)
         mean, std = self.get_buffer("mean").to(x), self.get_buffer("std").to(x)
+        for name, values in (("mean", mean), ("std", std)):
+            if values.numel() not in (1, x.shape[1]):
+                expected = f"1 value or one per channel ({x.shape[1]})"
+                raise ShapeError(f"{name}: expected {expected}, got {values.numel()}")
         return (x - mean.reshape(shape)) / std.reshape(shape)
+
+
+def _as_numbers(name: str, given: float | Sequence[float]) -> Tensor:
+    """A finite number, or a list of them, in float32."""  # noqa: DOC501
+    try:
+        numbers = torch.as_tensor(given, device=given.device if isinstance(given, Tensor) else "cpu").float()
+    except (TypeError, ValueError, RuntimeError):
+        numbers = torch.tensor([], device="cpu")
+    if numbers.numel() == 0 or not bool(numbers.isfinite().all()):
+        got = " ".join(repr(given).split())
+        raise InputError(f"{name}: expected a finite number, or a list of one per channel, got {got}")
+    return numbers

@@ -16,6 +16,17 @@ def content_key(x: Tensor) -> str:
     return digest.hexdigest()
 
 
+def check_seed(seed: int) -> int:
+    """The seed itself, if it is a whole number.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"seed: expected a whole number, got {seed!r}")
+    return seed
+
+
 def derive_seed(seed: int, *keys: object) -> int:
     """A 63-bit seed that depends on `seed` and on every key.
 
@@ -34,9 +45,7 @@ def derive_seed(seed: int, *keys: object) -> int:
     >>> derive_seed(0, "uniform", 1) == derive_seed(0, "uniform", 2)
     False
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"seed: expected a whole number, got {seed!r}")
-    digest = hashlib.blake2b(repr((seed, *keys)).encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(repr((check_seed(seed), *keys)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 

@@ -67,10 +67,10 @@ class Settings:
         _check_number("tolerance", self.tolerance, 0)
         if self.clip not in (None, "project"):
             raise InputError(f"clip: expected None or 'project', got {self.clip!r}")
-        if not 0 < self.level < 1:
+        if isinstance(self.level, bool) or not isinstance(self.level, int | float) or not 0 < self.level < 1:  # pyright: ignore
             raise InputError(f"level: expected a number between 0 and 1, got {self.level!r}")
-        if self.bootstrap < 0:
-            raise InputError(f"bootstrap: expected 0 or more resamples, got {self.bootstrap}")
+        if isinstance(self.bootstrap, bool) or not isinstance(self.bootstrap, int) or self.bootstrap < 0:  # pyright: ignore
+            raise InputError(f"bootstrap: expected 0 or more resamples, got {self.bootstrap!r}")
         if self.blocks != "auto" and self.max_blocks is not None:
             raise InputError("max_blocks: only meaningful with blocks='auto'")
         self._check_order()

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearance.balls import sample_shifts
-from clearance.classifier import Classifier
+from clearance.balls import parts, sample_shifts
+from clearance.classifier import Classifier, check_classifier
 from clearance.derivatives import margin_values
 from clearance.errors import InputError
 from clearance.extremes import ReverseWeibullFit, fit_reverse_weibull
@@ -76,8 +76,8 @@ def slopes_from(
 def slope_estimate(
     model: Classifier,
     x: Tensor,
-    *,
     labels: Tensor | Sequence[int] | None = None,
+    *,
     target: Target = "untargeted",
     norm: float | str = 2.0,
     radius: float = 5.0,
@@ -107,7 +107,7 @@ def slope_estimate(
         One estimate per input. Cost: `2 pairs blocks` forward passes for each input and target; no gradient.
 
     Raises:
-        InputError: If a number is not positive.
+        InputError: If a number is not positive, or a count no whole number.
 
     >>> network = torch.nn.Linear(1, 2, bias=False)
     >>> with torch.no_grad():
@@ -116,10 +116,14 @@ def slope_estimate(
     >>> round(found.lipschitz, 3), round(found.radius, 3)
     (3.0, 1.0)
     """
+    check_classifier(model)
     order = as_order(norm)
-    for name, value in {"radius": radius, "separation": separation, "pairs": pairs, "blocks": blocks}.items():
-        if not 0 < value < math.inf:
+    for name, value in {"radius": radius, "separation": separation}.items():
+        if not (isinstance(value, int | float) and 0 < value < math.inf):  # pyright: ignore
             raise InputError(f"{name}: expected a positive number, got {value!r}")
+    for name, count in {"pairs": pairs, "blocks": blocks}.items():
+        if not (isinstance(count, int) and count > 0):  # pyright: ignore
+            raise InputError(f"{name}: expected a whole number of at least 1, got {count!r}")
     x = model.check_inputs(x)
     logits = model.logits(x)
     asked = ask(x, logits, labels, target, seed=seed)
@@ -158,13 +162,18 @@ class _Pairs:
     def _largest(self, block: int, predicted: int, target: int) -> float:
         """The largest slope of one block of pairs."""
         generator = make_generator(self.x0.device, self.seed, "slope", self.key, block)
+        counts = parts(self.pairs, 2 * self.x0.numel())
+        return max(self._largest_of(count, generator, predicted, target) for count in counts)
+
+    def _largest_of(self, count: int, generator: torch.Generator, predicted: int, target: int) -> float:
+        """The largest slope of so many fresh pairs."""
 
         def draw(radius: float) -> Tensor:
-            return sample_shifts(self.x0, self.pairs, norm=self.order, radius=radius, generator=generator)
+            return sample_shifts(self.x0, count, norm=self.order, radius=radius, generator=generator)
 
         first = self.x0 + draw(self.radius)
         second = first + draw(self.separation * self.radius)
         values, scale = margin_values(self.model, torch.cat([first, second]), predicted, target)
         noise = ROUNDING * torch.finfo(values.dtype).eps * float(scale)
-        rise = ((values[: self.pairs] - values[self.pairs :]).abs() - noise).clamp_min(0.0)
+        rise = ((values[:count] - values[count:]).abs() - noise).clamp_min(0.0)
         return float((rise / vector_norm(first - second, self.order)).max())

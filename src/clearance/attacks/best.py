@@ -12,7 +12,7 @@ from clearance.attacks.ensembles import Run, Task, carry_out, ensemble, make_tas
 from clearance.attacks.goals import make_goal
 from clearance.attacks.result import AttackResult, Witnesses
 from clearance.attacks.segments import bisect_segments
-from clearance.classifier import Classifier
+from clearance.classifier import Classifier, check_classifier
 from clearance.costs import Cost
 from clearance.margins import Target, ask
 from clearance.norms import as_order
@@ -61,6 +61,7 @@ def attack(
     >>> round(result.distance, 3), result.predicted
     (1.0, 1)
     """
+    check_classifier(model)
     order, started = as_order(norm), model.meter.read()
     runs = ensemble(order, budget)
     x = model.check_inputs(x)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clearance.autodiff import savable
 from clearance.errors import InputError
 
 ROUNDING = 8.0
@@ -77,7 +78,7 @@ def make_goal(source: Tensor, targets: Sequence[Sequence[int]], classes: int) ->
     """
     if len(source) != len(targets):
         raise InputError(f"targets: expected one list per input ({len(source)}), got {len(targets)}")
-    wanted = torch.zeros(len(source), classes, dtype=torch.bool)
+    wanted = torch.zeros(len(source), classes, dtype=torch.bool, device="cpu")
     for row, (chosen, own) in enumerate(zip(targets, source.tolist(), strict=True)):
         if not chosen or own in chosen:
             raise InputError(f"targets: expected classes other than {own} for input {row}, got {list(chosen)}")
@@ -127,7 +128,7 @@ def dlr(logits: Tensor, goal: Goal) -> Tensor:
     ranked = logits.sort(1, descending=True).values
     single = goal.wanted.sum(1) == 1
     floor = torch.where(single, ranked[:, 2:4].mean(1), ranked[:, 2])
-    own = logits.gather(1, goal.source[:, None])[:, 0]
+    own = logits.gather(1, savable(goal.source)[:, None])[:, 0]
     gap = torch.where(single, own, _outside(logits, goal).amax(1)) - _inside(logits, goal).amax(1)
     return gap / (ranked[:, 0] - floor).clamp_min(torch.finfo(logits.dtype).tiny)
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from clearance.attacks import AttackResult
 from clearance.audit.examine import examine
 from clearance.audit.record import Audit, Flag, Severity
 from clearance.audit.table import CHECKS, Check
-from clearance.classifier import Classifier
+from clearance.classifier import Classifier, check_classifier
 from clearance.costs import Cost
-from clearance.errors import ShapeError
+from clearance.errors import InputError, ShapeError
 from clearance.margins import Target, ask
 from clearance.norms import as_order
 from clearance.scores import CleverScore
@@ -53,9 +52,11 @@ def audit(
         honest one gets `info` at most. No flag is a proof, and neither is its absence.
 
     Raises:
+        InputError: If scores or attacks are something else.
         ShapeError: If there is not one score or attack per input.
         ClearanceError: If an argument or the network cannot be used.
 
+    >>> import torch
     >>> network = torch.nn.Linear(2, 2, bias=False)
     >>> with torch.no_grad():
     ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
@@ -63,11 +64,11 @@ def audit(
     >>> found.worst is None, round(found.measured["path_integral"], 3)
     (True, 0.0)
     """
+    check_classifier(model)
     order, x = as_order(norm), model.check_inputs(x)
-    for name, given in {"scores": scores, "attacks": attacks}.items():
-        if given is not None and len(given) != len(x):
-            raise ShapeError(f"{name}: expected one per input ({len(x)}), got {len(given)}")
-    logits = torch.cat([model.logits(x[row : row + 1]) for row in range(len(x))])
+    _check_records("scores", scores, CleverScore, len(x))
+    _check_records("attacks", attacks, AttackResult, len(x))
+    logits = model.logits_of_each(x)
     asked = ask(x, logits, labels, target, seed=seed)
     return [
         Audit((), None, Cost())
@@ -84,3 +85,13 @@ def audit(
         )
         for row in range(len(x))
     ]
+
+
+def _check_records(name: str, given: Sequence[object] | None, kind: type, count: int) -> None:
+    """Check that there is one record of this kind per input."""  # noqa: DOC501
+    if given is None:
+        return
+    if not isinstance(given, Sequence) or not all(isinstance(one, kind) for one in given):  # pyright: ignore
+        raise InputError(f"{name}: expected a list of {kind.__name__}, got {' '.join(repr(given).split())}")
+    if len(given) != count:
+        raise ShapeError(f"{name}: expected one per input ({count}), got {len(given)}")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from clearance.classifier import Classifier, Product, Pull
-from clearance.seeds import derive_seed
+from clearance.classifier import Classifier, Product, Pull, check_classifier
+from clearance.seeds import check_seed, derive_seed
 from clearance.transforms.pixels import check_count
 from clearance.transforms.randomised import common_draws
 
@@ -34,7 +34,7 @@ def eot(classifier: Classifier, samples: int, *, seed: int | None = None) -> Ave
         A classifier with the same bounds, device and precision. One pass of it counts as `samples` passes.
 
     Raises:
-        InputError: If `samples` is not a whole number of at least 1, or the seed none at all.
+        InputError: If the classifier is none, `samples` not a whole number of at least 1, or the seed none at all.
 
     >>> from clearance.transforms import GaussianNoise
     >>> average = eot(Classifier(torch.nn.Linear(2, 2), preprocessing=GaussianNoise(1.0)), samples=8, seed=0)
@@ -42,9 +42,10 @@ def eot(classifier: Classifier, samples: int, *, seed: int | None = None) -> Ave
     >>> bool((average.logits(x) == average.logits(x)).all()), average.meter.forward
     (True, 16)
     """
+    check_classifier(classifier, "classifier")
     check_count("samples", samples, 1)
     if seed is not None:
-        derive_seed(seed)
+        check_seed(seed)
     return AveragedClassifier(classifier, samples, seed)
 
 

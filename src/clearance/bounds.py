@@ -1,0 +1,90 @@
+"""The valid range of an input: read once, then held against every batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clearance.errors import BoundsError, InputError, ShapeError
+
+Bound = float | Tensor
+
+
+def read_bounds(bounds: tuple[Bound, Bound], *, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The bounds as tensors.
+
+    Args:
+        bounds: `(low, high)`, numbers or tensors that broadcast against each other.
+        device: Where to put them.
+        dtype: Their precision.
+
+    Returns:
+        `low` and `high`, each in its own shape.
+
+    Raises:
+        InputError: If they are no two numbers or tensors, or not in order.
+
+    >>> read_bounds((0, 1), device=torch.device("cpu"), dtype=torch.float32)
+    (tensor(0.), tensor(1.))
+    """
+    try:
+        low, high = (torch.as_tensor(bound, dtype=dtype, device=device) for bound in bounds)
+        lows, highs = torch.broadcast_tensors(low, high)
+        worst = int((lows - highs).argmax())
+    except (TypeError, ValueError, RuntimeError, IndexError):
+        raise InputError(f"bounds: expected (low, high), got {' '.join(repr(bounds).split())}") from None
+    if not bool((lows <= highs).all() and (lows < highs).any()):
+        got = ", ".join(f"{bound.flatten()[worst].item():g}" for bound in (lows, highs))
+        raise InputError(f"bounds: expected low < high, or equal where fixed, got ({got})")
+    return low, high
+
+
+def check_within(x: Tensor, low: Tensor, high: Tensor) -> None:
+    """Check that a batch lies within the bounds.
+
+    Args:
+        x: `(batch, *input)`.
+        low: Smallest values; broadcasts over the batch.
+        high: Largest values, as `low`.
+
+    Raises:
+        ShapeError: If the bounds do not broadcast over one input.
+        BoundsError: If a value lies outside.
+    """
+    for bound in (low, high):
+        if not _broadcasts(bound, x[:1]):
+            expected = f"numbers, or tensors that broadcast over one input {tuple(x.shape[1:])}"
+            raise ShapeError(f"bounds: expected {expected}, got shape {tuple(bound.shape)}")
+    outside = torch.maximum(low - x, x - high).flatten(1).amax(1) > 0
+    if bool(outside.any()):
+        span = f"[{low.min().item():g}, {high.max().item():g}]"
+        got = f"[{x.min().item():g}, {x.max().item():g}]"
+        raise BoundsError(f"inputs: expected values in {span}, got {got} ({name_inputs(outside)})")
+
+
+def name_inputs(mask: Tensor, most: int = 5) -> str:
+    """Which inputs of a batch are meant, in words.
+
+    Args:
+        mask: `(batch,)`, true where one is meant.
+        most: How many are named one by one.
+
+    Returns:
+        `"input 3"`, or `"inputs 0, 3, …"` with their number where not all are named.
+
+    >>> name_inputs(torch.tensor([False, True])), name_inputs(torch.ones(7) > 0, most=2)
+    ('input 1', 'inputs 0, 1, … (7 in all)')
+    """
+    rows = mask.nonzero().flatten().tolist()
+    shown = ", ".join(map(str, rows[:most]))
+    if len(rows) > most:
+        shown += f", … ({len(rows)} in all)"
+    return f"{'input' if len(rows) == 1 else 'inputs'} {shown}"
+
+
+def _broadcasts(bound: Tensor, one: Tensor) -> bool:
+    """Whether a bound fits `(1, *input)` without making it larger."""
+    try:
+        return torch.broadcast_shapes(bound.shape, one.shape) == one.shape
+    except RuntimeError:
+        return False
