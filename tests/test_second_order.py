@@ -432,4 +432,4 @@ def test_the_command_line(capfd: pytest.CaptureFixture[str], tmp_path: Any, monk
     out = capfd.readouterr().out
     assert "not_twice_differentiable" in out or "misclassified" in out
     assert run([*arguments[:4], "3"]) == 2
-    assert "order: expected 1 or 2, got 3" in capfd.readouterr().err
+    assert "'--order': 3 is not in the range" in capfd.readouterr().err

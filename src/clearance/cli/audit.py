@@ -194,7 +194,7 @@ def readable(value: float | str) -> str:
     """A piece of evidence in few characters.
 
     >>> readable(512.0), readable(0.03125), readable(2.5e7), readable(math.inf)
-    ('512', '0.0312', '2.50e+07', 'infinite')
+    ('512', '0.0312', '2.50e+7', 'infinite')
     """
     if isinstance(value, str):
         return value
