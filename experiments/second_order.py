@@ -1,13 +1,13 @@
 """Tables 1 to 3 of "On Extensions of CLEVER" (Weng et al. 2018): first against second order on a 7-layer tanh CNN.
 
     python experiments/second_order.py --data mnist                      # the paper's 100 blocks of 200
-    python experiments/second_order.py --data cifar10 --count 10 --blocks 20 --block-size 20
+    python experiments/second_order.py --data cifar10 --count 8 --blocks 20 --block-size 20
 
 The network is the seven-layer CNN of `clearance.networks` with tanh, and with average pooling, because max pooling is
 not twice differentiable. It is trained here (cached under --cache). Scores: uniform samples, as many for both orders,
 l_2, for the least likely, the runner-up and a random class; the distortion is that of Carlini and Wagner's l_2 attack.
-The paper does not say which ball it sampled; --radius auto is the fixed point of each order, --radius 5 that of the
-first CLEVER paper. Data are read from CLEARANCE_DATA (default ../shared/data).
+The paper does not say which ball it sampled; --radius 5 is that of the first CLEVER paper, --radius auto is the fixed
+point of each order. Data are read from CLEARANCE_DATA (default ../shared/data).
 """
 
 import argparse
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=100)
     parser.add_argument("--block-size", type=int, default=200)
     parser.add_argument("--sampler", choices=["uniform", "directed"], default="uniform")
-    parser.add_argument("--radius", default="auto", help="auto, or a number")
+    parser.add_argument("--radius", default="5", help="auto, or a number")
     parser.add_argument("--curvature", choices=["norm", "one-sided"], default="norm")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "clearance")
     parser.add_argument("--seed", type=int, default=0)
