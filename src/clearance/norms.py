@@ -57,7 +57,12 @@ def vector_norm(x: Tensor, order: float) -> Tensor:
     flat = x.flatten(1)
     if order in {1.0, math.inf}:
         return torch.linalg.vector_norm(flat, order, dim=1)
-    limits = torch.finfo(flat.dtype)  # |x|^p itself would underflow or overflow
+    limits = torch.finfo(flat.dtype)
+    if order == 2:
+        plain = torch.linalg.vector_norm(flat, order, dim=1)
+        if bool(((plain > limits.tiny**0.25) & (plain < limits.max**0.25)).all()):
+            return plain
+    # |x|^p itself would underflow or overflow
     largest = flat.abs().amax(1).clamp(limits.tiny, limits.max / 2)
     unit = largest.log2().floor().exp2()  # a power of two, so that the division rounds nothing
     return unit * torch.linalg.vector_norm(flat / unit[:, None], order, dim=1)
