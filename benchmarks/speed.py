@@ -1,13 +1,17 @@
 """Gradients per second: Clearance's uniform sampler, ART's `clever_t`, and the bare loop, in one run.
 
 Network `mnist-fmn`, one test image, l2, runner-up, R = 5. The bare loop does nothing but the forward pass and the
-backward pass to the input, on samples drawn beforehand, at each batch size; its best is what the machine can do. The
-three take turns, so that a busy machine slows them all; the medians are compared.
+backward pass to the input, on samples drawn beforehand, at each batch size; its best is what the machine can do.
+
+They take turns in an order that is drawn anew for each round, after a first round that does not count. Every rate is
+divided by that of the bare loop in the same round, at the batch size whose median rate is the best, and the medians
+of these ratios are compared: a machine that other work slows for some seconds shifts a few ratios, not their median.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 import time
 import warnings
@@ -75,10 +79,27 @@ def rate(run: Callable[[], int]) -> float:
     return run() / (time.perf_counter() - start)
 
 
+def take_turns(contestants: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[float]]:
+    """The rate of each in each round, in an order drawn for every round; the first round only warms up."""
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    order = random.Random(0)
+    for turn in range(rounds + 1):
+        for name in order.sample(list(contestants), len(contestants)):
+            found = rate(contestants[name])
+            if turn:
+                rates[name].append(found)
+    return rates
+
+
+def paired(rates: dict[str, list[float]], one: str, other: str) -> list[float]:
+    """How much faster one was than the other, round by round."""
+    return [a / b for a, b in zip(rates[one], rates[other], strict=True)]
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     network = load_network("mnist-fmn")
     x, _ = correct_images(network, 1)
@@ -89,16 +110,15 @@ def main() -> None:
     }
     contestants["Clearance"] = ours(network, x, target, 2)
     contestants["ART 1.20.1 clever_t"] = art(network, x, target, 2)
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, run in contestants.items():
-            rates[name].append(rate(run))
+    rates = take_turns(contestants, rounds)
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    fastest = max(value for name, value in medians.items() if name.startswith("bare"))
-    print("| what | margin gradients a second | of the best bare loop |\n|---|---|---|")
+    fastest = max((name for name in medians if name.startswith("bare")), key=medians.__getitem__)
+    print("| what | margin gradients a second | of the best bare loop | middle half of the rounds |")
+    print("|---|---|---|---|")
     for name, value in medians.items():
-        print(f"| {name} | {value:.0f} | {value / fastest:.3f} |")
-    print(f"Clearance / ART: {medians['Clearance'] / medians['ART 1.20.1 clever_t']:.1f}")
+        low, middle, high = statistics.quantiles(paired(rates, name, fastest), n=4, method="inclusive")
+        print(f"| {name} | {value:.0f} | {middle:.3f} | {low:.3f} to {high:.3f} |")
+    print(f"Clearance / ART: {statistics.median(paired(rates, 'Clearance', 'ART 1.20.1 clever_t')):.1f}")
 
 
 if __name__ == "__main__":

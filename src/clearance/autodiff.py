@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -12,9 +12,14 @@ from clearance.errors import NetworkError
 from clearance.memory import is_out_of_memory
 
 
-@contextmanager
-def graph_building() -> Generator[None]:
+def graph_building() -> AbstractContextManager[object]:
     """Autograd records what happens inside, even where the caller is in `torch.inference_mode` or `no_grad`."""
+    recording = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+    return nullcontext() if recording else _switched_on()
+
+
+@contextmanager
+def _switched_on() -> Generator[None]:
     with torch.inference_mode(False), torch.enable_grad():
         yield
 

@@ -123,13 +123,11 @@ class Classifier:
             leaf = savable(x.detach()).requires_grad_(True)
             logits = self._forward(leaf)
             values = function(logits)
-        columns = values.shape[1]
+            heads = values.sum(0).unbind()
 
         def pull(column: int) -> Tensor:
             self.meter.backward += len(leaf)
-            with graph_building():
-                head = values[:, column].sum()
-            return pull_back(head, leaf, again=columns > 1)
+            return pull_back(heads[column], leaf, again=len(heads) > 1)
 
         return logits.detach(), values.detach(), pull
 
