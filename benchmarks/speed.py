@@ -108,7 +108,7 @@ def main() -> None:
     contestants = {
         f"bare loop, batch {b}": bare_loop(network, x, best, target, b, 2048) for b in (16, 32, 64, 128, 256)
     }
-    contestants["Clearance"] = ours(network, x, target, 2)
+    contestants["Clearance"] = ours(network, x, target, 8)
     contestants["ART 1.20.1 clever_t"] = art(network, x, target, 2)
     rates = take_turns(contestants, rounds)
     medians = {name: statistics.median(values) for name, values in rates.items()}

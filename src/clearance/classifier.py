@@ -39,7 +39,7 @@ class Classifier:
             units of the input.
         device: Where to compute; default: where the network's parameters are. If it differs, a copy is moved.
         dtype: Floating dtype to compute in; default: that of the network's parameters.
-        memory_budget: Bytes of saved activations that one micro-batch may take; default: 8 MiB on a CPU, a quarter of
+        memory_budget: Bytes of saved activations that one micro-batch may take; default: 16 MiB on a CPU, a quarter of
             the memory of an accelerator.
         micro_batch: Samples per pass, instead of a choice from `memory_budget`.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-CPU_BUDGET = 8 * 2**20
+CPU_BUDGET = 16 * 2**20
 """Bytes of saved activations per micro-batch on a CPU: small enough to stay in its caches, where it is fastest."""
 LARGEST_MICRO_BATCH = 4096
 """Samples per pass at most, however small they are."""
