@@ -212,6 +212,17 @@ class Randomised(nn.Module):
         return logits + self.spread * torch.randn(logits.shape, generator=self.draw)
 
 
+@pytest.mark.parametrize("budget", ["quick", "standard"])
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, math.inf])
+@pytest.mark.parametrize("bounds", [None, (0, 1)])
+def test_on_a_tie_the_witness_is_next_to_the_input(bounds, order: float, budget: str):
+    layer = nn.Linear(4, 3, bias=False)
+    layer.weight.data = torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 0.1, 0]])
+    found = attack(Classifier(layer, bounds), torch.full((1, 4), 0.5), norm=order, budget=budget)[0]
+    assert found.success
+    assert found.distance < 1e-6
+
+
 def test_a_randomised_network_needs_nothing_special():
     x = inputs(0)
     calm = attack(Classifier(random_linear(0, classes=3).__call__), x, budget="quick")

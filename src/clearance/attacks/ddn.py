@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, ratio, unit
+from clearance.attacks.geometry import as_steps, cosine, free, or_slight, ratio, unit
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
@@ -54,7 +54,7 @@ def ddn(
         seen = evaluate(model, points, goal, loss=soft_margin, aim=aim)
         found.offer(points, seen.reached)
         change = cosine(FIRST_CHANGE, LAST_CHANGE, step, steps)
-        linear = ratio(seen.margin, vector_norm(seen.gradient, 2.0))
+        linear = or_slight(model, x, ratio(seen.margin, vector_norm(seen.gradient, 2.0)), 2.0)
         radius = torch.where(radius > 0, radius * torch.where(seen.reached, 1 - change, 1 + change), linear)
         length = expand(cosine(FIRST_STEP, LAST_STEP, step, steps) * radius, x)
         moved = model.clip(points - length * unit(free(model, points, seen.gradient)))

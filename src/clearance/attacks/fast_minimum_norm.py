@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, into_ball, ratio, unit
+from clearance.attacks.geometry import as_steps, cosine, free, into_ball, or_slight, ratio, unit
 from clearance.attacks.goals import Goal, Loss, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
@@ -66,6 +66,7 @@ def fast_minimum_norm(
         found.offer(points, seen.reached)
         change = cosine(FIRST_CHANGE, LAST_CHANGE, step, steps)
         linear = vector_norm(points - x, order) + ratio(seen.margin, vector_norm(seen.gradient, dual_order(order)))
+        linear = or_slight(model, x, linear, order)
         wider = radius * (1 + change)
         wider = torch.where(found.success, wider, torch.maximum(wider, linear))
         radius = torch.where(seen.reached, torch.minimum(radius * (1 - change), found.distance), wider)

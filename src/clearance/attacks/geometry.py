@@ -17,6 +17,9 @@ from clearance.norms import dual_order, expand, project, steepest, vector_norm
 SPARSITY = 0.01
 """Share of the coordinates that one `l_1` step moves."""
 
+SLIGHT = 1e-4
+"""A first distance where the linearised model names none, as a share of the scale of the input space."""
+
 CLOSED = 1e-3
 """A step closes a gap if what is left is at most this share of it."""
 
@@ -182,6 +185,21 @@ def ratio(value: Tensor, slope: Tensor) -> Tensor:
     return torch.where(distance.isfinite() & (distance > 0), distance, 0.0)
 
 
+def or_slight(model: Classifier, x: Tensor, distance: Tensor, order: float) -> Tensor:
+    """The distance, or a slight one where it is 0: on a tie the boundary is here, and yet a step must lead past it.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        distance: What the linearised model says, `(batch,)`.
+        order: The norm `p`.
+
+    Returns:
+        `(batch,)`, positive.
+    """
+    return torch.where(distance > 0, distance, SLIGHT * _scale(model, x, order))
+
+
 def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, order: float, most: int) -> Tensor:
     """Wanted classes by the distance to their boundary in the linearised model within the bounds, nearest first.
 
@@ -242,7 +260,12 @@ def linear_distance(model: Classifier, x: Tensor, goal: Goal, order: float) -> T
     """
     seen = evaluate(model, x, goal)
     linear = ratio(seen.loss, vector_norm(seen.gradient, dual_order(order)))
+    scale = _scale(model, x, order)
+    return torch.where(linear > 0, linear if model.bounds is None else torch.minimum(linear, scale), scale)
+
+
+def _scale(model: Classifier, x: Tensor, order: float) -> Tensor:
+    """Half the diameter of the bounds, or 1 without bounds: `(batch,)`."""
     if model.bounds is None:
-        return torch.where(linear > 0, linear, 1.0)
-    widest = vector_norm((model.bounds[1] - model.bounds[0]).expand_as(x) / 2, order)
-    return torch.where(linear > 0, torch.minimum(linear, widest), widest)
+        return x.new_ones(len(x))
+    return vector_norm((model.bounds[1] - model.bounds[0]).expand_as(x) / 2, order)

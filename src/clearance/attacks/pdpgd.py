@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, ratio
+from clearance.attacks.geometry import as_steps, cosine, free, or_slight, ratio
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
@@ -58,7 +58,8 @@ def pdpgd(
         seen = evaluate(model, points, goal, loss=soft_margin, aim=aim)
         found.offer(points, seen.reached)
         slope = vector_norm(seen.gradient, math.inf)
-        scale = torch.where(scale > 0, scale, _width(model, ratio(seen.margin, slope)))
+        linear = or_slight(model, x, ratio(seen.margin, slope), 1.0)
+        scale = torch.where(scale > 0, scale, _width(model, linear))
         rate = cosine(FIRST_RATE, LAST_RATE, step, steps)
         weight = weight * torch.where(seen.reached, math.exp(rate), math.exp(-rate))
         length = cosine(FIRST_STEP, LAST_STEP, step, steps) * scale
