@@ -24,7 +24,7 @@ LEVELS = (
     {"classifier"},
     {"transforms", "margins", "balls"},
     {"evidence", "derivatives", "curvature"},
-    {"search", "smoothness"},
+    {"block_rules", "search", "smoothness"},
     {"bends"},
     {"blocks"},
     {"settings"},
@@ -54,7 +54,7 @@ NO_TORCH = (
 )
 # Scores, certificates and attacks never import each other: no module of one row imports a module of another.
 APART = (
-    {"bends", "blocks", "settings", "radius", "scores", "clever"},
+    {"bends", "block_rules", "blocks", "settings", "radius", "scores", "clever"},
     {"certified"},
     {"attacks"},
     {"slope"},

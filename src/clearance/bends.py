@@ -26,7 +26,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from clearance.balls import sample_shifts
+from clearance.block_rules import BlockMaxima, run_searches, run_uniform
 from clearance.curvature import Kind, margin_curvature, margin_hessian_vectors
 from clearance.derivatives import margin_gradients
 from clearance.evidence import Evidence, Problem, Taylor
@@ -80,7 +80,7 @@ def centre_bends(problem: Problem) -> list[Evidence]:
 
 def uniform_bends(
     problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
-) -> tuple[Tensor, list[Evidence]]:
+) -> BlockMaxima:
     """Maxima of the curvature over `block_size` uniform points of the ball, fresh ones for each block.
 
     Args:
@@ -95,16 +95,11 @@ def uniform_bends(
         The maxima `(targets, len(blocks))` and, for each target, what was met.
     """
     del beat
-    evidence = [Evidence() for _ in problem.targets]
-    columns: list[Tensor] = []
-    for block in blocks:
-        generator = make_generator(problem.x0.device, problem.seed, purpose, problem.key, block)
-        shift = sample_shifts(problem.x0, block_size, norm=problem.order, radius=radius, generator=generator)
-        points = problem.admit(problem.x0 + shift)
-        columns.append(
-            torch.stack([_measure(problem, k, points, generator, found) for k, found in enumerate(evidence)])
-        )
-    return torch.stack(columns, 1), evidence
+
+    def measure(points: Tensor, generator: torch.Generator, evidence: list[Evidence]) -> Tensor:
+        return torch.stack([_measure(problem, k, points, generator, found) for k, found in enumerate(evidence)])
+
+    return run_uniform(problem, radius, blocks, block_size, purpose, measure)
 
 
 def _measure(problem: Problem, index: int, points: Tensor, generator: torch.Generator, evidence: Evidence) -> Tensor:
@@ -128,7 +123,7 @@ def _measure(problem: Problem, index: int, points: Tensor, generator: torch.Gene
 
 def directed_bends(
     problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
-) -> tuple[Tensor, list[Evidence]]:
+) -> BlockMaxima:
     """Maxima of the curvature over independent directed searches of `block_size` gradients and products each.
 
     Args:
@@ -143,22 +138,12 @@ def directed_bends(
         The maxima `(targets, len(blocks))` and, for each target, what was met.
     """
     del beat
-    rows: list[Tensor] = []
-    evidence: list[Evidence] = []
-    for index in range(len(problem.targets)):
-        found, columns = Evidence(), []
-        for start in range(0, len(blocks), LOCKSTEP):
-            group = blocks[start : start + LOCKSTEP]
-            search = _Search(problem.only([index]), radius, group, block_size, purpose)
-            columns.append(search.run())
-            found = found.merged(search.evidence)
-        rows.append(torch.cat(columns))
-        evidence.append(found)
-    return torch.stack(rows), evidence
 
+    def search(single: Problem, group: Sequence[int]) -> tuple[Tensor, Evidence]:
+        run = _Search(single, radius, group, block_size, purpose)
+        return run.run(), run.evidence
 
-LOCKSTEP = 24
-"""Searches that run side by side; fixed, so that a block gives the same bits however many follow it."""
+    return run_searches(problem, blocks, search)
 
 
 class _Search:

@@ -12,18 +12,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from clearance.balls import parts, sample_shifts
 from clearance.bends import directed_bends, uniform_bends
+from clearance.block_rules import BlockMaxima, run_searches, run_uniform
 from clearance.derivatives import margin_gradient_norms
 from clearance.evidence import Evidence, Problem
 from clearance.search import search_blocks
-from clearance.seeds import make_generator
 
-BlockMaxima = tuple[Tensor, list[Evidence]]
 Sampler = Callable[..., BlockMaxima]
-
-LOCKSTEP = 24
-"""Searches that run side by side; fixed, so that a block gives the same bits however many follow it."""
 
 
 def uniform_blocks(
@@ -43,24 +38,14 @@ def uniform_blocks(
         The maxima `(targets, len(blocks))` and, for each target, what was met.
     """
     del beat
-    evidence = [Evidence() for _ in problem.targets]
-    maxima = [_uniform_block(problem, radius, block, block_size, purpose, evidence) for block in blocks]
-    return torch.stack(maxima, 1), evidence
 
-
-def _uniform_block(
-    problem: Problem, radius: float, block: int, block_size: int, purpose: str, evidence: list[Evidence]
-) -> Tensor:
-    generator = make_generator(problem.x0.device, problem.seed, purpose, problem.key, block)
-    largest = torch.full((len(problem.targets),), -torch.inf, dtype=problem.x0.dtype, device=problem.x0.device)
-    for count in parts(block_size, problem.x0.numel()):
-        shift = sample_shifts(problem.x0, count, norm=problem.order, radius=radius, generator=generator)
-        points = problem.admit(problem.x0 + shift)
+    def measure(points: Tensor, _: torch.Generator, evidence: list[Evidence]) -> Tensor:
         margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
         for index, found in enumerate(evidence):
             found.add(problem, index, points, margins[:, index], norms[:, index])
-        largest = torch.maximum(largest, norms.nan_to_num(-torch.inf, -torch.inf).amax(0))
-    return largest
+        return norms.nan_to_num(-torch.inf, -torch.inf).amax(0)
+
+    return run_uniform(problem, radius, blocks, block_size, purpose, measure)
 
 
 def directed_blocks(
@@ -79,20 +64,11 @@ def directed_blocks(
     Returns:
         The maxima `(targets, len(blocks))` and, for each target, what was met.
     """
-    rows: list[Tensor] = []
-    evidence: list[Evidence] = []
-    for index in range(len(problem.targets)):
-        found, columns = Evidence(), []
-        for start in range(0, len(blocks), LOCKSTEP):
-            group = blocks[start : start + LOCKSTEP]
-            best, met = search_blocks(
-                problem.only([index]), radius=radius, blocks=group, block_size=block_size, purpose=purpose, beat=beat
-            )
-            columns.append(best)
-            found = found.merged(met)
-        rows.append(torch.cat(columns))
-        evidence.append(found)
-    return torch.stack(rows), evidence
+
+    def search(single: Problem, group: Sequence[int]) -> tuple[Tensor, Evidence]:
+        return search_blocks(single, radius=radius, blocks=group, block_size=block_size, purpose=purpose, beat=beat)
+
+    return run_searches(problem, blocks, search)
 
 
 SAMPLERS: dict[str, Sampler] = {"uniform": uniform_blocks, "directed": directed_blocks}
