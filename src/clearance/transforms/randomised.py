@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from clearance.errors import InputError, ShapeError
-from clearance.seeds import derive_seed, make_generator
+from clearance.seeds import check_seed, make_generator
 
 Streams = dict[object, torch.Generator]
 
@@ -29,8 +29,7 @@ class RandomTransform(nn.Module):
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        derive_seed(seed)
-        self.seed = seed
+        self.seed = check_seed(seed)
         self._streams: Streams = {}
 
     def restart(self) -> None:
