@@ -244,10 +244,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --offset 3", "offset: expected 0 to 2 for data, got 3"),
         ("{m}:linear data.npz --mean 1", "expected both --mean and --std"),
         ("{m}:linear data.npz --mean 1 --std 1,x", "expected numbers with commas between them, got '1,x'"),
-        (
-            "{m}:linear data.npz --device nowhere",
-            "device: expected a device that torch has here",
-        ),
+        ("{m}:linear data.npz --device nowhere", "device: expected a device that torch has here"),
         ("{m}:linear", "Missing argument 'DATA'"),
         ("{m}:linear data.npz --frobnicate", "No such option '--frobnicate'"),
     ],
