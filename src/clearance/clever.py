@@ -65,7 +65,7 @@ def clever(
         blocks: Number of block maxima, or `"auto"`: doubled until the interval is narrower than `tolerance`.
         block_size: Gradient evaluations per block; default 256 (directed) or 1,024 (uniform).
         tolerance: For `blocks="auto"`: width of the interval, as a share of its upper end, that is narrow enough.
-        max_blocks: For `blocks="auto"`: where to stop; default 48 (directed) or 48 (uniform).
+        max_blocks: For `blocks="auto"`: where to stop; default 48 (24 at order 2).
         racing: Untargeted only: drop classes that cannot be the nearest; False keeps all of them to the end.
         clip: `"project"` clips the samples into the bounds; the paper's scheme does not.
         level: Confidence level of the interval.
