@@ -590,3 +590,13 @@ def test_pairs_of_points_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("clearance.balls.POINTS_AT_ONCE", 8 * 2 * 3)
     parts = estimate()
     assert max(most) == 16 and whole.lipschitz == pytest.approx(parts.lipschitz, rel=0.1) and whole != parts
+
+
+@pytest.mark.parametrize("first", [lambda z: z.sub_(0.5), nn.ReLU(inplace=True), lambda z: z.clamp_(0.15, 1)])
+def test_a_first_layer_that_works_in_place_is_no_harm(first: Callable[[Tensor], Tensor]):
+    network, x = linear(), X.clone()
+    model = cl.Classifier(lambda z: network(first(z)), bounds=(0, 1), micro_batch=8)
+    plain = cl.Classifier(lambda z: network(first(z.clone())), bounds=(0, 1), micro_batch=8)
+    assert torch.equal(model.logits(x), plain.logits(x)) and torch.equal(x, X)
+    ours, theirs = (cl.clever(each, x, norm=2, blocks=2)[0] for each in (model, plain))
+    assert ours.radius == theirs.radius and torch.equal(x, X)

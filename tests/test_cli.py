@@ -48,6 +48,13 @@ class Broken(nn.Module):
     def forward(self, x):
         raise KeyError("a defect of the network")
 
+class TwoArguments(nn.Module):
+    def forward(self, x, y):
+        return x
+
+def Quits():
+    raise SystemExit(5)
+
 def one_class():
     return nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
 """
@@ -242,6 +249,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --paper --block-size 5", "sets --block-size to 1024"),
         ("{m}:linear data.npz --count 4", "count: expected 1 to 3 for data from offset 0, got 4"),
         ("{m}:linear data.npz --offset 3", "offset: expected 0 to 2 for data, got 3"),
+        ("{m}:linear data.npz --radius 1e39", "radius: expected at most 1e.30, got 1e.39"),
         ("{m}:linear data.npz --mean 1", "expected both --mean and --std"),
         ("{m}:linear data.npz --mean 1 --std 1,x", "expected numbers with commas between them, got '1,x'"),
         ("{m}:linear data.npz --device nowhere", "device: expected a device that torch has here"),
@@ -274,9 +282,25 @@ def test_exit_codes_of_the_process(here: Path):
     assert (code, out) == (2, "") and re.fullmatch(r"clearance: nowhere\.npz: no such file.*\n", err)
 
 
-def test_a_defect_keeps_its_traceback(work: str):
-    with pytest.raises(KeyError, match="a defect of the network"):
-        run(["score", f"{work}:Broken", "data.npz"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Broken", "got KeyError: 'a defect of the network'"),
+        ("TwoArguments", "got TypeError: "),
+        ("Quits", "SystemExit"),
+    ],
+)
+def test_a_defect_of_the_network_is_one_line(work: str, capfd: pytest.CaptureFixture[str], name: str, message: str):
+    assert message in complaint(capfd, "score", f"{work}:{name}", "data.npz")
+
+
+def test_a_defect_of_ours_keeps_its_traceback(work: str, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object, **__: object):
+        raise KeyError("a defect of ours")
+
+    monkeypatch.setattr(importlib.import_module("clearance.cli.score"), "iterate_clever", broken)
+    with pytest.raises(KeyError, match="a defect of ours"):
+        run(["score", "digits-standard", "digits", "--count", "1"])
 
 
 def test_ctrl_c_exits_with_130(work: str):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import InputError
-from clearance.norms import as_order, dual_order, project, steepest, vector_norm
+from clearance.norms import as_order, dual_order, last_norm, project, steepest, vector_norm
 
 ORDERS = (1.0, 1.5, 2.0, 3.0, math.inf)
 
@@ -69,3 +69,15 @@ def test_norms_of_what_is_not_finite_are_not_finite():
     for order in (1.0, 1.5, 2.0, math.inf):
         found = vector_norm(x, order)
         assert not found[0].isfinite() and found[1].isnan() and found[2] == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("order", [1.0001, 1.001, 60.0, 128.0, 300.0, 1e4, 1e6])
+def test_norms_of_orders_far_from_two(order: float, dtype: torch.dtype):
+    x = torch.tensor([[3.0, -2.0, 1.0], [0.3, 0.2, -0.3]], dtype=dtype)
+    largest = x.double().abs().amax(1)
+    expected = largest * ((x.double() / largest[:, None]).abs() ** order).sum(1) ** (1 / order)
+    assert torch.allclose(vector_norm(x, order).double(), expected, rtol=1e-5)
+    direction = steepest(x, order)
+    assert torch.allclose((direction * x).sum(1), vector_norm(x, dual_order(order)), rtol=1e-4)
+    assert torch.allclose(last_norm(x[None], order), vector_norm(x, order)[None], rtol=1e-6)

@@ -67,6 +67,12 @@ def test_adversarial_accuracy_is_exact_for_a_linear_network():
     assert adversarial_accuracy(linear(), x, y, settings=settings, seed=0) == pytest.approx(2 / 3)
 
 
+def test_no_random_start_mends_what_is_wrong_already():
+    x, y = torch.tensor([[-0.1, 0.0]]).repeat(500, 1), torch.ones(500, dtype=torch.long)
+    settings = PgdSettings(radius=1.0, step_size=0.01, steps=5, bounds=None)
+    assert accuracy(linear(), x, y) == adversarial_accuracy(linear(), x, y, settings=settings, seed=0) == 0.0
+
+
 def test_adversarial_training_withstands_what_standard_training_does_not():
     # A classifier that relies on coordinate 0 breaks at 0.5, since that coordinate moves by 0.3 only.
     x, y = two_clouds()

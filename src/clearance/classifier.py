@@ -260,7 +260,7 @@ class Classifier:
     def _forward(self, x: Tensor) -> Tensor:
         self.meter.forward += len(x)
         with self.frozen():
-            return check_logits(self._answer(x), len(x))
+            return check_logits(self._answer(x.clone()), len(x))  # what works in place alters the copy only
 
     def _answer(self, x: Tensor) -> object:
         """What the network returns for what the preprocessing returns."""  # noqa: DOC501

@@ -61,7 +61,8 @@ def clever(
         target: `"untargeted"`, `"runner-up"`, `"random"`, `"least-likely"`, a class index, or one per input.
         norm: The norm `p` of distances, from 1 to `math.inf`.
         sampler: How a block finds its maximum: `"directed"` (a search) or `"uniform"` (the paper's way).
-        radius: Radius `R` of the ball, or `"auto"` for the fixed point `g / L(R) = R`, the best of all these bounds.
+        radius: Radius `R` of the ball, or `"auto"` for the fixed point `g / L(R) = R`, the best of all these
+            bounds where `L` does not jump.
         blocks: Number of block maxima, or `"auto"`: doubled until the interval is narrower than `tolerance`.
         block_size: Gradient evaluations per block; default 256 (directed) or 1,024 (uniform).
         tolerance: For `blocks="auto"`: width of the interval, as a share of its upper end, that is narrow enough.

@@ -140,12 +140,12 @@ def fit_reverse_weibull(
     (2.0, 2.0)
     """
     values = check_maxima(maxima)
-    if not 0 < level < 1:
-        raise InputError(f"expected a confidence level between 0 and 1, got {level}")
-    if bootstrap < 0:
-        raise InputError(f"expected a number of bootstrap resamples of 0 or more, got {bootstrap}")
-    if not 0 <= tail_rate < np.inf:
-        raise InputError(f"expected a tail rate of 0 or more, got {tail_rate}")
+    if not (_is_number(level) and 0 < level < 1):
+        raise InputError(f"expected a confidence level between 0 and 1, got {level!r}")
+    if not (_is_number(bootstrap) and bootstrap >= 0 and bootstrap == int(bootstrap)):
+        raise InputError(f"expected a number of bootstrap resamples of 0 or more, got {bootstrap!r}")
+    if not (_is_number(tail_rate) and 0 <= tail_rate < np.inf):
+        raise InputError(f"expected a tail rate of 0 or more, got {tail_rate!r}")
     rows = np.atleast_2d(values)
     fit = _join([_fit(chunk, level, tail_rate) for chunk in _chunks(rows)])
     if bootstrap:
@@ -173,6 +173,10 @@ def compare_families(maxima: ArrayLike) -> tuple[FamilyFit, FamilyFit, FamilyFit
     likelihood = np.sum(np.log(shape / scale) + xlogy(shape - 1, scaled) - scaled**shape) if scale else np.inf
     parameters = (location, scale, shape, float(likelihood), float(fit.ks), float(fit.p_value))
     return gumbel, frechet, FamilyFit("reverse_weibull", *parameters)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _chunks(rows: Array) -> Iterator[Array]:

@@ -153,16 +153,22 @@ class Hunt:
             return radius * (2 * self._uniform(self.dimension) - 1)
         direction = torch.randn(self.dimension, generator=self.generator, dtype=torch.float64, device="cpu").numpy()
         direction *= radius * self._uniform(1)[0] ** (1 / self.dimension) / np.linalg.norm(direction)
-        return direction * min(1.0, radius / self._length(direction))
+        return direction * min(1.0, radius / max(self._length(direction), np.finfo(float).tiny))
 
     def _project(self, point: Array) -> Array:
         return point * min(1.0, self.radius / max(self._length(point), np.finfo(float).tiny))
 
     def _length(self, point: Array) -> float:
-        return float(np.linalg.norm(point, self.order))
+        return _norm(point, self.order)
 
     def _steepness(self, gradient: Array) -> float:
-        return float(np.linalg.norm(gradient, dual_order(self.order)))
+        return _norm(gradient, dual_order(self.order))
+
+
+def _norm(values: Array, order: float) -> float:
+    """`||v||_p`; no power of a large order over- or underflows."""
+    largest = float(np.abs(values).max())
+    return largest * float(np.linalg.norm(values / largest, order)) if 0 < largest < np.inf else largest
 
 
 def nearest_point(normals: Array, offsets: Array, dimension: int) -> Array | None:

@@ -19,6 +19,9 @@ from clearance.errors import InputError
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e300
+"""The largest block maximum: differences of larger ones may overflow."""
+
 _FRECHET_DISTANCES = np.geomspace(1e-6, 1e3, 181)
 
 
@@ -55,17 +58,20 @@ def check_maxima(maxima: ArrayLike) -> Array:
         The array.
 
     Raises:
-        InputError: It is empty, has another number of dimensions, or holds a value that is not a finite real number.
+        InputError: It is empty, has another number of dimensions, or holds a value that is not a finite real
+            number of at most `LARGEST`.
     """
     try:
         values = np.asarray(maxima, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last: a tensor that requires a gradient
         raise InputError(f"expected block maxima as real numbers, got {type(maxima).__name__}: {error}") from None
     if values.ndim not in {1, 2} or values.size == 0:
         raise InputError(f"expected block maxima of shape (blocks,) or (rows, blocks), not empty, got {values.shape}")
     if not np.isfinite(values).all():
         bad = int(np.count_nonzero(~np.isfinite(values)))
         raise InputError(f"expected finite block maxima, got {bad} of {values.size} that are NaN or infinite")
+    if float(np.abs(values).max()) > LARGEST:
+        raise InputError(f"expected block maxima up to {LARGEST:g}, got {np.abs(values).max():g}")
     return values
 
 

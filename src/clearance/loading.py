@@ -108,7 +108,7 @@ def make_network(spec: str) -> nn.Module:
     factory = _find_factory(module, name)
     try:
         network = factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"model: calling {spec} without arguments failed: {_one_line(error)}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"model: expected {spec} to return an nn.Module, got {type(network).__name__}")
@@ -162,7 +162,7 @@ def _find_factory(module: str, name: str) -> Callable[[], object]:
     try:
         with _current_folder_first():
             factory = getattr(importlib.import_module(module), name, None)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"model: importing {module} failed: {_one_line(error)}") from error
     if not callable(factory):
         found = "there is nothing of that name" if factory is None else f"it is a {type(factory).__name__}"

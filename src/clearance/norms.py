@@ -62,10 +62,18 @@ def vector_norm(x: Tensor, order: float) -> Tensor:
         plain = torch.linalg.vector_norm(flat, order, dim=1)
         if bool(((plain > limits.tiny**0.25) & (plain < limits.max**0.25)).all()):
             return plain
-    # |x|^p itself would underflow or overflow
-    largest = flat.abs().amax(1).clamp(limits.tiny, limits.max / 2)
-    unit = largest.log2().floor().exp2()  # a power of two, so that the division rounds nothing
+    # |x|^p itself would underflow or overflow; |x / max|^p lies in [0, 1], however large p is
+    unit = flat.abs().amax(1).clamp(limits.tiny, limits.max)
     return unit * torch.linalg.vector_norm(flat / unit[:, None], order, dim=1)
+
+
+def last_norm(x: Tensor, order: float) -> Tensor:
+    """`||x||_p` along the last dimension: `(..., n) -> (...)`.
+
+    >>> last_norm(torch.tensor([[[3.0, -4.0], [0.0, 2.0]]]), 2.0)
+    tensor([[5., 2.]])
+    """
+    return vector_norm(x.reshape(-1, x.shape[-1]), order).reshape(x.shape[:-1])
 
 
 def expand(values: Tensor, like: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ rises, so the best of these bounds is at the fixed point `g / L(R) = R`. Two fac
 
 At second order `2 g / (b + sqrt(b² + 2 a(R) g))` takes the place of `g / L(R)`; it is at most `g / b` in every ball.
 
-Bisection on the logarithm of `R`, with the same random numbers in every ball, does the rest.
+Bisection on the logarithm of `R`, with the same random numbers in every ball, does the rest. Where `L(R)` jumps there
+is no fixed point: the ball chosen holds what jumps, and the estimate errs on the low side.
 """
 
 from __future__ import annotations

@@ -25,8 +25,10 @@ class CleverScore:
     """The estimate for one input. An estimate of a bound is not a bound.
 
     Attributes:
-        radius: `min(margin / lipschitz, ball_radius)` in input units; NaN where there is no number. At second order
-            `2 margin / (b + sqrt(b² + 2 a margin))`, `b = gradient_norm` and `a = curvature`, in place of the quotient.
+        radius: `min(margin / lipschitz, ball_radius)` in input units, to be read only where `status.has_number`: of a
+            refuted or masked score it is what was refuted, evidence and no estimate; NaN where nothing was computed.
+            At second order `2 margin / (b + sqrt(b² + 2 a margin))`, `b = gradient_norm` and `a = curvature`, in place
+            of the quotient.
         interval: Confidence interval of the radius: from the upper end of the endpoint's profile-likelihood interval
             (0 where that is open, or where a gradient norm above it was met) to `margin / largest_seen`, both at most
             `ball_radius`; at second order the same ends through its formula, with `largest_curvature`.

@@ -18,6 +18,9 @@ SAMPLER_DEFAULTS = {"directed": (256, 24, 48), "uniform": (1024, 12, 48)}
 CURVATURE_DEFAULTS = {"directed": (96, 12, 24), "uniform": (32, 12, 24)}
 """The same for second order: directed blocks are counted in gradients and products, uniform ones in points."""
 
+LARGEST = 1e30
+"""The largest radius: float32 squares none that is much larger."""
+
 TAIL_RATES = {"directed": 0.0, "uniform": 20.0}
 """Rate of the prior on the tail index of a sampler's block maxima: only uniform ones need one (`clearance.tails`)."""
 
@@ -132,6 +135,8 @@ def _check_number(name: str, value: object, above: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < math.inf:
         expected = "a positive finite number" + (" or 'auto'" if name == "radius" else "")
         raise InputError(f"{name}: expected {expected}, got {value!r}")
+    if value > LARGEST:
+        raise InputError(f"{name}: expected at most {LARGEST:g}, got {str(value)[:20]}")
 
 
 def _check_count(name: str, value: object, default: str | None) -> None:

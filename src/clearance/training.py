@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from clearance.errors import InputError, NetworkError, ShapeError
+from clearance.norms import expand
 from clearance.seeds import derive_seed, make_generator
 
 
@@ -173,7 +174,9 @@ def adversarial_accuracy(
     generator = make_generator(images.device, seed, "evaluation")
 
     def attacked(x: Tensor, y: Tensor) -> Tensor:
-        return perturb(network, x, y, settings=settings, generator=generator)
+        moved = perturb(network, x, y, settings=settings, generator=generator)
+        right = network(x).argmax(1) == y  # what is wrong as it is stays as it is: no random start may mend it
+        return torch.where(expand(right, x), moved, x)
 
     return _share_correct(network, images, labels, batch_size, attacked)
 

@@ -13,7 +13,7 @@ from clearance.errors import InputError, ShapeError, TargetError
 from closed_forms import as_module, exact_linear, random_inputs, random_linear, random_network
 
 
-@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
+@pytest.mark.parametrize("order", [1.0, 1.0001, 1.5, 2.0, 3.0, 300.0, math.inf])
 def test_a_linear_network_is_certified_to_its_hyperplanes(order: float):
     line, x = random_linear(0), random_inputs(0, 5, 6)
     proofs = cl.certify(cl.Classifier(as_module(line)), x, norm=order)

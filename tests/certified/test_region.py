@@ -67,6 +67,19 @@ def test_with_bounds_it_is_the_constrained_minimum(order: float, seed: int):
             assert value >= wanted - 1e-4
 
 
+@pytest.mark.parametrize("bounds", [False, True])
+@pytest.mark.parametrize(("order", "limit"), [(1 + 1e-5, 1.0), (1e5, math.inf)])
+def test_orders_far_from_two_are_sound_and_come_near_their_limits(order: float, limit: float, bounds: bool):
+    for seed in range(3):
+        region, rows = problem(seed, order, bounds=bounds)
+        wanted = Region(region.center, region.radius, limit, region.bounds).lowest(rows)
+        if limit > 1 or not bounds:  # near 1 the dual bounds within a box are right, and loose
+            assert torch.allclose(region.lowest(rows, steps=200), wanted, atol=2e-2)
+        share = 1.0 if limit == 1 else 6 ** (-1 / order)  # of the limit's ball, which then lies within this one
+        inner = Region(region.center, share * region.radius, limit, region.bounds)
+        assert (region.lowest(rows) <= inner.lowest(rows) + 1e-9).all()
+
+
 @pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
 @pytest.mark.parametrize("steps", [1, 3])
 def test_few_steps_stay_below_and_shared_rows_count_for_all(order: float, steps: int):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from clearance.errors import FileError
+from clearance.report.page import write_report
 from conftest import ROOT
 from report_runs import make_plan, write_run
 
@@ -27,6 +29,18 @@ def test_a_report_is_written_where_the_run_is(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(folder / "report.html")) and "without a network" in done.stdout
     assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("name", ["plan.json", "results.sqlite", "results.sqlite-wal"])
+def test_the_run_itself_is_never_the_page(tmp_path: Path, name: str):
+    folder = write_run(tmp_path / "run", make_plan(2))
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for command in (("report", str(folder)), ("figure", str(folder), "gaps", "--force")):
+        done = run(*command, "--out", str(folder / name))
+        assert done.returncode == 2 and "which belongs to the run" in done.stderr and done.stderr.count("\n") == 1
+    with pytest.raises(FileError, match="belongs to the run"):
+        write_report(folder, folder / name)
+    assert before == {file.name: file.read_bytes() for file in folder.iterdir() if file.name in before}
 
 
 def test_a_figure_is_written(tmp_path: Path):

@@ -67,6 +67,14 @@ def test_a_masked_run_has_no_rank_and_shows_no_distance(tmp_path: Path):
     ]
 
 
+def test_every_reason_for_no_rank_is_named(tmp_path: Path):
+    found = of(tmp_path, [far(0.1)] * 10, [WRONG, *[far(None)] * 7, MASKED, far(1.0)])
+    assert unranked(found.contests[0]) == [
+        "l2, untargeted: b has no rank. More than half of its inputs count as 0: 10 % are misclassified, "
+        "the audit doubts the attacks on 10 %, 70 % have no witness."
+    ]
+
+
 @pytest.mark.parametrize(
     "worse",
     [MASKED, WRONG, far(None), far(50.0, status="non_finite"), far(50.0, flags=[("blind_wins", "warning")])],

@@ -20,7 +20,8 @@ from clearance.report.demands import Limits
 from clearance.report.drop import relative_drop
 from clearance.report.gate import judge
 from clearance.report.outcome import Outcome, as_junit, as_markdown
-from clearance.report.paired import RESAMPLES, bootstrap_interval, middle, subtract
+from clearance.report.paired import RESAMPLES, bootstrap_interval, subtract
+from clearance.runs.summary import middle
 from conftest import ROOT
 
 GOOD = [bracket(0.1 * k, 0.2 * k, 0.3 * k) for k in range(1, 11)]  # medians 0.55, 1.1, 1.65
@@ -83,6 +84,18 @@ def test_failed_tasks(tmp_path: Path):
     assert found.failed[0].reason == "2 tasks failed, 0 may"
     assert judge(records_of(tmp_path / "b", answers), Limits(max_failed=2)).passed
     assert not judge(records_of(tmp_path / "c", answers), Limits(max_failed=1)).passed
+
+
+def test_failed_tasks_stay_in_the_count(tmp_path: Path):
+    few: list[Answer] = [*GOOD[:6], *["out of memory"] * 8]
+    baseline = records_of(tmp_path / "base", [bracket()] * 14)
+    limits = Limits(max_failed=14, max_flagged=1.0, max_misclassified=1.0, max_drop=0.9)
+    found = judge(records_of(tmp_path / "a", few), limits, baseline=baseline)
+    assert [check.flag for check in found.failed] == ["max-flagged", "max-misclassified", "max-drop"]
+    assert only(found, "max-flagged").reason == "only 6 of 14 tasks succeeded; at least half must"
+    assert only(found, "max-drop").got.endswith("6 of 14 inputs)")
+    more = judge(records_of(tmp_path / "b", [*GOOD, *few[6:10]]), limits, baseline=baseline)
+    assert [check.flag for check in more.failed] == []
 
 
 def test_unfinished_runs_fall_short_unless_allowed(tmp_path: Path):
@@ -363,6 +376,10 @@ def test_the_command(tmp_path: Path):
         (("--min-median", "1", "--norm", "3"), "--norm: expected one of 2, as the run has, got 3"),
         (("--min-median", "1", "--target", "a,,b"), "--target: expected names with commas"),
         (("--min-median", "1", "--junit", "no/junit.xml"), "--junit: expected a folder that exists, got no"),
+        (("--min-median", "1", "--norm", "2,2.0"), "--norm: expected each norm once, got '2,2.0'"),
+        (("--min-median", "1", "--junit", "run"), "--junit: expected a file, got run, which is a folder"),
+        (("--min-median", "1", "--junit", "g", "--markdown", "run"), "--markdown: expected a file, got run, which is"),
+        (("--min-median", "1", "--junit", "g", "--markdown", "g"), "--markdown: expected another file than --junit"),
         (("--min-median", "1", "--junit", "run/plan.json"), "--junit: expected another file"),
         (("--max-drop", "0.1", "--baseline", "absent"), "absent: expected the folder of a run"),
     ],

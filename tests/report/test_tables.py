@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,8 +29,13 @@ def table(*cells: str) -> Table:
 def test_csv_reads_back(cells: list[str]):
     head, row = csv.reader(io.StringIO(table(*cells).as_csv()))
     assert all(cell in (original, f"'{original}") for cell, original in zip(row, cells, strict=True))
-    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in row)
+    assert not any(cell.startswith(("=", "@")) or re.match(r"[+-](?![\d.]|inf|nan)", cell, re.I) for cell in row)
     assert len(head) == len(cells)
+
+
+def test_numbers_stay_numbers_in_csv():
+    cells = ("x", "-0.0100", "-1e-3", "-0.0100 to 0.2", "-2+cmd")
+    assert table(*cells).as_csv().splitlines()[1] == "x,-0.0100,-1e-3,'-0.0100 to 0.2,'-2+cmd"
 
 
 @given(st.lists(names, min_size=2, max_size=4))

@@ -75,6 +75,21 @@ def test_an_exception_in_a_task_is_a_row_of_the_summary():
     assert row.failed == 1 and row.estimated is None and row.attacked is None
 
 
+def test_medians_are_over_the_inputs_that_have_the_number():
+    def record(certified: float | str, attacked: float | None) -> dict[str, object]:
+        about = {"norm": 2.0, "target": 3, "order": 1, "error": None, "status": "ok"}
+        parts = {"certified": {"radius": certified}, "estimated": {"radius": 0.1}, "attacked": {"distance": attacked}}
+        return {**about, **parts, "cost": {"forward": 1, "backward": 1, "seconds": 0.0}}
+
+    (row,) = summarise([record(0.0, distance) for distance in (0.3, 0.4, 0.5, None, None, None)])
+    assert (row.attacked, row.witnesses) == (0.4, 3)
+    (row,) = summarise([record("inf", None), record(0.1, 0.4), record(0.1, 0.5), record(0.1, 0.7)])
+    assert (row.attacked, row.witnesses, row.certified) == (0.6, 4, 0.1)
+    (row,) = summarise([record("inf", None)] * 2)
+    assert row.as_record()["certified"] == row.as_record()["attacked"] == "inf"
+    assert json.dumps(row.as_record(), allow_nan=False)
+
+
 def test_the_plan_knows_what_determines_the_results():
     plan = plan_of(share())
     assert plan.parameters == {"budget": "quick", "certificate": "operator-norms", "certificate_seconds": None}

@@ -113,6 +113,22 @@ def test_csv_headers_are_no_formulas_either(tmp_path: Path):
 
 
 @needs_arrow
+def test_a_column_with_infinities_is_one_of_numbers(tmp_path: Path):
+    from pyarrow import parquet
+
+    def proved(shared: object, task: Task) -> Result:
+        return Result(
+            {"certified": {"radius": "inf" if task.target == 3 else 0.25}, "lowest": "-inf", "name": "infinite"}
+        )
+
+    table = parquet.read_table(exported(finish(tmp_path / "run", function=proved), "parquet"))
+    assert [str(table.schema.field(name).type) for name in ("certified.radius", "lowest")] == ["double", "double"]
+    rows = table.to_pylist()
+    assert {row["certified.radius"] for row in rows} == {0.25, math.inf} and rows[0]["lowest"] == -math.inf
+    assert rows[0]["name"] == "infinite"
+
+
+@needs_arrow
 def test_parquet_is_flat_and_exact(tmp_path: Path):
     from pyarrow import parquet
 
@@ -178,7 +194,7 @@ def test_a_file_is_replaced_only_by_force_and_only_whole(run: Path, kind: str, m
 
 def test_the_run_itself_is_never_the_file(run: Path):
     for name in ("plan.json", "results.sqlite", "results.sqlite-wal"):
-        with read_run(run) as opened, pytest.raises(FileError, match="got one that belongs to the run"):
+        with read_run(run) as opened, pytest.raises(FileError, match="which belongs to the run"):
             export_run(opened, run / name, kind="json", force=True)
     with (
         read_run(run) as opened,

@@ -14,7 +14,7 @@ from clearance.certified.crown import Relaxation
 from clearance.certified.operations import NotSupportedError
 from clearance.certified.problem import Problem, Proof, as_proofs
 from clearance.certified.region import Region
-from clearance.norms import dual_order
+from clearance.norms import dual_order, last_norm
 
 NARROW_ENOUGH = 1e-10
 STEPS = 60
@@ -44,7 +44,7 @@ def _linear(problem: Problem) -> list[Proof]:
     radii, late = torch.empty_like(gaps), torch.zeros_like(gaps, dtype=torch.bool)
     for some in torch.arange(gaps.shape[1], device=gaps.device).split(max(1, graph.fitting() // len(gaps))):
         slopes, _ = at_input.pull(len(graph.nodes) - 1, rows[:, some])
-        length = torch.linalg.vector_norm(slopes.flatten(2), dual_order(problem.order), dim=2)
+        length = last_norm(slopes.flatten(2), dual_order(problem.order))
         free = torch.where(gaps[:, some] > 0, torch.inf, 0.0)
         radii[:, some] = torch.where(length > 0, gaps[:, some] / length, free)
         for place, t in enumerate(some.tolist() if problem.bounds is not None else ()):

@@ -28,7 +28,7 @@ from clearance.certified.graph import Graph
 from clearance.certified.operations import NotSupportedError
 from clearance.certified.problem import Problem, Proof, make_proof
 from clearance.certified.region import Region
-from clearance.norms import dual_order
+from clearance.norms import dual_order, last_norm
 
 NARROW_ENOUGH = 1e-6
 LARGEST_HIDDEN, LARGEST_WEIGHT = 4096, 2**27
@@ -87,7 +87,7 @@ def _one(network: OneHidden, problem: Problem) -> Proof:
     """One input."""
     values, margin = problem.rows[0] @ network.last, (problem.gaps() - problem.slack())[0]
     before = network.weight @ problem.x.flatten() + network.offset
-    reach = torch.linalg.vector_norm(network.weight, dual_order(problem.order), dim=1)
+    reach = last_norm(network.weight, dual_order(problem.order))
 
     def lowest(radius: Tensor) -> Tensor:
         low, high = (network.activation.derivative(before + side * radius * reach) for side in (-1, 1))
@@ -118,7 +118,7 @@ def gradient_bound(network: OneHidden, values: Tensor, low: Tensor, high: Tensor
     """
     middle, half = (low + high) / 2, (high - low) / 2
     largest = ((values * middle) @ network.weight).abs() + (values.abs() * half) @ network.size
-    bound = torch.linalg.vector_norm(largest, dual_order(order), dim=1)
+    bound = last_norm(largest, dual_order(order))
     if order != 2:
         return bound
     positive, negative = network.products

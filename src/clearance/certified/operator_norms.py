@@ -13,7 +13,7 @@ from torch import Tensor
 from clearance.certified.graph import Graph
 from clearance.certified.operations import Affine
 from clearance.certified.problem import Problem, Proof, as_proofs
-from clearance.norms import dual_order
+from clearance.norms import dual_order, last_norm
 
 
 def operator_norms(problem: Problem) -> list[Proof]:
@@ -41,10 +41,10 @@ def _growth(graph: Graph, rows: Tensor, constants: list[float], dual: float) -> 
     """How much each row of the logits can change with the input, `(rows,)`."""
     last = graph.nodes[-1]
     if not isinstance(last.operation, Affine):
-        return torch.linalg.vector_norm(rows, dual, dim=1) * constants[-1]
+        return last_norm(rows, dual) * constants[-1]
     growth = rows.new_zeros(len(rows))
     for part, source in zip(last.operation.backward(rows), last.inputs, strict=True):
-        growth = growth + torch.linalg.vector_norm(part.flatten(1), dual, dim=1) * constants[source]
+        growth = growth + last_norm(part.flatten(1), dual) * constants[source]
     return growth
 
 

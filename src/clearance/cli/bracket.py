@@ -19,6 +19,7 @@ from clearance.engines.local import LocalEngine
 from clearance.errors import FileError, InputError
 from clearance.margins import ask
 from clearance.norms import as_order
+from clearance.report.marks import count
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
@@ -100,7 +101,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     bracket_tables.print_rows(console, rows)
     failed = sum(row.failed for row in rows)
     if failed:
-        console.print(f"\n{failed} tasks failed; --resume --retry-failed computes them again", style="red")
+        console.print(f"\n{count(failed, 'task')} failed; --resume --retry-failed computes them again", style="red")
     values = tables.unit(2.0, inputs.model.bounds).partition(", ")[2]
     bracket_tables.print_reading(console, records, rows, values.removeprefix("in "))
     bracket_tables.print_legend(console, records)

@@ -38,13 +38,20 @@ def print_rows(console: Console, rows: Sequence[Row], *, names: Sequence[str] = 
         cells = [names[index]] if names else []
         cells += [f"{_threat(row.norm, row.target)}{order}"] if what else []
         cells += [tables.number(row.certified, "certified"), tables.number(row.estimated)]
-        cells += [tables.number(row.attacked, "attacked")]
+        cells += [_attacked(row)]
         counts = (row.tasks, row.misclassified, row.refuted, row.masked, *([others[index]] if any(others) else []))
         table.add_row(*cells, *map(str, counts))
     console.print()
     console.print(table)
     passes, seconds = sum(row.forward + row.backward for row in rows), sum(row.seconds for row in rows)
     console.print(f"\n{passes:,} passes, {seconds:.0f} s")
+
+
+def _attacked(row: Row) -> str:
+    """The median attack distance, and over how many of the inputs it is."""
+    judged = row.tasks - row.failed - row.misclassified
+    some = f" ({row.witnesses} of {judged})" if 0 < row.witnesses < judged else ""
+    return f"{tables.number(row.attacked, 'attacked')}{some}"
 
 
 def _others(rows: Sequence[Row]) -> list[int]:
@@ -137,11 +144,14 @@ def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Ro
         rows: The summary's rows.
         values: The unit of the distances.
     """
+    endless = any(record["error"] is None and (record["certified"] or {}).get("radius") == "inf" for record in records)
+    sure = "; inf: it is proved that there is none" if endless else ""
     other = ", other (no gradient, not finite, failed)" if any(_others(rows)) else ""
     console.print(
-        f"\nDistances are in {values}. No adversarial example lies within the certified radius (0: nothing is proved); "
-        "one lies at the attack distance. The estimated radius is an estimate, not a bound. It is left out where it "
-        "must not be read: refuted (a witness or a slope contradicts it), masked (the audit warns: see the flags), "
+        f"\nDistances are in {values}. No adversarial example lies within the certified radius (0: nothing is proved"
+        f"{sure}); one lies at the attack distance. The estimated radius is an estimate, not a bound. It is left out "
+        "where it must not be read: refuted (a witness or a slope contradicts it), masked (the audit warns: see the "
+        "flags), "
         f"wrong (the prediction differs from the label){other}."
     )
     above = sum(_needless(record) for record in records)

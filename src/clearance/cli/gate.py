@@ -41,14 +41,19 @@ def run_gate(run: str, *, given: set[str], as_json: bool, **flags: Any) -> int:
 
     Returns:
         The exit code: 1 where it falls short, else 0.
+
+    Raises:
+        InputError: If a limit, a norm or a file cannot be used.
     """
     limits, baseline = make_limits(given, flags), flags["baseline"]
     files = {kind: out_file(f"--{kind}", flags[kind], runs=[run, baseline]) for kind in ("junit", "markdown")}
+    if files["junit"] is not None and files["junit"] == files["markdown"]:
+        raise InputError(f"--markdown: expected another file than --junit, got {flags['markdown']} for both")
     outcome = judge(
         read_records(run, pictures=False),
         limits,
         baseline=None if baseline is None else read_records(baseline, pictures=False),
-        norms=[_norm(name) for name in split_names("--norm", flags["norm"])],
+        norms=_norms(flags["norm"]),
         targets=split_names("--target", flags["target"]),
     )
     _write(files["junit"], as_junit(outcome))
@@ -107,11 +112,15 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     console.print(Text(f"\nThe gate {outcome.sentence}.", "green" if outcome.passed else "bold red"))
 
 
-def _norm(name: str) -> float:
+def _norms(text: str | None) -> list[float]:
+    names = split_names("--norm", text)
     try:
-        return float(name)
+        norms = [float(name) for name in names]
     except ValueError:
-        raise InputError(f"--norm: expected norms with commas between them, got {name!r}") from None
+        raise InputError(f"--norm: expected norms with commas between them, got {text!r}") from None
+    if len(set(norms)) < len(norms):
+        raise InputError(f"--norm: expected each norm once, got {text!r}")
+    return norms
 
 
 def _write(file: Path | None, data: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clearance.errors import FileError, InputError
-from clearance.runs.execute import PLAN_FILE, RESULTS_FILE
+from clearance.runs.execute import refuse_run_files
 
 
 def out_file(flag: str, name: str | None, *, runs: Iterable[str | None]) -> Path | None:
@@ -21,16 +21,18 @@ def out_file(flag: str, name: str | None, *, runs: Iterable[str | None]) -> Path
         The file.
 
     Raises:
-        FileError: If its folder is not there, or it belongs to one of the runs.
+        FileError: If its folder is not there, it is a folder itself, or it belongs to one of the runs.
     """
     if name is None:
         return None
     file = Path(name)
     if not file.parent.is_dir():
         raise FileError(f"{flag}: expected a folder that exists, got {file.parent}")
-    inside = file.resolve().parent in {Path(run).resolve() for run in runs if run is not None}
-    if inside and file.name.startswith((PLAN_FILE, RESULTS_FILE)):
-        raise FileError(f"{flag}: expected another file, got {file}, which belongs to the run")
+    if file.is_dir():
+        raise FileError(f"{flag}: expected a file, got {file}, which is a folder")
+    for run in runs:
+        if run is not None:
+            refuse_run_files(file, Path(run), name=flag)
     return file
 
 

@@ -157,14 +157,18 @@ def print_reading(console: Console, scores: Sequence[CleverScore], *, distance: 
 
 
 def number(value: float | None, kind: str = "estimated") -> str:
-    """Three significant digits, a proof never rounded up, a witness never down; `-` for nothing, `none` for infinity.
+    """Three significant digits, a proof never rounded up, a witness never down; `-` for nothing.
+
+    An infinite distance is `none`: no witness was found. An infinite radius is `inf`: proved, or estimated.
 
     >>> number(0.5), number(0.2308, "certified"), number(0.8601, "attacked"), number(None)
     ('0.500', '0.230', '0.861', '-')
     """
     if value is None or math.isnan(value):
         return NOTHING
-    return "none" if math.isinf(value) else write_number(value, kind)
+    if math.isinf(value):
+        return "none" if kind == "attacked" else "inf"
+    return write_number(value, kind)
 
 
 def norm_name(order: float) -> str:

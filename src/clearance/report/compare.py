@@ -26,7 +26,6 @@ from clearance.report.paired import (
     distance_doubted,
     input_key,
     making_differences,
-    middle,
     readable,
     relabelled,
     shared_inputs,
@@ -37,6 +36,7 @@ from clearance.report.paired import (
 )
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group, grouped, share
+from clearance.runs.summary import middle
 
 READABLE_SHARE = 0.5
 """Smallest share of the correctly classified inputs that a median may rest on."""
@@ -68,7 +68,7 @@ def compare(runs: Sequence[RunRecords]) -> Comparison:
             f"expected runs that have something in common, got none ({_nothing_shared(runs, keys, groups)})"
         )
     kept = tuple(_kept(run, contests) for run in runs)
-    return Comparison(kept, tuple(contests), tuple(_notes(runs, contests, keys)))
+    return Comparison(kept, tuple(contests), tuple(_notes(runs, contests)))
 
 
 def _contest(runs: Sequence[RunRecords], group: Group, keys: Sequence[Key]) -> Contest | None:
@@ -109,6 +109,7 @@ def _standing(
         misclassified=share(not entry.judged for entry in entries) or 0.0,
         flagged=share(not entry.status.has_number for entry in judged),
         doubted=share(distance_doubted(entry) for entry in judged),
+        unattacked=share(not distance_doubted(e) and readable(e, "attacked") is None for e in judged),
         medians={quantity: _middle(judged, quantity) for quantity in QUANTITIES},
     )
 
@@ -151,18 +152,19 @@ def _kept(run: RunRecords, contests: Sequence[Contest]) -> RunRecords:
     return replace(run, entries=tuple(entries))
 
 
-def _notes(runs: Sequence[RunRecords], contests: Sequence[Contest], keys: Sequence[Key]) -> list[str]:
+def _notes(runs: Sequence[RunRecords], contests: Sequence[Contest]) -> list[str]:
     """What is left out of the comparison, and what else may explain a difference."""
     first, *others = runs
     notes = [note for other in others for note in making_differences(first, other)]
     compared = {(c.group.norm, c.group.target, c.group.order) for c in contests}
+    everywhere = set(first.plan.data.input_keys).intersection(*(other.plan.data.input_keys for other in others))
     for run in runs:
         planned = {
             (n, str(t), o) for n in run.plan.threat.norms for t in run.plan.threat.targets for o in run.plan.orders
         }
         left = sorted(f"{name_norm(norm)}, {target}, order {order}" for norm, target, order in planned - compared)
         notes += [f"not compared, because not all runs have it: {'; '.join(left)} of {run.name}"] if left else []
-        extra = len(set(run.plan.data.input_keys)) - len({key for key, _ in keys})
+        extra = len(set(run.plan.data.input_keys) - everywhere)
         notes += [f"{run.name} has {count(extra, 'input')} more that not all runs have"] if extra else []
         notes += (
             [f"{run.name} is not finished: {run.finished} of {run.total} tasks"] if run.finished < run.total else []

@@ -40,6 +40,7 @@ class Standing:
         misclassified: Share of the inputs.
         flagged: Share of the correctly classified ones whose estimate must not be read; `None` without any.
         doubted: Share of them whose attacks the audit doubts.
+        unattacked: Share of them without a witness, and without a proof that there is none.
         medians: Of each of `QUANTITIES`.
     """
 
@@ -51,6 +52,7 @@ class Standing:
     misclassified: float
     flagged: float | None
     doubted: float | None
+    unattacked: float | None
     medians: dict[str, Middle]
 
 

@@ -128,10 +128,12 @@ def unranked(contest: Contest) -> list[str]:
 
 
 def _why(contest: Contest, one: Standing) -> str:
-    wrong, doubted = one.misclassified, (one.doubted or 0.0) * (1 - one.misclassified)
+    wrong, right = one.misclassified, 1 - one.misclassified
+    doubted, unattacked = (one.doubted or 0.0) * right, (one.unattacked or 0.0) * right
     reasons = [f"{write_share(wrong)} are misclassified"] if wrong else []
     reasons += [f"the audit doubts the attacks on {write_share(doubted)}"] if doubted else []
-    found = " and ".join(reasons) or "there is no witness"
+    reasons += [f"{write_share(unattacked)} have no witness"] if unattacked else []
+    found = ", ".join(reasons) or "their witnesses are at distance 0"
     return f"{contest.threat}: {one.run} has no rank. More than half of its inputs count as 0: {found}."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clearance.report.paired import threat_name
-from clearance.report.records import Entry, RunRecords
+from clearance.report.records import Entry, Failure, RunRecords
 from clearance.report.statistics import Group
 
 NAMES = {"estimated": "estimated radius", "attacked": "attack distance", "certified": "certified radius"}
@@ -62,15 +62,20 @@ class Part:
         group: Norm, target and order.
         threat: The same in words.
         entries: The finished brackets.
-        failed: How many tasks failed.
+        failures: The tasks that failed.
         planned: How many tasks there are.
     """
 
     group: Group
     threat: str
     entries: tuple[Entry, ...]
-    failed: int
+    failures: tuple[Failure, ...]
     planned: int
+
+    @property
+    def failed(self) -> int:
+        """How many tasks failed."""
+        return len(self.failures)
 
     @property
     def judged(self) -> list[Entry]:
@@ -84,6 +89,6 @@ def part_of(run: RunRecords, group: Group) -> Part:
         group,
         threat_name(group, run),
         tuple(entry for entry in run.entries if Group(entry.norm, entry.target, entry.order) == group),
-        sum(Group(lost.norm, lost.target, lost.order) == group for lost in run.failures),
+        tuple(lost for lost in run.failures if Group(lost.norm, lost.target, lost.order) == group),
         run.plan.data.count,
     )

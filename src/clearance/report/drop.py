@@ -1,8 +1,9 @@
 """How far a release falls behind a baseline, paired per input.
 
 The drop of a median is `1 - median(release) / median(baseline)`, over the inputs that the baseline classifies correctly
-and whose number may be read in both runs; an input that only the release misclassifies counts with 0 there. It passes
-where the upper end of its 95 % bootstrap interval is at most what is allowed: the drop was shown to be no larger.
+and whose number may be read in both runs; an input that only the release misclassifies counts with 0 there, and one
+whose task failed in the release has no number. It passes where the upper end of its 95 % bootstrap interval is at most
+what is allowed: the drop was shown to be no larger.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from clearance.report.demands import NAMES, READABLE_SHARE, Part, part_of
 from clearance.report.marks import count
 from clearance.report.outcome import Check, precise
 from clearance.report.records import Entry, RunRecords
+from clearance.runs.summary import middle
 
 
 def find_same(run: RunRecords, baseline: RunRecords, parts: Sequence[Part]) -> list[Part]:
@@ -48,8 +50,8 @@ def compare_plans(run: RunRecords, baseline: RunRecords) -> list[str]:
         ]
     if lost := paired.relabelled(run, baseline):
         notes += [f"{count(lost, 'input')} of both runs are left out: their labels differ"]
-    if baseline.finished < baseline.total:
-        notes += [f"{baseline.name} is not finished: {baseline.finished} of {baseline.total} tasks"]
+    unfinished = [each for each in (run, baseline) if each.finished < each.total]
+    notes += [f"{each.name} is not finished: {each.finished} of {each.total} tasks" for each in unfinished]
     if run.plan.model.weights_hash == baseline.plan.model.weights_hash:
         notes += [f"{baseline.name} has the same weights"]
     return notes
@@ -58,8 +60,9 @@ def compare_plans(run: RunRecords, baseline: RunRecords) -> list[str]:
 def drop(part: Part, earlier: Part, name: str, limit: float) -> Check:
     """How far a median fell from the baseline's."""
     before, now = paired.by_input(earlier.judged), paired.by_input(part.entries)
-    both = [(now[key], before[key]) for key in before if key in now]
-    numbers = [(_now(new, name), paired.readable(old, name)) for new, old in both]
+    lost = {(failure.input_key, failure.label) for failure in part.failures}
+    both = [(now.get(key), old) for key, old in before.items() if key in now or key in lost]
+    numbers = [(None if new is None else _now(new, name), paired.readable(old, name)) for new, old in both]
     known = [(new, old) for new, old in numbers if new is not None and old is not None]
     columns = [new for new, _ in known], [old for _, old in known]
     value = relative_drop(*columns) if known else None
@@ -100,7 +103,7 @@ def relative_drop(now: Sequence[float], before: Sequence[float]) -> float:
     >>> relative_drop([0.75, 1.5], [1.5, 1.5]), relative_drop([0.0], [0.0])
     (0.25, 0.0)
     """
-    new, old = paired.middle(now), paired.middle(before)
+    new, old = middle(now), middle(before)
     if old in {0, new}:
         return 0.0
     return 1.0 if math.isinf(old) else 1 - new / old

@@ -21,6 +21,7 @@ from clearance.report.marks import count, write_norm
 from clearance.report.outcome import Check, Outcome, precise
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group
+from clearance.runs.summary import middle
 
 
 def judge(
@@ -112,7 +113,7 @@ def _failed(parts: Sequence[Part], limits: Limits) -> Check:
 def _median(part: Part, flag: str, name: str, limit: float) -> Check:
     numbers = [value for entry in part.judged if (value := paired.readable(entry, name)) is not None]
     asked = len(part.judged) + part.failed
-    value = paired.middle(numbers) if numbers else None
+    value = middle(numbers) if numbers else None
     doubt = _too_few(part, name, len(numbers), asked)
     shown = "nothing" if value is None else precise(value, limit)
     return Check(
@@ -156,10 +157,17 @@ def _shares(part: Part, limits: Limits) -> list[Check]:
     return checks
 
 
+def _too_few_tasks(part: Part) -> str:
+    known, every = len(part.entries), len(part.entries) + part.failed
+    enough = known >= READABLE_SHARE * every
+    return "" if enough else f"only {known} of {count(every, 'task')} succeeded; at least half must"
+
+
 def _share(part: Part, flag: str, found: Sequence[Entry], asked: int, limit: float) -> Check:
     criterion = f"share of {flag.removeprefix('max-')} inputs"
     value = len(found) / asked if asked else None
     shown = "nothing to measure" if value is None else f"{precise(value, limit)} ({len(found)} of {asked})"
+    reason = _too_few_tasks(part) or (_nothing(part) if value is None else "")
     codes = sorted({flag.code for entry in found for flag in entry.flags if flag.doubts})
     raised = f": {', '.join(codes)}" if codes and flag == "max-flagged" else ""
     return Check(
@@ -168,8 +176,8 @@ def _share(part: Part, flag: str, found: Sequence[Entry], asked: int, limit: flo
         threat=part.threat,
         wanted=f"at most {precise(limit)}",
         got=shown,
-        passed=value is not None and value <= limit,
-        reason=_nothing(part) if value is None else f"the {criterion} is {shown}, above {precise(limit)}{raised}",
+        passed=not reason and value is not None and value <= limit,
+        reason=reason or f"the {criterion} is {shown}, above {precise(limit)}{raised}",
         value=value,
         limit=limit,
     )

@@ -18,6 +18,7 @@ from clearance.report.read import read_records
 from clearance.report.records import RunRecords
 from clearance.report.tables import Table, make_tables
 from clearance.report.verdict import notices, verdicts
+from clearance.runs.execute import refuse_run_files
 from clearance.runs.files import replacing
 
 PAGE_FILE = "report.html"
@@ -35,9 +36,10 @@ def write_report(folder: str | Path, file: Path | None = None) -> Path:
         The page's path.
 
     Raises:
-        FileError: If there is no run, it is damaged, or the page cannot be written.
+        FileError: If there is no run, it is damaged, or the page cannot be written or would replace a part of the run.
     """
     page = Path(folder) / PAGE_FILE if file is None else file
+    refuse_run_files(page, Path(folder), name="file")
     text = render_report(read_records(folder))
     with replacing(page, force=True) as stream:
         stream.write(text.encode())

@@ -75,17 +75,6 @@ def shown_distance(entry: Entry) -> float:
     return readable(entry, "attacked") or 0.0
 
 
-def middle(values: ArrayLike) -> float:
-    """The median; of an even number the mean of the two in the middle, or the lower where one of them is infinite.
-
-    >>> middle([1.0, 3.0, 2.0]), middle([1.0, 2.0]), middle([1.0, math.inf])
-    (2.0, 1.5, 1.0)
-    """
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    low, high = float(ordered[(len(ordered) - 1) // 2]), float(ordered[len(ordered) // 2])
-    return (low + high) / 2 if math.isfinite(low) and math.isfinite(high) else low
-
-
 def subtract(first: ArrayLike, second: ArrayLike) -> Numbers:
     """`first - second`, 0 where both are infinite."""
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
@@ -145,7 +134,8 @@ def planned_inputs(run: RunRecords) -> list[Key]:
 def shared_inputs(runs: Sequence[RunRecords]) -> list[Key]:
     """The inputs that all plans have with the same label, in the order of the first."""
     first, *others = (planned_inputs(run) for run in runs)
-    return [key for key in first if all(key in known for known in map(set, others))]
+    everywhere = set(first).intersection(*others)
+    return [key for key in first if key in everywhere]
 
 
 def relabelled(first: RunRecords, other: RunRecords) -> int:

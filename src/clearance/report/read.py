@@ -157,4 +157,13 @@ def _as_costs(values: Mapping[str, Any]) -> tuple[Spent, ...]:
 
 
 def _as_failure(task: Task, record: Record) -> Failure:
-    return Failure(task.index, task.norm, str(task.target), task.order, record.error or "", record.attempts)
+    return Failure(
+        index=task.index,
+        input_key=task.input_key,
+        label=task.label,
+        norm=task.norm,
+        target=str(task.target),
+        order=task.order,
+        error=record.error or "",
+        attempts=record.attempts,
+    )

@@ -182,6 +182,8 @@ class Failure:
 
     Attributes:
         index: Index of the input in its set.
+        input_key: Digest of the input's content.
+        label: The true class.
         norm: The norm of distances.
         target: Class to move to.
         order: Order of the estimate.
@@ -190,6 +192,8 @@ class Failure:
     """
 
     index: int
+    input_key: str
+    label: int
     norm: float
     target: str
     order: int

@@ -53,7 +53,7 @@ class Table:
         """Comma-separated values; no text in it is a spreadsheet's formula."""
         stream = io.StringIO()
         csv.writer(stream, lineterminator="\n").writerows(
-            [f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell for cell in line]
+            [f"'{cell}" if cell.startswith(FORMULA_STARTS) and not _is_number(cell) else cell for cell in line]
             for line in (self.columns, *self.rows)
         )
         return stream.getvalue()
@@ -65,6 +65,14 @@ class Table:
         return (
             f"\\begin{{tabular}}{{{form}}}\n\\toprule\n{head}\\midrule\n{''.join(body)}\\bottomrule\n\\end{{tabular}}\n"
         )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def make_tables(runs: Sequence[RunRecords]) -> list[Table]:

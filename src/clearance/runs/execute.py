@@ -45,6 +45,21 @@ class Progress:
     total: int
 
 
+def refuse_run_files(file: Path, folder: Path, *, name: str) -> None:
+    """Refuse to write over what a run consists of.
+
+    Args:
+        file: The file that is to be written.
+        folder: The run's folder.
+        name: What asked for the file, for the message.
+
+    Raises:
+        FileError: If it is the run's plan or belongs to its results.
+    """
+    if file.resolve().parent == folder.resolve() and file.name.startswith((PLAN_FILE, RESULTS_FILE)):
+        raise FileError(f"{name}: expected another file, got {file}, which belongs to the run")
+
+
 class Run:
     """An open run: its plan, its results, and what is missing. Made by `open_run`.
 

@@ -24,9 +24,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from clearance.errors import FileError, InputError
+from clearance.errors import InputError
 from clearance.plain import in_words
-from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, Run
+from clearance.runs.execute import Run, refuse_run_files
 from clearance.runs.files import replacing
 from clearance.runs.plan import Task
 from clearance.runs.store import TASK_FIELDS, Record
@@ -34,6 +34,7 @@ from clearance.runs.store import TASK_FIELDS, Record
 FORMATS = ("parquet", "csv", "json")
 """What a run can be exported to."""
 
+WORDS = ("inf", "-inf", "nan")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Exported = dict[str, Any]
@@ -61,8 +62,7 @@ def export_run(run: Run, file: Path, *, kind: str, arrays: bool = False, force: 
         raise InputError(f"format: expected one of {', '.join(FORMATS)}, got {kind!r}")
     if arrays and kind == "csv":
         raise InputError("arrays: expected the format json or parquet, got csv, which holds no arrays")
-    if file.resolve().parent == run.folder.resolve() and file.name.startswith((PLAN_FILE, RESULTS_FILE)):
-        raise FileError(f"{file}: expected another file, got one that belongs to the run")
+    refuse_run_files(file, run.folder, name="file")
     write = _parquet_writer() if kind == "parquet" else _write_csv if kind == "csv" else _write_json
     with replacing(file, force=force) as stream:
         records = list(iterate_records(run, arrays=arrays))
@@ -151,7 +151,13 @@ def _column(arrow: Any, values: Sequence[Any]) -> Any:
 def _as_table(records: Sequence[Exported]) -> tuple[list[str], list[Exported]]:
     """Column names in the order in which they first appear, and the flat records."""
     rows = [_flatten({**record, "target": str(record["target"])}) for record in records]
+    rows = [{name: _number(value) for name, value in row.items()} for row in rows]
     return list(dict.fromkeys(name for row in rows for name in row)) or list(TASK_FIELDS), rows
+
+
+def _number(value: Any) -> Any:
+    """Infinities are words in the store; in a table they are numbers, so that a column has one type."""
+    return float(value) if isinstance(value, str) and value in WORDS else value
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Exported:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from statistics import median
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from clearance.plain import in_words
 from clearance.status import Status
 
 
@@ -28,8 +31,8 @@ class Row:
             no certificate was asked for.
         estimated: Median estimated radius, over those that may be read.
         readable: How many estimates may be read.
-        attacked: Median attack distance, over correctly classified inputs; infinite for one without a witness.
-        witnesses: How many inputs have a witness.
+        attacked: Median attack distance, over the inputs that have one: a witness, or a proof that there is none.
+        witnesses: How many inputs have one.
         forward: Forward passes.
         backward: Backward passes.
         seconds: Seconds of computation.
@@ -53,9 +56,8 @@ class Row:
     seconds: float
 
     def as_record(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        record = {**asdict(self), "norm": "inf" if math.isinf(self.norm) else self.norm}
-        return record | {"attacked": "inf" if self.attacked == math.inf else self.attacked}
+        """Plain values for JSON; infinity is `"inf"`."""
+        return in_words(asdict(self))
 
 
 def summarise(records: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -77,7 +79,7 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
     done = [record for record in records if record["error"] is None]
     judged = [record for record in done if record["status"] != Status.MISCLASSIFIED]
     readable = [number(record["estimated"]["radius"]) for record in judged]
-    attacked = [number(record["attacked"]["distance"]) for record in judged]
+    attacked = [_distance(record) for record in judged]
     proofs = [record["certified"] for record in judged if record["certified"] is not None]
     certified = [number(proof.get("radius")) or 0.0 for proof in proofs]
     costs = [record["cost"] for record in done]
@@ -90,10 +92,10 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
         misclassified=len(done) - len(judged),
         refuted=sum(record["status"] == Status.REFUTED for record in judged),
         masked=sum(record["status"] == Status.MASKED for record in judged),
-        certified=median(certified) if certified else None,
-        estimated=_median(readable),
+        certified=_middle(certified),
+        estimated=_middle(readable),
         readable=sum(value is not None for value in readable),
-        attacked=_median([math.inf if value is None else value for value in attacked]),
+        attacked=_middle(attacked),
         witnesses=sum(value is not None for value in attacked),
         forward=sum(cost["forward"] for cost in costs),
         backward=sum(cost["backward"] for cost in costs),
@@ -106,6 +108,23 @@ def number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _median(values: list[float | None]) -> float | None:
+def _distance(record: Mapping[str, Any]) -> float | None:
+    """The attack distance; infinite where it is proved that there is no adversarial example."""
+    met, proof = number(record["attacked"]["distance"]), record["certified"] or {}
+    return number(proof.get("radius")) if met is None and proof.get("radius") == "inf" else met
+
+
+def _middle(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return median(known) if known else None
+    return middle(known) if known else None
+
+
+def middle(values: ArrayLike) -> float:
+    """The median; of an even number the mean of the two in the middle, or the lower where one of them is infinite.
+
+    >>> middle([1.0, 3.0, 2.0]), middle([1.0, 2.0]), middle([1.0, math.inf])
+    (2.0, 1.5, 1.0)
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    low, high = float(ordered[(len(ordered) - 1) // 2]), float(ordered[len(ordered) // 2])
+    return (low + high) / 2 if math.isfinite(low) and math.isfinite(high) else low
