@@ -81,3 +81,11 @@ def test_norms_of_orders_far_from_two(order: float, dtype: torch.dtype):
     direction = steepest(x, order)
     assert torch.allclose((direction * x).sum(1), vector_norm(x, dual_order(order)), rtol=1e-4)
     assert torch.allclose(last_norm(x[None], order), vector_norm(x, order)[None], rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, 300.0, math.inf])
+def test_a_row_has_the_same_norm_whatever_else_is_in_the_batch(order: float):
+    x = torch.randn(50, 7, generator=torch.Generator().manual_seed(2))
+    others = torch.tensor([0.0, 1e-30, 1e30])[:, None].expand(3, 7)
+    for other in others:
+        assert torch.equal(vector_norm(torch.cat([x, other[None]]), order)[:50], vector_norm(x, order))

@@ -268,9 +268,9 @@ def test_a_record_holds_what_its_numbers_rest_on():
         return logits[score.predicted] - logits[score.target]
 
     assert score.largest_point is not None
-    there = torch.linalg.eigvalsh(torch.func.hessian(margin)(score.largest_point)).abs().max()
-    assert score.largest_curvature == pytest.approx(float(there.detach()), rel=1e-3)
-    assert score.largest_curvature <= float(there) * (1 + 1e-9)
+    there = float(torch.linalg.eigvalsh(torch.func.hessian(margin)(score.largest_point)).abs().max().detach())
+    assert score.largest_curvature == pytest.approx(there, rel=1e-3)
+    assert score.largest_curvature <= there * (1 + 1e-9)
     assert score.curvature >= score.largest_curvature >= score.largest_bend > 0
     assert float((score.largest_point - x[0]).norm()) <= score.ball_radius * (1 + 1e-6)
     expected = second_order_radius(score.margin, score.gradient_norm, score.curvature)

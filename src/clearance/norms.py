@@ -64,6 +64,8 @@ def vector_norm(x: Tensor, order: float) -> Tensor:
             return plain
     # |x|^p itself would underflow or overflow; |x / max|^p lies in [0, 1], however large p is
     unit = flat.abs().amax(1).clamp(limits.tiny, limits.max)
+    if order == 2:  # a power of two rounds nothing: the same bits as above, whichever way the batch goes
+        unit = unit.clamp_max(limits.max / 2).log2().floor().exp2()
     return unit * torch.linalg.vector_norm(flat / unit[:, None], order, dim=1)
 
 
