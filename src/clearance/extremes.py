@@ -142,7 +142,7 @@ def fit_reverse_weibull(
     values = check_maxima(maxima)
     if not (_is_number(level) and 0 < level < 1):
         raise InputError(f"expected a confidence level between 0 and 1, got {level!r}")
-    if not (_is_number(bootstrap) and bootstrap >= 0 and bootstrap == int(bootstrap)):
+    if not (_is_number(bootstrap) and isinstance(bootstrap, int) and bootstrap >= 0):  # pyright: ignore
         raise InputError(f"expected a number of bootstrap resamples of 0 or more, got {bootstrap!r}")
     if not (_is_number(tail_rate) and 0 <= tail_rate < np.inf):
         raise InputError(f"expected a tail rate of 0 or more, got {tail_rate!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, or_slight, ratio, unit
+from clearance.attacks.geometry import as_steps, cosine, free, ratio, slight, unit
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
@@ -49,13 +49,14 @@ def ddn(
     """
     found = Witnesses(x, 2.0)
     points = x if start is None else model.clip(start)
-    radius = vector_norm(points - x, 2.0)
+    radius, least = vector_norm(points - x, 2.0), slight(model, x, 2.0)
     for step in range(as_steps(steps)):
         seen = evaluate(model, points, goal, loss=soft_margin, aim=aim)
         found.offer(points, seen.reached)
         change = cosine(FIRST_CHANGE, LAST_CHANGE, step, steps)
-        linear = or_slight(model, x, ratio(seen.margin, vector_norm(seen.gradient, 2.0)), 2.0)
-        radius = torch.where(radius > 0, radius * torch.where(seen.reached, 1 - change, 1 + change), linear)
+        linear = ratio(seen.margin, vector_norm(seen.gradient, 2.0))
+        first = torch.where(linear > 0, linear, least)
+        radius = torch.where(radius > 0, radius * torch.where(seen.reached, 1 - change, 1 + change), first)
         length = expand(cosine(FIRST_STEP, LAST_STEP, step, steps) * radius, x)
         moved = model.clip(points - length * unit(free(model, points, seen.gradient)))
         points = model.clip(x + expand(radius, x) * unit(moved - x))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, into_ball, or_slight, ratio, unit
+from clearance.attacks.geometry import as_steps, cosine, free, into_ball, ratio, slight, unit
 from clearance.attacks.goals import Goal, Loss, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
@@ -60,13 +60,13 @@ def fast_minimum_norm(
     reach = max(1.0, x[0].numel() ** (0.5 - 1 / order)) * (WIDER if math.isinf(order) else 1.0)
     found = Witnesses(x, order)
     points = x if start is None else model.clip(start)
-    radius = torch.zeros_like(found.distance)
+    radius, least = torch.zeros_like(found.distance), slight(model, x, order)
     for step in range(as_steps(steps)):
         seen = evaluate(model, points, goal, loss=loss, aim=aim)
         found.offer(points, seen.reached)
         change = cosine(FIRST_CHANGE, LAST_CHANGE, step, steps)
         linear = vector_norm(points - x, order) + ratio(seen.margin, vector_norm(seen.gradient, dual_order(order)))
-        linear = or_slight(model, x, linear, order)
+        linear = torch.where(linear > 0, linear, least)
         wider = radius * (1 + change)
         wider = torch.where(found.success, wider, torch.maximum(wider, linear))
         radius = torch.where(seen.reached, torch.minimum(radius * (1 - change), found.distance), wider)

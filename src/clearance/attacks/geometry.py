@@ -185,19 +185,18 @@ def ratio(value: Tensor, slope: Tensor) -> Tensor:
     return torch.where(distance.isfinite() & (distance > 0), distance, 0.0)
 
 
-def or_slight(model: Classifier, x: Tensor, distance: Tensor, order: float) -> Tensor:
-    """The distance, or a slight one where it is 0: on a tie the boundary is here, and yet a step must lead past it.
+def slight(model: Classifier, x: Tensor, order: float) -> Tensor:
+    """A first distance where the linearised model says 0: on a tie the boundary is here, and a step must lead past it.
 
     Args:
         model: The classifier.
         x: `(batch, *input)`.
-        distance: What the linearised model says, `(batch,)`.
         order: The norm `p`.
 
     Returns:
         `(batch,)`, positive.
     """
-    return torch.where(distance > 0, distance, SLIGHT * _scale(model, x, order))
+    return SLIGHT * _scale(model, x, order)
 
 
 def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, order: float, most: int) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, or_slight, ratio
+from clearance.attacks.geometry import as_steps, cosine, free, ratio, slight
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
@@ -54,12 +54,13 @@ def pdpgd(
     found = Witnesses(x, 1.0)
     points = x if start is None else model.clip(start)
     weight, scale = torch.full_like(found.distance, 0.5), torch.zeros_like(found.distance)
+    least = slight(model, x, 1.0)
     for step in range(as_steps(steps)):
         seen = evaluate(model, points, goal, loss=soft_margin, aim=aim)
         found.offer(points, seen.reached)
         slope = vector_norm(seen.gradient, math.inf)
-        linear = or_slight(model, x, ratio(seen.margin, slope), 1.0)
-        scale = torch.where(scale > 0, scale, _width(model, linear))
+        linear = ratio(seen.margin, slope)
+        scale = torch.where(scale > 0, scale, _width(model, torch.where(linear > 0, linear, least)))
         rate = cosine(FIRST_RATE, LAST_RATE, step, steps)
         weight = weight * torch.where(seen.reached, math.exp(rate), math.exp(-rate))
         length = cosine(FIRST_STEP, LAST_STEP, step, steps) * scale

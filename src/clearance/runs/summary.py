@@ -111,7 +111,7 @@ def number(value: Any) -> float | None:
 def _distance(record: Mapping[str, Any]) -> float | None:
     """The attack distance; infinite where it is proved that there is no adversarial example."""
     met, proof = number(record["attacked"]["distance"]), record["certified"] or {}
-    return number(proof.get("radius")) if met is None and proof.get("radius") == "inf" else met
+    return math.inf if met is None and proof.get("radius") == "inf" else met
 
 
 def _middle(values: Iterable[float | None]) -> float | None:
