@@ -22,8 +22,8 @@ from public import NETWORKS, correct_images, load_network
 from torch import Tensor, nn
 
 from clearance.attacks import attack
-from clearance.classifier import Classifier
-from clearance.norms import vector_norm
+from clearance.geometry.norms import vector_norm
+from clearance.model.classifier import Classifier
 
 TRIAL_IMAGES, TRIAL_STEPS = 2, 10
 SEARCHES = 9  # constants of Carlini and Wagner's binary search

@@ -17,7 +17,7 @@ import torch
 from public import NETWORKS, correct_images, load_network
 
 import clearance as cl
-from clearance.costs import Cost
+from clearance.model.cost import Cost
 
 TARGETS, NORMS = ("runner-up", "untargeted"), (2.0, float("inf"))
 LINE = "{:<11} {:<5} {:>9} {:>9} {:>7} {:>9} {:>14} {:>9}"

@@ -21,8 +21,8 @@ from public import correct_images, load_network
 from torch import Tensor, nn
 
 from clearance import Classifier, attack, certify, datasets
-from clearance.networks import initialise
-from clearance.training import train
+from clearance.training.train import train
+from clearance.zoo.networks import initialise
 
 METHODS = ("crown", "one-hidden", "operator-norms")
 

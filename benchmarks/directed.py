@@ -20,14 +20,14 @@ import torch
 from public import NETWORKS, correct_images, load_network
 from torch import Tensor, nn
 
-from clearance.classifier import Classifier
-from clearance.clever import clever
-from clearance.evidence import Problem
-from clearance.norms import dual_order, vector_norm
-from clearance.scores import CleverScore
-from clearance.search import search_blocks
-from clearance.seeds import content_key
-from clearance.status import Status
+from clearance.estimates.clever import clever
+from clearance.estimates.evidence import Problem
+from clearance.estimates.samplers.gradient_search import search_blocks
+from clearance.estimates.scores import CleverScore
+from clearance.estimates.status import Status
+from clearance.geometry.norms import dual_order, vector_norm
+from clearance.model.classifier import Classifier
+from clearance.model.seeds import content_key
 
 
 def attack_distances(network: nn.Module, x: Tensor, targets: Tensor, norm: float) -> Tensor:

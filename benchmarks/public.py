@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from clearance import datasets
+from clearance.data import datasets
 
 DATA = Path(os.environ.get("CLEARANCE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")).resolve()
 NETWORKS = ("mnist-fmn", "mnist-eran-6x100", "mnist-lirpa-a-adv", "mnist-kw-0.1")

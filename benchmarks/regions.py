@@ -17,9 +17,9 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from clearance.balls import sample_ball
-from clearance.classifier import Classifier
-from clearance.clever import clever
+from clearance.estimates.clever import clever
+from clearance.geometry.balls import sample_ball
+from clearance.model.classifier import Classifier
 from regions import ReluNetwork, regions
 
 

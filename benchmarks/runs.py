@@ -32,15 +32,15 @@ import numpy as np
 import torch
 
 from clearance import Classifier, __version__, attack, bracket, datasets
-from clearance.engines.local import LocalEngine
-from clearance.engines.ray import RayEngine
-from clearance.engines.threads import limit_threads
-from clearance.loading import load_model
+from clearance.model.seeds import content_key
+from clearance.runs.engines.local import LocalEngine
+from clearance.runs.engines.ray import RayEngine
+from clearance.runs.engines.threads import limit_threads
 from clearance.runs.execute import open_run, read_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import DataSpec, ModelSpec, Plan, Task, ThreatModel
 from clearance.runs.store import Result
-from clearance.seeds import content_key
+from clearance.zoo.specs import load_model
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ import torch
 from public import correct_images, load_network
 from torch import Tensor, nn
 
-from clearance.classifier import Classifier
-from clearance.clever import clever
+from clearance.estimates.clever import clever
+from clearance.model.classifier import Classifier
 
 
 def bare_loop(network: nn.Module, x: Tensor, best: int, target: int, batch: int, count: int) -> Callable[[], int]:

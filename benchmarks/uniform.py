@@ -15,14 +15,14 @@ import torch
 from public import correct_images, load_network
 from torch import Tensor
 
-from clearance.blocks import uniform_blocks
-from clearance.classifier import Classifier
-from clearance.clever import clever
-from clearance.evidence import Problem
-from clearance.extremes import fit_reverse_weibull
-from clearance.scores import CleverScore
-from clearance.seeds import content_key
-from clearance.settings import PAPER, TAIL_RATES
+from clearance.estimates.clever import clever
+from clearance.estimates.evidence import Problem
+from clearance.estimates.extremes import fit_reverse_weibull
+from clearance.estimates.samplers.table import uniform_blocks
+from clearance.estimates.scores import CleverScore
+from clearance.estimates.settings import PAPER, TAIL_RATES
+from clearance.model.classifier import Classifier
+from clearance.model.seeds import content_key
 
 RADIUS, BLOCKS, BLOCK_SIZE = PAPER["radius"], PAPER["blocks"], PAPER["block_size"]
 

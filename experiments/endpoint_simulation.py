@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import betaincinv
 
-from clearance import extremes, weibull
+from clearance.estimates import extremes
+from clearance.estimates.extremes import profile_likelihood
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
@@ -99,10 +100,10 @@ def coverage_table(title: str, draw: Callable[[float], Draw], rows: int = 2000) 
 
 def rivals(maxima: Array, gaps: Array) -> dict[str, Array]:
     """Distance above the largest, in ranges, by each penalised estimate."""
-    distances = np.array([weibull.fixed_shape(gaps, shape) for shape in SHAPES])
+    distances = np.array([profile_likelihood.fixed_shape(gaps, shape) for shape in SHAPES])
     likelihood = np.array(
         [
-            weibull.log_likelihood(np.log(gaps + distance[:, None]), np.full(len(gaps), shape))
+            profile_likelihood.log_likelihood(np.log(gaps + distance[:, None]), np.full(len(gaps), shape))
             for distance, shape in zip(distances, SHAPES, strict=True)
         ]
     )
@@ -113,11 +114,11 @@ def rivals(maxima: Array, gaps: Array) -> dict[str, Array]:
 
     with np.errstate(divide="ignore", invalid="ignore"):
         beta = np.where(index < 0.5, 5 * np.log(0.5 + index) + 8 * np.log(0.5 - index), -1e9)
-    fixed = weibull.fixed_shape(gaps, extremes.PENALISED_SHAPE)
+    fixed = profile_likelihood.fixed_shape(gaps, extremes.PENALISED_SHAPE)
     estimates = [
         np.minimum(fixed, extremes.PENALISED_RANGES),
         fixed,
-        weibull.fixed_shape(gaps, 4.0),
+        profile_likelihood.fixed_shape(gaps, 4.0),
         mode(beta),
         mode(3 * np.log(index) + 11 * np.log1p(-index)),
         mode(-0.1 / index),

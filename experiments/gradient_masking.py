@@ -27,12 +27,12 @@ from torch import Tensor, nn
 
 import clearance as cl
 from clearance.audit import audit
-from clearance.balls import sample_ball
-from clearance.derivatives import margin_gradients
-from clearance.loading import load_model
-from clearance.norms import vector_norm
-from clearance.seeds import make_generator
-from clearance.transforms import BitDepth, Jpeg, Ramp, Staircase
+from clearance.geometry.balls import sample_ball
+from clearance.geometry.norms import vector_norm
+from clearance.model.gradients import margin_gradients
+from clearance.model.seeds import make_generator
+from clearance.model.transforms import BitDepth, Jpeg, Ramp, Staircase
+from clearance.zoo.specs import load_model
 
 SINGLE, DOUBLE = torch.float32, torch.float64
 STEPS: list[tuple[str, nn.Module, torch.dtype]] = [

@@ -3,11 +3,11 @@
     python experiments/second_order.py --data mnist                      # the paper's 100 blocks of 200
     python experiments/second_order.py --data cifar10 --count 8 --blocks 20 --block-size 20
 
-The network is the seven-layer CNN of `clearance.networks` with tanh, and with average pooling, because max pooling is
-not twice differentiable. It is trained here (cached under --cache). Scores: uniform samples, as many for both orders,
-l_2, for the least likely, the runner-up and a random class; the distortion is that of Carlini and Wagner's l_2 attack.
-The paper does not say which ball it sampled; --radius 5 is that of the first CLEVER paper, --radius auto is the fixed
-point of each order. Data are read from CLEARANCE_DATA (default ../shared/data).
+The network is the seven-layer CNN of `clearance.zoo.networks` with tanh, and with average pooling, because max pooling
+is not twice differentiable. It is trained here (cached under --cache). Scores: uniform samples, as many for both
+orders, l_2, for the least likely, the runner-up and a random class; the distortion is that of Carlini and Wagner's
+l_2 attack. The paper does not say which ball it sampled; --radius 5 is that of the first CLEVER paper, --radius auto is
+the fixed point of each order. Data are read from CLEARANCE_DATA (default ../shared/data).
 """
 
 import argparse
@@ -23,10 +23,10 @@ from torch import Tensor, nn
 
 import clearance as cl
 from clearance.attacks import carlini_wagner, make_goal
-from clearance.datasets import data_folder
-from clearance.margins import ask
-from clearance.networks import seven_layer_cnn
-from clearance.training import accuracy, train
+from clearance.data.datasets import data_folder
+from clearance.model.margins import ask
+from clearance.training.train import accuracy, train
+from clearance.zoo.networks import seven_layer_cnn
 
 TARGETS = {"least-likely": "Table 1. Least likely", "runner-up": "Table 2. Runner-up", "random": "Table 3. Random"}
 SETS, SIZE = ("cifar10", "mnist"), {"channels": (32, 64), "hidden": 200}

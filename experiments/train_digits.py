@@ -1,9 +1,9 @@
 """Train the two bundled classifiers of 8 × 8 digits and write their weights.
 
-    python experiments/train_digits.py                     # writes src/clearance/data/digits-*.safetensors
+    python experiments/train_digits.py                     # writes src/clearance/zoo/weights/digits-*.safetensors
     python experiments/train_digits.py --out FOLDER
 
-Both are `clearance.networks.digits_cnn`, trained on the 1,437 training digits: `digits-standard` as usual,
+Both are `clearance.zoo.networks.digits_cnn`, trained on the 1,437 training digits: `digits-standard` as usual,
 `digits-robust` at the points that PGD finds within an l_inf distance of 0.15 (Madry et al. 2018). Grey levels are 0,
 1/16, ..., 1. The header of each file says what made it and how accurate it is on the 360 test digits.
 """
@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from clearance.datasets import load_digits
-from clearance.networks import digits_cnn
-from clearance.training import PgdSettings, accuracy, adversarial_accuracy, train
+from clearance.data.datasets import load_digits
+from clearance.training.train import PgdSettings, accuracy, adversarial_accuracy, train
+from clearance.zoo.networks import digits_cnn
 
 SEED = 0
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 60, 64, 2e-3
@@ -49,7 +49,7 @@ def make(name: str, adversarial: PgdSettings | None) -> tuple[dict[str, torch.Te
     attacked = adversarial_accuracy(network, test.images, test.labels, settings=TEST_ATTACK, seed=SEED)
     metadata = {
         "name": name,
-        "architecture": "clearance.networks:digits_cnn",
+        "architecture": "clearance.zoo.networks:digits_cnn",
         "data": "scikit-learn digits, grey levels / 16, index % 5 != 0 for training",
         "settings": f"epochs={EPOCHS}, batch_size={BATCH_SIZE}, learning_rate={LEARNING_RATE}, seed={SEED}",
         "adversarial": repr(adversarial),
@@ -65,7 +65,7 @@ def make(name: str, adversarial: PgdSettings | None) -> tuple[dict[str, torch.Te
 
 def main() -> None:
     """Train both, write both, and print a line for each."""
-    bundled = Path(__file__).resolve().parent.parent / "src" / "clearance" / "data"
+    bundled = Path(__file__).resolve().parent.parent / "src" / "clearance" / "zoo" / "weights"
     parser = argparse.ArgumentParser(description="Train the bundled classifiers of 8 × 8 digits.")
     parser.add_argument("--out", type=Path, default=bundled, help="folder for the .safetensors files")
     out = parser.parse_args().out

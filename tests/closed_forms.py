@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 from torch import Tensor
 
-from clearance.norms import dual_order, vector_norm
+from clearance.geometry.norms import dual_order, vector_norm
 
 Array = NDArray[np.float64]
 

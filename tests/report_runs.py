@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from clearance.costs import Cost
-from clearance.extremes import fit_reverse_weibull
+from clearance.estimates.extremes import fit_reverse_weibull
+from clearance.model.cost import Cost
 from clearance.runs.execute import open_run
 from clearance.runs.plan import DataSpec, ModelSpec, Plan, Task, ThreatModel
 from clearance.runs.store import Result
@@ -128,9 +128,9 @@ def write_run(folder: Path, plan: Plan, result: Callable[[Task], Result | str | 
 def digits_run(folder: Path, count: int, *, norms: tuple[float, ...] = (2.0, math.inf)) -> Path:
     """Real brackets of a bundled classifier on digits, by the task function of `clearance bracket`."""
     from clearance import Classifier, datasets
-    from clearance.engines.local import LocalEngine
-    from clearance.loading import load_model
     from clearance.runs import evaluate
+    from clearance.runs.engines.local import LocalEngine
+    from clearance.zoo.specs import load_model
 
     network, data = load_model("digits-robust"), datasets.load("digits", count=count)
     model = Classifier(network.network, network.bounds)

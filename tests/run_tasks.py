@@ -65,8 +65,8 @@ class Digits:
 
 
 def load_shared(count: int) -> Digits:
-    from clearance import datasets
-    from clearance.loading import load_model
+    from clearance.data import datasets
+    from clearance.zoo.specs import load_model
 
     loaded, data = load_model("digits-standard"), datasets.load("digits", count=count)
     assert loaded.bounds
@@ -75,7 +75,7 @@ def load_shared(count: int) -> Digits:
 
 def digits_plan(count: int) -> Plan:
     """A plan whose inputs are real digits."""
-    from clearance.seeds import content_key
+    from clearance.model.seeds import content_key
 
     shared = load_shared(count)
     keys, labels = tuple(content_key(image) for image in shared.images), tuple(shared.labels.tolist())

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 import clearance as cl
 from clearance.attacks.goals import dlr, make_goal, margin, soft_margin
 from clearance.attacks.passes import evaluate
-from clearance.margins import margins
-from clearance.memory import is_out_of_memory
+from clearance.model.margins import margins
+from clearance.model.memory import is_out_of_memory
 
 X = torch.tensor([[0.9, 0.2, 0.1], [0.2, 0.8, 0.1]])
 
@@ -587,7 +587,7 @@ def test_pairs_of_points_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch):
 
     whole = estimate()
     most.clear()
-    monkeypatch.setattr("clearance.balls.POINTS_AT_ONCE", 8 * 2 * 3)
+    monkeypatch.setattr("clearance.geometry.balls.POINTS_AT_ONCE", 8 * 2 * 3)
     parts = estimate()
     assert max(most) == 16 and whole.lipschitz == pytest.approx(parts.lipschitz, rel=0.1) and whole != parts
 

@@ -11,11 +11,11 @@ import clearance as cl
 from clearance.attacks import AttackResult
 from clearance.audit import Audit, Severity
 from clearance.bracket import Bracket, _compare, _standing
-from clearance.certified import Certificate, CertificateStatus
-from clearance.classifier import Classifier
-from clearance.costs import Cost
-from clearance.status import Status
-from clearance.transforms import Staircase
+from clearance.certificates import Certificate, CertificateStatus
+from clearance.estimates.status import Status
+from clearance.model.classifier import Classifier
+from clearance.model.cost import Cost
+from clearance.model.transforms import Staircase
 from closed_forms import as_module, random_linear
 
 

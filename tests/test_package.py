@@ -28,12 +28,12 @@ def test_the_import_alone_brings_in_nothing_slow():
     in_a_fresh_process("import clearance, sys; assert not {'torch', 'scipy', 'numpy', 'click'} & set(sys.modules)")
 
 
-def test_the_module_clever_does_not_hide_the_function():
+def test_the_module_bracket_does_not_hide_the_function():
     in_a_fresh_process(
-        "from clearance.clever import iterate_clever; import clearance; assert not hasattr(clearance.clever, 'x')"
+        "from clearance.bracket import Bracket; import clearance; assert not hasattr(clearance.bracket, 'Bracket')"
     )
-    in_a_fresh_process("import clearance.clever; assert clearance.clever.__name__ == 'clever'")
-    in_a_fresh_process("import clearance; clearance.clever; import clearance.clever; clearance.clever.__code__")
+    in_a_fresh_process("import clearance.bracket; assert clearance.bracket.__name__ == 'bracket'")
+    in_a_fresh_process("import clearance; clearance.audit; import clearance.audit; clearance.audit.__code__")
 
 
 def test_the_readme_says_what_the_program_says():

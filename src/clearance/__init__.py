@@ -16,14 +16,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clearance import attacks, balls, curvature, datasets, extremes, networks, norms, transforms
+    from clearance import attacks
     from clearance.attacks import AttackResult, attack
     from clearance.audit import Audit, Flag, Severity, audit
+    from clearance.audit.path_integral import path_integrals
+    from clearance.audit.slope import slope_estimate
     from clearance.bracket import Bracket, bracket
-    from clearance.certified import Certificate, CertificateStatus, certify
-    from clearance.classifier import Classifier
-    from clearance.clever import clever
-    from clearance.costs import Cost
+    from clearance.certificates import Certificate, CertificateStatus, certify
+    from clearance.data import datasets
     from clearance.errors import (
         BoundsError,
         ClearanceError,
@@ -36,14 +36,19 @@ if TYPE_CHECKING:
         ShapeError,
         TargetError,
     )
-    from clearance.extremes import ReverseWeibullFit, fit_reverse_weibull
-    from clearance.integral import path_integrals
-    from clearance.preprocessing import Normalize
-    from clearance.scores import CleverScore
-    from clearance.settings import PAPER, PAPER_SECOND_ORDER, Settings
-    from clearance.slope import slope_estimate
-    from clearance.status import Status
-    from clearance.transforms import bpda, eot
+    from clearance.estimates import extremes
+    from clearance.estimates.clever import clever
+    from clearance.estimates.extremes import ReverseWeibullFit, fit_reverse_weibull
+    from clearance.estimates.scores import CleverScore
+    from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
+    from clearance.estimates.status import Status
+    from clearance.geometry import balls, norms
+    from clearance.model import curvature, transforms
+    from clearance.model.classifier import Classifier
+    from clearance.model.cost import Cost
+    from clearance.model.preprocessing import Normalize
+    from clearance.model.transforms import bpda, eot
+    from clearance.zoo import networks
 
 __version__ = "0.1.0"
 
@@ -97,11 +102,10 @@ __all__ = [
 _NAMES = {
     "attacks": ("AttackResult", "attack"),
     "audit": ("Audit", "Flag", "Severity", "audit"),
-    "certified": ("Certificate", "CertificateStatus", "certify"),
+    "audit.path_integral": ("path_integrals",),
+    "audit.slope": ("slope_estimate",),
     "bracket": ("Bracket", "bracket"),
-    "classifier": ("Classifier",),
-    "clever": ("clever",),
-    "costs": ("Cost",),
+    "certificates": ("Certificate", "CertificateStatus", "certify"),
     "errors": (
         "BoundsError",
         "ClearanceError",
@@ -114,17 +118,27 @@ _NAMES = {
         "ShapeError",
         "TargetError",
     ),
-    "extremes": ("ReverseWeibullFit", "fit_reverse_weibull"),
-    "integral": ("path_integrals",),
-    "preprocessing": ("Normalize",),
-    "scores": ("CleverScore",),
-    "settings": ("PAPER", "PAPER_SECOND_ORDER", "Settings"),
-    "slope": ("slope_estimate",),
-    "status": ("Status",),
-    "transforms": ("bpda", "eot"),
+    "estimates.clever": ("clever",),
+    "estimates.extremes": ("ReverseWeibullFit", "fit_reverse_weibull"),
+    "estimates.scores": ("CleverScore",),
+    "estimates.settings": ("PAPER", "PAPER_SECOND_ORDER", "Settings"),
+    "estimates.status": ("Status",),
+    "model.classifier": ("Classifier",),
+    "model.cost": ("Cost",),
+    "model.preprocessing": ("Normalize",),
+    "model.transforms": ("bpda", "eot"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-_MODULES = ("attacks", "balls", "curvature", "datasets", "extremes", "networks", "norms", "transforms")
+_MODULES = {
+    "attacks": "attacks",
+    "balls": "geometry.balls",
+    "curvature": "model.curvature",
+    "datasets": "data.datasets",
+    "extremes": "estimates.extremes",
+    "networks": "zoo.networks",
+    "norms": "geometry.norms",
+    "transforms": "model.transforms",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -134,7 +148,7 @@ def __getattr__(name: str) -> Any:
         AttributeError: If there is no such name.
     """
     if name in _MODULES:
-        return importlib.import_module(f"clearance.{name}")
+        return importlib.import_module(f"clearance.{_MODULES[name]}")
     if name not in _HOMES:
         raise AttributeError(f"module 'clearance' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"clearance.{_HOMES[name]}"), name)
@@ -148,7 +162,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """This package. Importing the module `clever` must not hide the function `clever`, which has the same name."""
+    """This package. Importing the module `bracket` must not hide the function `bracket`, which has the same name."""
 
     def __setattr__(self, name: str, value: object) -> None:
         """Bind the function of a module where the import system would bind the module."""

@@ -22,17 +22,17 @@ from clearance.attacks.ensembles import BUDGETS
 from clearance.audit import CHECKS, Audit, Flag, Severity, audit
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
-from clearance.certified import Certificate, certify
-from clearance.classifier import Classifier, check_classifier
-from clearance.clever import clever
-from clearance.costs import Cost
+from clearance.certificates import Certificate, certify
 from clearance.errors import InputError
-from clearance.margins import Target, ask
-from clearance.norms import as_order
-from clearance.plain import in_words
-from clearance.scores import CleverScore, without_number
-from clearance.settings import Settings
-from clearance.status import Status
+from clearance.estimates.clever import clever
+from clearance.estimates.scores import CleverScore, without_number
+from clearance.estimates.settings import Settings
+from clearance.estimates.status import Status
+from clearance.geometry.norms import as_order
+from clearance.model.classifier import Classifier, check_classifier
+from clearance.model.cost import Cost
+from clearance.model.margins import Target, ask
+from clearance.records import in_words
 
 EFFORT: dict[str, dict[str, Any]] = {
     "quick": {"blocks": 12, "block_size": 128},

@@ -1,6 +1,6 @@
 """Every error that Clearance raises on purpose, as one tree.
 
-Misuse raises; poor statistics are a status on the result (see `clearance.status`). Each error also inherits the
+Misuse raises; poor statistics are a status on the result (see `estimates.status`). Each error also inherits the
 builtin that a user would expect, so `except ValueError` keeps working.
 
     ClearanceError

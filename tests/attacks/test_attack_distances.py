@@ -24,9 +24,9 @@ from clearance.attacks import (
     pgd,
 )
 from clearance.attacks.geometry import linear_distance
-from clearance.classifier import Classifier
-from clearance.margins import resolve_targets
-from clearance.norms import vector_norm
+from clearance.geometry.norms import vector_norm
+from clearance.model.classifier import Classifier
+from clearance.model.margins import resolve_targets
 from closed_forms import ball_classifier, exact_linear, exact_relu, random_inputs, random_linear, random_relu
 
 INF = math.inf

@@ -32,11 +32,11 @@ from clearance.attacks import (
 from clearance.attacks.best import best
 from clearance.attacks.ensembles import Run, ensemble, make_task
 from clearance.attacks.goals import dlr, margin
-from clearance.classifier import Classifier
 from clearance.errors import InputError, ShapeError, TargetError
-from clearance.margins import resolve_targets
-from clearance.networks import digits_cnn
-from clearance.norms import vector_norm
+from clearance.geometry.norms import vector_norm
+from clearance.model.classifier import Classifier
+from clearance.model.margins import resolve_targets
+from clearance.zoo.networks import digits_cnn
 from closed_forms import random_inputs, random_linear, random_relu
 
 INF = math.inf

@@ -12,9 +12,9 @@ from clearance.attacks import AttackResult
 from clearance.audit import CHECKS, Audit, Severity
 from clearance.audit.case import Case, Ledger
 from clearance.audit.optimisation import Traces, judge_descents, judge_success
-from clearance.classifier import Classifier
-from clearance.costs import Cost
-from clearance.transforms import Ramp, Staircase, bpda
+from clearance.model.classifier import Classifier
+from clearance.model.cost import Cost
+from clearance.model.transforms import Ramp, Staircase, bpda
 
 DIMENSION, CLASSES = 6, 3
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from clearance.errors import FileError
+from clearance.estimates.status import Status
 from clearance.report.pictures import Drawings, encode, largest_changes, magnification
 from clearance.report.read import read_records
 from clearance.runs.store import Result
-from clearance.status import Status
 from report_runs import digits_run, make_flag, make_plan, make_result, write_run
 
 

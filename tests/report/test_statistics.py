@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearance.extremes import fit_reverse_weibull
+from clearance.estimates.extremes import fit_reverse_weibull
+from clearance.estimates.status import Status
 from clearance.report import statistics
 from clearance.report.read import read_records
 from clearance.report.records import Entry, Fit
-from clearance.status import Status
 from report_runs import make_flag, make_plan, make_result, write_run
 
 

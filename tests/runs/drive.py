@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from clearance.engines.local import LocalEngine
-from clearance.engines.ray import RayEngine
+from clearance.runs.engines.local import LocalEngine
+from clearance.runs.engines.ray import RayEngine
 from clearance.runs.execute import open_run
 from run_tasks import digits_plan, load_shared, logged
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from clearance import datasets
-from clearance.classifier import Classifier
-from clearance.engines.local import LocalEngine
-from clearance.loading import load_model
-from clearance.preprocessing import Normalize
+from clearance.data import datasets
+from clearance.model.classifier import Classifier
+from clearance.model.preprocessing import Normalize
+from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan, weights_hash
 from clearance.runs.execute import open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
 from clearance.runs.summary import summarise
+from clearance.zoo.specs import load_model
 from run_tasks import without_times
 
 COUNT = 2
@@ -47,7 +47,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
 
 def test_two_ray_workers_give_the_same_records_bit_for_bit(local: list[dict[str, object]], tmp_path: Path):
     pytest.importorskip("ray", reason="needs ray: pip install 'clearance[ray]'")
-    from clearance.engines.ray import RayEngine
+    from clearance.runs.engines.ray import RayEngine
 
     ray = records_of(tmp_path / "run", RayEngine(workers=2))
     assert json.dumps(without_times(ray)) == json.dumps(without_times(local)) and len(local) == 2 * COUNT

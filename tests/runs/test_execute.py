@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from clearance.engines import Outcome
-from clearance.engines.local import LocalEngine
 from clearance.errors import FileError, InputError
+from clearance.runs.engines import Outcome
+from clearance.runs.engines.local import LocalEngine
 from clearance.runs.execute import Progress, Run, open_run, read_run
 from clearance.runs.plan import ModelSpec, Plan, Task, ThreatModel
 from clearance.runs.store import Record, Result
@@ -248,7 +248,7 @@ FULL = """
 import sys
 from pathlib import Path
 import numpy as np
-from clearance.engines.local import LocalEngine
+from clearance.runs.engines.local import LocalEngine
 from clearance.errors import FileError
 from clearance.runs.execute import open_run
 from clearance.runs.store import Result

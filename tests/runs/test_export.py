@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from clearance import cli
-from clearance.engines.local import LocalEngine
 from clearance.errors import FileError, InputError
+from clearance.runs.engines.local import LocalEngine
 from clearance.runs.execute import open_run, read_run
 from clearance.runs.export import FORMATS, export_run
 from clearance.runs.plan import Plan, Task, ThreatModel

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from clearance.cli import run as command
-from clearance.engines.local import LocalEngine
-from clearance.loading import DATA_FOLDER
+from clearance.runs.engines.local import LocalEngine
 from clearance.runs.execute import open_run
+from clearance.zoo.specs import DATA_FOLDER
 from run_tasks import make_plan, numbers
 
 WEIGHTS = (DATA_FOLDER / "digits-standard.safetensors").read_bytes()
@@ -130,7 +130,7 @@ BAD_WEIGHTS = {
 
 
 def score(file: Path) -> tuple[str, ...]:
-    return ("score", "clearance.networks:digits_cnn", "digits", "--weights", str(file), "--count", "1")
+    return ("score", "clearance.zoo.networks:digits_cnn", "digits", "--weights", str(file), "--count", "1")
 
 
 @pytest.mark.parametrize("harm", BAD_WEIGHTS)
@@ -152,8 +152,8 @@ def test_a_10_gb_header_in_a_10_gb_file_takes_no_memory(tmp_path: Path, capsys: 
 
 def test_a_flipped_bit_anywhere_in_a_header_is_one_line_or_another_value(tmp_path: Path):
     from clearance.errors import FileError
-    from clearance.loading import load_weights
-    from clearance.networks import digits_cnn
+    from clearance.zoo.networks import digits_cnn
+    from clearance.zoo.specs import load_weights
 
     file, random = tmp_path / "weights.safetensors", np.random.default_rng(0)
     for place in random.integers(8 + HEADER, size=150):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearance.engines.local import LocalEngine
-from clearance.engines.ray import RayEngine
+from clearance.runs.engines.local import LocalEngine
+from clearance.runs.engines.ray import RayEngine
 from clearance.runs.execute import open_run, read_run
 from clearance.runs.export import iterate_records
 from conftest import ROOT

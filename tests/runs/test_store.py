@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from clearance.errors import FileError, InputError
+from clearance.estimates.status import Status
 from clearance.runs import arrays as array_rules
 from clearance.runs.arrays import PackedArray, pack_array, unpack_array
 from clearance.runs.database import create_database, take_lock
 from clearance.runs.store import Record, Result, Store
-from clearance.status import Status
 from conftest import ROOT
 
 VALUES = {

@@ -12,8 +12,8 @@ from clearance.attacks.goals import Goal, Loss, dlr
 from clearance.attacks.passes import Evaluation, Streams, evaluate
 from clearance.attacks.pgd import random_points
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
-from clearance.norms import as_order, expand
+from clearance.geometry.norms import as_order, expand
+from clearance.model.classifier import Classifier
 
 MOMENTUM = 0.75
 """Weight of the new step against the one before (`alpha` of the paper)."""

@@ -12,10 +12,10 @@ from clearance.attacks.ensembles import Run, Task, carry_out, ensemble, make_tas
 from clearance.attacks.goals import make_goal
 from clearance.attacks.result import AttackResult, Witnesses
 from clearance.attacks.segments import bisect_segments
-from clearance.classifier import Classifier, check_classifier
-from clearance.costs import Cost
-from clearance.margins import Target, ask
-from clearance.norms import as_order
+from clearance.geometry.norms import as_order
+from clearance.model.classifier import Classifier, check_classifier
+from clearance.model.cost import Cost
+from clearance.model.margins import Target, ask
 
 HALVINGS = 10
 """Forward passes that each run's witness is pulled back with."""
@@ -45,7 +45,7 @@ def attack(
         x: Inputs `(batch, *input)`, within the bounds.
         labels: True classes; an input that the network misclassifies is not attacked. `None`: predictions are right.
         norm: The `p` of distances, from 1 to infinity.
-        target: Where to go: as `clearance.margins.resolve_targets` takes it.
+        target: Where to go: as `model.margins.resolve_targets` takes it.
         budget: `"quick"`, `"standard"` or `"thorough"`: about 150, 1,000 or 5,000 passes of each kind per input.
         seed: With each input's content, fixes every random number.
 

@@ -10,8 +10,8 @@ from clearance.attacks.goals import Goal
 from clearance.attacks.passes import Evaluation, evaluate, look
 from clearance.attacks.result import Witnesses
 from clearance.attacks.segments import bisect_segments
-from clearance.classifier import Classifier
-from clearance.norms import expand, vector_norm
+from clearance.geometry.norms import expand, vector_norm
+from clearance.model.classifier import Classifier
 
 PROBES = 4
 """Halvings after each step that led to a nearer witness."""

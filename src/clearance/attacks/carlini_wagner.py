@@ -12,9 +12,9 @@ from clearance.attacks.constants import ConstantSearch, Penalty, make_penalty
 from clearance.attacks.geometry import as_steps, cosine
 from clearance.attacks.goals import Goal
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
 from clearance.errors import InputError
-from clearance.norms import as_order, expand
+from clearance.geometry.norms import as_order, expand
+from clearance.model.classifier import Classifier
 
 FIRST_RATE, LAST_RATE = 0.3, 0.01
 """Adam's learning rate, in units of the typical coordinate of a perturbation of the estimated length."""

@@ -10,9 +10,9 @@ from torch import Tensor
 from clearance.attacks.geometry import linear_distance
 from clearance.attacks.goals import Goal, margin
 from clearance.attacks.passes import evaluate, look
-from clearance.classifier import Classifier
 from clearance.errors import InputError
-from clearance.norms import expand
+from clearance.geometry.norms import expand
+from clearance.model.classifier import Classifier
 
 
 @dataclass(frozen=True)

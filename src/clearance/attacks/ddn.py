@@ -9,8 +9,8 @@ from clearance.attacks.geometry import as_steps, cosine, free, ratio, slight, un
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
-from clearance.norms import expand, vector_norm
+from clearance.geometry.norms import expand, vector_norm
+from clearance.model.classifier import Classifier
 
 FIRST_STEP, LAST_STEP = 1.0, 0.01
 """Length of the gradient step, in radii."""

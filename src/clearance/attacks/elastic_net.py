@@ -10,9 +10,9 @@ from clearance.attacks.geometry import as_steps, cosine
 from clearance.attacks.goals import Goal
 from clearance.attacks.pdpgd import soft_threshold
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
 from clearance.errors import InputError
-from clearance.norms import expand
+from clearance.geometry.norms import expand
+from clearance.model.classifier import Classifier
 
 FIRST_STEP, LAST_STEP = 0.1, 0.001
 """Step of the iteration, over the weight of the `l_1` term."""

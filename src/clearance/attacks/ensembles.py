@@ -22,9 +22,9 @@ from clearance.attacks.pdpgd import pdpgd
 from clearance.attacks.pgd import random_points
 from clearance.attacks.result import Witnesses
 from clearance.attacks.square import square
-from clearance.classifier import Classifier
 from clearance.errors import InputError
-from clearance.seeds import derive_seed
+from clearance.model.classifier import Classifier
+from clearance.model.seeds import derive_seed
 
 BUDGETS = ("quick", "standard", "thorough")
 NEAR = 9

@@ -11,8 +11,8 @@ from clearance.attacks.geometry import as_steps, cosine, free, into_ball, ratio,
 from clearance.attacks.goals import Goal, Loss, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
-from clearance.norms import as_order, dual_order, expand, vector_norm
+from clearance.geometry.norms import as_order, dual_order, expand, vector_norm
+from clearance.model.classifier import Classifier
 
 FIRST_STEP, LAST_STEP = 1.0, 0.001
 """Length of the gradient step, in units of the longest `l_2` vector of the ball."""

@@ -6,8 +6,8 @@ from clearance.attacks.geometry import as_radius
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate, look
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
-from clearance.norms import as_order, expand, steepest
+from clearance.geometry.norms import as_order, expand, steepest
+from clearance.model.classifier import Classifier
 
 
 def fgsm(model: Classifier, x: Tensor, goal: Goal, *, norm: float, epsilon: float | Tensor) -> Witnesses:

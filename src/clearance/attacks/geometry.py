@@ -9,10 +9,10 @@ from torch import Tensor
 
 from clearance.attacks.goals import Goal
 from clearance.attacks.passes import evaluate
-from clearance.classifier import Classifier
 from clearance.errors import InputError
-from clearance.margins import margins
-from clearance.norms import dual_order, expand, project, steepest, vector_norm
+from clearance.geometry.norms import dual_order, expand, project, steepest, vector_norm
+from clearance.model.classifier import Classifier
+from clearance.model.margins import margins
 
 SPARSITY = 0.01
 """Share of the coordinates that one `l_1` step moves."""

@@ -1,6 +1,6 @@
 """What an attack has to reach, as one mask of wanted classes, and the losses that lead there.
 
-`clearance.margins` names the targets of an input; here they become a set `W` of wanted classes. Untargeted, `W` is
+`model.margins` names the targets of an input; here they become a set `W` of wanted classes. Untargeted, `W` is
 every class but the source; targeted, it is the target alone. The margin of a goal,
 
     g(x) = max_{j not in W} f_j(x) - max_{j in W} f_j(x),
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearance.autodiff import savable
 from clearance.errors import InputError
+from clearance.model.autodiff import savable
 
 ROUNDING = 8.0
 """A goal counts as reached when its margin is below minus this many units of rounding of the largest logit: a tie, or a
@@ -64,7 +64,7 @@ def make_goal(source: Tensor, targets: Sequence[Sequence[int]], classes: int) ->
 
     Args:
         source: Predicted classes, `(batch,)`.
-        targets: For each input its targets, as `clearance.margins.resolve_targets` gives them.
+        targets: For each input its targets, as `model.margins.resolve_targets` gives them.
         classes: How many classes there are.
 
     Returns:

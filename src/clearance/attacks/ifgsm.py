@@ -10,9 +10,9 @@ from torch import Tensor
 from clearance.attacks.goals import Goal
 from clearance.attacks.pgd import pgd
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
 from clearance.errors import InputError
-from clearance.norms import as_order
+from clearance.geometry.norms import as_order
+from clearance.model.classifier import Classifier
 
 EPSILONS = (0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 0.8, 1.0)
 """The paper's radii, for inputs of a range of 1."""

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal, Loss, margin
-from clearance.classifier import Classifier
-from clearance.norms import expand
-from clearance.seeds import content_key, make_generator
+from clearance.geometry.norms import expand
+from clearance.model.classifier import Classifier
+from clearance.model.seeds import content_key, make_generator
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from clearance.attacks.geometry import as_steps, cosine, free, ratio, slight
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
-from clearance.norms import expand, project, vector_norm
+from clearance.geometry.norms import expand, project, vector_norm
+from clearance.model.classifier import Classifier
 
 FIRST_STEP, LAST_STEP = 1.0, 0.01
 """Primal step, in units of the linear estimate of the distance (or of the width of the bounds, if that is less)."""

@@ -9,9 +9,9 @@ from clearance.attacks.geometry import as_radius, as_steps, descent, into_ball
 from clearance.attacks.goals import Goal, Loss, soft_margin
 from clearance.attacks.passes import Streams, evaluate, look
 from clearance.attacks.result import Witnesses
-from clearance.balls import sample_shifts
-from clearance.classifier import Classifier
-from clearance.norms import as_order, expand
+from clearance.geometry.balls import sample_shifts
+from clearance.geometry.norms import as_order, expand
+from clearance.model.classifier import Classifier
 
 
 def pgd(

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clearance.costs import Cost
-from clearance.norms import expand, vector_norm
-from clearance.plain import plain
+from clearance.geometry.norms import expand, vector_norm
+from clearance.model.cost import Cost
+from clearance.records import plain
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from torch import Tensor
 from clearance.attacks.goals import Goal
 from clearance.attacks.passes import look
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
-from clearance.norms import expand
+from clearance.geometry.norms import expand
+from clearance.model.classifier import Classifier
 
 
 def bisect_segments(

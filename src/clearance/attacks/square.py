@@ -11,9 +11,9 @@ from clearance.attacks.geometry import as_radius, as_steps, into_ball
 from clearance.attacks.goals import Goal, Loss, margin
 from clearance.attacks.passes import Streams, look
 from clearance.attacks.result import Witnesses
-from clearance.classifier import Classifier
 from clearance.errors import InputError
-from clearance.norms import as_order, expand, vector_norm
+from clearance.geometry.norms import as_order, expand, vector_norm
+from clearance.model.classifier import Classifier
 
 FIRST_SHARE = 0.8
 """Share of the image that the first patches cover."""

@@ -14,12 +14,12 @@ from clearance.attacks import AttackResult
 from clearance.audit.examine import examine
 from clearance.audit.record import Audit, Flag, Severity
 from clearance.audit.table import CHECKS, Check
-from clearance.classifier import Classifier, check_classifier
-from clearance.costs import Cost
 from clearance.errors import InputError, ShapeError
-from clearance.margins import Target, ask
-from clearance.norms import as_order
-from clearance.scores import CleverScore
+from clearance.estimates.scores import CleverScore
+from clearance.geometry.norms import as_order
+from clearance.model.classifier import Classifier, check_classifier
+from clearance.model.cost import Cost
+from clearance.model.margins import Target, ask
 
 __all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal
+from clearance.audit.path_integral import PathIntegral
 from clearance.audit.record import Flag, Severity
 from clearance.audit.table import CHECKS
-from clearance.balls import sample_shifts
-from clearance.classifier import Classifier
-from clearance.integral import PathIntegral
-from clearance.seeds import make_generator
+from clearance.geometry.balls import sample_shifts
+from clearance.model.classifier import Classifier
+from clearance.model.seeds import make_generator
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ import torch
 
 from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
-from clearance.derivatives import margin_gradients
-from clearance.extremes import FitStatus
-from clearance.norms import dual_order, vector_norm
-from clearance.scores import CleverScore
-from clearance.slope import slopes_from
-from clearance.status import Status
+from clearance.audit.slope import slopes_from
+from clearance.estimates.extremes import FitStatus
+from clearance.estimates.scores import CleverScore
+from clearance.estimates.status import Status
+from clearance.geometry.norms import dual_order, vector_norm
+from clearance.model.gradients import margin_gradients
 
 ON_SEGMENT = 48
 """Points of the segment to the witness whose gradient norms and slopes are held against the estimate."""

@@ -15,14 +15,14 @@ from clearance.audit.forward import check_forward, check_stairs, is_random
 from clearance.audit.gradients import check_gradients, cut_off
 from clearance.audit.optimisation import attack_blindly, check_attacks, distances
 from clearance.audit.record import Audit, Flag, Severity, sort_flags
-from clearance.classifier import Classifier
-from clearance.clever import clever
-from clearance.costs import Cost
-from clearance.norms import vector_norm
-from clearance.radius import farthest_valid
-from clearance.scores import CleverScore
-from clearance.seeds import content_key, derive_seed
-from clearance.transforms import eot
+from clearance.estimates.ball import farthest_valid
+from clearance.estimates.clever import clever
+from clearance.estimates.scores import CleverScore
+from clearance.geometry.norms import vector_norm
+from clearance.model.classifier import Classifier
+from clearance.model.cost import Cost
+from clearance.model.seeds import content_key, derive_seed
+from clearance.model.transforms import eot
 
 SCORE_BLOCKS = 8
 """Blocks of the estimate that an audit makes for itself."""

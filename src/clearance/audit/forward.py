@@ -12,11 +12,11 @@ from torch.nn.modules.dropout import _DropoutNd  # pyright: ignore[reportPrivate
 from clearance.attacks.passes import look
 from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
-from clearance.balls import sample_directions
-from clearance.classifier import Classifier, look_like_probabilities
-from clearance.derivatives import margin_values
-from clearance.margins import ROUNDING
-from clearance.norms import expand
+from clearance.geometry.balls import sample_directions
+from clearance.geometry.norms import expand
+from clearance.model.classifier import Classifier, look_like_probabilities
+from clearance.model.gradients import margin_values
+from clearance.model.margins import ROUNDING
 
 REPEATS = 4
 """Forward passes of the same input."""

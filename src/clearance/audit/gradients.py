@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from clearance.audit.case import Case, Ledger, threshold
+from clearance.audit.path_integral import PathIntegral, path_integrals
 from clearance.audit.record import Severity
-from clearance.balls import sample_directions, sample_shifts
-from clearance.classifier import Classifier
-from clearance.derivatives import margin_gradients
 from clearance.errors import NetworkError
-from clearance.integral import PathIntegral, path_integrals
-from clearance.norms import steepest
+from clearance.geometry.balls import sample_directions, sample_shifts
+from clearance.geometry.norms import steepest
+from clearance.model.classifier import Classifier
+from clearance.model.gradients import margin_gradients
 
 SHORT = (1 / 4, 1 / 16)
 """Lengths of the segments beside those as long as the ball, in radii of the ball."""

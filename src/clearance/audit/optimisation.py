@@ -19,8 +19,8 @@ from clearance.attacks.segments import bisect_segments
 from clearance.attacks.square import square
 from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
-from clearance.classifier import Classifier
-from clearance.norms import expand, steepest
+from clearance.geometry.norms import expand, steepest
+from clearance.model.classifier import Classifier
 
 TRACE_STEPS, TRACE_RADII = 60, (0.5, 1.0, 2.0, 4.0)
 """Steps of the gradient descents, and their balls, in distances of the nearest known witness."""

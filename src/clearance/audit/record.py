@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import Tensor
 
+from clearance.audit.path_integral import PathIntegral
 from clearance.audit.table import CHECKS
-from clearance.costs import Cost
-from clearance.integral import PathIntegral
-from clearance.plain import plain
+from clearance.model.cost import Cost
+from clearance.records import plain
 
 Evidence = Mapping[str, float | str]
 

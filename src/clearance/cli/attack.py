@@ -20,9 +20,9 @@ from clearance import __version__
 from clearance.attacks import AttackResult, attack
 from clearance.cli import tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
-from clearance.costs import Cost
 from clearance.errors import FileError
-from clearance.norms import as_order
+from clearance.geometry.norms import as_order
+from clearance.model.cost import Cost
 
 MISCLASSIFIED = "misclassified"
 

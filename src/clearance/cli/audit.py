@@ -21,9 +21,9 @@ from clearance.audit.record import sort_flags
 from clearance.cli import tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import printable
-from clearance.costs import Cost
-from clearance.margins import ask
-from clearance.norms import as_order
+from clearance.geometry.norms import as_order
+from clearance.model.cost import Cost
+from clearance.model.margins import ask
 
 FAILED = 1
 STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}

@@ -14,12 +14,12 @@ from clearance import __version__
 from clearance.cli import bracket_tables, tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import Interrupted
-from clearance.engines import Engine
-from clearance.engines.local import LocalEngine
 from clearance.errors import FileError, InputError
-from clearance.margins import ask
-from clearance.norms import as_order
+from clearance.geometry.norms import as_order
+from clearance.model.margins import ask
 from clearance.report.marks import count
+from clearance.runs.engines import Engine
+from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
@@ -148,7 +148,7 @@ def make_engine(given: set[str], flags: dict[str, Any]) -> Engine:
         InputError: If a flag of Ray's was given to another engine.
     """
     if flags["engine"] == "ray":
-        from clearance.engines.ray import RayEngine
+        from clearance.runs.engines.ray import RayEngine
 
         return RayEngine(flags["address"], workers=flags["workers"], gpus_per_task=flags["gpus_per_task"])
     alien = sorted(given & {"address", "workers", "gpus_per_task"})

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from clearance.cli import tables
+from clearance.estimates.status import Status
 from clearance.runs.summary import Row, number
-from clearance.status import Status
 
 Record = Mapping[str, Any]
 

@@ -18,10 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from clearance import __version__
-from clearance.certified import Certificate, CertificateStatus, certify
+from clearance.certificates import Certificate, CertificateStatus, certify
 from clearance.cli import tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
-from clearance.norms import as_order
+from clearance.geometry.norms import as_order
 
 
 def run_certify(*, given: set[str], as_json: bool, **flags: Any) -> None:

@@ -6,20 +6,20 @@ import math
 from pathlib import Path
 from typing import Any
 
-from clearance import datasets
-from clearance.classifier import Classifier
 from clearance.cli import bracket_tables, tables
 from clearance.cli.compare import read_runs
-from clearance.engines.local import LocalEngine
-from clearance.loading import BUNDLED, load_model
+from clearance.data import datasets
+from clearance.model.classifier import Classifier
 from clearance.report.compare import compare
 from clearance.report.compare_page import write_comparison
 from clearance.report.page import PAGE_FILE, write_report
+from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan, read_plan
 from clearance.runs.summary import Row, summarise
+from clearance.zoo.specs import BUNDLED, load_model
 
 FOLDER = "demo-run"
 """Where the runs and their pages go, one for each classifier."""

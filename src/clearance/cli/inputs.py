@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from clearance import datasets
-from clearance.classifier import Classifier
-from clearance.datasets import Dataset
+from clearance.data import datasets
+from clearance.data.datasets import Dataset
 from clearance.errors import InputError
-from clearance.loading import LoadedNetwork, load_model
-from clearance.preprocessing import Normalize
+from clearance.model.classifier import Classifier
+from clearance.model.preprocessing import Normalize
+from clearance.zoo.specs import LoadedNetwork, load_model
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from clearance import __version__
-from clearance.clever import iterate_clever
 from clearance.cli import tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
-from clearance.scores import CleverScore
-from clearance.settings import PAPER, PAPER_SECOND_ORDER, Settings
+from clearance.estimates.clever import iterate_clever
+from clearance.estimates.scores import CleverScore
+from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
 
 
 @dataclass(frozen=True)

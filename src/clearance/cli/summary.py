@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from clearance.costs import Cost
-from clearance.scores import CleverScore
+from clearance.estimates.scores import CleverScore
+from clearance.model.cost import Cost
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from clearance.cli.values import printable
+from clearance.estimates.status import Status
 from clearance.report.marks import write_number
-from clearance.status import Status
 
 if TYPE_CHECKING:  # commands that only read runs use this file as well, and start without torch
     from torch import Tensor
 
     from clearance.cli.summary import Summary
-    from clearance.scores import CleverScore
+    from clearance.estimates.scores import CleverScore
 
 NOTHING = "-"
 LONGEST_NAME = 16

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from clearance.plain import in_words
+from clearance.records import in_words
 from clearance.report.paired import Key
 from clearance.report.records import RunRecords
 from clearance.report.statistics import Group

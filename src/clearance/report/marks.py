@@ -114,13 +114,13 @@ def name_norm(norm: float) -> str:
 def name_weights(model: str, file: str) -> str:
     """A weights file: as it was given, or by its name alone where it came with the package.
 
-    >>> name_weights("digits-robust", "/opt/python/clearance/data/digits-robust.safetensors")
+    >>> name_weights("digits-robust", "/opt/python/clearance/zoo/weights/digits-robust.safetensors")
     'digits-robust.safetensors'
     >>> name_weights("net:make", "/home/me/net.safetensors")
     '/home/me/net.safetensors'
     """
-    bundled = ["clearance", "data", f"{model}.safetensors"]
-    return bundled[-1] if re.split(r"[/\\]", file)[-3:] == bundled else file
+    bundled = ["clearance", "zoo", "weights", f"{model}.safetensors"]
+    return bundled[-1] if re.split(r"[/\\]", file)[-4:] == bundled else file
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

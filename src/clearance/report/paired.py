@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clearance.estimates.status import Status
 from clearance.report.marks import name_norm
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group
-from clearance.status import Status
 
 QUANTITIES = ("attacked", "estimated", "certified")
 """The three numbers of a bracket."""

@@ -11,10 +11,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from clearance.estimates.status import Status
 from clearance.report.figures import bin_row
 from clearance.report.marks import name_norm, write_norm
 from clearance.report.records import Entry, Raised, RunRecords
-from clearance.status import Status
 
 DIGITS = 4
 Packed = dict[str, Any]

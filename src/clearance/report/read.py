@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearance.errors import FileError
+from clearance.estimates.status import Status
 from clearance.report.pictures import Drawings, largest_changes
 from clearance.report.records import Entry, Failure, Fit, Logit, Raised, RunRecords, Spent
 from clearance.runs.execute import Run, read_run
@@ -17,13 +18,12 @@ from clearance.runs.export import as_exported
 from clearance.runs.plan import Task
 from clearance.runs.store import Record
 from clearance.runs.summary import number, summarise
-from clearance.status import Status
 
 TOP_CLASSES = 5
 """Of the input and of the witness, so many of the largest logits are kept."""
 
 PROVED = ("certified", "time_limit")
-"""Statuses of a certificate that carry a proved radius (`clearance.certified.CertificateStatus.has_radius`)."""
+"""Statuses of a certificate that carry a proved radius (`clearance.certificates.CertificateStatus.has_radius`)."""
 
 PARTS = ("certified", "estimated", "attacked", "audit")
 """The parts of a bracket, each with its own cost."""

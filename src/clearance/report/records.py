@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clearance.estimates.status import Status
 from clearance.report.pictures import Change, Drawing
 from clearance.runs.plan import Plan
 from clearance.runs.summary import Row
-from clearance.status import Status
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from statistics import fmean
 
 import numpy as np
 
-from clearance.extremes import POOR_FIT_P_VALUE, fit_reverse_weibull
+from clearance.estimates.extremes.reverse_weibull import POOR_FIT_P_VALUE, fit_reverse_weibull
+from clearance.estimates.status import Status
 from clearance.report.records import Entry, Raised
-from clearance.status import Status
 
 FEWEST_BLOCKS = 4
 """Fewest block maxima that an estimate is refitted to: three parameters, and one more."""

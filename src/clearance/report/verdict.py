@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clearance.estimates.status import Status
 from clearance.report.marks import count, name_norm, write_number, write_share
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group, grouped, share
-from clearance.status import Status
 
 
 @dataclass(frozen=True)

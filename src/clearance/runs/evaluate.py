@@ -13,14 +13,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from clearance.bracket import bracket, valid_range
-from clearance.classifier import Classifier
-from clearance.datasets import Dataset
-from clearance.loading import LoadedNetwork
-from clearance.preprocessing import Normalize
+from clearance.data.datasets import Dataset
+from clearance.model.classifier import Classifier
+from clearance.model.preprocessing import Normalize
+from clearance.model.seeds import content_key
 from clearance.runs.plan import DataSpec, ModelSpec, Plan, Task, ThreatModel
 from clearance.runs.store import Result
 from clearance.runs.versions import current_versions
-from clearance.seeds import content_key
+from clearance.zoo.specs import LoadedNetwork
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clearance.datafiles import path_kind
-from clearance.engines import Engine, Outcome, as_failure
+from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
 from clearance.runs.database import create_database, take_lock
 from clearance.runs.differences import differences
+from clearance.runs.engines import Engine, Outcome, as_failure
 from clearance.runs.files import sync_folder
 from clearance.runs.plan import Plan, Task, read_plan, write_plan
 from clearance.runs.store import TASK_FIELDS, Record, Result, Store

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from clearance.errors import InputError
-from clearance.plain import in_words
+from clearance.records import in_words
 from clearance.runs.execute import Run, refuse_run_files
 from clearance.runs.files import replacing
 from clearance.runs.plan import Task

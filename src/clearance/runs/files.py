@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from clearance.datafiles import path_kind, require_file
+from clearance.data.files import path_kind, require_file
 from clearance.errors import FileError
 
 

@@ -92,7 +92,7 @@ class DataSpec(_Part):
         name: What they are called in results.
         offset: Index of the first input in the whole set.
         count: How many inputs.
-        input_keys: Digest of each input's content (`clearance.seeds.content_key`).
+        input_keys: Digest of each input's content (`clearance.model.seeds.content_key`).
         labels: The true class of each input.
         class_names: A name for each class; empty where there are none.
     """

@@ -21,7 +21,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from clearance.datafiles import require_file
+from clearance.data.files import require_file
 from clearance.errors import FileError, InputError
 from clearance.runs.arrays import PackedArray, pack_array, unpack_array
 from clearance.runs.database import explained, open_database, transaction

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from clearance.plain import in_words
-from clearance.status import Status
+from clearance.estimates.status import Status
+from clearance.records import in_words
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,190 @@
+"""The path-integral test: do the gradients that a network reports integrate to the function that it computes?
+
+For any segment from `y` to `y + d`, `∫ ∇g(y + s d)·d ds = g(y + d) - g(y)` (fundamental theorem of calculus, which
+holds for every function that is continuous along the segment and differentiable almost everywhere on it, ReLU and max
+pooling included). A staircase, a detached branch, a rescaled or a quantised path breaks it. The test needs no list of
+layers and has no free scale: it compares two numbers in the same units.
+
+The left side is estimated by two jittered points in each of `n` equal strata, which is unbiased and comes with a
+standard error of its own (half the squared difference within each stratum). `n` is doubled until that error is small
+against what the margin does along the segment. The right side costs forward passes only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearance.errors import ShapeError
+from clearance.geometry.norms import as_order, expand, vector_norm
+from clearance.model.classifier import Classifier, check_classifier
+from clearance.model.gradients import margin_gradients, margin_values
+from clearance.model.margins import ROUNDING
+from clearance.model.seeds import make_generator
+
+TOLERANCE = 0.05
+"""Largest discrepancy of honest gradients, as a share of the segment's variation (they keep to .003 at 256 points)."""
+SIGMAS = 4.0
+"""Standard errors that are granted on top."""
+FIRST_STRATA, MOST_STRATA = 16, 256
+"""Strata of the first round and of the last; two gradients each."""
+
+
+@dataclass(frozen=True)
+class PathIntegral:
+    """Both sides of the equation along one segment.
+
+    Attributes:
+        integral: `∫ ∇g·d ds`, from gradients.
+        difference: `g(y + d) - g(y)`, from forward passes.
+        discrepancy: The largest `|∫ ∇g·d ds - (g - g(y))|` over the segment's beginnings, so that errors of opposite
+            sign do not cancel.
+        error: Standard error of the integral.
+        variation: How far the margin moves along the segment, up and down added: as the gradients say or as the
+            forward passes say, whichever is larger.
+        rounding: Differences of margins below this are rounding.
+        zero: Share of the gradients that are exactly zero.
+        points: Gradients evaluated in the last round.
+        length: `||d||_p`.
+        finite: Whether all values and gradients were finite; the numbers are NaN where not.
+    """
+
+    integral: float
+    difference: float
+    discrepancy: float
+    error: float
+    variation: float
+    rounding: float
+    zero: float
+    points: int
+    length: float
+    finite: bool = True
+
+    @property
+    def measurable(self) -> bool:
+        """Whether the margin moves by enough, against rounding, for the comparison to mean something."""
+        return self.finite and TOLERANCE * self.variation > self.rounding
+
+    @property
+    def fails(self) -> bool:
+        """Whether the two sides differ by more than tolerance, standard error and rounding explain."""
+        allowed = TOLERANCE * self.variation + SIGMAS * self.error + self.rounding
+        return self.measurable and self.discrepancy > allowed
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the standard error is small enough for the comparison to decide."""
+        return SIGMAS * self.error <= TOLERANCE * self.variation
+
+
+def path_integrals(
+    model: Classifier,
+    starts: Tensor,
+    ends: Tensor,
+    *,
+    predicted: int,
+    target: int,
+    norm: float | str = 2.0,
+    most_strata: int = MOST_STRATA,
+    seed: int = 0,
+) -> list[PathIntegral]:
+    """Compare, along each segment, the integral of the margin's gradient with the margin's difference.
+
+    Args:
+        model: The classifier.
+        starts: `(segments, *input)`.
+        ends: `(segments, *input)`.
+        predicted: The class `c` of the margin `f_c - f_t`.
+        target: The class `t`.
+        norm: The norm in which lengths are stated.
+        most_strata: Where the doubling of the strata stops.
+        seed: Fixes the jitter.
+
+    Returns:
+        One record per segment. Cost: at most `2 most_strata` gradients in the last round of a segment, as many again
+        in all rounds before, and half as many forward passes.
+
+    Raises:
+        ShapeError: If starts and ends differ in shape.
+        ClearanceError: If an argument or the network cannot be used.
+
+    >>> network = torch.nn.Linear(2, 2, bias=False)
+    >>> with torch.no_grad():
+    ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> ends = torch.tensor([[1.0, 1.0]])
+    >>> (found,) = path_integrals(Classifier(network), torch.zeros(1, 2), ends, predicted=0, target=1)
+    >>> round(found.integral, 4), round(found.difference, 4), found.fails
+    (7.0, 7.0, False)
+    """
+    check_classifier(model)
+    order, starts, ends = as_order(norm), model.check_inputs(starts), model.check_inputs(ends)
+    if starts.shape != ends.shape:
+        raise ShapeError(f"ends: expected the shape of starts {tuple(starts.shape)}, got {tuple(ends.shape)}")
+    lengths = vector_norm(ends - starts, order).tolist()
+    with model.frozen():
+        return [
+            _refine(_Path(model, start, end, predicted, target, seed, index), length, most_strata)
+            for index, (start, end, length) in enumerate(zip(starts, ends, lengths, strict=True))
+        ]
+
+
+def _refine(path: _Path, length: float, most: int) -> PathIntegral:
+    """Double the strata until the comparison is decided."""
+    strata = min(FIRST_STRATA, most)
+    while True:
+        found = path.compare(strata, length)
+        if strata >= most or not found.finite or (found.resolved and not _close(found)):
+            return found
+        strata = min(2 * strata, most)
+
+
+def _close(found: PathIntegral) -> bool:
+    """Whether the discrepancy is near enough to the limit for more points to be worth it."""
+    return found.measurable and found.discrepancy > 0.5 * TOLERANCE * found.variation
+
+
+@dataclass(frozen=True)
+class _Path:
+    """One segment and the margin that is followed along it."""
+
+    model: Classifier
+    start: Tensor
+    end: Tensor
+    predicted: int
+    target: int
+    seed: int
+    index: int
+
+    def at(self, shares: Tensor) -> Tensor:
+        """The points at these shares of the segment, `(count, *input)`."""
+        return self.start + expand(shares, self.start[None]) * (self.end - self.start)
+
+    def slopes(self, shares: Tensor) -> Tensor:
+        """`∇g·d` at these shares, `(count,)`."""
+        _, gradients = margin_gradients(self.model, self.at(shares), self.predicted, self.target)
+        return (gradients * (self.end - self.start)).flatten(1).sum(1)
+
+    def compare(self, strata: int, length: float) -> PathIntegral:
+        """Both sides with this many strata."""
+        generator = make_generator(self.start.device, self.seed, "integral", self.index, strata)
+        device, dtype = self.start.device, self.start.dtype
+        jitter = torch.rand(strata, 2, generator=generator, device=device, dtype=dtype)
+        edges = torch.arange(strata + 1, device=device, dtype=dtype) / strata
+        slopes = self.slopes((edges[:-1, None] + jitter / strata).flatten()).reshape(strata, 2).double()
+        values, scale = margin_values(self.model, self.at(edges), self.predicted, self.target)
+        steps, parts = values.double().diff(), slopes.mean(1) / strata
+        finite = bool(steps.isfinite().all() and slopes.isfinite().all())
+        return PathIntegral(
+            integral=float(parts.sum()),
+            difference=float(steps.sum()),
+            discrepancy=float((parts - steps).cumsum(0).abs().max()),
+            error=float(slopes.diff(dim=1).square().sum().sqrt()) / (2 * strata),
+            variation=float(torch.maximum(slopes.abs().mean(), steps.abs().sum())),
+            rounding=ROUNDING * torch.finfo(values.dtype).eps * float(scale),
+            zero=float((slopes == 0).double().mean()),
+            points=slopes.numel(),
+            length=length,
+            finite=finite,
+        )

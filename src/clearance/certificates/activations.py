@@ -1,0 +1,266 @@
+"""Elementwise activations and the lines above and below them.
+
+For any slope `s`, `f(x) - s x` on `[l, u]` is extremal at an end, at a kink, or where `f'(x) = s`: those points are
+known in closed form, so the highest line of slope `s` below `f`, and the lowest above it, are exact for every slope.
+Which slopes are tried is a matter of tightness only, never of soundness: each side keeps the line that is best at the
+middle of the interval, which is the line with the least area to the function. For ReLU these are CROWN's own choices
+(Zhang et al. 2018, section 3.2 and 3.3: the chord above, slope 0 or 1 below, whichever encloses less).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from clearance.certificates.operations import NotSupportedError
+
+NARROW = 1e-7
+"""Relative width of an interval below which a chord's slope is all rounding and the derivative is taken."""
+HALVINGS = 30
+
+
+@dataclass(frozen=True)
+class Lines:
+    """`lower_slope x + lower_offset <= f(x) <= upper_slope x + upper_offset`, each `(batch, *shape)`."""
+
+    lower_slope: Tensor
+    lower_offset: Tensor
+    upper_slope: Tensor
+    upper_offset: Tensor
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A nondecreasing function, element by element.
+
+    Attributes:
+        name: What to call it.
+        function: `f`.
+        derivative: `f'`; at a kink, any value between the one-sided ones.
+        level: For a slope `s`, the points where `f' = s`, and the kinks; infinite where there is none.
+        slopes: For `l, u`, slopes worth trying besides the chord and the derivative in the middle.
+        steepest: The largest derivative.
+        convex: Whether the derivative never decreases.
+        pieces: Slopes left and right of 0, for a function of two pieces with `f(0) = 0`.
+        error: How far the function as it is computed may lie below `f` (softplus is cut off).
+    """
+
+    name: str
+    function: Callable[[Tensor], Tensor]
+    derivative: Callable[[Tensor], Tensor]
+    level: Callable[[Tensor], Sequence[Tensor]]
+    slopes: Callable[[Tensor, Tensor], Sequence[Tensor]]
+    steepest: float = 1.0
+    convex: bool = False
+    pieces: tuple[float, float] | None = None
+    error: float = 0.0
+
+    def apply(self, *inputs: Tensor) -> Tensor:
+        """`f(x)`."""
+        return self.function(inputs[0])
+
+    def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """`f(l), f(u)`: it never decreases."""
+        return self.function(lows[0]) - self.error, self.function(highs[0])
+
+    def relax(self, low: Tensor, high: Tensor) -> Lines:
+        """The best line on each side over `[low, high]` among the slopes tried."""
+        middle, width = (low + high) / 2, high - low
+        narrow = width <= NARROW * (1 + middle.abs())
+        rise = self.function(high) - self.function(low)
+        local = self.derivative(middle)
+        chord = torch.where(narrow, local, rise / torch.where(narrow, 1.0, width))
+        lower, upper = self._offsets(chord, low, high)
+        best = Lines(chord, lower, chord, upper)
+        for slope in (local, *self.slopes(low, high)):
+            lower, upper = self._offsets(slope, low, high)
+            below = lower + slope * middle > best.lower_offset + best.lower_slope * middle
+            above = upper + slope * middle < best.upper_offset + best.upper_slope * middle
+            best = Lines(
+                torch.where(below, slope, best.lower_slope),
+                torch.where(below, lower, best.lower_offset),
+                torch.where(above, slope, best.upper_slope),
+                torch.where(above, upper, best.upper_offset),
+            )
+        return best
+
+    def _offsets(self, slope: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """Smallest and largest `f(x) - s x` on `[low, high]`, moved outwards by the rounding of their parts."""
+        least = most = self.function(low) - slope * low
+        for point in (high, *self.level(slope)):
+            x = torch.minimum(torch.maximum(point, low), high)
+            value = self.function(x) - slope * x
+            least, most = torch.minimum(least, value), torch.maximum(most, value)
+        size = slope.abs() * torch.maximum(low.abs(), high.abs())
+        size = size + torch.maximum(self.function(low).abs(), self.function(high).abs())
+        room = 4 * torch.finfo(low.dtype).eps * size
+        return least - room - self.error, most + room
+
+    def pull(self, coefficients: Tensor, lines: Lines) -> tuple[Sequence[Tensor], Tensor]:
+        """Positive coefficients take the lower line, negative ones the upper."""
+        positive, negative = coefficients.clamp_min(0.0), coefficients.clamp_max(0.0)
+        pulled = positive * lines.lower_slope[:, None] + negative * lines.upper_slope[:, None]
+        offset = positive * lines.lower_offset[:, None] + negative * lines.upper_offset[:, None]
+        return (pulled,), offset.flatten(2).sum(2)
+
+    def lipschitz(self, order: float) -> Sequence[float]:  # noqa: ARG002
+        """The largest derivative, for every norm."""
+        return (self.steepest,)
+
+
+def relu() -> Activation:
+    """`max(x, 0)`."""
+    return leaky_relu(0.0)
+
+
+def leaky_relu(negative_slope: float = 0.01) -> Activation:
+    """`max(x, slope x)`.
+
+    Args:
+        negative_slope: Left of 0.
+
+    Returns:
+        The activation.
+
+    Raises:
+        NotSupportedError: If the slope is not in [0, 1].
+    """
+    if not 0 <= negative_slope <= 1:
+        raise NotSupportedError(f"expected a slope in [0, 1], got {negative_slope:g}")
+    return Activation(
+        name="LeakyReLU" if negative_slope else "ReLU",
+        function=lambda x: torch.maximum(x, negative_slope * x),
+        derivative=lambda x: torch.where(x > 0, 1.0, negative_slope).to(x),
+        level=lambda s: (torch.zeros_like(s),),
+        slopes=lambda low, _: (torch.full_like(low, negative_slope), torch.ones_like(low)),
+        convex=True,
+        pieces=(negative_slope, 1.0),
+    )
+
+
+def relu6() -> Activation:
+    """`x` clipped to `[0, 6]`."""
+    return hardtanh(0.0, 6.0)
+
+
+def hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> Activation:
+    """`x` clipped to `[min_val, max_val]`.
+
+    Args:
+        min_val: Smallest value.
+        max_val: Largest value.
+
+    Returns:
+        The activation.
+
+    Raises:
+        NotSupportedError: If they are not two finite numbers in order.
+    """
+    if not -math.inf < min_val < max_val < math.inf:
+        raise NotSupportedError(f"expected two finite numbers in order, got {min_val:g} and {max_val:g}")
+    rise = max_val - min_val
+
+    def slopes(left: Tensor, right: Tensor) -> Sequence[Tensor]:
+        from_left = rise / (max_val - left.clamp_max(min_val))  # from (left, min_val) to the upper kink
+        to_right = rise / (right.clamp_min(max_val) - min_val)
+        return torch.zeros_like(left), torch.ones_like(left), from_left, to_right
+
+    return Activation(
+        name="bounded ReLU",
+        function=lambda x: x.clamp(min_val, max_val),
+        derivative=lambda x: ((x > min_val) & (x < max_val)).to(x),
+        level=lambda s: (torch.full_like(s, min_val), torch.full_like(s, max_val)),
+        slopes=slopes,
+    )
+
+
+def tanh() -> Activation:
+    """The hyperbolic tangent: `f' = s` at `+- artanh sqrt(1 - s)`."""
+
+    def derivative(x: Tensor) -> Tensor:
+        return 1 / x.cosh().square()
+
+    def level(s: Tensor) -> Sequence[Tensor]:
+        point = (1 - s).clamp(0.0, 1.0).sqrt().atanh()
+        return point, -point
+
+    return Activation(
+        "tanh", torch.tanh, derivative, level, lambda low, high: _touching(torch.tanh, derivative, low, high)
+    )
+
+
+def sigmoid() -> Activation:
+    """The logistic function: `f' = s` where `f = (1 +- sqrt(1 - 4 s)) / 2`."""
+
+    def derivative(x: Tensor) -> Tensor:
+        return x.sigmoid() * (-x).sigmoid()
+
+    def level(s: Tensor) -> Sequence[Tensor]:
+        point = 2 * (1 - 4 * s).clamp(0.0, 1.0).sqrt().atanh()  # logit((1 + r) / 2) = 2 artanh r
+        return point, -point
+
+    return Activation(
+        "sigmoid",
+        torch.sigmoid,
+        derivative,
+        level,
+        lambda low, high: _touching(torch.sigmoid, derivative, low, high),
+        steepest=0.25,
+    )
+
+
+def smooth_relu(beta: float = 1.0, threshold: float = 20.0) -> Activation:
+    """Softplus, `log(1 + exp(beta x)) / beta`: `f' = s` at `logit(s) / beta`.
+
+    torch cuts it off: it returns `x` where `beta x > threshold`, which is up to `exp(-threshold) / beta` too low
+    (2e-9 at its default threshold).
+
+    Args:
+        beta: Sharpness, positive.
+        threshold: Where torch cuts it off.
+
+    Returns:
+        The activation.
+
+    Raises:
+        NotSupportedError: If `beta` is not positive, or the cut is no matter of rounding.
+    """
+    if not (beta > 0 and threshold >= 20):
+        raise NotSupportedError(f"expected beta > 0 and threshold >= 20, got {beta:g} and {threshold:g}")
+    return Activation(
+        name="softplus",
+        function=lambda x: softplus(beta * x, threshold=50.0) / beta,
+        derivative=lambda x: (beta * x).sigmoid(),
+        level=lambda s: (s.clamp(0.0, 1.0).logit() / beta,),
+        slopes=lambda _low, _high: (),
+        convex=True,
+        error=math.exp(-threshold) / beta,
+    )
+
+
+def _touching(
+    function: Callable[[Tensor], Tensor], derivative: Callable[[Tensor], Tensor], low: Tensor, high: Tensor
+) -> Sequence[Tensor]:
+    """Slopes of the lines that pass an end and touch the function on the far side of its inflection point, at 0."""
+    return (
+        derivative(_touch(function, derivative, low.clamp_max(0.0), high.clamp_min(0.0))),
+        derivative(_touch(function, derivative, high.clamp_min(0.0), low.clamp_max(0.0))),
+    )
+
+
+def _touch(
+    function: Callable[[Tensor], Tensor], derivative: Callable[[Tensor], Tensor], end: Tensor, far: Tensor
+) -> Tensor:
+    """The point `d` between 0 and `far` whose tangent passes `(end, f(end))`; `far` itself where there is none."""
+    near = torch.zeros_like(far)
+    at_end = function(end)
+    for _ in range(HALVINGS):
+        d = (near + far) / 2
+        beyond = (function(d) + derivative(d) * (end - d) - at_end) * (d - end).sign() >= 0
+        near, far = torch.where(beyond, near, d), torch.where(beyond, d, far)
+    return far

@@ -1,0 +1,82 @@
+"""CROWN by auto_LiRPA, where the user has installed it: an independent implementation, and one with more layers.
+
+For finite `p` it ignores the bounds, which is sound and looser. Like our own bounds, those it gives are sound up to the
+rounding of float64. Only its lower bounds are used; the bisection is ours.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clearance.certificates.bisection import largest_proven
+from clearance.certificates.crown import NARROW_ENOUGH
+from clearance.certificates.operations import NotSupportedError
+from clearance.certificates.problem import Problem, Proof, make_proof
+from clearance.certificates.region import Region
+from clearance.errors import InputError
+
+
+def import_auto_lirpa() -> Any:
+    """The package.
+
+    Returns:
+        The module `auto_LiRPA`.
+
+    Raises:
+        InputError: If it cannot be imported here.
+    """
+    try:
+        import auto_LiRPA  # pyright: ignore[reportMissingImports]
+    except (
+        Exception
+    ) as error:  # its releases name old versions of torch and NumPy, and fail in many ways beside new ones
+        said = f"{type(error).__name__}: {error}"
+        raise InputError(f"method: expected auto_LiRPA to be installed for 'auto-lirpa', got {said}") from error
+    return auto_LiRPA
+
+
+def auto_lirpa(problem: Problem, network: nn.Module, package: Any) -> list[Proof]:
+    """Certify by auto_LiRPA's backward CROWN bounds.
+
+    Args:
+        problem: What to prove; its graph is used for the first radius only.
+        network: From inputs to logits, preprocessing included.
+        package: What `import_auto_lirpa` returned.
+
+    Returns:
+        One proof per input.
+
+    Raises:
+        NotSupportedError: If it cannot handle the network.
+    """
+    try:
+        whole = copy.deepcopy(network).to(problem.x.device, torch.float64).eval()
+        bounded = package.BoundedModule(whole, problem.x, device=str(problem.x.device))
+        found = [_one(problem.part(slice(i, i + 1)), bounded, package) for i in range(len(problem.x))]
+    except (RuntimeError, NotImplementedError, AttributeError, TypeError, KeyError, AssertionError) as error:
+        said = str(error).split("\n", maxsplit=1)[0]
+        raise NotSupportedError(f"auto_LiRPA: {type(error).__name__}: {said}") from error
+    return found
+
+
+def _one(problem: Problem, bounded: Any, package: Any) -> Proof:
+    slack = problem.slack()
+
+    def lowest(radius: Tensor) -> Tensor:
+        region = Region(problem.x, radius, problem.order, problem.bounds)
+        low, high = region.box() if math.isinf(problem.order) else (None, None)
+        ball = package.PerturbationLpNorm(norm=problem.order, eps=float(radius), x_L=low, x_U=high)
+        given = package.BoundedTensor(problem.x, ball)
+        with torch.no_grad():
+            below, _ = bounded.compute_bounds(x=(given,), C=problem.rows, method="CROWN")
+        return below - slack
+
+    start = torch.ones_like(slack[:, 0])
+    limit = Region(problem.x, start, problem.order, problem.bounds).covered()
+    found = largest_proven(lowest, start, limit, tolerance=NARROW_ENOUGH, late=problem.late)
+    return make_proof(float(found.proven), int(problem.targets[0, int(found.limiting)]), late=bool(found.late))

@@ -1,0 +1,213 @@
+"""`certify`: one certified radius for each input, by one method or by the best of those that apply."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clearance.certificates.auto_lirpa import auto_lirpa, import_auto_lirpa
+from clearance.certificates.certificate import Certificate, CertificateStatus
+from clearance.certificates.crown import crown
+from clearance.certificates.exact import exact
+from clearance.certificates.graph import Graph
+from clearance.certificates.linear import linear
+from clearance.certificates.one_hidden import check_one_hidden, one_hidden
+from clearance.certificates.operations import NotSupportedError
+from clearance.certificates.operator_norms import operator_norms
+from clearance.certificates.problem import Problem, Proof
+from clearance.certificates.translate import Whole, translate
+from clearance.errors import InputError
+from clearance.geometry.norms import as_order
+from clearance.model.classifier import Classifier, check_classifier
+from clearance.model.cost import Cost
+from clearance.model.margins import Target, ask
+
+CLOSED = {"linear": linear, "operator-norms": operator_norms, "one-hidden": one_hidden, "crown": crown}
+METHODS = ("best", *CLOSED, "exact", "auto-lirpa")
+CROWN_NEURONS = 10_000
+"""`best` leaves CROWN out of larger networks, where it takes minutes for each input; it runs when asked for by name."""
+AGREEMENT = 1e-4
+"""How far the graph's logits may lie from the network's, relative to the largest of them."""
+
+
+def certify(
+    model: Classifier,
+    x: Tensor,
+    labels: Tensor | Sequence[int] | None = None,
+    *,
+    norm: float | str = 2.0,
+    target: Target = "untargeted",
+    method: str = "best",
+    time_limit: float = 60.0,
+    seed: int = 0,
+) -> list[Certificate]:
+    """A radius within which it is proved that no adversarial example lies, for each input.
+
+    Sound up to the rounding of floating-point arithmetic: bounds are computed in float64, a share of 1e-9 of each
+    radius is given away, and the network is the one with its weights as real numbers. Where the method has no proof for
+    a layer, the status is `unsupported` and `reason` names it.
+
+    Args:
+        model: The classifier.
+        x: Inputs `(batch, *input)`, within the bounds.
+        labels: True classes; a misclassified input has no radius. `None`: predictions are right.
+        norm: The `p` of distances, from 1 to infinity.
+        target: Where an adversarial example would go: as `model.margins.resolve_targets` takes it. Untargeted, the
+            proof covers every other class.
+        method: `"best"` keeps the largest radius of `linear`, `operator-norms`, `one-hidden` and `crown`, whichever
+            apply (`crown` up to 10,000 neurons). `"exact"` (tiny ReLU networks) and `"auto-lirpa"` (if installed) run
+            only when asked for by name.
+        time_limit: Seconds for each input, on average. When they are up, what was proved until then is returned.
+        seed: For `target="random"`.
+
+    Returns:
+        One certificate per input, in order.
+
+    Raises:
+        InputError: If the method or the time limit cannot be used.
+        ClearanceError: If another argument or the network's answer cannot be used.
+
+    >>> line = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = line.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> (proof,) = certify(Classifier(line), torch.tensor([[1.0, 0.5]]))
+    >>> round(proof.radius, 6), proof.method, proof.target
+    (1.0, 'linear', 1)
+    """
+    check_classifier(model)
+    order, started = as_order(norm), model.meter.read()
+    if method not in METHODS:
+        raise InputError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+    if not (isinstance(time_limit, int | float) and time_limit > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"time_limit: expected a positive number of seconds, got {time_limit!r}")
+    package = import_auto_lirpa() if method == "auto-lirpa" else None
+    with torch.inference_mode(False):  # some proofs build graphs
+        x = model.check_inputs(x)
+        logits = model.logits(x)
+        asked = ask(x, logits, labels, target, seed=seed)
+        judged = [row for row, wrong in enumerate(asked.wrong) if not wrong]
+        results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(x)
+        if judged:
+            job = Job(model, x[judged], logits[judged], [asked.targets[row] for row in judged], order)
+            job = replace(job, single=not (isinstance(target, str) and target == "untargeted"), time_limit=time_limit)
+            for row, result in zip(judged, job.prove(method, package), strict=True):
+                results[row] = result
+    cost = _each(model.meter.since(started), len(x))
+    return [
+        Certificate(
+            radius=proof.radius,
+            method=name,
+            status=proof.status,
+            reason=proof.reason,
+            predicted=own,
+            target=proof.target,
+            norm=order,
+            gap=proof.gap,
+            cost=cost,
+        )
+        for (name, proof), own in zip(results, asked.predicted, strict=True)
+    ]
+
+
+Result = tuple[str, Proof]
+
+
+@dataclass(frozen=True)
+class Job:
+    """The inputs that are judged, as the caller gave them.
+
+    Attributes:
+        model: The classifier.
+        x: The inputs, `(batch, *input)`.
+        logits: Their logits, from the network itself.
+        targets: For each input its targets.
+        order: The norm `p`.
+        single: Whether there is one target and it alone counts as adversarial.
+        time_limit: Seconds for each input.
+    """
+
+    model: Classifier
+    x: Tensor
+    logits: Tensor
+    targets: Sequence[Sequence[int]]
+    order: float
+    single: bool = False
+    time_limit: float = 60.0
+
+    def prove(self, method: str, package: Any) -> list[Result]:
+        """Each input's proof and the name of the method that found it."""
+        try:
+            problem = self.problem(translate(self.model, tuple(self.x.shape[1:])))
+            methods = self._applying(problem) if method == "best" else [method]
+            found = [[(name, proof) for proof in self._by(name, problem, package)] for name in methods]
+        except NotSupportedError as error:
+            return [(method, Proof(math.nan, -1, CertificateStatus.UNSUPPORTED, str(error)))] * len(self.x)
+        left_out = self._left_out(problem) if method == "best" else ""
+        return [_largest(each, left_out) for each in zip(*found, strict=True)]
+
+    def problem(self, graph: Graph) -> Problem:
+        """The problem in float64, once the graph has been seen to answer as the network does.
+
+        Args:
+            graph: The network.
+
+        Returns:
+            The problem.
+
+        Raises:
+            NotSupportedError: If the graph's logits are not the network's.
+        """
+        x = self.x.double()
+        bounds = self.model.bounds
+        wide = None if bounds is None else (bounds[0].double().expand_as(x), bounds[1].double().expand_as(x))
+        difference = (graph(x) - self.logits).abs().amax(1)
+        if bool((difference > AGREEMENT * (1 + self.logits.abs().amax(1))).any()):
+            off = float(difference.max())
+            raise NotSupportedError(f"the traced network's logits differ from the network's by {off:.3g}")
+        source, targets = self.logits.argmax(1), torch.tensor(self.targets, device=x.device)
+        deadline = time.perf_counter() + self.time_limit * len(x)
+        return Problem(graph, x, source, targets, self.order, wide, self.single, deadline)
+
+    def _applying(self, problem: Problem) -> list[str]:
+        """The methods that `best` tries: the exact one where the network is affine, else all that apply."""
+        bent = problem.graph.bent
+        if not bent:
+            return ["linear"]
+        crown = [] if self._left_out(problem) else ["crown"]
+        try:
+            check_one_hidden(problem.graph)
+        except NotSupportedError:
+            return [*crown, "operator-norms"]
+        return [*crown, "one-hidden", "operator-norms"]
+
+    def _left_out(self, problem: Problem) -> str:
+        """Why `best` does without CROWN, if it does."""
+        neurons = problem.graph.neurons
+        if not problem.graph.bent or neurons <= CROWN_NEURONS:
+            return ""
+        return f"crown was left out: {neurons:,} neurons, more than {CROWN_NEURONS:,}; ask for it by name"
+
+    def _by(self, name: str, problem: Problem, package: Any) -> list[Proof]:
+        if name == "exact":
+            return exact(problem, seconds=self.time_limit)
+        if name == "auto-lirpa":
+            return auto_lirpa(problem, Whole(self.model), package)
+        return CLOSED[name](problem)
+
+
+def _largest(results: Sequence[Result], left_out: str) -> Result:
+    """The largest radius of one input; its reason says which other methods did not come to their end."""
+    name, best = max(results, key=lambda result: result[1].radius)
+    cut = [other for other, proof in results if proof.status == CertificateStatus.TIME_LIMIT and other != name]
+    said = [best.reason or left_out, *(f"{other}: the time was up" for other in cut)]
+    return name, replace(best, reason="; ".join(part for part in said if part))
+
+
+def _each(cost: Cost, inputs: int) -> Cost:
+    """One input's share."""
+    return Cost(cost.forward // inputs, cost.backward // inputs, cost.hessian_vector // inputs, cost.seconds / inputs)

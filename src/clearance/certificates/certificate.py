@@ -1,0 +1,61 @@
+"""The record of one certified radius, and the words for its standing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from clearance.model.cost import Cost
+from clearance.records import Word, plain
+
+
+class CertificateStatus(Word):
+    """The standing of one certificate: each member is its word and carries its `meaning` in a sentence."""
+
+    CERTIFIED = "certified", "proved: no adversarial example lies within the radius"
+    UNPROVEN = "unproven", "the method proves nothing about this input"
+    TIME_LIMIT = "time_limit", "the time was up: what was proved until then"
+    TOO_LARGE = "too_large", "the network is larger than the exact solver takes"
+    UNSUPPORTED = "unsupported", "the network has something the method has no proof for"
+    MISCLASSIFIED = "misclassified", "the prediction differs from the label: nothing to measure"
+
+    @property
+    def has_radius(self) -> bool:
+        """Whether a radius with this status is proved."""
+        return self in {CertificateStatus.CERTIFIED, CertificateStatus.TIME_LIMIT}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is proved about one input.
+
+    Attributes:
+        radius: Proved: no adversarial example lies nearer than this, in input units. Infinite where none lies within
+            the bounds at all; 0 where nothing is proved; NaN where the input is misclassified or the network
+            unsupported.
+        method: The method that proved it: `linear`, `operator-norms`, `one-hidden`, `crown`, `exact`, `auto-lirpa`;
+            the one that was asked for where none did.
+        status: Its standing.
+        reason: In words what the status does not say, such as the name of the layer that is not supported.
+        predicted: The predicted class.
+        target: The class that limits the radius (untargeted), or the target; -1 where there is none.
+        norm: The `p` of the distance.
+        gap: `exact` only: the distance of a point that the solver itself found on the boundary, less the radius; NaN
+            otherwise.
+        cost: Passes and seconds, this input's share. Bounds are no passes: their work shows in the seconds alone.
+    """
+
+    radius: float
+    method: str
+    status: CertificateStatus
+    reason: str
+    predicted: int
+    target: int
+    norm: float
+    gap: float
+    cost: Cost
+
+    def as_record(self) -> dict[str, Any]:
+        """The certificate as plain values for JSON: an infinite radius is `"inf"`, NaN is `None`."""
+        names = [field.name for field in fields(self) if field.name != "cost"]
+        return {name: plain(getattr(self, name), infinity="inf") for name in names} | {"cost": asdict(self.cost)}

@@ -1,0 +1,173 @@
+"""The steps that a network is made of, each with all that a proof needs to know about it.
+
+    apply(*inputs)               the step itself
+    interval(lows, highs)        bounds of its output from bounds of its inputs
+    relax(low, high)             linear bounds of its output over those of its input (nothing for an affine step)
+    pull(coefficients, lines)    the linear function `sum coefficients * output` bounded from below by a linear function
+                                 of the inputs: the backward step of CROWN (Zhang et al. 2018, theorem 3.2)
+    lipschitz(order)             how much it can stretch the distance of two inputs, per input
+
+Coefficients have the shape `(batch or 1, rows, *output)`; everything else `(batch, *shape)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import torch
+from torch import Tensor
+
+from clearance.certificates.matrix_norms import LinearMap, operator_norm
+
+
+class NotSupportedError(Exception):
+    """A method has no proof for this network; the message says why. It never leaves the package."""
+
+
+def refuse(message: str) -> NoReturn:
+    """End the proof.
+
+    Args:
+        message: Why there is none.
+
+    Raises:
+        NotSupportedError: Always.
+    """
+    raise NotSupportedError(message)
+
+
+class Operation(Protocol):
+    """One step of a network; see the module's docstring."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        ...
+
+    def apply(self, *inputs: Tensor) -> Tensor:
+        """The step itself."""
+        ...
+
+    def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Bounds of the output from bounds of the inputs."""
+        ...
+
+    def relax(self, low: Tensor, high: Tensor) -> Any:
+        """Linear bounds of the output."""
+        ...
+
+    def pull(self, coefficients: Tensor, lines: Any) -> tuple[Sequence[Tensor], Tensor]:
+        """Coefficients for each input, and the offset `(batch or 1, rows)`."""
+        ...
+
+    def lipschitz(self, order: float) -> Sequence[float]:
+        """For each input an upper bound of `||output change||_p / ||input change||_p`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Affine:
+    """`y = sum_i J_i x_i + c`.
+
+    Attributes:
+        name: What to call it.
+        apply: The function.
+        shapes: Shapes of the inputs without the batch dimension.
+        constant: `c`, `(1, *output)`.
+        absolute: The same linear map with every coefficient replaced by its absolute value, without `c`.
+        transpose: `y -> J^T y`; `None` has automatic differentiation do it.
+        mixes: Whether many inputs meet in one output with weights of any sign, so that its spectral norm is worth
+            computing; for other maps a product of sums is exact or nearly so.
+    """
+
+    name: str
+    apply: Callable[..., Tensor]
+    shapes: tuple[tuple[int, ...], ...]
+    constant: Tensor
+    absolute: Callable[..., Tensor]
+    transpose: Callable[[Tensor], Tensor] | None = None
+    mixes: bool = False
+
+    def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Centre and radius: `J m + c -+ |J| r`."""
+        middle = self.apply(*((low + high) / 2 for low, high in zip(lows, highs, strict=True)))
+        spread = self.absolute(*((high - low) / 2 for low, high in zip(lows, highs, strict=True)))
+        return middle - spread, middle + spread
+
+    def relax(self, low: Tensor, high: Tensor) -> None:
+        """Nothing: it is linear as it is."""
+
+    def pull(self, coefficients: Tensor, lines: None) -> tuple[Sequence[Tensor], Tensor]:  # noqa: ARG002
+        """`J^T` applied to each row."""
+        flat = coefficients.flatten(0, 1)
+        offset = (coefficients * self.constant).flatten(2).sum(2)
+        parts = self.backward(flat)
+        return [part.unflatten(0, coefficients.shape[:2]) for part in parts], offset
+
+    def backward(self, rows: Tensor) -> Sequence[Tensor]:
+        """`(rows, *output)` to one `(rows, *input)` for each input."""
+        if self.transpose is not None:
+            return (self.transpose(rows),)
+        zeros = (rows.new_zeros(len(rows), *shape) for shape in self.shapes)
+        pull: Callable[[Tensor], Sequence[Tensor]] = torch.func.vjp(self.apply, *zeros)[1]
+        return pull(rows)
+
+    def forward(self, x: Tensor, place: int = 0) -> Tensor:
+        """`J_i x` for one of the inputs, without the constant."""
+        given = [x if i == place else x.new_zeros(len(x), *shape) for i, shape in enumerate(self.shapes)]
+        return self.apply(*given) - self.constant
+
+    def lipschitz(self, order: float) -> Sequence[float]:
+        """Upper bounds of the operator norms of the `J_i`."""
+        return [operator_norm(self._map(place), order, mixes=self.mixes) for place in range(len(self.shapes))]
+
+    def _map(self, place: int) -> LinearMap:
+        def absolute(x: Tensor) -> Tensor:
+            return self.absolute(*(x if i == place else x.new_zeros(len(x), *s) for i, s in enumerate(self.shapes)))
+
+        return LinearMap(
+            shape=self.shapes[place],
+            output=tuple(self.constant.shape[1:]),
+            forward=lambda x: self.forward(x, place),
+            backward=lambda rows: self.backward(rows)[place],
+            absolute=absolute,
+            like=self.constant,
+        )
+
+
+def make_affine(
+    name: str,
+    function: Callable[..., Tensor],
+    shapes: Sequence[tuple[int, ...]],
+    like: Tensor,
+    *,
+    absolute: Callable[..., Tensor] | None = None,
+    transpose: Callable[[Tensor], Tensor] | None = None,
+    mixes: bool = False,
+) -> Affine:
+    """An affine step from its function; without `absolute` its coefficients must be nonnegative.
+
+    Args:
+        name: What to call it.
+        function: From one tensor `(batch, *shape)` for each shape to `(batch, *output)`.
+        shapes: Shapes of the inputs without the batch dimension.
+        like: A tensor of the wanted dtype and device.
+        absolute: See `Affine`.
+        transpose: See `Affine`.
+        mixes: See `Affine`.
+
+    Returns:
+        The step, with its constant computed.
+    """
+    constant = function(*(like.new_zeros(1, *shape) for shape in shapes))
+    return Affine(
+        name,
+        function,
+        tuple(shapes),
+        constant,
+        absolute or (lambda *inputs: function(*inputs) - constant),
+        transpose,
+        mixes,
+    )

@@ -1,0 +1,98 @@
+"""Steps that move numbers about, and the sizes they ask for.
+
+Each function takes the `Builder` and then exactly the arguments of the step that it stands for, so that Python itself
+sorts out positions, keywords and defaults; an argument that is not foreseen is a `TypeError`, which refuses the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from clearance.certificates.builder import Builder, Ref, Size
+from clearance.certificates.operations import refuse
+
+
+def keep(_: Builder, x: Ref, *__: Any, **___: Any) -> Ref:
+    """The identity."""
+    return x
+
+
+def dropout(_: Builder, x: Ref, p: float = 0.5, training: bool = True) -> Ref:
+    """The identity, in evaluation."""
+    if training and p > 0:
+        refuse("dropout that stays on in evaluation")
+    return x
+
+
+def reshaped(method: str) -> Callable[..., Ref]:
+    """A step that only gives the numbers another shape."""
+
+    def handle(build: Builder, x: Ref, *args: Any, **kwargs: Any) -> Ref:
+        return build.reshape(x, getattr(torch.Tensor, method)(x.meta, *_plain(args), **kwargs))
+
+    return handle
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Size):
+        return value.value
+    if isinstance(value, tuple | list):
+        return type(value)(_plain(item) for item in value)
+    return value
+
+
+def size(_: Builder, x: Ref, dim: int | None = None) -> Size:
+    """The shape of a value, or one side of it."""
+    return Size(x.meta.shape if dim is None else x.meta.shape[dim])
+
+
+def rank(_: Builder, x: Ref) -> int:
+    """How many dimensions a value has."""
+    return x.meta.ndim
+
+
+def attribute(_: Builder, x: Ref, name: str) -> Size | int:
+    """`x.shape` or `x.ndim`."""
+    if name == "shape":
+        return Size(x.meta.shape)
+    if name != "ndim":
+        refuse(f"the attribute {name}")
+    return x.meta.ndim
+
+
+def item(build: Builder, x: Any, index: Any) -> Any:
+    """`x[index]` of a value (basic indexing that leaves the batch alone) or of a shape."""
+    if isinstance(x, Size):
+        return Size(x.value[index])
+    first = index[0] if isinstance(index, tuple) else index
+    basic = all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in _listed(index))
+    if not basic or first not in (slice(None), Ellipsis):
+        refuse("indexing that is not basic or touches the batch")
+    return build.affine("indexing", lambda t: t[index], x)
+
+
+def _listed(index: Any) -> Sequence[Any]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def pad(build: Builder, x: Ref, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Ref:
+    """Padding with a constant."""
+    if mode != "constant" or len(pad) > 2 * len(x.shape):
+        refuse(f"padding mode {mode}, or of the batch")
+    return build.affine("padding", lambda t: functional.pad(t, list(pad), value=value or 0.0), x)
+
+
+def concatenate(build: Builder, tensors: Sequence[Any], dim: int = 0) -> Ref:
+    """Values one after the other."""
+    if not all(isinstance(value, Ref) for value in tensors) or dim % (len(tensors[0].shape) + 1) == 0:
+        refuse("with constants, or along the batch")
+
+    def joined(*parts: Tensor) -> Tensor:
+        return torch.cat(parts, dim)
+
+    return build.combine("concatenation", joined, *tensors)

@@ -1,0 +1,210 @@
+"""From a network to a `Graph`: `torch.fx` names the steps, a table here says what each of them is.
+
+Shapes are followed on meta tensors with a batch of `PROBE` inputs, which cost nothing; a step after which the batch is
+no longer the first dimension is refused, and so is everything that is not in the tables. What is refused raises
+`NotSupportedError` with the step's name.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.node import map_arg
+
+from clearance.certificates.builder import Builder, Ref
+from clearance.certificates.graph import Graph
+from clearance.certificates.memory_use import MemoryUse
+from clearance.certificates.operations import NotSupportedError, refuse
+from clearance.certificates.steps import FUNCTIONS, METHODS, MODULES
+from clearance.model.classifier import Classifier
+from clearance.model.preprocessing import Normalize
+
+TRANSPARENT = ("torch.nn.modules.", "torch.nn.utils.parametrize", "clearance.model.preprocessing")
+"""Where leaf modules may come from: others, such as quantised ones, can share a name and compute something else."""
+
+IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+
+
+class Whole(nn.Module):
+    """Preprocessing and network in one.
+
+    Args:
+        model: The classifier.
+    """
+
+    def __init__(self, model: Classifier) -> None:
+        super().__init__()
+        self.network, self.preprocessing = model.network, model.preprocessing
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        return self.network(x if self.preprocessing is None else self.preprocessing(x))
+
+
+class _Proxy(fx.Proxy):
+    """Records `a += b` as what it is: `torch.fx` alone takes it for `a = a + b`, which leaves `a`'s memory alone."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+    def __isub__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.isub, (self, other), {})
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Normalize) or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
+
+    def create_arg(self, a: Any) -> Any:
+        """A tensor that the network makes or keeps is copied as it is now: it may be changed in place later."""
+        return super().create_arg(a.clone() if isinstance(a, Tensor) and not isinstance(a, nn.Parameter) else a)
+
+
+def translate(model: Classifier, shape: tuple[int, ...]) -> Graph:
+    """The network of a classifier, with its preprocessing, as a graph in float64.
+
+    Args:
+        model: The classifier.
+        shape: Shape of one input.
+
+    Returns:
+        The graph.
+
+    Raises:
+        NotSupportedError: If `torch.fx` cannot trace it or a step is not known.
+    """
+    first, again = Whole(model), Whole(model)
+    with model.frozen(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        _refuse_hooks(first)
+        traced = _trace(first)
+        if str(traced) != str(_trace(again)) or not _same_constants(first, again):
+            refuse("the network draws random numbers")
+        return _Reader(first, Builder(shape, model.device)).read(traced)
+
+
+def _trace(whole: nn.Module) -> fx.Graph:
+    try:
+        return _Tracer().trace(whole)
+    except Exception as error:
+        said = str(error).strip().split("\n", maxsplit=1)[0]
+        raise NotSupportedError(f"torch.fx cannot trace the network: {said}") from error
+
+
+def _same_constants(first: nn.Module, again: nn.Module) -> bool:
+    """Whether the tensors that the network makes on its way, which become constants, come out the same twice."""
+    pairs = ((value, getattr(again, name)) for name, value in vars(first).items() if isinstance(value, Tensor))
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def _refuse_hooks(whole: nn.Module) -> None:
+    for name, module in whole.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks:  # pyright: ignore[reportPrivateUsage]
+            raise NotSupportedError(f"{_plain_name(name)}: a module with forward hooks")
+
+
+def _plain_name(name: str) -> str:
+    return name.removeprefix("network.") or "the network"
+
+
+@dataclass
+class _Reader:
+    """Follows the nodes that `torch.fx` recorded."""
+
+    whole: nn.Module
+    build: Builder
+    memory: MemoryUse = field(default_factory=MemoryUse)
+
+    def read(self, traced: fx.Graph) -> Graph:
+        values: dict[fx.Node, Any] = {}
+        for node in traced.nodes:
+            try:
+                if node.op == "output":
+                    self.memory.read(node)
+                    return self._finish(map_arg(node.args[0], values.__getitem__))
+                values[node] = self._remembered(node, values)
+            except NotSupportedError as error:
+                raise NotSupportedError(f"{self._describe(node)}: {error}") from None
+            except (TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
+                said = str(error).split("\n", maxsplit=1)[0]
+                raise NotSupportedError(f"{self._describe(node)}: used in a way that is not known ({said})") from error
+        raise NotSupportedError("the network returns nothing")
+
+    def _finish(self, out: object) -> Graph:
+        if not isinstance(out, Ref) or len(out.shape) != 1:
+            raise NotSupportedError("does not come from the network's input as (batch, classes)")
+        nodes = self.build.nodes
+        if out.index != len(nodes) - 1:  # what comes after the output does not count
+            nodes = nodes[: out.index + 1]
+        return Graph(tuple(nodes))
+
+    def _remembered(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+        """A step's value, its memory accounted for."""
+        count = len(self.build.nodes)
+        value = self._step(node, values)
+        made = self.build.nodes[-1] if len(self.build.nodes) > count else None
+        if isinstance(value, Ref):
+            self.memory.read(node)
+        if made is not None and self._is_in_place(node):  # a step that adds nothing, such as dropout, changes nothing
+            self.memory.write(node, self._describe(node))
+        else:
+            self.memory.keep(node, value, made)
+        return value
+
+    def _is_in_place(self, node: fx.Node) -> bool:
+        if node.op == "call_module":
+            return bool(getattr(self.whole.get_submodule(str(node.target)), "inplace", False))
+        return bool(node.kwargs.get("inplace", False)) or node.target in IN_PLACE
+
+    def _step(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+        if node.op == "placeholder":
+            return Ref(0, self.build.nodes[0].shape)
+        if node.op == "get_attr":
+            return self._attribute(str(node.target))
+        args, kwargs = map_arg((node.args, dict(node.kwargs)), values.__getitem__)
+        kwargs = dict(kwargs)
+        if node.op == "call_module":
+            module = self.whole.get_submodule(str(node.target))
+            return _handler_of(module)(self.build, module, *args, **kwargs)
+        kwargs.pop("inplace", None)
+        table: dict[Any, Callable[..., Any]] = FUNCTIONS if node.op == "call_function" else METHODS
+        if node.target not in table:
+            raise NotSupportedError("not a known step")
+        return table[node.target](self.build, *args, **kwargs)
+
+    def _attribute(self, name: str) -> Tensor:
+        value: Any = self.whole
+        for part in name.split("."):
+            value = getattr(value, part)
+        if not isinstance(value, Tensor):
+            raise NotSupportedError("not a tensor")
+        return value.detach().to(self.build.device, torch.float64)
+
+    def _describe(self, node: fx.Node) -> str:
+        if node.op == "call_module":
+            kind = type(self.whole.get_submodule(str(node.target))).__name__
+            return f"{kind} ({_plain_name(str(node.target))})"
+        return str(getattr(node.target, "__name__", node.target))
+
+
+def _handler_of(module: nn.Module) -> Callable[..., Ref]:
+    kind = type(module)
+    if not kind.__module__.startswith(TRANSPARENT):
+        raise NotSupportedError("not a known layer")
+    for base in kind.__mro__:
+        if base in MODULES:
+            return MODULES[base]
+    raise NotSupportedError("not a known layer")

@@ -1,0 +1,1 @@
+"""Evaluation sets by name and from files: inputs with their labels."""

@@ -1,0 +1,118 @@
+"""Is a margin twice differentiable where it matters? Asked of what its Hessian does, never of a list of layers.
+
+If it is, its gradient changes over a segment by the integral of the Hessian along it:
+
+    ∇g(y) - ∇g(x) = ∫ H(x + s (y - x)) (y - x) ds.
+
+ReLU and max pooling break this: their Hessian is zero almost everywhere, and the gradient jumps. So does a path that
+hides its derivative. A network that is smooth but sharp (softplus with a large beta) only seems to break it as long as
+the points of the integral are too far apart; so a segment that does not agree is halved, and the worse half again,
+until it does. A jump never does: at the end all of the change happens on a ten-thousandth of the segment, and none of
+it shows in the Hessian.
+
+The segments lead to the surface of the ball and, so that the answer is about the network rather than about one of the
+regions where it happens to be linear, as far again as the input is from zero.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clearance.estimates.evidence import Problem
+from clearance.geometry.balls import sample_shifts
+from clearance.geometry.norms import expand, steepest, vector_norm
+from clearance.model.curvature import margin_hessian_vectors
+from clearance.model.gradients import margin_gradients
+from clearance.model.seeds import make_generator
+
+RANDOM_ENDS = 3
+"""Segments to uniform points of a ball, besides the one along the steepest descent."""
+FARTHER = 4.0
+"""The outer segments are at least this many times longer than the inner ones."""
+NODES = 4
+"""Gauss-Legendre points for each half of a segment."""
+DEPTH = 13
+"""Halvings after which what still does not agree is a jump."""
+SHARE = 0.05
+"""Part of the change of a gradient that its Hessian may leave unexplained."""
+NOISE = 128.0
+"""Units of rounding of the gradient that no change of it is read into."""
+
+
+def is_twice_differentiable(problem: Problem, radius: float | None = None) -> bool:
+    """Whether the Hessian of the nearest margin accounts for the change of its gradient, on segments from the input.
+
+    Args:
+        problem: The input and its targets, with `taylor`.
+        radius: Radius of the ball; `None`: as far as the margin would last without curvature, `g / b`.
+
+    Returns:
+        False where, on some segment, more than `SHARE` of the change stays unexplained down to the smallest piece.
+        What is not finite is left to others to judge.
+    """
+    assert problem.taylor is not None, "asked at second order only"
+    straight = problem.margins / problem.taylor.slopes
+    index = int(straight.nan_to_num(torch.inf, torch.inf).argmin())
+    classes = (problem.predicted, int(problem.targets[index]))
+    far = max(1e-3, float(vector_norm(problem.x0[None], problem.order)))
+    near = float(straight[index]) if radius is None else radius
+    near = near if math.isfinite(near) else far
+    inner = _directions(problem, index)
+    ends = problem.admit(problem.x0 + torch.cat([near * inner, max(FARTHER * near, far) * inner]))
+    starts = problem.x0.expand_as(ends)
+    at_start, at_end = (_gradients(problem, points, classes) for points in (starts, ends))
+    noise = NOISE * torch.finfo(ends.dtype).eps * torch.maximum(_lengths(at_start), _lengths(at_end))
+    for _ in range(DEPTH):
+        middle = 0.5 * (starts + ends)
+        at_middle = _gradients(problem, middle, classes)
+        left, right = (
+            _unexplained(problem, classes, *half)
+            for half in ((starts, middle, at_start, at_middle), (middle, ends, at_middle, at_end))
+        )
+        changes = _lengths(at_middle - at_start) + _lengths(at_end - at_middle)
+        jumps = left + right > SHARE * changes + noise
+        if not bool(jumps.any()):
+            return True
+        worse = left >= right
+        starts, ends, at_start, at_end = (
+            torch.where(expand(worse, middle), mine, other)
+            for mine, other in ((starts, middle), (middle, ends), (at_start, at_middle), (at_middle, at_end))
+        )
+        starts, ends, at_start, at_end, noise = (t[jumps] for t in (starts, ends, at_start, at_end, noise))
+    return False
+
+
+def _directions(problem: Problem, index: int) -> Tensor:
+    """Where the segments lead: down the margin, and to uniform points of the unit ball."""
+    assert problem.taylor is not None, "asked at second order only"
+    downhill = -steepest(problem.taylor.gradients[index : index + 1], problem.order)
+    generator = make_generator(problem.x0.device, problem.seed, "smoothness", problem.key)
+    shift = sample_shifts(problem.x0, RANDOM_ENDS, norm=problem.order, radius=1.0, generator=generator)
+    return torch.cat([downhill, shift])
+
+
+def _gradients(problem: Problem, points: Tensor, classes: tuple[int, int]) -> Tensor:
+    """Gradients, NaN where the margin is not finite."""
+    values, gradients = margin_gradients(problem.model, points, *classes)
+    return torch.where(expand(values.isfinite(), points), gradients, torch.nan)
+
+
+def _unexplained(
+    problem: Problem, classes: tuple[int, int], starts: Tensor, ends: Tensor, at_start: Tensor, at_end: Tensor
+) -> Tensor:
+    """`||∇g(y) - ∇g(x) - ∫ H (y - x)||` of each segment, `(batch,)`."""
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    step, change = ends - starts, at_end - at_start
+    points = torch.cat([starts + float(0.5 + 0.5 * node) * step for node in nodes])
+    _, _, images = margin_hessian_vectors(problem.model, points, *classes, step.repeat(NODES, *[1] * (step.ndim - 1)))
+    for weight, image in zip(weights, images.split(len(starts)), strict=True):
+        change = change - 0.5 * float(weight) * image
+    return _lengths(change)
+
+
+def _lengths(x: Tensor) -> Tensor:
+    return x.flatten(1).norm(dim=1)

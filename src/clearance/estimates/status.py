@@ -1,0 +1,36 @@
+"""What a score may be trusted for: one word on every estimate."""
+
+from __future__ import annotations
+
+from clearance.records import Word
+
+
+class Status(Word):
+    """The standing of one estimate, from 'nothing to add' to 'there is no number'.
+
+    Where several apply, the one that takes away the most is reported (the order below, last first). Each member is its
+    word, such as `"ok"`, and carries its `meaning` in a sentence.
+    """
+
+    OK = "ok", "nothing that was met contradicts the estimate"
+    NOT_CONVERGED = "not_converged", "the interval is wider than the tolerance; more blocks narrow it"
+    POOR_FIT = "poor_fit", "the fit and what was met disagree (K-S p < 0.05, or more met)"
+    NO_ENDPOINT = "no_endpoint", "the maxima fix no endpoint: the number rests on a penalised fit"
+    AT_RADIUS = "at_radius", "equals the ball's radius: only the ball's size is known"
+    PROBABILITIES = "probabilities", "the outputs look like probabilities, not logits"
+    REFUTED = "refuted", "something met inside the ball contradicts the estimate"
+    NO_GRADIENT = "no_gradient", "every gradient met is zero: nothing can be said"
+    MASKED = "masked", "the gradients are in doubt: the audit says why"
+    NOT_TWICE_DIFFERENTIABLE = "not_twice_differentiable", "the gradient jumps and the Hessian does not show it"
+    NON_FINITE = "non_finite", "an output or a gradient in the ball is not finite"
+    MISCLASSIFIED = "misclassified", "the prediction differs from the label: nothing to measure"
+
+    @property
+    def severity(self) -> int:
+        """Rank in the order above; the larger takes precedence."""
+        return list(Status).index(self)
+
+    @property
+    def has_number(self) -> bool:
+        """Whether a radius with this status may be read as an estimate at all."""
+        return self.severity < Status.REFUTED.severity

@@ -1,0 +1,1 @@
+"""Mathematics without networks: norms and their duals, balls, induced norms, eigenvalues, least distances."""

@@ -1,0 +1,302 @@
+"""A network with everything that a distance needs to mean something: bounds, preprocessing, device, precision.
+
+`Classifier` is the only door to the network: every forward and backward pass goes through it and is counted there, so
+that a randomised or a wrapped model needs nothing special anywhere else. The caller's module is left as it was found
+(mode, `requires_grad`, hooks, device); inputs and distances are in the caller's own units, because preprocessing
+happens behind the door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from clearance.errors import DtypeError, InputError, NetworkError, ShapeError
+from clearance.model.autodiff import graph_building, pull_back, savable
+from clearance.model.bounds import Bound, check_within, name_inputs, read_bounds
+from clearance.model.cost import Meter
+from clearance.model.memory import is_out_of_memory, samples_that_fit
+from clearance.model.outputs import answer, check_finite, check_logits
+from clearance.model.placement import choose_placement
+
+Pull = Callable[[int], Tensor]
+Product = Callable[[Tensor], Tensor]
+
+
+class Classifier:
+    """A network, its bounds, its preprocessing, its device and its precision.
+
+    Args:
+        network: Maps `(batch, *input)` to logits `(batch, classes)`. A module is evaluated in `eval` mode and put back
+            afterwards; any other callable is used as it is.
+        bounds: `(low, high)`, numbers or tensors that broadcast over one input; `None` = unbounded. Where both are
+            equal the coordinate is fixed: no attack moves it (an estimate still counts its gradient: it is too low).
+        preprocessing: Applied to the input before the network, e.g. `Normalize(mean, std)`. Distances stay in the
+            units of the input.
+        device: Where to compute; default: where the network's parameters are. If it differs, a copy is moved.
+        dtype: Floating dtype to compute in; default: that of the network's parameters.
+        memory_budget: Bytes of saved activations that one micro-batch may take; default: 16 MiB on a CPU, a quarter of
+            the memory of an accelerator.
+        micro_batch: Samples per pass, instead of a choice from `memory_budget`.
+
+    Raises:
+        InputError: If an argument cannot be used.
+
+    >>> model = Classifier(nn.Linear(4, 3), bounds=(0, 1))
+    >>> model.logits(torch.full((2, 4), 0.5)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        network: Callable[[Tensor], Tensor],
+        bounds: tuple[Bound, Bound] | None = None,
+        *,
+        preprocessing: Callable[[Tensor], Tensor] | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        memory_budget: int | None = None,
+        micro_batch: int | None = None,
+    ) -> None:
+        parts = {"network": network} if preprocessing is None else {"network": network, "preprocessing": preprocessing}
+        for name, part in parts.items():
+            if not callable(part):
+                raise InputError(f"{name}: expected a module or a function, got {type(part).__name__}")
+        for name, number in {"micro_batch": micro_batch, "memory_budget": memory_budget}.items():
+            if number is not None and not (isinstance(number, int) and number >= 1):  # pyright: ignore
+                raise InputError(f"{name}: expected a whole number of at least 1, got {number!r}")
+        placement = choose_placement(network, device, dtype)
+        self.device, self.dtype = placement.device, placement.dtype
+        with torch.inference_mode(False):  # a copy made in inference mode would have no gradients
+            self.network = placement.place(network)
+            self.preprocessing = None if preprocessing is None else placement.place(preprocessing)
+        self.bounds = None if bounds is None else read_bounds(bounds, device=self.device, dtype=self.dtype)
+        self.was_training = tuple(name for name, module in self._named_modules() if module.training)
+        self.meter = Meter()
+        self._memory_budget, self._micro_batch, self._frozen_depth = memory_budget, micro_batch, 0
+        self._micro_batches: dict[torch.Size, int] = {}
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits of a batch, without gradients.
+
+        Args:
+            x: `(batch, *input)`, in input units.
+
+        Returns:
+            `(batch, classes)`.
+
+        Raises:
+            NetworkError: If the output is not `(batch, classes)` with at least 2 classes, or not finite.
+        """
+        return check_finite(self._logits(x))
+
+    def logits_of_each(self, x: Tensor) -> Tensor:
+        """As `logits`, every input in a pass of its own: the same bits whatever else is in the batch.
+
+        Args:
+            x: `(batch, *input)`, in input units.
+
+        Returns:
+            `(batch, classes)`.
+
+        Raises:
+            NetworkError: As `logits`, at the first input whose logits are not as expected.
+        """
+        return torch.cat([check_finite(self._logits(row), place) for place, row in enumerate(x.split(1))])
+
+    def vjp(self, x: Tensor, function: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Pull]:
+        """One forward pass, and as many backward passes as the caller pulls.
+
+        Args:
+            x: `(batch, *input)`.
+            function: Maps logits `(batch, classes)` to values `(batch, k)`, row by row.
+
+        Returns:
+            The logits, the values, and `pull(column) -> (batch, *input)`: the gradient of one column of the values
+            with respect to each row of `x`. It is zero where the network passes no gradient to its input.
+        """
+        with self.frozen(), graph_building():
+            leaf = savable(x.detach()).requires_grad_(True)
+            logits = self._forward(leaf)
+            values = function(logits)
+            heads = values.sum(0).unbind()
+
+        def pull(column: int) -> Tensor:
+            self.meter.backward += len(leaf)
+            return pull_back(heads[column], leaf, again=len(heads) > 1)
+
+        return logits.detach(), values.detach(), pull
+
+    def hessian(self, x: Tensor, function: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Product]:
+        """One forward and one backward pass, and as many Hessian-vector products as the caller asks for.
+
+        By double backward through one graph that is kept: after that, a product costs about one and a half backward
+        passes. Attention runs unfused, because fused kernels have no second derivative.
+
+        Args:
+            x: `(batch, *input)`.
+            function: Maps logits `(batch, classes)` to values `(batch,)`, row by row.
+
+        Returns:
+            The values, their gradients `(batch, *input)`, and `product(v) -> (batch, *input)`: each row's Hessian
+            times its row of `v`. It is zero where the network's gradient does not depend on its input.
+        """
+        with self.frozen(), graph_building(), sdpa_kernel(SDPBackend.MATH):
+            leaf = savable(x.detach()).requires_grad_(True)
+            values = function(self._forward(leaf))
+            gradient = pull_back(values.sum(), leaf, twice=True)
+        self.meter.backward += len(leaf)
+
+        def product(vectors: Tensor) -> Tensor:
+            self.meter.hessian_vector += len(leaf)
+            return pull_back(gradient, leaf, weights=vectors)
+
+        return values.detach(), gradient.detach(), product
+
+    def in_micro_batches(self, function: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor) -> tuple[Tensor, ...]:
+        """Apply `function` to consecutive parts of `x` that fit the memory, and concatenate what it returns.
+
+        When a part runs out of memory, the micro-batch of its shape is halved (for good) and the part is done again.
+
+        Raises:
+            MemoryError: If a single sample does not fit (or torch's `OutOfMemoryError`, a `RuntimeError`).
+            RuntimeError: Whatever else the function raised.
+        """
+        parts: list[tuple[Tensor, ...]] = []
+        start = 0
+        with self.frozen():
+            size = self.micro_batch(x)
+            while start < len(x) or not parts:
+                try:
+                    parts.append(function(x[start : start + size]))
+                    start += size
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error) or size == 1:
+                        raise
+                    size = self._micro_batches[x.shape[1:]] = size // 2
+        return tuple(torch.cat(column) if len(parts) > 1 else column[0] for column in zip(*parts, strict=True))
+
+    def micro_batch(self, x: Tensor) -> int:
+        """Samples per pass for inputs of this shape: given, or chosen once for each shape from the memory budget."""
+        shape = x.shape[1:]
+        if shape not in self._micro_batches:
+            self._micro_batches[shape] = self._micro_batch or self._fitting(x[:1])
+        return self._micro_batches[shape]
+
+    def check_inputs(self, x: Tensor) -> Tensor:
+        """Check a batch of inputs and bring it to the classifier's device and precision.
+
+        Args:
+            x: `(batch, *input)`, at least one input.
+
+        Returns:
+            The same values on the classifier's device, in its dtype; a tensor that autograd takes.
+
+        Raises:
+            DtypeError: If it is not a floating tensor.
+            ShapeError: If there is no batch dimension, no input, or no number in an input.
+            InputError: If a value is not finite.
+            BoundsError: If a value lies outside the bounds.
+        """
+        if not isinstance(x, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise DtypeError(f"inputs: expected a floating torch tensor, got {type(x).__name__}")
+        if not x.dtype.is_floating_point:
+            raise DtypeError(f"inputs: expected a floating dtype, got {x.dtype} (divide pixels by 255 first?)")
+        if x.ndim < 2 or x.numel() == 0:
+            raise ShapeError(f"inputs: expected (batch, *input) with at least one input, got shape {tuple(x.shape)}")
+        with torch.inference_mode(False):
+            x = savable(x.detach()).to(self.device, self.dtype)
+        finite = x.flatten(1).isfinite().all(1)
+        if not bool(finite.all()):
+            raise InputError(f"inputs: expected finite values, got NaN or infinity in {name_inputs(~finite)}")
+        if self.bounds is not None:
+            check_within(x, *self.bounds)
+        return x
+
+    def clip(self, x: Tensor) -> Tensor:
+        """Bring every value into the bounds (nothing happens where there are none)."""
+        if self.bounds is None:
+            return x
+        low, high = self.bounds
+        return torch.minimum(torch.maximum(x, low), high)
+
+    @contextmanager
+    def frozen(self) -> Generator[None]:
+        """The modules in `eval` mode with frozen parameters; both are put back on the way out. May be nested."""
+        modules = [module for _, module in self._named_modules()] if self._frozen_depth == 0 else []
+        training = [module for module in modules if module.training]
+        trainable = [p for module in modules for p in module.parameters(recurse=False) if p.requires_grad]
+        self._frozen_depth += 1
+        try:
+            for module in training:
+                module.training = False
+            for parameter in trainable:
+                parameter.requires_grad_(False)
+            yield
+        finally:
+            self._frozen_depth -= 1
+            for module in training:
+                module.training = True
+            for parameter in trainable:
+                parameter.requires_grad_(True)
+
+    def _fitting(self, one: Tensor) -> int:
+        """How many samples like this one fit the memory budget; the pass that sees it is not counted."""
+        before, parameters = self.meter.forward, [p for _, part in self._named_modules() for p in part.parameters()]
+        with graph_building():
+            fitting = samples_that_fit(self._forward, savable(one.detach()), parameters, self._memory_budget)
+        self.meter.forward = before
+        return fitting
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """Logits of a batch, finite or not."""
+        with torch.no_grad():
+            return self.in_micro_batches(lambda part: (self._forward(part),), x)[0]
+
+    def _forward(self, x: Tensor) -> Tensor:
+        self.meter.forward += len(x)
+        with self.frozen():
+            return check_logits(self._answer(x.clone()), len(x))  # what works in place alters the copy only
+
+    def _answer(self, x: Tensor) -> object:
+        """What the network returns for what the preprocessing returns."""  # noqa: DOC501
+        if self.preprocessing is None:
+            return answer("network", self.network, x)
+        prepared = answer("preprocessing", self.preprocessing, x)
+        if not isinstance(prepared, Tensor):
+            raise NetworkError(f"preprocessing: expected it to return a tensor, got {type(prepared).__name__}")
+        return answer("network", self.network, prepared)
+
+    def _named_modules(self) -> Iterator[tuple[str, nn.Module]]:
+        for part in (self.network, self.preprocessing):
+            if isinstance(part, nn.Module):
+                yield from part.named_modules()
+
+
+def check_classifier(model: Classifier, name: str = "model") -> None:
+    """Check that an argument is a classifier, and say how to make one where it is a bare network.
+
+    Args:
+        model: The argument.
+        name: What the caller knows it as.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not isinstance(model, Classifier):  # pyright: ignore[reportUnnecessaryIsInstance]
+        wrap = "wrap it: cl.Classifier(network, bounds=(low, high))"
+        raise InputError(f"{name}: expected a clearance.Classifier, got {type(model).__name__}; {wrap}")
+
+
+def look_like_probabilities(logits: Tensor) -> bool:
+    """Whether every row of `(batch, classes)` lies in [0, 1] and sums to 1: a softmax was left in the network.
+
+    >>> look_like_probabilities(torch.tensor([[0.2, 0.8]])), look_like_probabilities(torch.tensor([[2.0, -1.0]]))
+    (True, False)
+    """
+    inside = bool(((logits >= 0) & (logits <= 1)).all())
+    return inside and bool(((logits.double().sum(1) - 1).abs() < 1e-3).all())

@@ -1,0 +1,88 @@
+"""Gradients of margins with respect to the input, and their dual norms: one backward pass per sample and target."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clearance.geometry.norms import vector_norm
+from clearance.model.classifier import Classifier
+from clearance.model.margins import margins
+
+
+def margin_gradients(
+    model: Classifier, x: Tensor, predicted: Tensor | int, target: Tensor | int
+) -> tuple[Tensor, Tensor]:
+    """Margin and its gradient at each point, for one target per point.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        predicted: The class `c`, one for all points or `(batch,)`.
+        target: The class `t`, one for all points or `(batch,)`.
+
+    Returns:
+        `g(x)` of shape `(batch,)` and `∇g(x)` of shape `(batch, *input)`.
+    """
+    index = torch.stack(
+        [torch.as_tensor(c, device=x.device).expand(len(x)) for c in (predicted, target)], 1
+    )  # sliced beside x, so that a micro-batch sees its own rows
+    offset = 0
+
+    def part(points: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal offset
+        rows = index[offset : offset + len(points)]
+        _, values, pull = model.vjp(points, lambda logits: margins(logits, rows[:, 0], rows[:, 1:]))
+        gradient = pull(0)
+        offset += len(points)
+        return values[:, 0], gradient
+
+    value, gradient = model.in_micro_batches(part, x)
+    return value, gradient
+
+
+def margin_values(model: Classifier, x: Tensor, predicted: int, target: int) -> tuple[Tensor, Tensor]:
+    """Margin at each point by forward passes only, and the larger of its two logits: the scale of its rounding.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        predicted: The class `c`.
+        target: The class `t`.
+
+    Returns:
+        `g(x)` of shape `(batch,)`, finite or not, and `max(|f_c|, |f_t|)` over all points, a scalar.
+    """
+    classes = torch.tensor([target], device=x.device)
+
+    def part(points: Tensor) -> tuple[Tensor, Tensor]:
+        logits, values, _ = model.vjp(points, lambda output: margins(output, predicted, classes))
+        return values[:, 0], logits[:, [predicted, target]].abs().amax(1)
+
+    with torch.no_grad():
+        value, scale = model.in_micro_batches(part, x)
+    return value, scale.max()
+
+
+def margin_gradient_norms(
+    model: Classifier, x: Tensor, predicted: int, targets: Tensor, dual: float
+) -> tuple[Tensor, Tensor]:
+    """Margins and dual norms `||∇g(x)||_q` at each point for several targets, the forward pass shared by them all.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        predicted: The class `c`.
+        targets: The classes `t`, `(k,)`.
+        dual: The dual order `q`.
+
+    Returns:
+        Margins and norms, both `(batch, k)`.
+    """
+
+    def part(points: Tensor) -> tuple[Tensor, Tensor]:
+        _, values, pull = model.vjp(points, lambda logits: margins(logits, predicted, targets))
+        return values, torch.stack([vector_norm(pull(k), dual) for k in range(len(targets))], 1)
+
+    value, norm = model.in_micro_batches(part, x)
+    return value, norm

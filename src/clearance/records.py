@@ -1,0 +1,65 @@
+"""What every record is written with: words that carry their meaning, and values that JSON can hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum, StrEnum
+from typing import Any, Self, cast
+
+
+class Word(StrEnum):
+    """A word, such as `"ok"`, that carries its `meaning` in a sentence."""
+
+    _value_: str
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """A member: its word, with its meaning attached."""
+        member = str.__new__(cls, value)
+        member._value_, member.meaning = value, meaning
+        return member
+
+
+def plain(value: Any, *, infinity: str | None = None) -> Any:
+    """A number, a word or a tuple of them in a form that JSON can hold.
+
+    Args:
+        value: What to write down.
+        infinity: What stands for an infinite number.
+
+    Returns:
+        NaN as `None`, infinity as `infinity`, a tuple as a list, a member of an enumeration as its value; anything else
+        as it is.
+
+    >>> plain((1.5, float("nan"), float("inf"))), plain(float("inf"), infinity="inf")
+    ([1.5, None, None], 'inf')
+    """
+    if isinstance(value, tuple):
+        return [plain(item, infinity=infinity) for item in cast("tuple[Any, ...]", value)]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return infinity if math.isinf(value) else None
+    return value
+
+
+def in_words(value: Any) -> Any:
+    """A nested value with its infinite and undefined numbers as words: `"inf"`, `"-inf"`, `"nan"`.
+
+    Args:
+        value: Numbers, words, lists, tuples, mappings.
+
+    Returns:
+        The same, for strict JSON; tuples become lists.
+
+    >>> in_words({"distances": (1.5, float("inf"))})
+    {'distances': [1.5, 'inf']}
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: in_words(item) for name, item in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [in_words(item) for item in cast("list[Any]", value)]
+    return value

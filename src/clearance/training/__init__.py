@@ -1,0 +1,1 @@
+"""Training, standard and adversarial."""

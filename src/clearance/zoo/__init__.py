@@ -1,0 +1,1 @@
+"""Networks: the papers' architectures, the bundled classifiers, and what the command line calls a model."""

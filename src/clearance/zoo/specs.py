@@ -1,0 +1,199 @@
+"""A model spec, as given on the command line, to a network.
+
+    digits-standard, digits-robust     the bundled classifiers of 8 × 8 digits
+    package.module:factory             a function without arguments that returns an `nn.Module`, found from the current
+                                       folder or on `sys.path`; `weights` names a `.safetensors` file with its values
+
+Weights come from safetensors only. Pickles (`.pt`, `.pth`, `.pkl`) are refused, because loading one can run code.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from clearance.data.files import refuse_pickle, require_file
+from clearance.errors import FileError, InputError
+from clearance.zoo.networks import digits_cnn
+
+BUNDLED = ("digits-standard", "digits-robust")
+"""The classifiers that come with the package."""
+
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+"""Where the bundled weights lie."""
+
+CONVERSION = (
+    "use safetensors; to convert weights that you trust: "
+    "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
+)
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network and what is known about it.
+
+    Attributes:
+        network: In evaluation mode, on the CPU.
+        name: What it is called in results: the spec as it was given.
+        bounds: The valid range of an input; `None` where it is not known.
+        weights: The file that its values came from; `None` where the factory made them.
+        metadata: The header of the weights file: text by name.
+    """
+
+    network: nn.Module
+    name: str
+    bounds: tuple[float, float] | None
+    weights: Path | None
+    metadata: Mapping[str, str]
+
+
+def load_model(
+    spec: str, *, weights: str | Path | None = None, bounds: tuple[float, float] | None = None
+) -> LoadedNetwork:
+    """Make the network that a spec names.
+
+    Args:
+        spec: `digits-standard`, `digits-robust`, or `package.module:factory`.
+        weights: A `.safetensors` file with the values of the factory's network; the bundled ones have their own.
+        bounds: The valid range of an input. `None` takes what is known: (0, 1) for the bundled ones.
+
+    Returns:
+        The network with its name.
+
+    Raises:
+        InputError: If the spec names nothing that can be made, or does not go with `weights`.
+        FileError: If the weights are missing, damaged, or belong to another network.
+        PickleRefusedError: If the weights are a pickle.
+
+    >>> loaded = load_model("digits-standard")
+    >>> loaded.network(torch.zeros(1, 1, 8, 8)).shape, loaded.bounds
+    (torch.Size([1, 10]), (0.0, 1.0))
+    """
+    if spec in BUNDLED:
+        if weights is not None:
+            raise InputError(
+                f"weights: {spec} has its own, got {weights}; name a factory, such as clearance.zoo.networks:digits_cnn"
+            )
+        network, known, file = digits_cnn(), (0.0, 1.0), WEIGHTS_FOLDER / f"{spec}.safetensors"
+    else:
+        network, known, file = make_network(spec), None, None if weights is None else Path(weights)
+    metadata = {} if file is None else load_weights(network, file)
+    return LoadedNetwork(network.eval(), spec, bounds or known, file, metadata)
+
+
+def make_network(spec: str) -> nn.Module:
+    """Call the factory that `package.module:factory` names.
+
+    Args:
+        spec: The module, importable from the current folder or `sys.path`, and the function's name in it.
+
+    Returns:
+        The network as the factory made it.
+
+    Raises:
+        InputError: If the spec is not of this form, the import or the call fails, or no `nn.Module` comes back.
+    """
+    module, separator, name = spec.partition(":")
+    if not (separator and module and name.isidentifier()):
+        _refuse_file(spec)
+        raise InputError(f"model: expected {', '.join(BUNDLED)} or package.module:factory, got {spec!r}")
+    factory = _find_factory(module, name)
+    try:
+        network = factory()
+    except (Exception, SystemExit) as error:
+        raise InputError(f"model: calling {spec} without arguments failed: {_one_line(error)}") from error
+    if not isinstance(network, nn.Module):
+        raise InputError(f"model: expected {spec} to return an nn.Module, got {type(network).__name__}")
+    return network
+
+
+def load_weights(network: nn.Module, path: Path) -> dict[str, str]:
+    """Fill a network with the values of a `.safetensors` file. All or nothing: an error leaves the network as it was.
+
+    Args:
+        network: Changed in place. Values are converted to its dtypes.
+        path: The file.
+
+    Returns:
+        The text in the file's header (`metadata`), empty where there is none.
+
+    Raises:
+        FileError: If the file is missing or damaged, has other names or shapes, or a value is not finite.
+        PickleRefusedError: If it is a pickle.
+    """
+    refuse_pickle(path, instead=CONVERSION)
+    require_file(path)
+    try:
+        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownParameterType]
+            metadata = cast("dict[str, str] | None", file.metadata())
+    except (SafetensorError, OSError) as error:
+        raise FileError(f"{path}: damaged, or no safetensors file ({_one_line(error)})") from None
+    _check_tensors(network.state_dict(), tensors, path)
+    network.load_state_dict(tensors, strict=False)
+    return metadata or {}
+
+
+def _check_tensors(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
+    # A tied parameter may stand under one of its names only, as safetensors stores it.
+    filled = {tensor.data_ptr() for name, tensor in expected.items() if name in tensors}
+    missing = [name for name, tensor in expected.items() if name not in tensors and tensor.data_ptr() not in filled]
+    unexpected = [name for name in tensors if name not in expected]
+    if missing or unexpected:
+        named = f"missing: {_listed(missing)}; unexpected: {_listed(unexpected)}"
+        raise FileError(f"{path}: the weights are of another network ({named})")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape:
+            wanted, got = tuple(expected[name].shape), tuple(tensor.shape)
+            raise FileError(f"{path}: expected shape {wanted} for {name}, got {got}")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise FileError(f"{path}: {name} holds NaN or infinity")
+
+
+def _find_factory(module: str, name: str) -> Callable[[], object]:
+    try:
+        with _current_folder_first():
+            factory = getattr(importlib.import_module(module), name, None)
+    except (Exception, SystemExit) as error:
+        raise InputError(f"model: importing {module} failed: {_one_line(error)}") from error
+    if not callable(factory):
+        found = "there is nothing of that name" if factory is None else f"it is a {type(factory).__name__}"
+        raise InputError(f"model: expected a function '{name}' in {module}; {found}")
+    return cast("Callable[[], object]", factory)
+
+
+@contextmanager
+def _current_folder_first() -> Generator[None]:
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _refuse_file(spec: str) -> None:
+    # A file instead of a spec is the usual slip: say what to do with it.
+    path = Path(spec)
+    refuse_pickle(path, instead=CONVERSION)
+    if path.suffix == ".safetensors":
+        raise InputError(
+            f"model: {spec} holds values without a network; give package.module:factory and weights={spec}"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:5]) or "none"
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,86 @@
+"""Operator norms of layers against dense matrices."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from clearance import Classifier
+from clearance.certificates import matrix_norms
+from clearance.certificates.matrix_norms import gram_norm, operator_norm
+from clearance.certificates.max_pool import make_max_pool
+from clearance.certificates.operations import Affine
+from clearance.certificates.translate import translate
+
+
+def layer_of(layer: nn.Module, shape: tuple[int, ...]) -> Affine:
+    """The layer as the first step of a network (its logits are what it gives, flattened)."""
+    graph = translate(Classifier(nn.Sequential(layer, nn.Flatten())), shape)
+    operation = graph.nodes[1].operation
+    assert isinstance(operation, Affine)
+    return operation
+
+
+def dense(operation: Affine, shape: tuple[int, ...]) -> torch.Tensor:
+    one = torch.eye(math.prod(shape), dtype=torch.float64).reshape(-1, *shape)
+    return operation.forward(one).flatten(1).T
+
+
+LAYERS = {
+    "linear": (lambda: nn.Linear(6, 4), (6,)),
+    "wide linear": (lambda: nn.Linear(4, 9), (4,)),
+    "convolution": (lambda: nn.Conv2d(2, 3, 3, padding=1), (2, 5, 5)),
+    "strided convolution": (lambda: nn.Conv2d(2, 4, 4, stride=2, padding=1, groups=2), (2, 6, 6)),
+    "dilated convolution": (lambda: nn.Conv2d(1, 2, 2, dilation=2), (1, 5, 5)),
+    "batch norm": (lambda: nn.BatchNorm2d(2), (2, 3, 3)),
+    "average pooling": (lambda: nn.AvgPool2d(2), (2, 4, 4)),
+    "overlapping pooling": (lambda: nn.AvgPool2d(3, 1, 1), (2, 4, 4)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("order", [1.0, 1.3, 2.0, 4.0, math.inf])
+def test_norms_bound_the_dense_matrix(name: str, order: float):
+    make, shape = LAYERS[name]
+    torch.manual_seed(0)
+    operation = layer_of(make(), shape)
+    matrix = dense(operation, shape)
+    (bound,) = operation.lipschitz(order)
+    draw = torch.Generator().manual_seed(1)
+    points = torch.randn(500, matrix.shape[1], generator=draw, dtype=torch.float64)
+    points = torch.cat([points, torch.eye(matrix.shape[1], dtype=torch.float64), points.sign()])
+    stretched = torch.linalg.vector_norm(points @ matrix.T, order, dim=1)
+    assert (stretched <= bound * torch.linalg.vector_norm(points, order, dim=1) * (1 + 1e-12)).all()
+    if order in (1.0, math.inf) or (order == 2 and operation.mixes):
+        assert bound == pytest.approx(float(torch.linalg.matrix_norm(matrix, order)), rel=1e-9)
+
+
+def test_a_map_too_large_for_eigenvalues_takes_the_product_of_sums(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
+    operation = layer_of(nn.Conv2d(2, 3, 3), (2, 6, 6))
+    exact = operation.lipschitz(2.0)[0]
+    monkeypatch.setattr(matrix_norms, "LARGEST_GRAM", 4)
+    loose = operation.lipschitz(2.0)[0]
+    assert math.isinf(gram_norm(operation._map(0)))
+    assert exact < loose == math.sqrt(operation.lipschitz(1.0)[0] * operation.lipschitz(math.inf)[0])
+
+
+def test_power_iteration_stays_below():
+    torch.manual_seed(0)
+    operation = layer_of(nn.Conv2d(3, 4, 3, padding=1), (3, 8, 8))
+    linear, bound = operation._map(0), operator_norm(operation._map(0), 2.0)
+    vector = torch.randn(1, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for _ in range(1000):
+        vector = linear.backward(linear.forward(vector / vector.norm()))
+    assert bound * (1 - 1e-3) < float(vector.norm().sqrt()) < bound
+    assert bound == pytest.approx(float(torch.linalg.matrix_norm(dense(operation, (3, 8, 8)), 2)), rel=1e-12)
+
+
+def test_max_pooling_counts_the_windows_an_input_is_in():
+    device = torch.device("cpu")
+    apart = make_max_pool((1, 4, 4), 2, None, 0, 1, False, device)
+    overlapping = make_max_pool((1, 4, 4), 2, 1, 0, 1, False, device)
+    assert apart.lipschitz(2.0) == (1.0,)
+    assert overlapping.lipschitz(2.0) == (2.0,)
+    assert overlapping.lipschitz(math.inf) == (1.0,)

@@ -1,0 +1,97 @@
+"""The smallest value of a linear function on a ball cut by bounds: linear programs, dual norms, a convex solver."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import optimize
+
+from clearance.certificates.region import Region
+from clearance.geometry.norms import dual_order
+
+
+def problem(seed: int, order: float, bounds: bool, size: int = 6) -> tuple[Region, torch.Tensor]:
+    draw = torch.Generator().manual_seed(seed)
+    center = torch.rand(3, size, generator=draw, dtype=torch.float64)
+    radius = torch.tensor([0.05, 0.4, 1.5], dtype=torch.float64)
+    rows = torch.randn(3, 4, size, generator=draw, dtype=torch.float64)
+    box = (torch.zeros_like(center), torch.ones_like(center)) if bounds else None
+    return Region(center, radius, order, box), rows
+
+
+def smallest(row: np.ndarray, center: np.ndarray, radius: float, order: float) -> float:
+    """By a general convex solver, within [0, 1]; exact linear programs for 1 and infinity."""
+    size = len(row)
+    if order in (1.0, math.inf):
+        sizes = size if order == 1 else 1
+        spread = np.eye(size) if order == 1 else np.ones((size, 1))
+        matrix = np.block([[np.eye(size), -spread], [-np.eye(size), -spread]])
+        total = np.concatenate([np.zeros(size), np.ones(sizes)])
+        solved = optimize.linprog(
+            np.concatenate([row, np.zeros(sizes)]),
+            A_ub=np.vstack([matrix, total]),
+            b_ub=np.append(np.zeros(2 * size), radius),
+            bounds=[(-c, 1 - c) for c in center] + [(0, None)] * sizes,
+        )
+        return float(solved.fun + row @ center)
+    solved = optimize.minimize(
+        lambda d: row @ d,
+        np.zeros(size),
+        jac=lambda d: row,
+        bounds=[(-c, 1 - c) for c in center],
+        constraints={"type": "ineq", "fun": lambda d: radius**order - (np.abs(d) ** order).sum()},
+        method="SLSQP",
+        options={"maxiter": 500, "ftol": 1e-14},
+    )
+    return float(row @ solved.x + row @ center)
+
+
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
+def test_without_bounds_it_is_the_dual_norm(order: float):
+    region, rows = problem(0, order, bounds=False)
+    length = torch.linalg.vector_norm(rows, dual_order(order), dim=2)
+    wanted = (rows * region.center[:, None]).sum(2) - region.radius[:, None] * length
+    assert torch.allclose(region.lowest(rows), wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
+def test_with_bounds_it_is_the_constrained_minimum(order: float, seed: int):
+    region, rows = problem(seed, order, bounds=True)
+    found = region.lowest(rows, steps=200)
+    for i in range(3):
+        for row, value in zip(rows[i], found[i].tolist(), strict=True):
+            wanted = smallest(row.numpy(), region.center[i].numpy(), float(region.radius[i]), order)
+            assert value <= wanted + 1e-7
+            assert value >= wanted - 1e-4
+
+
+@pytest.mark.parametrize("bounds", [False, True])
+@pytest.mark.parametrize(("order", "limit"), [(1 + 1e-5, 1.0), (1e5, math.inf)])
+def test_orders_far_from_two_are_sound_and_come_near_their_limits(order: float, limit: float, bounds: bool):
+    for seed in range(3):
+        region, rows = problem(seed, order, bounds=bounds)
+        wanted = Region(region.center, region.radius, limit, region.bounds).lowest(rows)
+        if limit > 1 or not bounds:  # near 1 the dual bounds within a box are right, and loose
+            assert torch.allclose(region.lowest(rows, steps=200), wanted, atol=2e-2)
+        share = 1.0 if limit == 1 else 6 ** (-1 / order)  # of the limit's ball, which then lies within this one
+        inner = Region(region.center, share * region.radius, limit, region.bounds)
+        assert (region.lowest(rows) <= inner.lowest(rows) + 1e-9).all()
+
+
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_few_steps_stay_below_and_shared_rows_count_for_all(order: float, steps: int):
+    region, rows = problem(7, order, bounds=True)
+    exact = region.lowest(rows, steps=200)
+    assert (region.lowest(rows, steps=steps) <= exact + 1e-9).all()
+    shared = region.lowest(rows[:1], steps=steps)
+    assert torch.allclose(shared, region.lowest(rows[:1].expand(3, -1, -1), steps=steps), atol=1e-12)
+
+
+def test_covered_is_the_distance_to_the_farthest_corner():
+    region, _ = problem(0, 2.0, bounds=True)
+    farthest = torch.maximum(region.center, 1 - region.center).square().sum(1).sqrt()
+    assert torch.allclose(region.covered(), farthest)
+    assert problem(0, 2.0, bounds=False)[0].covered().isinf().all()

@@ -1,0 +1,79 @@
+"""`clearance attack` as a subprocess: table, JSON, saved witnesses, bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clearance.data import datasets
+from clearance.zoo.specs import load_model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def clearance(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from clearance.cli import main; main()", "attack", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, timeout=300, check=False, env=environment
+    )
+
+
+def test_table_and_saved_witnesses(tmp_path: Path):
+    file = tmp_path / "witnesses.npz"
+    result = clearance("digits-standard", "digits", "--count", "3", "--budget", "quick", "--save", str(file))
+    assert result.returncode == 0, result.stderr
+    assert "digits-standard on digits" in result.stdout
+    assert "misclassified" in result.stdout
+    assert "Median attack distance" in result.stdout
+    with np.load(file) as saved:
+        content = {name: saved[name] for name in saved.files}
+    assert set(content) == {"images", "labels", "adversarial", "distances", "predictions"}
+    assert content["adversarial"].shape == content["images"].shape == (3, 1, 8, 8)
+    network, right = load_model("digits-standard").network, np.isfinite(content["distances"])
+    assert right.tolist() == [True, False, True]
+    gaps = (content["adversarial"] - content["images"]).reshape(3, -1)[right]
+    assert np.linalg.norm(gaps, axis=1) == pytest.approx(content["distances"][right], rel=1e-5)
+    images = datasets.load("digits", count=3).images.new_tensor(content["adversarial"][right])
+    assert network(images).argmax(1).tolist() == content["predictions"][right].tolist()
+    assert (content["predictions"][right] != content["labels"][right]).all()
+    assert not list(tmp_path.glob(".*part"))
+
+
+def test_json():
+    arguments = ("--count", "2", "--norm", "inf", "--target", "runner-up", "--budget", "quick", "--json")
+    result = clearance("digits-robust", "digits", *arguments)
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    first, second = document["results"]
+    assert first["success"]
+    assert 0 < first["distance"] < 1
+    assert first["distance"] == min(value for value in first["distances"].values() if value is not None)
+    assert second["method"] == "misclassified"
+    assert second["distance"] is None
+    assert document["settings"]["budget"] == "quick"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("digits-standard", "nowhere.npz"), "nowhere.npz"),
+        (("digits-standard", "digits", "--norm", "0.5"), "norm: expected p >= 1"),
+        (("digits-standard", "digits", "--budget", "huge"), "--budget"),
+        (("digits-standard", "digits", "--target", "nearest"), "target: expected one of"),
+        (("digits-standard", "digits", "--save", "out.txt"), "--save: expected a file name that ends in .npz"),
+        (("digits-standard", "digits", "--save", "missing/out.npz"), "--save: expected a folder that exists"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_two(arguments: tuple[str, ...], message: str, tmp_path: Path):
+    result = clearance(*arguments, "--count", "1", folder=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("clearance: ")
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,110 @@
+"""Who imports whom in `src/clearance`: `python tests/imports.py` prints the picture, `test_layout.py` holds the rule.
+
+A floor is a row of `FLOORS`, from the bottom up. A folder imports from lower floors only; inside a folder, modules
+import each other without cycles.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "clearance"
+
+FLOORS = (
+    {"errors"},
+    {"records", "data"},
+    {"geometry"},
+    {"model"},
+    {"estimates", "certificates", "attacks", "zoo"},
+    {"audit"},
+    {"bracket", "training"},
+    {"runs"},
+    {"report"},
+    {""},
+    {"cli"},
+    {"__main__"},
+)
+APART = ({"estimates"}, {"certificates"}, {"attacks"}, {"zoo"})
+"""No module of one of these imports a module of another."""
+
+FILES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__").removesuffix("."): path
+    for path in sorted(SOURCE.rglob("*.py"))
+}
+
+
+def floor(module: str) -> int:
+    """The floor of a module, counted from 0 at the bottom; -1 where it has none."""
+    top = module.split(".", maxsplit=1)[0]
+    return next((rank for rank, names in enumerate(FLOORS) if top in names), -1)
+
+
+def imports(source: str) -> Iterator[tuple[str, bool]]:
+    """Each imported module's full name, and whether the import runs with the module (top level, no TYPE_CHECKING)."""
+    tree = ast.parse(source)
+    late = {id(node) for scope in ast.walk(tree) if is_late(scope) for node in ast.walk(scope)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) not in late) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from ((f"{node.module}.{alias.name}", id(node) not in late) for alias in node.names)
+
+
+def is_late(node: ast.AST) -> bool:
+    """Whether what stands in a node does not run when the module is imported."""
+    checking = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    return checking or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def own_modules(source: str) -> Iterator[str]:
+    """The modules of this package that a source imports: `clearance.geometry.norms.project` is `geometry.norms`."""
+    for name, _ in imports(source):
+        top, _, rest = name.partition(".")
+        if top == "clearance":
+            parts = rest.split(".")
+            names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+            yield next((name for name in names if name in FILES), parts[0] if floor(parts[0]) >= 0 else "")
+
+
+def wrong_direction(module: str, source: str) -> list[str]:
+    """The imports of a source that lead up, sideways between floors' folders that stay apart, or out of the house."""
+    here, package = floor(module), module.split(".", maxsplit=1)[0]
+    apart = set().union(*(row for row in APART if package not in row)) if package in set().union(*APART) else set()
+    others = {name: name.split(".")[0] for name in own_modules(source)}
+    others = {name: top for name, top in others.items() if top != package or not package}
+    return [name for name, top in others.items() if floor(name) >= here or top in apart]
+
+
+def reach(module: str) -> set[str]:
+    """Every module of this package that importing `module` may bring in."""
+    seen, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in FILES and name not in seen:
+            seen.add(name)
+            waiting.extend(own_modules(FILES[name].read_text()))
+    return seen
+
+
+def cycles() -> list[str]:
+    """The modules that can be reached from one that they import: none, where every folder is in order."""
+    direct = {name: set(own_modules(path.read_text())) - {name} for name, path in FILES.items()}
+    return [name for name in FILES if any(name in reach(used) for used in direct[name] if used in FILES)]
+
+
+def picture() -> str:
+    """The floors from the top down, with what each folder imports."""
+    lines = []
+    for rank in range(len(FLOORS) - 1, -1, -1):
+        for name in sorted(FLOORS[rank]):
+            modules = [module for module in FILES if module.split(".")[0] == name]
+            used = {top.split(".")[0] for module in modules for top in own_modules(FILES[module].read_text())} - {name}
+            arrows = " ".join(sorted(used, key=lambda top: (-floor(top), top)) or ["nothing"])
+            lines.append(f"{rank + 1:2}  {name or 'clearance':13}{len(modules):3} files  imports {arrows}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(picture())  # noqa: T201
+    print(f"{len(FLOORS)} floors, {len(cycles())} modules in a cycle")  # noqa: T201
