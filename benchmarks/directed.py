@@ -21,11 +21,11 @@ from public import NETWORKS, correct_images, load_network
 from torch import Tensor, nn
 
 from clearance.estimates.clever import clever
-from clearance.estimates.evidence import Problem
+from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.samplers.gradient_search import search_blocks
 from clearance.estimates.scores import CleverScore
 from clearance.estimates.status import Status
-from clearance.geometry.norms import dual_order, vector_norm
+from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.seeds import content_key
 
@@ -48,15 +48,15 @@ def attack_distances(network: nn.Module, x: Tensor, targets: Tensor, norm: float
 def share_found(model: Classifier, x0: Tensor, score: CleverScore, factor: int) -> float:
     """The largest norm of the estimate over the largest that searches with `factor` times its budget find."""
     logits = model.logits(x0[None])[0]
-    problem = Problem(
+    problem = MarginProblem(
         model=model,
         x0=x0,
         key=content_key(x0),
         predicted=score.predicted,
         targets=torch.tensor([score.target]),
         margins=(logits[score.predicted] - logits[score.target])[None],
-        order=score.norm,
-        dual=dual_order(score.norm),
+        norm=score.norm,
+        dual=dual_norm(score.norm),
         clip=False,
         seed=1,
     )

@@ -16,7 +16,7 @@ from public import correct_images, load_network
 from torch import Tensor
 
 from clearance.estimates.clever import clever
-from clearance.estimates.evidence import Problem
+from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.extremes import fit_reverse_weibull
 from clearance.estimates.samplers.table import uniform_blocks
 from clearance.estimates.scores import CleverScore
@@ -33,7 +33,7 @@ def paper_maxima(model: Classifier, x0: Tensor, score: CleverScore, file: Path |
         return np.load(file)
     targets = torch.tensor([score.target])
     margins = torch.tensor([score.margin])
-    problem = Problem(model, x0, content_key(x0), score.predicted, targets, margins, 2.0, 2.0, False, 0)
+    problem = MarginProblem(model, x0, content_key(x0), score.predicted, targets, margins, 2.0, 2.0, False, 0)
     maxima, _ = uniform_blocks(problem, RADIUS, range(BLOCKS), BLOCK_SIZE, "uniform")
     if file is not None:
         np.save(file, maxima[0].numpy())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 from torch import Tensor
 
-from clearance.geometry.norms import dual_order, vector_norm
+from clearance.geometry.norms import dual_norm, vector_norm
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Linear:
         logits = self(x)
         source = logits.argmax(1)
         gaps = logits.gather(1, source[:, None]) - logits
-        slopes = torch.stack([vector_norm(self.weight[c] - self.weight, dual_order(order)) for c in source.tolist()])
+        slopes = torch.stack([vector_norm(self.weight[c] - self.weight, dual_norm(order)) for c in source.tolist()])
         return torch.where(slopes > 0, gaps / slopes, math.inf).amin(1)
 
 

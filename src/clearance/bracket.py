@@ -28,7 +28,7 @@ from clearance.estimates.clever import clever
 from clearance.estimates.scores import CleverScore, without_number
 from clearance.estimates.settings import Settings
 from clearance.estimates.status import Status
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.margins import Target, ask
@@ -190,7 +190,7 @@ def bracket(
         raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
     if certificate not in CERTIFICATES:
         raise InputError(f"certificate: expected one of {', '.join(CERTIFICATES)}, got {certificate!r}")
-    p, x = as_order(norm), model.check_inputs(x)
+    p, x = as_norm(norm), model.check_inputs(x)
     logits = model.logits_of_each(x)
     asked = ask(x, logits, labels, target, seed=seed)
     aims = [target if isinstance(target, str) else chosen for (chosen, *_) in asked.targets]

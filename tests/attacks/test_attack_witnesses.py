@@ -30,7 +30,7 @@ from clearance.attacks import (
     square,
 )
 from clearance.attacks.best import best
-from clearance.attacks.ensembles import Run, ensemble, make_task
+from clearance.attacks.ensembles import AttackRun, ensemble, make_task
 from clearance.attacks.goals import dlr, margin
 from clearance.errors import InputError, ShapeError, TargetError
 from clearance.geometry.norms import vector_norm
@@ -322,7 +322,7 @@ def test_ifgsm_keeps_the_smallest_success_of_its_grid():
     assert best_so_far.isfinite().any()
 
 
-def twice(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+def twice(runs: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:
     """Twice the iterations: the same runs, then all of them again from other starts."""
     return runs + tuple(replace(run, restart=run.restart + 1) for run in runs)
 
@@ -332,8 +332,8 @@ def test_twice_the_iterations_never_give_a_larger_distance(order: float):
     for seed in range(3):
         model, x = Classifier(network(seed, 4), (0, 1)), inputs(seed, 6)
         logits = model.logits(x)
-        task = make_task(model, x, goal_of(model, x), logits, order=order, seed=0)
-        runs = (Run("fast_minimum_norm", 15), Run("apgd", 8, rounds=3), Run("boundary_walk", 2))
+        task = make_task(model, x, goal_of(model, x), logits, norm=order, seed=0)
+        runs = (AttackRun("fast_minimum_norm", 15), AttackRun("apgd", 8, rounds=3), AttackRun("boundary_walk", 2))
         once, again = best(task, runs), best(task, twice(runs))
         assert sum(run.steps * run.rounds for run in twice(runs)) == 2 * sum(run.steps * run.rounds for run in runs)
         assert (again.witnesses.distance <= once.witnesses.distance).all()

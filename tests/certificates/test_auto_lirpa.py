@@ -14,18 +14,20 @@ import clearance as cl
 from clearance.certificates.auto_lirpa import auto_lirpa, import_auto_lirpa
 from clearance.certificates.crown import margin_bounds
 from clearance.certificates.operations import Affine, NotSupportedError
-from clearance.certificates.problem import Problem
+from clearance.certificates.problem import VerificationProblem
 from clearance.certificates.translate import translate
 from clearance.errors import InputError
 from closed_forms import random_inputs, random_network
 
 
-def make_problem(network: nn.Module, x: torch.Tensor, order: float, bounds: tuple[float, float] | None) -> Problem:
+def make_problem(
+    network: nn.Module, x: torch.Tensor, order: float, bounds: tuple[float, float] | None
+) -> VerificationProblem:
     graph = translate(cl.Classifier(network), tuple(x.shape[1:]))
     source = graph(x).argmax(1)
     targets = torch.tensor([[k for k in range(graph.shape[0]) if k != own] for own in source.tolist()])
     box = None if bounds is None else (torch.full_like(x, bounds[0]), torch.full_like(x, bounds[1]))
-    return Problem(graph, x, source, targets, order, box, False, math.inf)
+    return VerificationProblem(graph, x, source, targets, order, box, False, math.inf)
 
 
 @pytest.fixture

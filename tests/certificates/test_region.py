@@ -8,7 +8,7 @@ import torch
 from scipy import optimize
 
 from clearance.certificates.region import Region
-from clearance.geometry.norms import dual_order
+from clearance.geometry.norms import dual_norm
 
 
 def problem(seed: int, order: float, bounds: bool, size: int = 6) -> tuple[Region, torch.Tensor]:
@@ -50,7 +50,7 @@ def smallest(row: np.ndarray, center: np.ndarray, radius: float, order: float) -
 @pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
 def test_without_bounds_it_is_the_dual_norm(order: float):
     region, rows = problem(0, order, bounds=False)
-    length = torch.linalg.vector_norm(rows, dual_order(order), dim=2)
+    length = torch.linalg.vector_norm(rows, dual_norm(order), dim=2)
     wanted = (rows * region.center[:, None]).sum(2) - region.radius[:, None] * length
     assert torch.allclose(region.lowest(rows), wanted, atol=1e-12)
 

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from clearance.estimates.ball import Ball
 from clearance.estimates.clever import clever
-from clearance.estimates.evidence import Evidence, Problem, Record
+from clearance.estimates.evidence import Evidence, MarginProblem, Observation
 from clearance.estimates.extremes import FitStatus, fit_reverse_weibull
 from clearance.estimates.samplers.gradient_search import FEW_DIMENSIONS, search_blocks
 from clearance.estimates.samplers.region_search import WIDEST
-from clearance.estimates.scores import Outcome, judge
+from clearance.estimates.scores import TargetEstimate, judge
 from clearance.estimates.settings import PAPER, Settings
 from clearance.estimates.status import Status
-from clearance.geometry.norms import dual_order, vector_norm
+from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
 from clearance.model.margins import resolve_targets
@@ -38,7 +38,7 @@ def mlp(seed: int = 0) -> nn.Module:
 def linear_distance(network: Linear, x: Tensor, score_target: int, order: float) -> float:
     logits = network(x[None])[0]
     best = int(logits.argmax())
-    slope = vector_norm((network.weight[best] - network.weight[score_target])[None], dual_order(order))
+    slope = vector_norm((network.weight[best] - network.weight[score_target])[None], dual_norm(order))
     return float((logits[best] - logits[score_target]) / slope)
 
 
@@ -333,7 +333,7 @@ def test_searches_stay_in_the_ball_and_spend_their_budget(order: float, size: in
     target = torch.tensor(resolve_targets(logits, "runner-up")[0])
     best = int(logits.argmax())
     margin = (logits[0, best] - logits[0, target]).reshape(1)
-    problem = Problem(model, x[0], "key", best, target, margin, order, dual_order(order), False, 0)
+    problem = MarginProblem(model, x[0], "key", best, target, margin, order, dual_norm(order), False, 0)
     for budget in (1, 2, 3, 7, 64):
         seen.clear()
         maxima, evidence = search_blocks(problem, radius=0.3, blocks=range(5), block_size=budget, purpose="test")
@@ -347,7 +347,7 @@ def test_searches_stay_in_the_ball_and_spend_their_budget(order: float, size: in
 def test_evidence_of_slopes_and_witnesses():
     model = Classifier(half_hidden, dtype=torch.float64)
     zero = torch.zeros(2, dtype=torch.float64)
-    problem = Problem(
+    problem = MarginProblem(
         model, zero, "key", 0, torch.tensor([1]), torch.tensor([2.0], dtype=torch.float64), 2.0, 2.0, False, 0
     )
     evidence = Evidence()
@@ -416,8 +416,8 @@ def test_few_blocks_that_leave_the_interval_open_are_not_ok():
 
 def test_a_larger_norm_than_the_fit_allows_is_a_poor_fit():
     settings, fit = Settings(), fit_reverse_weibull((1 - 0.2 * torch.linspace(0.01, 1, 60) ** 2).tolist())
-    met = Evidence(norm=Record(2.0, torch.zeros(1)))
-    outcome = Outcome(0, 1, 1.0, Ball(5.0, searched=True), (1.0, 1.1), fit, met)
+    met = Evidence(norm=Observation(2.0, torch.zeros(1)))
+    outcome = TargetEstimate(0, 1, 1.0, Ball(5.0, searched=True), (1.0, 1.1), fit, met)
     found = judge(settings, outcome, False, Cost())
     assert found.radius == 0.5 and found.interval == (0.0, 0.5) and found.status is Status.POOR_FIT
 

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from clearance.cli import run
 from clearance.errors import InputError
 from clearance.estimates.clever import clever
-from clearance.estimates.evidence import Evidence, Problem, second_order_radius
+from clearance.estimates.evidence import Evidence, MarginProblem, second_order_radius
 from clearance.estimates.samplers.curvature_search import directed_bends, uniform_bends, with_taylor
 from clearance.estimates.settings import PAPER_SECOND_ORDER, Settings
 from clearance.estimates.smoothness import is_twice_differentiable
 from clearance.estimates.status import Status
-from clearance.geometry.norms import dual_order, vector_norm
+from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.zoo.networks import initialise
 from closed_forms import ball_classifier, random_linear
@@ -54,11 +54,11 @@ def mlp(activation: nn.Module, *, size: int = 8, seed: int = 0) -> nn.Module:
     return initialise(nn.Sequential(*layers), seed=seed).double()
 
 
-def problem(model: Classifier, x: Tensor, order: float = 2.0) -> Problem:
+def problem(model: Classifier, x: Tensor, order: float = 2.0) -> MarginProblem:
     logits = model.logits(x[None])[0]
     first, second = logits.topk(2).indices.tolist()
     margin = (logits[first] - logits[second]).reshape(1)
-    plain = Problem(model, x, "key", first, torch.tensor([second]), margin, order, dual_order(order), False, 0)
+    plain = MarginProblem(model, x, "key", first, torch.tensor([second]), margin, order, dual_norm(order), False, 0)
     return with_taylor(plain, "norm", float(logits.abs().max()))
 
 
@@ -95,7 +95,7 @@ def test_a_diagonal_quadratic_is_exact_for_other_norms(order: float):
     diagonal = torch.tensor([1.0, 3.0, 0.5, 2.0], dtype=torch.float64)
     network = Quadratic(torch.diag(diagonal), torch.tensor([0.3, -0.2, 0.1, 0.4], dtype=torch.float64), 2.0)
     a = float(diagonal.max() if order == 1 else diagonal.sum())
-    b = float(vector_norm(network.slope[None], dual_order(order)))
+    b = float(vector_norm(network.slope[None], dual_norm(order)))
     score = clever(Classifier(network, dtype=torch.float64), torch.zeros(1, 4), norm=order, **SMALL)[0]
     exact = second_order_radius(2.0, b, a)
     assert score.largest_curvature == pytest.approx(a, rel=1e-9)

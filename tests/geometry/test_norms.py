@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import InputError
-from clearance.geometry.norms import as_order, dual_order, last_norm, project, steepest, vector_norm
+from clearance.geometry.norms import as_norm, dual_norm, last_norm, project, steepest, vector_norm
 
 ORDERS = (1.0, 1.5, 2.0, 3.0, math.inf)
 
@@ -19,7 +19,7 @@ def test_steepest_direction_attains_the_dual_norm(order: float):
     direction = steepest(gradient, order)
     assert torch.allclose(vector_norm(direction, order), torch.ones(20, dtype=torch.float64))
     product = (direction * gradient).flatten(1).sum(1)
-    assert torch.allclose(product, vector_norm(gradient, dual_order(order)))
+    assert torch.allclose(product, vector_norm(gradient, dual_norm(order)))
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -47,13 +47,13 @@ def test_projection_is_the_nearest_point(order: float):
 
 @pytest.mark.parametrize(("text", "order"), [("2", 2.0), ("inf", math.inf), ("linf", math.inf), ("L1", 1.0)])
 def test_orders_are_read(text: str, order: float):
-    assert as_order(text) == order
+    assert as_norm(text) == order
 
 
 @pytest.mark.parametrize("bad", [0.5, "two", float("nan"), -1])
 def test_orders_below_one_are_refused(bad: object):
     with pytest.raises(InputError, match="norm: expected"):
-        as_order(bad)  # pyright: ignore
+        as_norm(bad)  # pyright: ignore
 
 
 @pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
@@ -79,7 +79,7 @@ def test_norms_of_orders_far_from_two(order: float, dtype: torch.dtype):
     expected = largest * ((x.double() / largest[:, None]).abs() ** order).sum(1) ** (1 / order)
     assert torch.allclose(vector_norm(x, order).double(), expected, rtol=1e-5)
     direction = steepest(x, order)
-    assert torch.allclose((direction * x).sum(1), vector_norm(x, dual_order(order)), rtol=1e-4)
+    assert torch.allclose((direction * x).sum(1), vector_norm(x, dual_norm(order)), rtol=1e-4)
     assert torch.allclose(last_norm(x[None], order), vector_norm(x, order)[None], rtol=1e-6)
 
 

@@ -12,7 +12,7 @@ from clearance.estimates.clever import clever
 from clearance.estimates.status import Status
 from clearance.geometry.eigenvalues import dense, lanczos, power_iteration
 from clearance.geometry.induced_norms import estimate_induced_norm
-from clearance.geometry.norms import dual_order, vector_norm
+from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.curvature import MarginHessian, margin_curvature, margin_hessian_vectors
 from clearance.model.preprocessing import Normalize
@@ -115,7 +115,7 @@ def brute_force(matrix: Tensor, order: float) -> float:
 def test_induced_norms_against_brute_force(order: float, size: int):
     matrices = symmetric(40, size, seed=size)
     exact = torch.tensor([brute_force(matrix, order) for matrix in matrices], dtype=torch.float64)
-    found = estimate_induced_norm(dense(matrices), normal(30, 40, size, seed=9), order=order)
+    found = estimate_induced_norm(dense(matrices), normal(30, 40, size, seed=9), norm=order)
     share = found.value / exact
     assert float(share.max()) <= 1 + 1e-12  # never above the maximum
     assert int((share > 1 - 1e-9).sum()) >= 38 and float(share.min()) > 0.9
@@ -124,11 +124,11 @@ def test_induced_norms_against_brute_force(order: float, size: int):
 @pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
 def test_an_induced_norm_is_attained_by_its_vector(order: float):
     matrices = symmetric(15, 6)
-    found = estimate_induced_norm(dense(matrices), normal(4, 15, 6, seed=2), order=order)
+    found = estimate_induced_norm(dense(matrices), normal(4, 15, 6, seed=2), norm=order)
     image = (matrices @ found.vector[:, :, None])[:, :, 0]
     assert torch.allclose(vector_norm(found.vector, order), torch.ones(15, dtype=torch.float64))
     assert torch.allclose(vector_norm(found.partner, order), torch.ones(15, dtype=torch.float64))
-    assert torch.allclose(vector_norm(image, dual_order(order)), found.value)
+    assert torch.allclose(vector_norm(image, dual_norm(order)), found.value)
     assert torch.allclose((image * found.partner).sum(1), found.value)
     if order == 2:
         assert torch.allclose(found.value, torch.linalg.eigvalsh(matrices).abs().amax(1), rtol=2e-2)
@@ -227,7 +227,7 @@ def test_the_curvature_of_points(order: float):
     hessians = dense_hessians(network, x, 1, 3)
     model = Classifier(network, micro_batch=4)
     starts = normal(12, 9, 8, seed=6)
-    found = margin_curvature(model, x, 1, 3, starts, order=order, tolerance=1e-6)
+    found = margin_curvature(model, x, 1, 3, starts, norm=order, tolerance=1e-6)
     exact = [brute_force(matrix, order) for matrix in hessians] if order != 2 else None
     exact = exact or torch.linalg.eigvalsh(hessians).abs().amax(1).tolist()
     assert found.values.tolist() == pytest.approx(exact, rel=1e-3)
@@ -242,4 +242,4 @@ def test_one_sided_curvature_is_the_negative_end():
     found = margin_curvature(Classifier(network), x, 1, 3, normal(1, 9, 8, seed=6), kind="one-sided", tolerance=1e-6)
     assert torch.allclose(found.values, (-low).clamp_min(0), rtol=1e-4)
     with pytest.raises(InputError, match="norm 2"):
-        margin_curvature(Classifier(network), x, 1, 3, normal(1, 9, 8), order=1.0, kind="one-sided")
+        margin_curvature(Classifier(network), x, 1, 3, normal(1, 9, 8), norm=1.0, kind="one-sided")

@@ -12,27 +12,27 @@ from xml.etree import ElementTree as Xml
 
 import numpy as np
 import pytest
-from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, Answer, bracket, make_plan, records_of, run_of
-from made_runs import write_run as write
 
 from clearance.errors import InputError
 from clearance.report.demands import Limits
 from clearance.report.drop import relative_drop
 from clearance.report.gate import judge
-from clearance.report.outcome import Outcome, as_junit, as_markdown
+from clearance.report.outcome import GateOutcome, as_junit, as_markdown
 from clearance.report.paired import RESAMPLES, bootstrap_interval, subtract
 from clearance.runs.summary import middle
 from conftest import ROOT
+from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, Answer, bracket, make_plan, records_of, run_of
+from made_runs import write_run as write
 
 GOOD = [bracket(0.1 * k, 0.2 * k, 0.3 * k) for k in range(1, 11)]  # medians 0.55, 1.1, 1.65
 HOSTILE = "<script>alert(1)</script>|`x`\"'&\u202e\u05e9\u05dc\x1b[31m@user https://a.example www.a.example" + "x" * 300
 
 
-def outcome(folder: Path, answers: list[Answer], limits: Limits, **options: Any) -> Outcome:
+def outcome(folder: Path, answers: list[Answer], limits: Limits, **options: Any) -> GateOutcome:
     return judge(records_of(folder / "run", answers), limits, **options)
 
 
-def only(found: Outcome, flag: str) -> Any:
+def only(found: GateOutcome, flag: str) -> Any:
     (check,) = [check for check in found.checks if check.flag == flag]
     return check
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from clearance.attacks.geometry import as_radius, as_steps, descent, into_ball
 from clearance.attacks.goals import Goal, Loss, dlr
-from clearance.attacks.passes import Evaluation, Streams, evaluate
+from clearance.attacks.passes import LossEvaluation, Streams, evaluate
 from clearance.attacks.pgd import random_points
 from clearance.attacks.result import Witnesses
-from clearance.geometry.norms import as_order, expand
+from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
 
 MOMENTUM = 0.75
@@ -65,17 +65,17 @@ def apgd(
     Raises:
         InputError: If an argument has no meaning.
     """
-    order, radius = as_order(norm), as_radius(epsilon, x)
-    found, streams = Witnesses(x, order), Streams(x, seed, "apgd", order)
+    norm, radius = as_norm(norm), as_radius(epsilon, x)
+    found, streams = Witnesses(x, norm), Streams(x, seed, "apgd", norm)
     for restart in range(as_steps(restarts)):
-        drawn = x + random_points(x, streams, order, radius)
-        points = into_ball(model, x, start if start is not None and restart == 0 else drawn, order, radius)
-        search = _Search(points, 2 * radius, steps)
+        drawn = x + random_points(x, streams, norm, radius)
+        points = into_ball(model, x, start if start is not None and restart == 0 else drawn, norm, radius)
+        search = _StepControl(points, 2 * radius, steps)
         for step in range(as_steps(steps)):
             seen = evaluate(model, search.points, goal, loss=loss, aim=aim)
             found.offer(search.points, seen.reached)
             search.learn(step, seen)
-            search.move(model, x, order, radius)
+            search.move(model, x, norm, radius)
     return found
 
 
@@ -100,7 +100,7 @@ class _Checkpoints:
         self.period = max(1, shorter, round(SHORTEST * self.steps))
 
 
-class _Search:
+class _StepControl:
     """The state of one run for each input: where it is, where it was best, and how long its steps are."""
 
     def __init__(self, points: Tensor, step: Tensor, steps: int) -> None:
@@ -111,7 +111,7 @@ class _Search:
         self.falls, self.judged_step = torch.zeros_like(step), step
         self.checkpoints = _Checkpoints(steps)
 
-    def learn(self, step: int, seen: Evaluation) -> None:
+    def learn(self, step: int, seen: LossEvaluation) -> None:
         """Take in the evaluation of the current points, and judge the step at checkpoints."""
         self.falls = self.falls + (seen.loss < self.loss)
         self.loss, self.gradient = seen.loss, seen.gradient
@@ -137,9 +137,9 @@ class _Search:
         self.loss = torch.where(halve, self.best_loss, self.loss)
         self.falls = torch.zeros_like(self.falls)
 
-    def move(self, model: Classifier, x: Tensor, order: float, radius: Tensor) -> None:
+    def move(self, model: Classifier, x: Tensor, norm: float, radius: Tensor) -> None:
         """One projected step with momentum."""
-        downhill = expand(self.step, x) * descent(model, self.points, self.gradient, order)
-        plain = into_ball(model, x, self.points - downhill, order, radius)
+        downhill = expand(self.step, x) * descent(model, self.points, self.gradient, norm)
+        plain = into_ball(model, x, self.points - downhill, norm, radius)
         momentum = MOMENTUM * (plain - self.points) + (1 - MOMENTUM) * (self.points - self.before)
-        self.points, self.before = into_ball(model, x, self.points + momentum, order, radius), self.points
+        self.points, self.before = into_ball(model, x, self.points + momentum, norm, radius), self.points

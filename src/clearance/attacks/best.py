@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clearance.attacks.ensembles import Run, Task, carry_out, ensemble, make_task
+from clearance.attacks.ensembles import AttackRun, AttackTask, carry_out, ensemble, make_task
 from clearance.attacks.goals import make_goal
 from clearance.attacks.result import AttackResult, Witnesses
 from clearance.attacks.segments import bisect_segments
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.margins import Target, ask
@@ -62,8 +62,8 @@ def attack(
     (1.0, 1)
     """
     check_classifier(model)
-    order, started = as_order(norm), model.meter.read()
-    runs = ensemble(order, budget)
+    norm, started = as_norm(norm), model.meter.read()
+    runs = ensemble(norm, budget)
     x = model.check_inputs(x)
     logits = model.logits(x)
     predicted = logits.argmax(1)
@@ -73,7 +73,7 @@ def attack(
     if judged:
         rows = torch.tensor(judged, device=x.device)
         goal = make_goal(predicted[rows], [asked.targets[row] for row in judged], logits.shape[1])
-        task = make_task(model, x[rows], goal, logits[rows], order=order, seed=seed)
+        task = make_task(model, x[rows], goal, logits[rows], norm=norm, seed=seed)
         found = best(task, runs)
         cost = _each(model.meter.since(started), len(judged))
         for place, row in enumerate(judged):
@@ -93,9 +93,9 @@ class Best:
         distances: For each method, its smallest distances, `(batch,)`.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: AttackTask) -> None:
         self.task = task
-        self.witnesses = Witnesses(task.x, task.order)
+        self.witnesses = Witnesses(task.x, task.norm)
         self.method = ["none"] * len(task.x)
         self.distances: dict[str, Tensor] = {}
         self.predicted = task.goal.source
@@ -129,7 +129,7 @@ class Best:
         )
 
 
-def best(task: Task, runs: Sequence[Run]) -> Best:
+def best(task: AttackTask, runs: Sequence[AttackRun]) -> Best:
     """Carry out the runs in order and keep the smallest witness of each input.
 
     A longer sequence with the same beginning never finds a larger distance.
@@ -148,13 +148,13 @@ def best(task: Task, runs: Sequence[Run]) -> Best:
     return found
 
 
-def confirmed(task: Task, witnesses: Witnesses) -> tuple[Witnesses, Tensor]:
+def confirmed(task: AttackTask, witnesses: Witnesses) -> tuple[Witnesses, Tensor]:
     """The witnesses that a fresh forward pass, of nothing but them, finds to reach their goals, and what it predicts.
 
     A randomised network may take back a witness that lies right at the boundary; then the points a little farther out
     on its segment are tried. Where no witness is left the prediction is that of the input.
     """
-    kept, said = Witnesses(task.x, task.order), task.goal.source.clone()
+    kept, said = Witnesses(task.x, task.norm), task.goal.source.clone()
     for factor in (1.0, *OUTWARD):
         rows = (witnesses.success & ~kept.success).nonzero().flatten()
         if len(rows) == 0:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from clearance.attacks.geometry import as_steps, nearest_in_half_space, room
 from clearance.attacks.goals import Goal
-from clearance.attacks.passes import Evaluation, evaluate, look
+from clearance.attacks.passes import LossEvaluation, evaluate, look
 from clearance.attacks.result import Witnesses
 from clearance.attacks.segments import bisect_segments
 from clearance.geometry.norms import expand, vector_norm
@@ -43,19 +43,19 @@ def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps:
     Raises:
         InputError: If `steps` is below 1.
     """
-    x, found = witnesses.x, Witnesses(witnesses.x, witnesses.order)
+    x, found = witnesses.x, Witnesses(witnesses.x, witnesses.norm)
     found.absorb(witnesses)
     share = torch.ones_like(found.distance)
     for _ in range(as_steps(steps)):
         seen = evaluate(model, found.adversarial, goal)
         ideal = _linear_minimum(model, found, seen)
         mixed = expand(1 - share, x) * (found.adversarial - x) + expand(share, x) * ideal
-        length = vector_norm(mixed, found.order)
+        length = vector_norm(mixed, found.norm)
         scale = torch.where(length > 0, found.distance / length, 0.0).nan_to_num(0.0, 0.0, 0.0)
-        tried = Witnesses(x, found.order)
+        tried = Witnesses(x, found.norm)
         points = model.clip(x + expand(scale, x) * mixed)
         tried.offer(points, goal.reached(look(model, points)) & found.success)
-        low = torch.where(tried.success, PULL * vector_norm(ideal, found.order) / tried.distance, 0.0).clamp(0.0, PULL)
+        low = torch.where(tried.success, PULL * vector_norm(ideal, found.norm) / tried.distance, 0.0).clamp(0.0, PULL)
         pulled = bisect_segments(model, goal, tried, steps=PROBES, low=low)
         better = pulled.distance < found.distance
         found.absorb(pulled)
@@ -63,8 +63,8 @@ def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps:
     return found
 
 
-def _linear_minimum(model: Classifier, found: Witnesses, seen: Evaluation) -> Tensor:
+def _linear_minimum(model: Classifier, found: Witnesses, seen: LossEvaluation) -> Tensor:
     """The shortest step from the inputs to the boundary linearised at their witnesses, `(batch, *input)`."""
     at_input = seen.loss + (seen.gradient * (found.x - found.adversarial)).flatten(1).sum(1)
     down, up = room(model, found.x)
-    return nearest_in_half_space(seen.gradient, at_input * (1 + OVERSHOOT), down, up, found.order)
+    return nearest_in_half_space(seen.gradient, at_input * (1 + OVERSHOOT), down, up, found.norm)

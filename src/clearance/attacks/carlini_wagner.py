@@ -13,7 +13,7 @@ from clearance.attacks.geometry import as_steps, cosine
 from clearance.attacks.goals import Goal
 from clearance.attacks.result import Witnesses
 from clearance.errors import InputError
-from clearance.geometry.norms import as_order, expand
+from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
 
 FIRST_RATE, LAST_RATE = 0.3, 0.01
@@ -57,11 +57,11 @@ def carlini_wagner(
     Raises:
         InputError: If `norm` is neither 2 nor infinity, or another argument has no meaning.
     """
-    order = as_order(norm)
-    if order not in {2.0, math.inf}:
+    norm = as_norm(norm)
+    if norm not in {2.0, math.inf}:
         raise InputError(f"norm: expected 2 or inf for carlini_wagner, got {norm!r}")
-    penalty = make_penalty(model, x, goal, order=order, confidence=confidence)
-    attack = _euclidean if order == 2 else _maximum
+    penalty = make_penalty(model, x, goal, norm=norm, confidence=confidence)
+    attack = _euclidean if norm == 2 else _maximum
     return attack(x, penalty, as_steps(searches), as_steps(steps))
 
 

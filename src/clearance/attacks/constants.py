@@ -41,14 +41,14 @@ class Penalty:
         return seen.gradient * expand(slope, points), reached
 
 
-def make_penalty(model: Classifier, x: Tensor, goal: Goal, *, order: float, confidence: float) -> Penalty:
+def make_penalty(model: Classifier, x: Tensor, goal: Goal, *, norm: float, confidence: float) -> Penalty:
     """The penalty of a batch of inputs.
 
     Args:
         model: The classifier.
         x: `(batch, *input)`.
         goal: Where each input has to go.
-        order: The norm that lengths are measured in.
+        norm: The norm that lengths are measured in.
         confidence: By how many logits the goal has to be ahead, >= 0.
 
     Returns:
@@ -60,7 +60,7 @@ def make_penalty(model: Classifier, x: Tensor, goal: Goal, *, order: float, conf
     if not 0 <= confidence < torch.inf:
         raise InputError(f"confidence: expected a finite number >= 0, got {confidence}")
     start = (margin(look(model, x), goal) + confidence).clamp_min(torch.finfo(x.dtype).tiny)
-    return Penalty(model, goal, confidence, start, linear_distance(model, x, goal, order))
+    return Penalty(model, goal, confidence, start, linear_distance(model, x, goal, norm))
 
 
 class ConstantSearch:

@@ -53,7 +53,7 @@ def elastic_net(
     """
     if not 0 < beta < torch.inf:
         raise InputError(f"beta: expected a positive finite number, got {beta}")
-    penalty = make_penalty(model, x, goal, order=1.0, confidence=confidence)
+    penalty = make_penalty(model, x, goal, norm=1.0, confidence=confidence)
     found, constants = Witnesses(x, 1.0), ConstantSearch(torch.full_like(penalty.scale, 2 * beta))
     unit = expand(penalty.distance, x)
     for _ in range(as_steps(searches)):

@@ -32,7 +32,7 @@ NEAR = 9
 
 
 @dataclass(frozen=True)
-class Task:
+class AttackTask:
     """Inputs to attack.
 
     Attributes:
@@ -41,7 +41,7 @@ class Task:
         goal: Where each input has to go.
         near: Wanted classes of each input, nearest in the linearised model first, `(batch, k)`.
         scale: Linear estimate of each input's distance, `(batch,)`.
-        order: The norm `p`.
+        norm: The norm `p`.
         seed: The user's seed.
     """
 
@@ -50,11 +50,11 @@ class Task:
     goal: Goal
     near: Tensor
     scale: Tensor
-    order: float
+    norm: float
     seed: int
 
 
-def make_task(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, order: float, seed: int) -> Task:
+def make_task(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, norm: float, seed: int) -> AttackTask:
     """Look at the linearised model once: which wanted classes are near, and how near.
 
     Args:
@@ -62,26 +62,26 @@ def make_task(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, order
         x: `(batch, *input)`.
         goal: Where each input has to go.
         logits: Of the inputs, `(batch, classes)`.
-        order: The norm `p`.
+        norm: The norm `p`.
         seed: The user's seed.
 
     Returns:
         The task. Cost: 2 forward passes and, per input, 1 backward pass and one for each class that is looked at
         (`NEAR` at most).
     """
-    near = rank_classes(model, x, goal, logits, order=order, most=NEAR)
-    return Task(model, x, goal, near, linear_distance(model, x, goal, order), order, seed)
+    near = rank_classes(model, x, goal, logits, norm=norm, most=NEAR)
+    return AttackTask(model, x, goal, near, linear_distance(model, x, goal, norm), norm, seed)
 
 
 @dataclass(frozen=True)
-class Run:
+class AttackRun:
     """One attack of an ensemble.
 
     Attributes:
         method: A key of `METHODS`.
         steps: Iterations; of each round where there are several.
         rounds: Rounds of `bisect_radius`, or constants that are searched.
-        rank: Lead the loss to the wanted class of this rank in `Task.near` instead of to any of them.
+        rank: Lead the loss to the wanted class of this rank in `AttackTask.near` instead of to any of them.
         restart: 0 starts at the input (or as the method does); others start at a random point, one for each number.
     """
 
@@ -91,27 +91,27 @@ class Run:
     rank: int | None = None
     restart: int = 0
 
-    def aim(self, task: Task) -> Goal:
+    def aim(self, task: AttackTask) -> Goal:
         """The goal that the loss leads to."""
         if self.rank is None:
             return task.goal
         return task.goal.to_class(task.near[:, min(self.rank, task.near.shape[1] - 1)])
 
-    def start(self, task: Task) -> Tensor | None:
+    def start(self, task: AttackTask) -> Tensor | None:
         """Uniform points of balls as wide as the linear estimate of the distance; `None` for the input itself."""
         if self.restart == 0:
             return None
         streams = Streams(task.x, task.seed, "start", self.method, self.restart)
-        return task.model.clip(task.x + random_points(task.x, streams, task.order, task.scale))
+        return task.model.clip(task.x + random_points(task.x, streams, task.norm, task.scale))
 
 
-def ensemble(order: float, budget: str) -> tuple[Run, ...]:
+def ensemble(norm: float, budget: str) -> tuple[AttackRun, ...]:
     """The runs for a norm and a budget, in order.
 
     Forward and backward passes per input, of each kind: quick about 150, standard about 1,000, thorough about 5,000.
 
     Args:
-        order: The norm `p`.
+        norm: The norm `p`.
         budget: `"quick"`, `"standard"` or `"thorough"`.
 
     Returns:
@@ -122,31 +122,31 @@ def ensemble(order: float, budget: str) -> tuple[Run, ...]:
     """
     if budget not in BUDGETS:
         raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
-    quick = _QUICK.get(order, _QUICK[math.inf])
-    standard = quick + _STANDARD.get(order, _STANDARD[math.inf])
-    return {"quick": quick, "standard": standard, "thorough": standard + _thorough(order, standard)}[budget]
+    quick = _QUICK.get(norm, _QUICK[math.inf])
+    standard = quick + _STANDARD.get(norm, _STANDARD[math.inf])
+    return {"quick": quick, "standard": standard, "thorough": standard + _thorough(norm, standard)}[budget]
 
 
-def carry_out(task: Task, run: Run, best: Witnesses) -> Witnesses:
+def carry_out(task: AttackTask, run: AttackRun, best: Witnesses) -> Witnesses:
     """What one run finds, given the best witnesses so far (which only the boundary walk looks at)."""
     return METHODS[run.method](task, run, best)
 
 
-def _ddn(task: Task, run: Run, _: Witnesses) -> Witnesses:
+def _ddn(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     return ddn(task.model, task.x, task.goal, steps=run.steps, aim=run.aim(task), start=run.start(task))
 
 
-def _fast_minimum_norm(task: Task, run: Run, _: Witnesses) -> Witnesses:
+def _fast_minimum_norm(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     aim, start = run.aim(task), run.start(task)
-    return fast_minimum_norm(task.model, task.x, task.goal, norm=task.order, steps=run.steps, aim=aim, start=start)
+    return fast_minimum_norm(task.model, task.x, task.goal, norm=task.norm, steps=run.steps, aim=aim, start=start)
 
 
-def _pdpgd(task: Task, run: Run, _: Witnesses) -> Witnesses:
+def _pdpgd(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     aim, start = run.aim(task), run.start(task)
     return pdpgd(task.model, task.x, task.goal, steps=run.steps, aim=aim, start=start)
 
 
-def _apgd(task: Task, run: Run, _: Witnesses) -> Witnesses:
+def _apgd(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     aim, loss = run.aim(task), soft_margin if run.rank is None else dlr
 
     def attack(epsilon: Tensor, start: Tensor) -> Witnesses:
@@ -154,7 +154,7 @@ def _apgd(task: Task, run: Run, _: Witnesses) -> Witnesses:
             task.model,
             task.x,
             task.goal,
-            norm=task.order,
+            norm=task.norm,
             epsilon=epsilon,
             steps=run.steps,
             loss=loss,
@@ -163,31 +163,31 @@ def _apgd(task: Task, run: Run, _: Witnesses) -> Witnesses:
             seed=derive_seed(task.seed, run.restart),
         )
 
-    return bisect_radius(attack, task.x, norm=task.order, first=2 * task.scale, rounds=run.rounds)
+    return bisect_radius(attack, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)
 
 
-def _elastic_net(task: Task, run: Run, _: Witnesses) -> Witnesses:
+def _elastic_net(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     return elastic_net(task.model, task.x, task.goal, searches=run.rounds, steps=run.steps)
 
 
-def _carlini_wagner(task: Task, run: Run, _: Witnesses) -> Witnesses:
-    return carlini_wagner(task.model, task.x, task.goal, norm=task.order, searches=run.rounds, steps=run.steps)
+def _carlini_wagner(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    return carlini_wagner(task.model, task.x, task.goal, norm=task.norm, searches=run.rounds, steps=run.steps)
 
 
-def _square(task: Task, run: Run, _: Witnesses) -> Witnesses:
+def _square(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
 
     def attack(epsilon: Tensor, _: Tensor) -> Witnesses:
         seed = derive_seed(task.seed, run.restart)
-        return square(task.model, task.x, task.goal, norm=task.order, epsilon=epsilon, steps=run.steps, seed=seed)
+        return square(task.model, task.x, task.goal, norm=task.norm, epsilon=epsilon, steps=run.steps, seed=seed)
 
-    return bisect_radius(attack, task.x, norm=task.order, first=2 * task.scale, rounds=run.rounds)
+    return bisect_radius(attack, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)
 
 
-def _boundary_walk(task: Task, run: Run, best: Witnesses) -> Witnesses:
+def _boundary_walk(task: AttackTask, run: AttackRun, best: Witnesses) -> Witnesses:
     return boundary_walk(task.model, task.goal, best, steps=run.steps)
 
 
-METHODS: dict[str, Callable[[Task, Run, Witnesses], Witnesses]] = {
+METHODS: dict[str, Callable[[AttackTask, AttackRun, Witnesses], Witnesses]] = {
     "ddn": _ddn,
     "fast_minimum_norm": _fast_minimum_norm,
     "pdpgd": _pdpgd,
@@ -200,43 +200,47 @@ METHODS: dict[str, Callable[[Task, Run, Witnesses], Witnesses]] = {
 """How each method is carried out."""
 
 _QUICK = {
-    1.0: (Run("pdpgd", 60), Run("pdpgd", 40, rank=0), Run("boundary_walk", 4)),
-    2.0: (Run("ddn", 60), Run("ddn", 40, rank=0), Run("boundary_walk", 4)),
-    math.inf: (Run("fast_minimum_norm", 60), Run("fast_minimum_norm", 40, rank=0), Run("boundary_walk", 4)),
+    1.0: (AttackRun("pdpgd", 60), AttackRun("pdpgd", 40, rank=0), AttackRun("boundary_walk", 4)),
+    2.0: (AttackRun("ddn", 60), AttackRun("ddn", 40, rank=0), AttackRun("boundary_walk", 4)),
+    math.inf: (
+        AttackRun("fast_minimum_norm", 60),
+        AttackRun("fast_minimum_norm", 40, rank=0),
+        AttackRun("boundary_walk", 4),
+    ),
 }
 _STANDARD = {
     1.0: (
-        Run("pdpgd", 200),
-        Run("pdpgd", 100, rank=1),
-        Run("fast_minimum_norm", 200),
-        Run("fast_minimum_norm", 100, rank=1),
-        Run("elastic_net", 25, rounds=6),
-        Run("boundary_walk", 10),
+        AttackRun("pdpgd", 200),
+        AttackRun("pdpgd", 100, rank=1),
+        AttackRun("fast_minimum_norm", 200),
+        AttackRun("fast_minimum_norm", 100, rank=1),
+        AttackRun("elastic_net", 25, rounds=6),
+        AttackRun("boundary_walk", 10),
     ),
     2.0: (
-        Run("fast_minimum_norm", 150),
-        Run("apgd", 30, rounds=8),
-        Run("ddn", 100, rank=0),
-        Run("ddn", 100, rank=1),
-        Run("ddn", 100, rank=2),
-        Run("ddn", 150, restart=1),
-        Run("boundary_walk", 10),
+        AttackRun("fast_minimum_norm", 150),
+        AttackRun("apgd", 30, rounds=8),
+        AttackRun("ddn", 100, rank=0),
+        AttackRun("ddn", 100, rank=1),
+        AttackRun("ddn", 100, rank=2),
+        AttackRun("ddn", 150, restart=1),
+        AttackRun("boundary_walk", 10),
     ),
     math.inf: (
-        Run("apgd", 30, rounds=9),
-        Run("fast_minimum_norm", 200, restart=1),
-        Run("apgd", 20, rounds=7, rank=0),
-        Run("apgd", 20, rounds=7, rank=1),
-        Run("apgd", 20, rounds=7, rank=2),
-        Run("boundary_walk", 10),
+        AttackRun("apgd", 30, rounds=9),
+        AttackRun("fast_minimum_norm", 200, restart=1),
+        AttackRun("apgd", 20, rounds=7, rank=0),
+        AttackRun("apgd", 20, rounds=7, rank=1),
+        AttackRun("apgd", 20, rounds=7, rank=2),
+        AttackRun("boundary_walk", 10),
     ),
 }
 
 
-def _thorough(order: float, standard: tuple[Run, ...]) -> tuple[Run, ...]:
+def _thorough(norm: float, standard: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:
     """Every run again, longer and from other starts, more target classes, and one attack without gradients."""
     again = tuple(replace(run, steps=2 * run.steps, restart=run.restart + 2) for run in standard)
-    more = tuple(Run("fast_minimum_norm", 150, rank=rank) for rank in range(8))
-    more += (Run("carlini_wagner", 100, rounds=8),) if order == 2 else ()
-    blind = (Run("square", 100, rounds=8),) if order in {2.0, math.inf} else ()
-    return again + more + blind + (Run("boundary_walk", 20),)
+    more = tuple(AttackRun("fast_minimum_norm", 150, rank=rank) for rank in range(8))
+    more += (AttackRun("carlini_wagner", 100, rounds=8),) if norm == 2 else ()
+    blind = (AttackRun("square", 100, rounds=8),) if norm in {2.0, math.inf} else ()
+    return again + more + blind + (AttackRun("boundary_walk", 20),)

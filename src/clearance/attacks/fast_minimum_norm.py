@@ -11,7 +11,7 @@ from clearance.attacks.geometry import as_steps, cosine, free, into_ball, ratio,
 from clearance.attacks.goals import Goal, Loss, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.result import Witnesses
-from clearance.geometry.norms import as_order, dual_order, expand, vector_norm
+from clearance.geometry.norms import as_norm, dual_norm, expand, vector_norm
 from clearance.model.classifier import Classifier
 
 FIRST_STEP, LAST_STEP = 1.0, 0.001
@@ -56,21 +56,21 @@ def fast_minimum_norm(
     Raises:
         InputError: If `norm < 1` or `steps` is below 1.
     """
-    order = as_order(norm)
-    reach = max(1.0, x[0].numel() ** (0.5 - 1 / order)) * (WIDER if math.isinf(order) else 1.0)
-    found = Witnesses(x, order)
+    norm = as_norm(norm)
+    reach = max(1.0, x[0].numel() ** (0.5 - 1 / norm)) * (WIDER if math.isinf(norm) else 1.0)
+    found = Witnesses(x, norm)
     points = x if start is None else model.clip(start)
-    radius, least = torch.zeros_like(found.distance), slight(model, x, order)
+    radius, least = torch.zeros_like(found.distance), slight(model, x, norm)
     for step in range(as_steps(steps)):
         seen = evaluate(model, points, goal, loss=loss, aim=aim)
         found.offer(points, seen.reached)
         change = cosine(FIRST_CHANGE, LAST_CHANGE, step, steps)
-        linear = vector_norm(points - x, order) + ratio(seen.margin, vector_norm(seen.gradient, dual_order(order)))
+        linear = vector_norm(points - x, norm) + ratio(seen.margin, vector_norm(seen.gradient, dual_norm(norm)))
         linear = torch.where(linear > 0, linear, least)
         wider = radius * (1 + change)
         wider = torch.where(found.success, wider, torch.maximum(wider, linear))
         radius = torch.where(seen.reached, torch.minimum(radius * (1 - change), found.distance), wider)
         length = cosine(FIRST_STEP, LAST_STEP, step, steps) * reach * radius
         downhill = unit(free(model, points, seen.gradient))
-        points = into_ball(model, x, model.clip(points - expand(length, x) * downhill), order, radius)
+        points = into_ball(model, x, model.clip(points - expand(length, x) * downhill), norm, radius)
     return found

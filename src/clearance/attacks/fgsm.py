@@ -6,7 +6,7 @@ from clearance.attacks.geometry import as_radius
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate, look
 from clearance.attacks.result import Witnesses
-from clearance.geometry.norms import as_order, expand, steepest
+from clearance.geometry.norms import as_norm, expand, steepest
 from clearance.model.classifier import Classifier
 
 
@@ -14,7 +14,7 @@ def fgsm(model: Classifier, x: Tensor, goal: Goal, *, norm: float, epsilon: floa
     """`x + epsilon d`, where `d` of unit `l_p` norm raises the cross-entropy fastest.
 
     For `p = inf` it is `x + epsilon sign(∇J)` (Goodfellow, Shlens and Szegedy 2015; Meyer 2017, equation 3); for other
-    orders the sign gives way to that norm's steepest direction. Targeted, the target's cross-entropy is lowered.
+    norms the sign gives way to that norm's steepest direction. Targeted, the target's cross-entropy is lowered.
     Cost: 2 forward passes and 1 backward pass per input.
 
     Args:
@@ -30,9 +30,9 @@ def fgsm(model: Classifier, x: Tensor, goal: Goal, *, norm: float, epsilon: floa
     Raises:
         InputError: If `norm < 1` or epsilon is negative or not finite.
     """
-    order, radius = as_order(norm), as_radius(epsilon, x)
+    norm, radius = as_norm(norm), as_radius(epsilon, x)
     gradient = evaluate(model, x, goal, loss=soft_margin).gradient
-    points = model.clip(x - expand(radius, x) * steepest(gradient, order))
-    found = Witnesses(x, order)
+    points = model.clip(x - expand(radius, x) * steepest(gradient, norm))
+    found = Witnesses(x, norm)
     found.offer(points, goal.reached(look(model, points)))
     return found

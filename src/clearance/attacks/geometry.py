@@ -10,7 +10,7 @@ from torch import Tensor
 from clearance.attacks.goals import Goal
 from clearance.attacks.passes import evaluate
 from clearance.errors import InputError
-from clearance.geometry.norms import dual_order, expand, project, steepest, vector_norm
+from clearance.geometry.norms import dual_norm, expand, project, steepest, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.margins import margins
 
@@ -62,9 +62,9 @@ def as_steps(steps: int) -> int:
     return steps
 
 
-def into_ball(model: Classifier, x: Tensor, points: Tensor, order: float, radius: Tensor) -> Tensor:
+def into_ball(model: Classifier, x: Tensor, points: Tensor, norm: float, radius: Tensor) -> Tensor:
     """Bring points into the `l_p` ball around `x` and the bounds (clipping towards `x` keeps them in the ball)."""
-    return model.clip(x + project(points - x, order, radius))
+    return model.clip(x + project(points - x, norm, radius))
 
 
 def free(model: Classifier, points: Tensor, gradient: Tensor) -> Tensor:
@@ -79,15 +79,15 @@ def free(model: Classifier, points: Tensor, gradient: Tensor) -> Tensor:
     return torch.where(stuck, 0.0, gradient)
 
 
-def descent(model: Classifier, points: Tensor, gradient: Tensor, order: float) -> Tensor:
+def descent(model: Classifier, points: Tensor, gradient: Tensor, norm: float) -> Tensor:
     """The direction of `l_p` norm 1 that a fixed-radius attack steps against: steepest among the free coordinates.
 
     For `p = 1` the steepest direction is a single coordinate; as in Tramèr and Boneh (2019), section 4, the step is
     shared equally by the largest few (`SPARSITY` of all).
     """
     usable = free(model, points, gradient)
-    if order != 1:
-        return steepest(usable, order)
+    if norm != 1:
+        return steepest(usable, norm)
     flat = usable.flatten(1)
     count = max(1, int(SPARSITY * flat.shape[1]))
     top = flat.abs().topk(count, dim=1).indices
@@ -118,7 +118,7 @@ def room(model: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
     return x - model.bounds[0], model.bounds[1] - x
 
 
-def nearest_in_half_space(gradient: Tensor, gap: Tensor, down: Tensor, up: Tensor, order: float) -> Tensor:
+def nearest_in_half_space(gradient: Tensor, gap: Tensor, down: Tensor, up: Tensor, norm: float) -> Tensor:
     """The `l_p`-shortest step `d` with `<w, d> <= -b` and `-down <= d <= up`, in closed form.
 
     Every coordinate moves against its `w_i`, by at most its room `u_i`. For `p > 1` the Karush-Kuhn-Tucker conditions
@@ -131,7 +131,7 @@ def nearest_in_half_space(gradient: Tensor, gap: Tensor, down: Tensor, up: Tenso
         gap: `b`, `(batch,)`; where it is not positive the step is zero.
         down: How far each coordinate may fall, `(batch, *input)`, >= 0, infinite without bounds.
         up: How far each coordinate may rise.
-        order: `p`.
+        norm: `p`.
 
     Returns:
         `(batch, *input)`. Where the room does not suffice, all of it is used.
@@ -145,26 +145,26 @@ def nearest_in_half_space(gradient: Tensor, gap: Tensor, down: Tensor, up: Tenso
     need = (gap / gradient.flatten(1).abs().amax(1).clamp_min(torch.finfo(gradient.dtype).tiny)).clamp_min(0.0)
     limit = torch.where(gradient > 0, down, up).flatten(1)
     limit = torch.where(steepness > 0, limit, 0.0)
-    length = _greedy(steepness, need, limit) if order == 1 else _water_level(steepness, need, limit, order)
+    length = _greedy(steepness, need, limit) if norm == 1 else _water_level(steepness, need, limit, norm)
     return -gradient.sign() * length.reshape(gradient.shape)
 
 
 def _greedy(steepness: Tensor, need: Tensor, limit: Tensor) -> Tensor:
     """Fill the steepest coordinates first: `sum_i w_i l_i = b` with the smallest `sum_i l_i`."""
-    ranked, order = steepness.sort(dim=1, descending=True, stable=True)
-    ranked_limit = limit.gather(1, order)
+    ranked, ranking = steepness.sort(dim=1, descending=True, stable=True)
+    ranked_limit = limit.gather(1, ranking)
     gain = torch.where(ranked > 0, ranked * ranked_limit, 0.0)
     before = torch.cat([torch.zeros_like(gain[:, :1]), gain.cumsum(1)[:, :-1]], 1)
     missing = (need[:, None] - before).clamp_min(0.0)
     length = torch.where(
         ranked > 0, torch.minimum(missing / ranked.clamp_min(torch.finfo(ranked.dtype).tiny), ranked_limit), 0.0
     )
-    return torch.zeros_like(length).scatter(1, order, length)
+    return torch.zeros_like(length).scatter(1, ranking, length)
 
 
-def _water_level(steepness: Tensor, need: Tensor, limit: Tensor, order: float) -> Tensor:
+def _water_level(steepness: Tensor, need: Tensor, limit: Tensor, norm: float) -> Tensor:
     """`l_i = min(t s_i, u_i)` with `s_i = w_i^(1/(p-1))`, at the level `t` where `sum_i w_i l_i = b`."""
-    exponent = 0.0 if math.isinf(order) else 1 / (order - 1)
+    exponent = 0.0 if math.isinf(norm) else 1 / (norm - 1)
     share = torch.where(steepness > 0, steepness**exponent, 0.0)
     level = torch.where(share > 0, limit / share.clamp_min(torch.finfo(share.dtype).tiny), 0.0)
     ranked, order_of = level.sort(1)
@@ -185,21 +185,21 @@ def ratio(value: Tensor, slope: Tensor) -> Tensor:
     return torch.where(distance.isfinite() & (distance > 0), distance, 0.0)
 
 
-def slight(model: Classifier, x: Tensor, order: float) -> Tensor:
+def slight(model: Classifier, x: Tensor, norm: float) -> Tensor:
     """A first distance where the linearised model says 0: on a tie the boundary is here, and a step must lead past it.
 
     Args:
         model: The classifier.
         x: `(batch, *input)`.
-        order: The norm `p`.
+        norm: The norm `p`.
 
     Returns:
         `(batch,)`, positive.
     """
-    return SLIGHT * _scale(model, x, order)
+    return SLIGHT * _scale(model, x, norm)
 
 
-def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, order: float, most: int) -> Tensor:
+def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, norm: float, most: int) -> Tensor:
     """Wanted classes by the distance to their boundary in the linearised model within the bounds, nearest first.
 
     DeepFool (Moosavi-Dezfooli, Fawzi, Frossard 2016, equation 8) chooses its class so, without bounds. Only the wanted
@@ -210,7 +210,7 @@ def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, or
         x: `(batch, *input)`.
         goal: Where each input has to go.
         logits: Of the inputs, `(batch, classes)`.
-        order: The norm `p`.
+        norm: The norm `p`.
         most: How many classes to look at.
 
     Returns:
@@ -227,7 +227,7 @@ def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, or
         rows = slice(start, start + len(piece))
         source, targets = goal.source[rows], classes[rows]
         _, gaps, pull = model.vjp(piece, lambda output: margins(output, source, targets))
-        distances = [_bounded_distance(model, piece, pull(column), gaps[:, column], order) for column in range(width)]
+        distances = [_bounded_distance(model, piece, pull(column), gaps[:, column], norm) for column in range(width)]
         start += len(piece)
         return (torch.stack(distances, 1),)
 
@@ -235,14 +235,14 @@ def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, or
     return classes.gather(1, distances.sort(dim=1, stable=True).indices)
 
 
-def _bounded_distance(model: Classifier, x: Tensor, gradient: Tensor, gap: Tensor, order: float) -> Tensor:
+def _bounded_distance(model: Classifier, x: Tensor, gradient: Tensor, gap: Tensor, norm: float) -> Tensor:
     """Length of the shortest step within the bounds that closes a linear gap; infinite if none does."""
-    step = nearest_in_half_space(gradient, gap, *room(model, x), order)
+    step = nearest_in_half_space(gradient, gap, *room(model, x), norm)
     fall = -(gradient * step).flatten(1).sum(1)
-    return torch.where(fall >= gap * (1 - CLOSED), vector_norm(step, order), torch.inf)
+    return torch.where(fall >= gap * (1 - CLOSED), vector_norm(step, norm), torch.inf)
 
 
-def linear_distance(model: Classifier, x: Tensor, goal: Goal, order: float) -> Tensor:
+def linear_distance(model: Classifier, x: Tensor, goal: Goal, norm: float) -> Tensor:
     """Distance to the boundary of the model linearised at `x`: `g(x) / ||∇g(x)||_q`, a scale for everything else.
 
     Where the gradient says nothing it is half the diameter of the bounds, or 1 without bounds; with bounds it is never
@@ -252,19 +252,19 @@ def linear_distance(model: Classifier, x: Tensor, goal: Goal, order: float) -> T
         model: The classifier.
         x: `(batch, *input)`.
         goal: Where each input has to go.
-        order: The norm `p`.
+        norm: The norm `p`.
 
     Returns:
         `(batch,)`, positive.
     """
     seen = evaluate(model, x, goal)
-    linear = ratio(seen.loss, vector_norm(seen.gradient, dual_order(order)))
-    scale = _scale(model, x, order)
+    linear = ratio(seen.loss, vector_norm(seen.gradient, dual_norm(norm)))
+    scale = _scale(model, x, norm)
     return torch.where(linear > 0, linear if model.bounds is None else torch.minimum(linear, scale), scale)
 
 
-def _scale(model: Classifier, x: Tensor, order: float) -> Tensor:
+def _scale(model: Classifier, x: Tensor, norm: float) -> Tensor:
     """Half the diameter of the bounds, or 1 without bounds: `(batch,)`."""
     if model.bounds is None:
         return x.new_ones(len(x))
-    return vector_norm((model.bounds[1] - model.bounds[0]).expand_as(x) / 2, order)
+    return vector_norm((model.bounds[1] - model.bounds[0]).expand_as(x) / 2, norm)

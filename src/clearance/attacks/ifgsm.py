@@ -11,7 +11,7 @@ from clearance.attacks.goals import Goal
 from clearance.attacks.pgd import pgd
 from clearance.attacks.result import Witnesses
 from clearance.errors import InputError
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier
 
 EPSILONS = (0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 0.8, 1.0)
@@ -50,8 +50,8 @@ def ifgsm(
     """
     if not epsilons:
         raise InputError("epsilons: expected at least one radius, got none")
-    order = as_order(norm)
-    found = Witnesses(x, order)
+    norm = as_norm(norm)
+    found = Witnesses(x, norm)
     for epsilon in sorted(epsilons):
         step_size, random_start = 1 / max(steps, 1), False
         found.absorb(
@@ -59,7 +59,7 @@ def ifgsm(
                 model,
                 x,
                 goal,
-                norm=order,
+                norm=norm,
                 epsilon=epsilon,
                 steps=steps,
                 step_size=step_size,

@@ -14,7 +14,7 @@ from clearance.model.seeds import content_key, make_generator
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class LossEvaluation:
     """What one pass says about a batch of points.
 
     Attributes:
@@ -34,7 +34,7 @@ class Evaluation:
 
 def evaluate(
     model: Classifier, points: Tensor, goal: Goal, *, loss: Loss = margin, aim: Goal | None = None
-) -> Evaluation:
+) -> LossEvaluation:
     """Loss, gradient and success of each point: one forward and one backward pass per point.
 
     Args:
@@ -61,7 +61,7 @@ def evaluate(
     finite = gradient.flatten(1).isfinite().all(1)
     values = torch.where(values.isfinite(), values, torch.inf)
     gradient = torch.where(expand(finite, gradient), gradient, 0.0)
-    return Evaluation(logits, values, margin(logits, aim), gradient, goal.reached(logits))
+    return LossEvaluation(logits, values, margin(logits, aim), gradient, goal.reached(logits))
 
 
 def look(model: Classifier, points: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from clearance.attacks.goals import Goal, Loss, soft_margin
 from clearance.attacks.passes import Streams, evaluate, look
 from clearance.attacks.result import Witnesses
 from clearance.geometry.balls import sample_shifts
-from clearance.geometry.norms import as_order, expand
+from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
 
 
@@ -53,23 +53,23 @@ def pgd(
     Raises:
         InputError: If an argument has no meaning.
     """
-    order, radius = as_order(norm), as_radius(epsilon, x)
+    norm, radius = as_norm(norm), as_radius(epsilon, x)
     length = expand(radius * (2.5 / as_steps(steps) if step_size is None else step_size), x)
-    found, streams = Witnesses(x, order), Streams(x, seed, "pgd", order)
+    found, streams = Witnesses(x, norm), Streams(x, seed, "pgd", norm)
     for _ in range(as_steps(restarts)):
-        points = model.clip(x + random_points(x, streams, order, radius)) if random_start else x
+        points = model.clip(x + random_points(x, streams, norm, radius)) if random_start else x
         for _ in range(steps):
             seen = evaluate(model, points, goal, loss=loss)
             found.offer(points, seen.reached)
-            points = into_ball(model, x, points - length * descent(model, points, seen.gradient, order), order, radius)
+            points = into_ball(model, x, points - length * descent(model, points, seen.gradient, norm), norm, radius)
         found.offer(points, goal.reached(look(model, points)))
     return found
 
 
-def random_points(x: Tensor, streams: Streams, order: float, radius: Tensor) -> Tensor:
+def random_points(x: Tensor, streams: Streams, norm: float, radius: Tensor) -> Tensor:
     """One uniform point of each input's `l_p` ball around 0, `(batch, *input)`."""
     draws = [
-        sample_shifts(row, 1, norm=order, radius=1.0, generator=generator)
+        sample_shifts(row, 1, norm=norm, radius=1.0, generator=generator)
         for row, generator in zip(x, streams.generators, strict=True)
     ]
     return torch.cat(draws) * expand(radius, x)

@@ -53,7 +53,7 @@ class Witnesses:
 
     Args:
         x: The inputs, `(batch, *input)`.
-        order: The norm `p` of distances.
+        norm: The norm `p` of distances.
 
     Attributes:
         adversarial: `(batch, *input)`; the input itself where there is no witness yet.
@@ -65,8 +65,8 @@ class Witnesses:
     tensor([1.7321,    inf])
     """
 
-    def __init__(self, x: Tensor, order: float) -> None:
-        self.x, self.order = x, order
+    def __init__(self, x: Tensor, norm: float) -> None:
+        self.x, self.norm = x, norm
         self.adversarial = x.clone()
         self.distance = torch.full((len(x),), torch.inf, dtype=x.dtype, device=x.device)
 
@@ -82,7 +82,7 @@ class Witnesses:
             points: `(batch, *input)`.
             reached: Whether each of them reaches its goal, `(batch,)`.
         """
-        distance = vector_norm(points - self.x, self.order)
+        distance = vector_norm(points - self.x, self.norm)
         better = reached & (distance < self.distance)
         self.distance = torch.where(better, distance, self.distance)
         self.adversarial = torch.where(expand(better, points), points, self.adversarial)

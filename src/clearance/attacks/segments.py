@@ -30,7 +30,7 @@ def bisect_segments(
     Returns:
         The nearest witness on each segment; inputs without a witness stay without.
     """
-    nearest = Witnesses(witnesses.x, witnesses.order)
+    nearest = Witnesses(witnesses.x, witnesses.norm)
     nearest.absorb(witnesses)
     way = witnesses.adversarial - witnesses.x
     high = torch.ones_like(witnesses.distance)

@@ -12,7 +12,7 @@ from clearance.attacks.goals import Goal, Loss, margin
 from clearance.attacks.passes import Streams, look
 from clearance.attacks.result import Witnesses
 from clearance.errors import InputError
-from clearance.geometry.norms import as_order, expand, vector_norm
+from clearance.geometry.norms import as_norm, expand, vector_norm
 from clearance.model.classifier import Classifier
 
 FIRST_SHARE = 0.8
@@ -56,17 +56,17 @@ def square(
     Raises:
         InputError: If `norm` is neither 2 nor infinity, or another argument has no meaning.
     """
-    order, radius = as_order(norm), as_radius(epsilon, x)
-    if order not in {2.0, math.inf}:
+    norm, radius = as_norm(norm), as_radius(epsilon, x)
+    if norm not in {2.0, math.inf}:
         raise InputError(f"norm: expected 2 or inf for square, got {norm!r}")
-    found, canvas = Witnesses(x, order), _Canvas(x, Streams(x, seed, "square", order), order)
-    points = into_ball(model, x, x + canvas.full(canvas.stripes(), radius), order, radius)
+    found, canvas = Witnesses(x, norm), _Canvas(x, Streams(x, seed, "square", norm), norm)
+    points = into_ball(model, x, x + canvas.full(canvas.stripes(), radius), norm, radius)
     logits = look(model, points)
     found.offer(points, goal.reached(logits))
     value = loss(logits, goal)
     for step in range(as_steps(steps)):
         patched = canvas.patch(points - x, radius, _share(step / steps))
-        tried = into_ball(model, x, x + patched, order, radius)
+        tried = into_ball(model, x, x + patched, norm, radius)
         logits = look(model, tried)
         found.offer(tried, goal.reached(logits))
         new = loss(logits, goal)
@@ -83,8 +83,8 @@ def _share(progress: float) -> float:
 class _Canvas:
     """Draws patches on inputs seen as `(batch, channels, height, width)`."""
 
-    def __init__(self, x: Tensor, streams: Streams, order: float) -> None:
-        self.streams, self.order, self.shape = streams, order, x.shape
+    def __init__(self, x: Tensor, streams: Streams, norm: float) -> None:
+        self.streams, self.norm, self.shape = streams, norm, x.shape
         self.image = (len(x), *x.shape[1:]) if x.ndim == 4 else (len(x), 1, 1, x[0].numel())
 
     def stripes(self) -> Tensor:
@@ -95,7 +95,7 @@ class _Canvas:
 
     def full(self, pattern: Tensor, radius: Tensor) -> Tensor:
         """A pattern scaled to the radius, in the inputs' shape."""
-        length = vector_norm(pattern, self.order)
+        length = vector_norm(pattern, self.norm)
         scale = torch.where(length > 0, radius / length, 0.0)
         return (pattern * expand(scale, pattern)).reshape(self.shape)
 
@@ -109,7 +109,7 @@ class _Canvas:
         columns = self._window(drawn[:, 1], width, min(side, width) if height > 1 else max(1, round(share * width)))
         window = rows * columns[:, None, None, :]
         old = delta.reshape(self.image)
-        if math.isinf(self.order):
+        if math.isinf(self.norm):
             return torch.where(window > 0, signs * expand(radius, old), old).reshape(self.shape)
         bump = signs * window / vector_norm(window, 2.0)[:, None, None, None]
         return self.full(old + expand(radius, old) * bump, radius)

@@ -16,7 +16,7 @@ from clearance.audit.record import Audit, Flag, Severity
 from clearance.audit.table import CHECKS, Check
 from clearance.errors import InputError, ShapeError
 from clearance.estimates.scores import CleverScore
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.margins import Target, ask
@@ -65,7 +65,7 @@ def audit(
     (True, 0.0)
     """
     check_classifier(model)
-    order, x = as_order(norm), model.check_inputs(x)
+    norm, x = as_norm(norm), model.check_inputs(x)
     _check_records("scores", scores, CleverScore, len(x))
     _check_records("attacks", attacks, AttackResult, len(x))
     logits = model.logits_of_each(x)
@@ -78,7 +78,7 @@ def audit(
             x[row : row + 1],
             logits[row],
             asked.targets[row],
-            order=order,
+            norm=norm,
             score=None if scores is None else scores[row],
             result=None if attacks is None else attacks[row],
             seed=seed,

@@ -28,7 +28,7 @@ class Case:
         predicted: The predicted class `c`.
         target: The class `t` whose margin is followed: the witness's class, else the nearest in logits.
         goal: What counts as a witness.
-        order: The norm `p`.
+        norm: The norm `p`.
         reach: Radius of the ball: the witness's distance, or a share of the space where there is none.
         witness: The nearest witness that attacks along gradients found, `(*input)`.
         seed: The user's seed.
@@ -41,7 +41,7 @@ class Case:
     predicted: int
     target: int
     goal: Goal
-    order: float
+    norm: float
     reach: float
     witness: Tensor | None
     seed: int
@@ -62,7 +62,7 @@ class Case:
 
     def shifts(self, purpose: str, count: int, radius: float) -> Tensor:
         """Uniform points of a ball around 0, from the stream of this purpose: `(count, *input)`."""
-        return sample_shifts(self.x0, count, norm=self.order, radius=radius, generator=self.generator(purpose))
+        return sample_shifts(self.x0, count, norm=self.norm, radius=radius, generator=self.generator(purpose))
 
 
 @dataclass

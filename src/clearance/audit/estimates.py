@@ -12,7 +12,7 @@ from clearance.audit.slope import slopes_from
 from clearance.estimates.extremes import FitStatus
 from clearance.estimates.scores import CleverScore
 from clearance.estimates.status import Status
-from clearance.geometry.norms import dual_order, vector_norm
+from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.gradients import margin_gradients
 
 ON_SEGMENT = 48
@@ -47,12 +47,12 @@ def _check_lipschitz(case: Case, ledger: Ledger, score: CleverScore) -> None:
     if score.order != 1 or case.witness is None or score.target != case.target or not score.lipschitz > 0:
         return
     way = case.witness - case.x0
-    reach = float(vector_norm(way[None], case.order))
+    reach = float(vector_norm(way[None], case.norm))
     shares = torch.linspace(0, min(1.0, score.ball_radius / reach), ON_SEGMENT + 1, dtype=way.dtype, device=way.device)
     points = case.x0 + shares[1:].reshape(-1, *[1] * way.ndim) * way
     margins, gradients = margin_gradients(case.model, points, case.predicted, case.target)
-    norms = vector_norm(gradients, dual_order(case.order))
-    slopes = slopes_from(case.x0, case.margin, points, margins, order=case.order, scale=case.scale)
+    norms = vector_norm(gradients, dual_norm(case.norm))
+    slopes = slopes_from(case.x0, case.margin, points, margins, norm=case.norm, scale=case.scale)
     largest = float(torch.maximum(norms.max(), slopes.max()))
     ledger.measured["lipschitz_exceeded"] = largest / score.lipschitz
     if largest > threshold("lipschitz_exceeded") * score.lipschitz:

@@ -42,7 +42,7 @@ def examine(
     logits: Tensor,
     targets: list[int],
     *,
-    order: float,
+    norm: float,
     score: CleverScore | None,
     result: AttackResult | None,
     seed: int,
@@ -54,7 +54,7 @@ def examine(
         x: `(1, *input)`, correctly classified.
         logits: Its logits, `(classes)`.
         targets: Classes it may move to, as `resolve_targets` gives them.
-        order: The norm `p`.
+        norm: The norm `p`.
         score: An estimate to check; `None`: a quick one is made.
         result: What `attack` said; `None`: it is asked.
         seed: The user's seed.
@@ -71,12 +71,12 @@ def examine(
         result = AttackResult(None, math.inf, False, predicted, "none", Cost())
     elif result is None:
         chosen = "untargeted" if len(targets) > 1 else targets
-        (result,) = attack(model, x, norm=order, target=chosen, seed=seed)
-    reach = result.distance if result.success else SHARE_OF_SPACE * _farthest(model, x[0], order)
-    known = Witnesses(x, order)
+        (result,) = attack(model, x, norm=norm, target=chosen, seed=seed)
+    reach = result.distance if result.success else SHARE_OF_SPACE * _farthest(model, x[0], norm)
+    known = Witnesses(x, norm)
     if result.adversarial is not None:
         known.offer(result.adversarial[None], torch.tensor([True], device=x.device))
-    blind = _blind(model, x, goal, order, reach, seed)
+    blind = _blind(model, x, goal, norm, reach, seed)
     known.absorb(blind)
     found, nearest = distances(result, float(blind.distance[0])), float(known.distance[0])
     spread = is_random(model, x[0])
@@ -89,7 +89,7 @@ def examine(
         predicted=predicted,
         target=result.predicted if result.success else targets[0],
         goal=goal,
-        order=order,
+        norm=norm,
         reach=nearest if math.isfinite(nearest) else reach,
         witness=result.adversarial,
         seed=seed,
@@ -102,7 +102,7 @@ def examine(
         known.absorb(check_attacks(case, ledger, found))
         nearest = float(known.distance[0])
         if score is None and ledger.severity("non_finite") is None:
-            (score,) = clever(model, x, target=[case.target], norm=order, blocks=SCORE_BLOCKS, seed=seed)
+            (score,) = clever(model, x, target=[case.target], norm=norm, blocks=SCORE_BLOCKS, seed=seed)
         if score is not None:
             check_estimate(case, ledger, score, nearest)
     flags = sort_flags(settle(ledger))
@@ -128,13 +128,13 @@ def settle(ledger: Ledger) -> list[Flag]:
     return [replace(flag, severity=Severity.INFO) if flag.code in ATTACKS else flag for flag in ledger.flags]
 
 
-def _farthest(model: Classifier, x0: Tensor, order: float) -> float:
+def _farthest(model: Classifier, x0: Tensor, norm: float) -> float:
     """Distance to the farthest valid point; without bounds, ten times the input's own length or at least 10."""
-    limit = farthest_valid(model, x0, order)
-    return limit if math.isfinite(limit) else 10 * max(1.0, float(vector_norm(x0[None], order)))
+    limit = farthest_valid(model, x0, norm)
+    return limit if math.isfinite(limit) else 10 * max(1.0, float(vector_norm(x0[None], norm)))
 
 
-def _blind(model: Classifier, x: Tensor, goal: Goal, order: float, reach: float, seed: int) -> Witnesses:
+def _blind(model: Classifier, x: Tensor, goal: Goal, norm: float, reach: float, seed: int) -> Witnesses:
     """The nearest witness that random search finds."""
     first = torch.full((1,), reach, dtype=x.dtype, device=x.device)
-    return attack_blindly(model, x, goal, order=order, first=first, seed=seed)
+    return attack_blindly(model, x, goal, norm=norm, first=first, seed=seed)

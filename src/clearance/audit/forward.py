@@ -116,7 +116,7 @@ def _check_range(case: Case, ledger: Ledger) -> None:
 
 def check_stairs(case: Case, ledger: Ledger) -> None:
     """Raise `locally_constant`: exactly equal outputs over small steps where the coarse movement predicts a change."""
-    unit = sample_directions(case.x0, 1, norm=case.order, generator=case.generator("stairs"))
+    unit = sample_directions(case.x0, 1, norm=case.norm, generator=case.generator("stairs"))
     flat, at, coarse = 0.0, 0.0, 0.0
     for level in range(STAIR_SCALES):
         length = case.reach / 4**level

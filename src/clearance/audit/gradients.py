@@ -70,8 +70,8 @@ def cut_off(model: Classifier, x: Tensor) -> str | None:
 def _pairs(case: Case) -> tuple[Tensor, Tensor]:
     """Gradients at uniform points of the ball, and at one neighbour of each; both `(CENTRES, *input)`."""
     generator = case.generator("pairs")
-    shift = sample_shifts(case.x0, CENTRES, norm=case.order, radius=case.reach, generator=generator)
-    step = APART * case.reach * sample_directions(case.x0, CENTRES, norm=case.order, generator=generator)
+    shift = sample_shifts(case.x0, CENTRES, norm=case.norm, radius=case.reach, generator=generator)
+    step = APART * case.reach * sample_directions(case.x0, CENTRES, norm=case.norm, generator=generator)
     centres = case.model.clip(case.x0 + shift)
     points = torch.cat([centres, case.model.clip(centres + step)])
     _, gradients = margin_gradients(case.model, points, case.predicted, case.target)
@@ -89,7 +89,7 @@ def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
         torch.cat([ends, short]),
         predicted=case.predicted,
         target=case.target,
-        norm=case.order,
+        norm=case.norm,
         seed=case.seed,
     )
     names = kinds + [f"{kind} / {round(1 / length)}" for length in SHORT for kind in kinds]
@@ -99,10 +99,10 @@ def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
 def _directions(case: Case) -> tuple[list[str], Tensor]:
     """Ends of the segments as long as the ball: random ones, down the gradient, to the witness."""
     model, generator = case.model, case.generator("ends")
-    random = case.reach * sample_directions(case.x0, RANDOM_DIRECTIONS, norm=case.order, generator=generator)
+    random = case.reach * sample_directions(case.x0, RANDOM_DIRECTIONS, norm=case.norm, generator=generator)
     kinds, ends = ["random"] * RANDOM_DIRECTIONS, [model.clip(case.x0 + random)]
     _, gradient = margin_gradients(model, case.x0[None], case.predicted, case.target)
-    down = case.x0 - case.reach * steepest(gradient.nan_to_num(0.0, 0.0, 0.0), case.order)
+    down = case.x0 - case.reach * steepest(gradient.nan_to_num(0.0, 0.0, 0.0), case.norm)
     if bool((down != case.x0).any()):
         kinds, ends = [*kinds, "descent"], [*ends, model.clip(down)]
     if case.witness is not None:

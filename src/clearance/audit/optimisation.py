@@ -32,7 +32,7 @@ RESTARTS = 3
 """Descents from random points that must fail as well, before the largest ball counts as lost."""
 BLIND_ROUNDS, BLIND_STEPS = 6, 60
 """Rounds and steps of the attack without gradients."""
-BLIND_ORDERS = (2.0, math.inf)
+BLIND_NORMS = (2.0, math.inf)
 """Norms that the square attack knows."""
 LINE_POINTS, LINE_RANGE = 24, (0.25, 64.0)
 """Lengths of the single step that are tried, in radii of the ball, and its halvings afterwards."""
@@ -41,7 +41,7 @@ ITERATIVE = ("ddn", "fast_minimum_norm", "apgd", "pdpgd", "elastic_net", "carlin
 """Methods of the ensemble that follow gradients over many steps."""
 
 
-def attack_blindly(model: Classifier, x: Tensor, goal: Goal, *, order: float, first: Tensor, seed: int) -> Witnesses:
+def attack_blindly(model: Classifier, x: Tensor, goal: Goal, *, norm: float, first: Tensor, seed: int) -> Witnesses:
     """The nearest witnesses that random search finds: no gradient is used.
 
     Square attack (Andriushchenko et al. 2020) inside a bisection of the radius, for `p = 2` and infinity; for other
@@ -51,7 +51,7 @@ def attack_blindly(model: Classifier, x: Tensor, goal: Goal, *, order: float, fi
         model: The classifier.
         x: `(batch, *input)`.
         goal: Where each input has to go.
-        order: The norm `p`.
+        norm: The norm `p`.
         first: First radius of each input, `(batch,)`.
         seed: Fixes the search.
 
@@ -60,17 +60,17 @@ def attack_blindly(model: Classifier, x: Tensor, goal: Goal, *, order: float, fi
     """
 
     def patches(epsilon: Tensor, _start: Tensor) -> Witnesses:
-        return square(model, x, goal, norm=order, epsilon=epsilon, steps=BLIND_STEPS, seed=seed)
+        return square(model, x, goal, norm=norm, epsilon=epsilon, steps=BLIND_STEPS, seed=seed)
 
     def points(epsilon: Tensor, _start: Tensor) -> Witnesses:
-        found, streams = Witnesses(x, order), Streams(x, seed, "blind")
+        found, streams = Witnesses(x, norm), Streams(x, seed, "blind")
         for _ in range(BLIND_STEPS):
-            tried = model.clip(x + random_points(x, streams, order, epsilon))
+            tried = model.clip(x + random_points(x, streams, norm, epsilon))
             found.offer(tried, goal.reached(look(model, tried)))
         return found
 
-    search = patches if order in BLIND_ORDERS else points
-    found = bisect_radius(search, x, norm=order, first=first, rounds=BLIND_ROUNDS)
+    search = patches if norm in BLIND_NORMS else points
+    found = bisect_radius(search, x, norm=norm, first=first, rounds=BLIND_ROUNDS)
     return bisect_segments(model, goal, found, steps=LINE_HALVINGS)
 
 
@@ -144,12 +144,12 @@ def _one_step(case: Case) -> Witnesses:
     gradient = evaluate(case.model, x, case.goal, loss=soft_margin).gradient
     low, high = (math.log(edge * case.reach) for edge in LINE_RANGE)
     lengths = torch.linspace(low, high, LINE_POINTS, dtype=x.dtype, device=x.device).exp()
-    points = case.model.clip(x - expand(lengths, x) * steepest(gradient, case.order))
+    points = case.model.clip(x - expand(lengths, x) * steepest(gradient, case.norm))
     goal = repeat(case.goal, LINE_POINTS)
-    line = Witnesses(x.expand_as(points), case.order)
+    line = Witnesses(x.expand_as(points), case.norm)
     line.offer(points, goal.reached(look(case.model, points)))
     line = bisect_segments(case.model, goal, line, steps=LINE_HALVINGS)
-    nearest, best = Witnesses(x, case.order), int(line.distance.argmin())
+    nearest, best = Witnesses(x, case.norm), int(line.distance.argmin())
     nearest.offer(line.adversarial[best : best + 1], line.success[best : best + 1])
     return nearest
 
@@ -197,8 +197,8 @@ def trace(model: Classifier, starts: Tensor, case: Case, *, radii: Tensor, steps
         reached.append(seen.reached)
         if step < steps:
             length = expand(cosine(FIRST_STEP, 0.0, step, steps) * radii, x)
-            ahead = points - length * descent(model, points, seen.gradient, case.order)
-            points = into_ball(model, x, ahead, case.order, radii)
+            ahead = points - length * descent(model, points, seen.gradient, case.norm)
+            points = into_ball(model, x, ahead, case.norm, radii)
     return Traces(radii, torch.stack(margins, 1), torch.stack(reached, 1))
 
 

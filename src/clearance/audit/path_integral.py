@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from clearance.errors import ShapeError
-from clearance.geometry.norms import as_order, expand, vector_norm
+from clearance.geometry.norms import as_norm, expand, vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.gradients import margin_gradients, margin_values
 from clearance.model.margins import ROUNDING
@@ -119,10 +119,10 @@ def path_integrals(
     (7.0, 7.0, False)
     """
     check_classifier(model)
-    order, starts, ends = as_order(norm), model.check_inputs(starts), model.check_inputs(ends)
+    norm, starts, ends = as_norm(norm), model.check_inputs(starts), model.check_inputs(ends)
     if starts.shape != ends.shape:
         raise ShapeError(f"ends: expected the shape of starts {tuple(starts.shape)}, got {tuple(ends.shape)}")
-    lengths = vector_norm(ends - starts, order).tolist()
+    lengths = vector_norm(ends - starts, norm).tolist()
     with model.frozen():
         return [
             _refine(_Path(model, start, end, predicted, target, seed, index), length, most_strata)

@@ -18,7 +18,7 @@ from torch import Tensor
 from clearance.errors import InputError
 from clearance.estimates.extremes import ReverseWeibullFit, fit_reverse_weibull
 from clearance.geometry.balls import parts, sample_shifts
-from clearance.geometry.norms import as_order, vector_norm
+from clearance.geometry.norms import as_norm, vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.gradients import margin_values
 from clearance.model.margins import ROUNDING, Target, ask
@@ -49,7 +49,7 @@ class SlopeEstimate:
 
 
 def slopes_from(
-    x0: Tensor, margin: float, points: Tensor, margins: Tensor, *, order: float, scale: float = 0.0
+    x0: Tensor, margin: float, points: Tensor, margins: Tensor, *, norm: float, scale: float = 0.0
 ) -> Tensor:
     """`|g(x) - g(x0)| / ||x - x0||_p` of each point, less its rounding error.
 
@@ -58,16 +58,16 @@ def slopes_from(
         margin: `g(x0)`.
         points: `(batch, *input)`.
         margins: `g` at the points, `(batch,)`.
-        order: The norm `p`.
+        norm: The norm `p`.
         scale: The larger of the margin's two logits at the input, by size: what margins are rounded by.
 
     Returns:
         `(batch,)`; 0 at the input itself.
 
-    >>> slopes_from(torch.zeros(2), 1.0, torch.tensor([[3.0, 4.0]]), torch.tensor([6.0]), order=2.0).round(decimals=3)
+    >>> slopes_from(torch.zeros(2), 1.0, torch.tensor([[3.0, 4.0]]), torch.tensor([6.0]), norm=2.0).round(decimals=3)
     tensor([1.])
     """
-    distance = vector_norm(points - x0, order)
+    distance = vector_norm(points - x0, norm)
     noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + abs(margin) + scale)
     rise = ((margins - margin).abs() - noise).clamp_min(0.0)
     return torch.where(distance > 0, rise / distance.clamp_min(torch.finfo(distance.dtype).tiny), 0.0)
@@ -117,7 +117,7 @@ def slope_estimate(
     (3.0, 1.0)
     """
     check_classifier(model)
-    order = as_order(norm)
+    norm = as_norm(norm)
     for name, value in {"radius": radius, "separation": separation}.items():
         if not (isinstance(value, int | float) and 0 < value < math.inf):  # pyright: ignore
             raise InputError(f"{name}: expected a positive number, got {value!r}")
@@ -132,7 +132,7 @@ def slope_estimate(
         if asked.wrong[row]:
             found.append(SlopeEstimate(math.nan, math.nan, math.nan, math.nan, own, targets[0], None))
             continue
-        sample = _Pairs(model, x[row], key, order, radius, separation, pairs, blocks, seed)
+        sample = _Pairs(model, x[row], key, norm, radius, separation, pairs, blocks, seed)
         found.append(min((sample.estimate(logits[row], own, t) for t in targets), key=lambda one: one.radius))
     return found
 
@@ -144,7 +144,7 @@ class _Pairs:
     model: Classifier
     x0: Tensor
     key: str
-    order: float
+    norm: float
     radius: float
     separation: float
     pairs: int
@@ -169,11 +169,11 @@ class _Pairs:
         """The largest slope of so many fresh pairs."""
 
         def draw(radius: float) -> Tensor:
-            return sample_shifts(self.x0, count, norm=self.order, radius=radius, generator=generator)
+            return sample_shifts(self.x0, count, norm=self.norm, radius=radius, generator=generator)
 
         first = self.x0 + draw(self.radius)
         second = first + draw(self.separation * self.radius)
         values, scale = margin_values(self.model, torch.cat([first, second]), predicted, target)
         noise = ROUNDING * torch.finfo(values.dtype).eps * float(scale)
         rise = ((values[:count] - values[count:]).abs() - noise).clamp_min(0.0)
-        return float((rise / vector_norm(first - second, self.order)).max())
+        return float((rise / vector_norm(first - second, self.norm)).max())

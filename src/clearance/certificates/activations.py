@@ -108,7 +108,7 @@ class Activation:
         offset = positive * lines.lower_offset[:, None] + negative * lines.upper_offset[:, None]
         return (pulled,), offset.flatten(2).sum(2)
 
-    def lipschitz(self, order: float) -> Sequence[float]:  # noqa: ARG002
+    def lipschitz(self, norm: float) -> Sequence[float]:  # noqa: ARG002
         """The largest derivative, for every norm."""
         return (self.steepest,)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from clearance.certificates.bisection import largest_proven
 from clearance.certificates.crown import NARROW_ENOUGH
 from clearance.certificates.operations import NotSupportedError
-from clearance.certificates.problem import Problem, Proof, make_proof
+from clearance.certificates.problem import Proof, VerificationProblem, make_proof
 from clearance.certificates.region import Region
 from clearance.errors import InputError
 
@@ -40,7 +40,7 @@ def import_auto_lirpa() -> Any:
     return auto_LiRPA
 
 
-def auto_lirpa(problem: Problem, network: nn.Module, package: Any) -> list[Proof]:
+def auto_lirpa(problem: VerificationProblem, network: nn.Module, package: Any) -> list[Proof]:
     """Certify by auto_LiRPA's backward CROWN bounds.
 
     Args:
@@ -64,19 +64,19 @@ def auto_lirpa(problem: Problem, network: nn.Module, package: Any) -> list[Proof
     return found
 
 
-def _one(problem: Problem, bounded: Any, package: Any) -> Proof:
+def _one(problem: VerificationProblem, bounded: Any, package: Any) -> Proof:
     slack = problem.slack()
 
     def lowest(radius: Tensor) -> Tensor:
-        region = Region(problem.x, radius, problem.order, problem.bounds)
-        low, high = region.box() if math.isinf(problem.order) else (None, None)
-        ball = package.PerturbationLpNorm(norm=problem.order, eps=float(radius), x_L=low, x_U=high)
+        region = Region(problem.x, radius, problem.norm, problem.bounds)
+        low, high = region.box() if math.isinf(problem.norm) else (None, None)
+        ball = package.PerturbationLpNorm(norm=problem.norm, eps=float(radius), x_L=low, x_U=high)
         given = package.BoundedTensor(problem.x, ball)
         with torch.no_grad():
             below, _ = bounded.compute_bounds(x=(given,), C=problem.rows, method="CROWN")
         return below - slack
 
     start = torch.ones_like(slack[:, 0])
-    limit = Region(problem.x, start, problem.order, problem.bounds).covered()
+    limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
     found = largest_proven(lowest, start, limit, tolerance=NARROW_ENOUGH, late=problem.late)
     return make_proof(float(found.proven), int(problem.targets[0, int(found.limiting)]), late=bool(found.late))

@@ -20,10 +20,10 @@ from clearance.certificates.linear import linear
 from clearance.certificates.one_hidden import check_one_hidden, one_hidden
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.operator_norms import operator_norms
-from clearance.certificates.problem import Problem, Proof
+from clearance.certificates.problem import Proof, VerificationProblem
 from clearance.certificates.translate import Whole, translate
 from clearance.errors import InputError
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.margins import Target, ask
@@ -80,7 +80,7 @@ def certify(
     (1.0, 'linear', 1)
     """
     check_classifier(model)
-    order, started = as_order(norm), model.meter.read()
+    norm, started = as_norm(norm), model.meter.read()
     if method not in METHODS:
         raise InputError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     if not (isinstance(time_limit, int | float) and time_limit > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -93,7 +93,7 @@ def certify(
         judged = [row for row, wrong in enumerate(asked.wrong) if not wrong]
         results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(x)
         if judged:
-            job = Job(model, x[judged], logits[judged], [asked.targets[row] for row in judged], order)
+            job = VerificationJob(model, x[judged], logits[judged], [asked.targets[row] for row in judged], norm)
             job = replace(job, single=not (isinstance(target, str) and target == "untargeted"), time_limit=time_limit)
             for row, result in zip(judged, job.prove(method, package), strict=True):
                 results[row] = result
@@ -106,7 +106,7 @@ def certify(
             reason=proof.reason,
             predicted=own,
             target=proof.target,
-            norm=order,
+            norm=norm,
             gap=proof.gap,
             cost=cost,
         )
@@ -118,7 +118,7 @@ Result = tuple[str, Proof]
 
 
 @dataclass(frozen=True)
-class Job:
+class VerificationJob:
     """The inputs that are judged, as the caller gave them.
 
     Attributes:
@@ -126,7 +126,7 @@ class Job:
         x: The inputs, `(batch, *input)`.
         logits: Their logits, from the network itself.
         targets: For each input its targets.
-        order: The norm `p`.
+        norm: The norm `p`.
         single: Whether there is one target and it alone counts as adversarial.
         time_limit: Seconds for each input.
     """
@@ -135,7 +135,7 @@ class Job:
     x: Tensor
     logits: Tensor
     targets: Sequence[Sequence[int]]
-    order: float
+    norm: float
     single: bool = False
     time_limit: float = 60.0
 
@@ -150,7 +150,7 @@ class Job:
         left_out = self._left_out(problem) if method == "best" else ""
         return [_largest(each, left_out) for each in zip(*found, strict=True)]
 
-    def problem(self, graph: Graph) -> Problem:
+    def problem(self, graph: Graph) -> VerificationProblem:
         """The problem in float64, once the graph has been seen to answer as the network does.
 
         Args:
@@ -171,9 +171,9 @@ class Job:
             raise NotSupportedError(f"the traced network's logits differ from the network's by {off:.3g}")
         source, targets = self.logits.argmax(1), torch.tensor(self.targets, device=x.device)
         deadline = time.perf_counter() + self.time_limit * len(x)
-        return Problem(graph, x, source, targets, self.order, wide, self.single, deadline)
+        return VerificationProblem(graph, x, source, targets, self.norm, wide, self.single, deadline)
 
-    def _applying(self, problem: Problem) -> list[str]:
+    def _applying(self, problem: VerificationProblem) -> list[str]:
         """The methods that `best` tries: the exact one where the network is affine, else all that apply."""
         bent = problem.graph.bent
         if not bent:
@@ -185,14 +185,14 @@ class Job:
             return [*crown, "operator-norms"]
         return [*crown, "one-hidden", "operator-norms"]
 
-    def _left_out(self, problem: Problem) -> str:
+    def _left_out(self, problem: VerificationProblem) -> str:
         """Why `best` does without CROWN, if it does."""
         neurons = problem.graph.neurons
         if not problem.graph.bent or neurons <= CROWN_NEURONS:
             return ""
         return f"crown was left out: {neurons:,} neurons, more than {CROWN_NEURONS:,}; ask for it by name"
 
-    def _by(self, name: str, problem: Problem, package: Any) -> list[Proof]:
+    def _by(self, name: str, problem: VerificationProblem, package: Any) -> list[Proof]:
         if name == "exact":
             return exact(problem, seconds=self.time_limit)
         if name == "auto-lirpa":

@@ -14,7 +14,7 @@ SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
-class Bracket:
+class ProvenRadius:
     """Where a test stops proving.
 
     Attributes:
@@ -35,7 +35,7 @@ def largest_proven(
     *,
     tolerance: float,
     late: Callable[[], bool] = lambda: False,
-) -> Bracket:
+) -> ProvenRadius:
     """Double or quarter the radius until one is proved and one is not, then halve the bracket.
 
     Args:
@@ -67,4 +67,4 @@ def largest_proven(
         between = torch.where(proven > 0, (proven + failed) / 2, failed / 4)
         radius = torch.where(failed.isinf(), torch.minimum(2 * proven, limit), between)
         radius = torch.where(done, proven.where(proven.isfinite(), limit), radius)
-    return Bracket(proven, limiting, unfinished)
+    return ProvenRadius(proven, limiting, unfinished)

@@ -17,15 +17,15 @@ from torch import Tensor
 
 from clearance.certificates.bisection import largest_proven
 from clearance.certificates.graph import Graph
-from clearance.certificates.problem import Problem, Proof, make_proof
+from clearance.certificates.problem import Proof, VerificationProblem, make_proof
 from clearance.certificates.region import Region
-from clearance.geometry.norms import dual_order, vector_norm
+from clearance.geometry.norms import dual_norm, vector_norm
 
 NARROW_ENOUGH = 1e-3
 """Relative width of the bisection's last bracket; the radius is its proven end."""
 
 
-def crown(problem: Problem) -> list[Proof]:
+def crown(problem: VerificationProblem) -> list[Proof]:
     """Certify all inputs and targets together.
 
     Cost: about ten to fifteen evaluations of all bounds, each a backward pass for every neuron before an activation.
@@ -39,21 +39,21 @@ def crown(problem: Problem) -> list[Proof]:
     return [proof for part in problem.parts() for proof in _crown(part)]
 
 
-def _crown(problem: Problem) -> list[Proof]:
+def _crown(problem: VerificationProblem) -> list[Proof]:
     rows, slack = problem.rows, problem.slack()
 
     def lowest(radius: Tensor) -> Tensor:
         return margin_bounds(problem, radius, rows) - slack
 
     start = linear_guess(problem)
-    limit = Region(problem.x, start, problem.order, problem.bounds).covered()
+    limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
     found = largest_proven(lowest, start, limit, tolerance=NARROW_ENOUGH, late=problem.late)
     limiting = problem.targets.gather(1, found.limiting[:, None])[:, 0].tolist()
     ended = zip(found.proven.tolist(), limiting, found.late.tolist(), strict=True)
     return [make_proof(r, t, late=late) for r, t, late in ended]
 
 
-def margin_bounds(problem: Problem, radius: Tensor, rows: Tensor) -> Tensor:
+def margin_bounds(problem: VerificationProblem, radius: Tensor, rows: Tensor) -> Tensor:
     """Lower bounds of linear functions of the logits on balls of these radii.
 
     Args:
@@ -64,18 +64,18 @@ def margin_bounds(problem: Problem, radius: Tensor, rows: Tensor) -> Tensor:
     Returns:
         `(batch, rows)`.
     """
-    region = Region(problem.x, radius, problem.order, problem.bounds)
+    region = Region(problem.x, radius, problem.norm, problem.bounds)
     return Relaxation(problem.graph, region, late=problem.late).lowest(len(problem.graph.nodes) - 1, rows)
 
 
-def linear_guess(problem: Problem) -> Tensor:
+def linear_guess(problem: VerificationProblem) -> Tensor:
     """Where the smallest margin would be zero if the network were linear: `g / ||grad g||_q`, `(batch,)`."""
     gaps, place = problem.gaps().min(1)
     row = problem.rows[torch.arange(len(place), device=place.device), place]
     leaf = problem.x.detach().requires_grad_(True)
     with torch.enable_grad():
         (slope,) = torch.autograd.grad((problem.graph(leaf) * row).sum(), leaf)
-    guess = gaps / vector_norm(slope, dual_order(problem.order))
+    guess = gaps / vector_norm(slope, dual_norm(problem.norm))
     return guess.nan_to_num(1.0, posinf=1.0).clamp(1e-6, 1e6)
 
 

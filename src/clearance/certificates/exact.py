@@ -23,7 +23,7 @@ from clearance.certificates.crown import Relaxation, crown, linear_guess
 from clearance.certificates.encoding import Array, Encoding, check_piecewise_linear, encode
 from clearance.certificates.integer_program import Answer, nearest_by_integer_program
 from clearance.certificates.operations import NotSupportedError
-from clearance.certificates.problem import RESERVE, Problem, Proof
+from clearance.certificates.problem import RESERVE, Proof, VerificationProblem
 from clearance.certificates.region import Region
 from clearance.certificates.region_search import nearest_by_regions
 
@@ -34,7 +34,7 @@ CONFIRMED = 1e-5
 """A solver's point counts where every margin that should be nonnegative is so up to this share of the largest logit."""
 
 
-def exact(problem: Problem, *, seconds: float) -> list[Proof]:
+def exact(problem: VerificationProblem, *, seconds: float) -> list[Proof]:
     """Certify each input of a tiny ReLU network by its minimum distortion.
 
     Args:
@@ -47,8 +47,8 @@ def exact(problem: Problem, *, seconds: float) -> list[Proof]:
     Raises:
         NotSupportedError: If the network has other activations than ReLU, or `p` is not 1, 2 or infinity.
     """
-    if problem.order not in {1.0, 2.0, math.inf}:
-        raise NotSupportedError(f"exact: expected the norm 1, 2 or inf, got {problem.order:g}")
+    if problem.norm not in {1.0, 2.0, math.inf}:
+        raise NotSupportedError(f"exact: expected the norm 1, 2 or inf, got {problem.norm:g}")
     units, entries = check_piecewise_linear(problem.graph), problem.x[0].numel()
     if units > MOST_UNITS or entries > MOST_ENTRIES:
         said = f"{units} hidden units and {entries} input entries, at most {MOST_UNITS} and {MOST_ENTRIES}"
@@ -58,7 +58,7 @@ def exact(problem: Problem, *, seconds: float) -> list[Proof]:
     return [_nearest(*given, seconds) for given in zip(parts, starts, before, strict=True)]
 
 
-def _nearest(problem: Problem, radius: float, proved: float, seconds: float) -> Proof:
+def _nearest(problem: VerificationProblem, radius: float, proved: float, seconds: float) -> Proof:
     """One input: ball after ball, until a target is reached or nothing is left; `proved` is a radius known before."""
     deadline, targets = time.perf_counter() + seconds, problem.targets[0].tolist()
     if math.isinf(proved):
@@ -75,7 +75,9 @@ def _nearest(problem: Problem, radius: float, proved: float, seconds: float) -> 
     return Proof(proved, targets[0], reason="nothing reaches the target much farther out either")
 
 
-def _in_ball(problem: Problem, radius: float, targets: list[int], deadline: float) -> tuple[float, float, int, bool]:
+def _in_ball(
+    problem: VerificationProblem, radius: float, targets: list[int], deadline: float
+) -> tuple[float, float, int, bool]:
     """Lower and upper bound of the distance to the nearest target, that target, and whether the search was finished."""
     network = encode(Relaxation(problem.graph, _region(problem, radius)))
     lower, upper, nearest, finished = radius, math.inf, targets[0], True
@@ -90,14 +92,14 @@ def _in_ball(problem: Problem, radius: float, targets: list[int], deadline: floa
     return lower, upper, nearest, finished
 
 
-def _ahead(problem: Problem, classes: int, target: int) -> Array:
+def _ahead(problem: VerificationProblem, classes: int, target: int) -> Array:
     """Rows of the logits that are nonnegative where the target is reached."""
     one, source = np.eye(classes), int(problem.source)
     others = [k for k in range(classes) if k != target] if problem.only else [source]
     return one[target] - one[others]
 
 
-def _confirmed(problem: Problem, ahead: Array, answer: Answer) -> bool:
+def _confirmed(problem: VerificationProblem, ahead: Array, answer: Answer) -> bool:
     """Whether the network itself agrees that the solver's point reaches the target."""
     if answer.point is None:
         return False
@@ -106,25 +108,25 @@ def _confirmed(problem: Problem, ahead: Array, answer: Answer) -> bool:
     return bool((ahead @ logits).min() >= -CONFIRMED * np.abs(logits).max())
 
 
-def _to(problem: Problem, network: Encoding, ahead: Array, *, radius: float, seconds: float) -> Answer:
+def _to(problem: VerificationProblem, network: Encoding, ahead: Array, *, radius: float, seconds: float) -> Answer:
     box = _displacements(problem)
-    if problem.order == 2:
+    if problem.norm == 2:
         return nearest_by_regions(network, ahead, radius=radius, box=box, seconds=seconds)
     whole = np.full(network.size, math.inf)
     return nearest_by_integer_program(
-        network, ahead, radius=radius, order=problem.order, box=box or (-whole, whole), seconds=seconds
+        network, ahead, radius=radius, norm=problem.norm, box=box or (-whole, whole), seconds=seconds
     )
 
 
-def _displacements(problem: Problem) -> tuple[Array, Array] | None:
+def _displacements(problem: VerificationProblem) -> tuple[Array, Array] | None:
     if problem.bounds is None:
         return None
     low, high = ((bound - problem.x).flatten().cpu().numpy() for bound in problem.bounds)
     return low, high
 
 
-def _region(problem: Problem, radius: float) -> Region:
-    return Region(problem.x, torch.full_like(problem.x.flatten(1)[:, 0], radius), problem.order, problem.bounds)
+def _region(problem: VerificationProblem, radius: float) -> Region:
+    return Region(problem.x, torch.full_like(problem.x.flatten(1)[:, 0], radius), problem.norm, problem.bounds)
 
 
 def _proof(lower: float, upper: float, target: int, finished: bool) -> Proof:

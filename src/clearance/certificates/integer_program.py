@@ -38,7 +38,7 @@ class Answer:
 
 
 def nearest_by_integer_program(
-    network: Encoding, ahead: Array, *, radius: float, order: float, box: tuple[Array, Array], seconds: float
+    network: Encoding, ahead: Array, *, radius: float, norm: float, box: tuple[Array, Array], seconds: float
 ) -> Answer:
     """The smallest `||d||_p` at which `ahead` rows of logits are nonnegative.
 
@@ -46,7 +46,7 @@ def nearest_by_integer_program(
         network: The network inside the ball.
         ahead: Rows of coefficients of the logits that must all be >= 0, `(rows, classes)`.
         radius: The ball's radius.
-        order: 1 or infinity.
+        norm: 1 or infinity.
         box: Smallest and largest displacement of each entry, `(size,)` each.
         seconds: Time limit.
 
@@ -54,7 +54,7 @@ def nearest_by_integer_program(
         Bounds of the distance; `lower` is infinite where the ball is proved to hold no such point.
     """
     size, units = network.size, len(network.offsets)
-    sizes = size if order == 1 else 1
+    sizes = size if norm == 1 else 1
     width = size + sizes + 2 * units
     rows, limits = _distance_rows(size, sizes, width)
     more, upper = _unit_rows(network, radius, sizes, width)

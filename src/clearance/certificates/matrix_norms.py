@@ -43,31 +43,31 @@ class LinearMap:
     like: Tensor
 
 
-def operator_norm(linear: LinearMap, order: float, *, mixes: bool = True) -> float:
+def operator_norm(linear: LinearMap, norm: float, *, mixes: bool = True) -> float:
     """An upper bound of `||A||_{p -> p}`, equal to it for `p = 1, inf` and for `p = 2` of maps of moderate size.
 
     Args:
         linear: The map.
-        order: `p`.
+        norm: `p`.
         mixes: False skips the eigenvalues, for maps whose product of sums is sharp.
 
     Returns:
         The bound.
     """
     columns, rows = column_sum(linear), row_sum(linear)
-    if order == 1:
+    if norm == 1:
         return columns
-    if math.isinf(order):
+    if math.isinf(norm):
         return rows
     spectral = math.sqrt(columns * rows)
     if mixes:
         spectral = min(spectral, gram_norm(linear))
-    if order == 2:
+    if norm == 2:
         return spectral
-    if order < 2:
-        share = 2 - 2 / order  # 1/p = (1 - share) / 1 + share / 2
+    if norm < 2:
+        share = 2 - 2 / norm  # 1/p = (1 - share) / 1 + share / 2
         return columns ** (1 - share) * spectral**share
-    share = 1 - 2 / order  # 1/p = (1 - share) / 2 + share / inf
+    share = 1 - 2 / norm  # 1/p = (1 - share) / 2 + share / inf
     return spectral ** (1 - share) * rows**share
 
 

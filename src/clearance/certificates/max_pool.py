@@ -76,10 +76,10 @@ class MaxPool:
         pulled = pulled.index_add(2, self.index.flatten(), weights.flatten(2))[..., : self.entries]
         return (pulled.unflatten(2, self.shape),), (negative * lines.offset[:, None]).sum(2)
 
-    def lipschitz(self, order: float) -> Sequence[float]:
+    def lipschitz(self, norm: float) -> Sequence[float]:
         """`k^(1/p)`, k = how many windows an input lies in at most."""
         shared = int(self.index[self.index < self.entries].bincount().max())
-        return (float(shared) ** (1 / order),)
+        return (float(shared) ** (1 / norm),)
 
     def _windows(self, x: Tensor, filler: float) -> Tensor:
         flat = pad(x.flatten(1), (0, 1), value=filler)

@@ -26,9 +26,9 @@ from clearance.certificates.bisection import largest_proven
 from clearance.certificates.crown import Relaxation, linear_guess
 from clearance.certificates.graph import Graph
 from clearance.certificates.operations import NotSupportedError
-from clearance.certificates.problem import Problem, Proof, make_proof
+from clearance.certificates.problem import Proof, VerificationProblem, make_proof
 from clearance.certificates.region import Region
-from clearance.geometry.norms import dual_order, last_norm
+from clearance.geometry.norms import dual_norm, last_norm
 
 NARROW_ENOUGH = 1e-6
 LARGEST_HIDDEN, LARGEST_WEIGHT = 4096, 2**27
@@ -67,7 +67,7 @@ class OneHidden:
         return gram.clamp_min(0.0), (-gram).clamp_min(0.0)
 
 
-def one_hidden(problem: Problem) -> list[Proof]:
+def one_hidden(problem: VerificationProblem) -> list[Proof]:
     """Certify a network with one hidden layer.
 
     Args:
@@ -83,11 +83,11 @@ def one_hidden(problem: Problem) -> list[Proof]:
     return [_one(network, problem.part(slice(i, i + 1))) for i in range(len(problem.x))]
 
 
-def _one(network: OneHidden, problem: Problem) -> Proof:
+def _one(network: OneHidden, problem: VerificationProblem) -> Proof:
     """One input."""
     values, margin = problem.rows[0] @ network.last, (problem.gaps() - problem.slack())[0]
     before = network.weight @ problem.x.flatten() + network.offset
-    reach = last_norm(network.weight, dual_order(problem.order))
+    reach = last_norm(network.weight, dual_norm(problem.norm))
 
     def lowest(radius: Tensor) -> Tensor:
         low, high = (network.activation.derivative(before + side * radius * reach) for side in (-1, 1))
@@ -95,7 +95,7 @@ def _one(network: OneHidden, problem: Problem) -> Proof:
         for rows in torch.arange(len(margin), device=margin.device).split(TARGETS):
             if int(rows[0]) > 0 and problem.late():
                 break
-            steepest[rows] = gradient_bound(network, values[rows], low, high, problem.order)
+            steepest[rows] = gradient_bound(network, values[rows], low, high, problem.norm)
         return (margin - radius * steepest)[None]
 
     start = linear_guess(problem)
@@ -103,7 +103,7 @@ def _one(network: OneHidden, problem: Problem) -> Proof:
     return make_proof(float(found.proven), int(problem.targets[0, int(found.limiting)]), late=bool(found.late))
 
 
-def gradient_bound(network: OneHidden, values: Tensor, low: Tensor, high: Tensor, order: float) -> Tensor:
+def gradient_bound(network: OneHidden, values: Tensor, low: Tensor, high: Tensor, norm: float) -> Tensor:
     """Upper bounds of `||sum_r v_r s_r w_r||_q` over all `low <= s <= high`.
 
     Args:
@@ -111,15 +111,15 @@ def gradient_bound(network: OneHidden, values: Tensor, low: Tensor, high: Tensor
         values: `v`, `(rows, hidden)`.
         low: Smallest derivatives, nonnegative, `(hidden,)`.
         high: Largest derivatives, `(hidden,)`.
-        order: `p`, the dual of `q`.
+        norm: `p`, the dual of `q`.
 
     Returns:
         `(rows,)`.
     """
     middle, half = (low + high) / 2, (high - low) / 2
     largest = ((values * middle) @ network.weight).abs() + (values.abs() * half) @ network.size
-    bound = last_norm(largest, dual_order(order))
-    if order != 2:
+    bound = last_norm(largest, dual_norm(norm))
+    if norm != 2:
         return bound
     positive, negative = network.products
     added, taken = _sum(values * high, positive, negative), _sum(values * low, negative, positive)

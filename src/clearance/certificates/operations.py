@@ -5,7 +5,7 @@
     relax(low, high)             linear bounds of its output over those of its input (nothing for an affine step)
     pull(coefficients, lines)    the linear function `sum coefficients * output` bounded from below by a linear function
                                  of the inputs: the backward step of CROWN (Zhang et al. 2018, theorem 3.2)
-    lipschitz(order)             how much it can stretch the distance of two inputs, per input
+    lipschitz(norm)              how much it can stretch the distance of two inputs, per input
 
 Coefficients have the shape `(batch or 1, rows, *output)`; everything else `(batch, *shape)`.
 """
@@ -62,7 +62,7 @@ class Operation(Protocol):
         """Coefficients for each input, and the offset `(batch or 1, rows)`."""
         ...
 
-    def lipschitz(self, order: float) -> Sequence[float]:
+    def lipschitz(self, norm: float) -> Sequence[float]:
         """For each input an upper bound of `||output change||_p / ||input change||_p`."""
         ...
 
@@ -119,9 +119,9 @@ class Affine:
         given = [x if i == place else x.new_zeros(len(x), *shape) for i, shape in enumerate(self.shapes)]
         return self.apply(*given) - self.constant
 
-    def lipschitz(self, order: float) -> Sequence[float]:
+    def lipschitz(self, norm: float) -> Sequence[float]:
         """Upper bounds of the operator norms of the `J_i`."""
-        return [operator_norm(self._map(place), order, mixes=self.mixes) for place in range(len(self.shapes))]
+        return [operator_norm(self._map(place), norm, mixes=self.mixes) for place in range(len(self.shapes))]
 
     def _map(self, place: int) -> LinearMap:
         def absolute(x: Tensor) -> Tensor:

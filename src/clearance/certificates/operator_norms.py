@@ -12,11 +12,11 @@ from torch import Tensor
 
 from clearance.certificates.graph import Graph
 from clearance.certificates.operations import Affine
-from clearance.certificates.problem import Problem, Proof, as_proofs
-from clearance.geometry.norms import dual_order, last_norm
+from clearance.certificates.problem import Proof, VerificationProblem, as_proofs
+from clearance.geometry.norms import dual_norm, last_norm
 
 
-def operator_norms(problem: Problem) -> list[Proof]:
+def operator_norms(problem: VerificationProblem) -> list[Proof]:
     """Certify by one Lipschitz constant for every margin, the same for all inputs.
 
     Args:
@@ -25,14 +25,14 @@ def operator_norms(problem: Problem) -> list[Proof]:
     Returns:
         One proof per input.
     """
-    constants = stretches(problem.graph, problem.order)
+    constants = stretches(problem.graph, problem.norm)
     return [proof for part in problem.parts() for proof in _closed_form(part, constants)]
 
 
-def _closed_form(problem: Problem, constants: list[float]) -> list[Proof]:
+def _closed_form(problem: VerificationProblem, constants: list[float]) -> list[Proof]:
     """`g_t / L_t`, from the nodes' Lipschitz constants."""
     rows = problem.rows.flatten(0, 1).split(problem.graph.fitting())
-    growth = torch.cat([_growth(problem.graph, part, constants, dual_order(problem.order)) for part in rows])
+    growth = torch.cat([_growth(problem.graph, part, constants, dual_norm(problem.norm)) for part in rows])
     lipschitz, gaps = growth.reshape(problem.targets.shape), problem.gaps()
     return as_proofs(torch.where(lipschitz > 0, gaps / lipschitz, torch.where(gaps > 0, torch.inf, 0.0)), problem)
 
@@ -48,12 +48,12 @@ def _growth(graph: Graph, rows: Tensor, constants: list[float], dual: float) -> 
     return growth
 
 
-def stretches(graph: Graph, order: float) -> list[float]:
+def stretches(graph: Graph, norm: float) -> list[float]:
     """For each node an upper bound of its Lipschitz constant from `l_p` to `l_p`; not for a last affine one."""
     constants = [1.0]
     for place, node in enumerate(graph.nodes[1:], start=1):
         if node.operation is None or (place == len(graph.nodes) - 1 and isinstance(node.operation, Affine)):
             continue
-        norms = node.operation.lipschitz(order)
+        norms = node.operation.lipschitz(norm)
         constants.append(sum(norm * constants[i] for norm, i in zip(norms, node.inputs, strict=True)))
     return constants

@@ -21,7 +21,7 @@ ROUNDING = 1e-11
 
 
 @dataclass(frozen=True)
-class Problem:
+class VerificationProblem:
     """Some inputs of one network and the margins that have to stay positive.
 
     Attributes:
@@ -29,7 +29,7 @@ class Problem:
         x: The inputs, `(batch, *input)`, float64.
         source: Predicted classes, `(batch,)`.
         targets: The classes that must stay behind, `(batch, targets)`.
-        order: The norm `p` of the ball.
+        norm: The norm `p` of the ball.
         bounds: `(low, high)`, each of the shape of `x`, or `None`.
         only: Whether there is one target and it alone counts as adversarial; else any other class does.
         deadline: When to stop, on the clock of `time.perf_counter`.
@@ -39,7 +39,7 @@ class Problem:
     x: Tensor
     source: Tensor
     targets: Tensor
-    order: float
+    norm: float
     bounds: tuple[Tensor, Tensor] | None
     only: bool
     deadline: float
@@ -58,20 +58,20 @@ class Problem:
         """What a lower bound of a margin must exceed to be proved positive, `(batch, 1)`."""
         return ROUNDING * self.graph(self.x).abs().amax(1, keepdim=True)
 
-    def parts(self) -> Iterator[Problem]:
+    def parts(self) -> Iterator[VerificationProblem]:
         """As many inputs at a time as fit with all their targets, in order."""
         size = self.graph.fitting(self.targets.shape[1])
         return (self.part(slice(start, start + size)) for start in range(0, len(self.x), size))
 
-    def part(self, rows: slice) -> Problem:
+    def part(self, rows: slice) -> VerificationProblem:
         """Some of the inputs."""
         bounds = None if self.bounds is None else (self.bounds[0][rows], self.bounds[1][rows])
-        return Problem(
+        return VerificationProblem(
             self.graph,
             self.x[rows],
             self.source[rows],
             self.targets[rows],
-            self.order,
+            self.norm,
             bounds,
             self.only,
             self.deadline,
@@ -93,7 +93,7 @@ class Proof:
     gap: float = math.nan
 
 
-def as_proofs(radii: Tensor, problem: Problem, *, late: Tensor | None = None) -> list[Proof]:
+def as_proofs(radii: Tensor, problem: VerificationProblem, *, late: Tensor | None = None) -> list[Proof]:
     """The proofs from radii for each input and target, `(batch, targets)`: the smallest counts.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearance.geometry.norms import dual_order, last_norm, vector_norm
+from clearance.geometry.norms import dual_norm, last_norm, vector_norm
 
 STEPS = 1
 """Multipliers tried for `1 < p < inf` with bounds. Any is sound; two more gained .0005 on MNIST networks."""
@@ -21,13 +21,13 @@ class Region:
     Attributes:
         center: `x`, `(batch, *input)`.
         radius: `(batch,)`.
-        order: `p`.
+        norm: `p`.
         bounds: Smallest and largest value of an input, each of the shape of `x`; `None` for none.
     """
 
     center: Tensor
     radius: Tensor
-    order: float
+    norm: float
     bounds: tuple[Tensor, Tensor] | None
 
     def box(self) -> tuple[Tensor, Tensor]:
@@ -56,16 +56,16 @@ class Region:
         rows, center = coefficients.flatten(2), self.center.flatten(1)
         at_center = (rows @ center[:, :, None])[..., 0] if len(rows) > 1 else center @ rows[0].T
         low, high = (end.flatten(1) - center for end in self.box())
-        if math.isinf(self.order):
+        if math.isinf(self.norm):
             middle, half = (low + high) / 2, (high - low) / 2
             if len(rows) == 1:
                 return at_center + middle @ rows[0].T - half @ rows[0].abs().T
             return at_center + (rows @ middle[:, :, None] - rows.abs() @ half[:, :, None])[..., 0]
         if self.bounds is None:
-            length = last_norm(rows, dual_order(self.order))
+            length = last_norm(rows, dual_norm(self.norm))
             return at_center - self.radius[:, None] * length
         low, high = low[:, None], high[:, None]
-        if self.order == 1:
+        if self.norm == 1:
             return at_center + self._greedy(rows, low, high)
         return at_center + self._split(rows, low, high, steps)
 
@@ -74,7 +74,7 @@ class Region:
         if self.bounds is None:
             return torch.full_like(self.radius, math.inf)
         farthest = torch.maximum(self.center - self.bounds[0], self.bounds[1] - self.center)
-        return vector_norm(farthest, self.order)
+        return vector_norm(farthest, self.norm)
 
     def _greedy(self, rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
         """`p = 1`: spend the radius on the largest coefficients first, each as far as its bound."""
@@ -92,7 +92,7 @@ class Region:
         Its multipliers give `b = -sign(d) |d|^(p-1) / t`, which is `a` where nothing was clipped; `t` grows until
         `||d(t)||` is the radius.
         """
-        power, dual, radius = self.order - 1, dual_order(self.order), self.radius[:, None]
+        power, dual, radius = self.norm - 1, dual_norm(self.norm), self.radius[:, None]
         length = last_norm(rows, dual).clamp_min(torch.finfo(rows.dtype).tiny)
         lowest = torch.maximum(-radius * length, torch.minimum(rows * low, rows * high).sum(2))
         scale = radius**power / length  # ||d(t)||_p = radius where nothing is clipped
@@ -105,6 +105,6 @@ class Region:
             value = -radius * last_norm(kept, dual)
             value = value + torch.minimum(rest * low, rest * high).sum(2)
             lowest = torch.maximum(lowest, torch.where(value.isfinite(), value, -math.inf))
-            reached = last_norm(step, self.order).clamp_min(torch.finfo(rows.dtype).tiny)
+            reached = last_norm(step, self.norm).clamp_min(torch.finfo(rows.dtype).tiny)
             scale = scale * (radius / reached) ** power
         return lowest

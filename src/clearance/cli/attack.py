@@ -21,7 +21,7 @@ from clearance.attacks import AttackResult, attack
 from clearance.cli import tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.errors import FileError
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
 
 MISCLASSIFIED = "misclassified"
@@ -93,9 +93,7 @@ def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) 
 def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[str, Any]) -> None:
     """One line for each input, the median, and how to read it."""
     console, model = tables.make_console(), inputs.model
-    choices = (
-        f"{tables.norm_name(as_order(flags['norm']))}, {tables.towards(flags['target'])}, budget {flags['budget']}"
-    )
+    choices = f"{tables.norm_name(as_norm(flags['norm']))}, {tables.towards(flags['target'])}, budget {flags['budget']}"
     tables.print_heading(console, inputs.title(), f"{choices}, seed {flags['seed']}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("input", "label"):
@@ -118,7 +116,7 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[s
     )
     cost = sum((result.cost for result in results), Cost())
     console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
-    distance = tables.unit(as_order(flags["norm"]), model.bounds)
+    distance = tables.unit(as_norm(flags["norm"]), model.bounds)
     console.print(
         f"\nThe attack distance ({distance}) is the distance of a witness: an "
         "input that was predicted afresh and has another class. The minimum distortion is that or smaller. Where no "

@@ -21,7 +21,7 @@ from clearance.audit.record import sort_flags
 from clearance.cli import tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import printable
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
 from clearance.model.margins import ask
 
@@ -35,7 +35,7 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class AuditRow:
     """One input and its audit.
 
     Attributes:
@@ -75,8 +75,8 @@ def run_audit(*, given: set[str], as_json: bool, fail_on: str | None, **flags: A
     Raises:
         KeyboardInterrupt: On Ctrl-C, after what was finished has been printed.
     """
-    flags["norm"] = as_order(flags["norm"])
-    inputs, rows = load_inputs(given, flags), list[Row]()
+    flags["norm"] = as_norm(flags["norm"])
+    inputs, rows = load_inputs(given, flags), list[AuditRow]()
     try:
         _audit_all(inputs, rows, flags, shown=not as_json)
     except KeyboardInterrupt:
@@ -90,7 +90,7 @@ def run_audit(*, given: set[str], as_json: bool, fail_on: str | None, **flags: A
     return 0 if fail_on is None else _judge(rows, Severity(fail_on))
 
 
-def _audit_all(inputs: Inputs, rows: list[Row], flags: dict[str, Any], *, shown: bool) -> None:
+def _audit_all(inputs: Inputs, rows: list[AuditRow], flags: dict[str, Any], *, shown: bool) -> None:
     """Append a row for each input as it is finished; a target that an input cannot have is refused before the first."""
     images, labels, target = inputs.data.images, inputs.data.labels, as_target(flags["target"])
     logits = inputs.model.logits(inputs.model.check_inputs(images))
@@ -99,11 +99,11 @@ def _audit_all(inputs: Inputs, rows: list[Row], flags: dict[str, Any], *, shown:
     with tables.progress("auditing", len(images), shown=shown) as advance:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             (found,) = audit(inputs.model, image[None], label[None], norm=flags["norm"], target=target, seed=seed)
-            rows.append(Row(inputs.offset + place, int(label), predicted[place], found))
+            rows.append(AuditRow(inputs.offset + place, int(label), predicted[place], found))
             advance()
 
 
-def _judge(rows: Sequence[Row], severity: Severity) -> int:
+def _judge(rows: Sequence[AuditRow], severity: Severity) -> int:
     count = sum(row.reaches(severity) for row in rows)
     if count:
         found = f"{count} of {_inputs(len(rows))} with a flag of severity {severity} or worse"
@@ -111,7 +111,7 @@ def _judge(rows: Sequence[Row], severity: Severity) -> int:
     return FAILED if count else 0
 
 
-def print_report(inputs: Inputs, rows: Sequence[Row], flags: dict[str, Any]) -> None:
+def print_report(inputs: Inputs, rows: Sequence[AuditRow], flags: dict[str, Any]) -> None:
     """A line for each input, what it amounts to, and a block for each flag."""
     console, norm = tables.make_console(), tables.norm_name(flags["norm"])
     what = f"audit, {norm}, {tables.towards(flags['target'])}, seed {flags['seed']}"
@@ -123,7 +123,7 @@ def print_report(inputs: Inputs, rows: Sequence[Row], flags: dict[str, Any]) -> 
     _print_verdict(console, rows)
 
 
-def _print_table(console: Console, rows: Sequence[Row], names: Sequence[str]) -> None:
+def _print_table(console: Console, rows: Sequence[AuditRow], names: Sequence[str]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     for name in ("input", "label", "predicted"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -144,7 +144,7 @@ def _print_table(console: Console, rows: Sequence[Row], names: Sequence[str]) ->
         )
 
 
-def _cells(row: Row, names: Sequence[str]) -> list[Text]:
+def _cells(row: AuditRow, names: Sequence[str]) -> list[Text]:
     own = [Text(str(row.index)), *(Text(tables.class_name(index, names)) for index in (row.label, row.predicted))]
     if not row.done:
         return [*own, *[Text(tables.NOTHING)] * 3, Text("misclassified: not audited", "red")]
@@ -162,7 +162,7 @@ def _severity(worst: Severity | None) -> Text:
     return Text("none", "green") if worst is None else Text(worst.value, STYLES[worst])
 
 
-def _print_flag(console: Console, code: str, rows: Sequence[Row]) -> None:
+def _print_flag(console: Console, code: str, rows: Sequence[AuditRow]) -> None:
     """A flag's meaning and remedy, and what raised it on the input where it is gravest."""
     worst, flag = max(((row, _flag(row, code)) for row in rows), key=lambda pair: _gravity(*pair))
     raised = Counter(_flag(row, code).severity for row in rows)
@@ -180,11 +180,11 @@ def _print_flag(console: Console, code: str, rows: Sequence[Row]) -> None:
     console.print()
 
 
-def _flag(row: Row, code: str) -> Flag:
+def _flag(row: AuditRow, code: str) -> Flag:
     return next(flag for flag in row.audit.flags if flag.code == code)
 
 
-def _gravity(row: Row, flag: Flag) -> tuple[int, float]:
+def _gravity(row: AuditRow, flag: Flag) -> tuple[int, float]:
     """The severity, then how far the measured number lies from its threshold."""
     measured, limit = row.audit.measured.get(flag.code, 0.0), CHECKS[flag.code].threshold
     return flag.severity.rank, abs(measured - (limit or 0.0))
@@ -203,7 +203,7 @@ def readable(value: float | str) -> str:
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else tables.number(value)
 
 
-def _print_verdict(console: Console, rows: Sequence[Row]) -> None:
+def _print_verdict(console: Console, rows: Sequence[AuditRow]) -> None:
     """How many inputs, at what cost, and what may be concluded."""
     done = [row for row in rows if row.done]
     for level in [level for level in MEANINGS if any(row.audit.worst is level for row in rows)]:
@@ -229,7 +229,7 @@ def _inputs(count: int) -> str:
     return f"{count} input" if count == 1 else f"{count} inputs"
 
 
-def as_document(inputs: Inputs, rows: Sequence[Row], flags: dict[str, Any]) -> dict[str, Any]:
+def as_document(inputs: Inputs, rows: Sequence[AuditRow], flags: dict[str, Any]) -> dict[str, Any]:
     """Everything as plain values for JSON: a number that is not finite is `None`."""
     done = [row for row in rows if row.done]
     raised = Counter(flag.code for row in done for flag in row.audit.flags)
@@ -249,7 +249,7 @@ def as_document(inputs: Inputs, rows: Sequence[Row], flags: dict[str, Any]) -> d
     }
 
 
-def _result(row: Row) -> dict[str, Any]:
+def _result(row: AuditRow) -> dict[str, Any]:
     """One input's record; `masked` is `None` where there was no audit."""
     status = {"misclassified": not row.done, "masked": row.audit.masked if row.done else None}
     return {"input": row.index, "label": row.label, "predicted": row.predicted, **status, **row.audit.as_record()}

@@ -15,7 +15,7 @@ from clearance.cli import bracket_tables, tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import Interrupted
 from clearance.errors import FileError, InputError
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.margins import ask
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
@@ -24,7 +24,7 @@ from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
-from clearance.runs.summary import Row, summarise
+from clearance.runs.summary import SummaryRow, summarise
 
 Part = TypeVar("Part", float, str | int)
 
@@ -43,7 +43,7 @@ def run_bracket(*, given: set[str], as_json: bool, **flags: Any) -> None:
     engine = make_engine(given, flags)
     inputs = load_inputs(given, flags)
     shared = share(inputs, flags)
-    targets, norms = split("target", flags["target"], as_target), split("norm", flags["norm"], as_order)
+    targets, norms = split("target", flags["target"], as_target), split("norm", flags["norm"], as_norm)
     logits = inputs.model.logits(inputs.model.check_inputs(inputs.data.images))
     for target in targets:  # a target that an input cannot have is refused before anything is written
         ask(inputs.data.images, logits, inputs.data.labels, target, seed=flags["seed"])
@@ -108,7 +108,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     console.print(f"\nNext: clearance report {run.folder}")
 
 
-def as_document(run: Run, inputs: Inputs, rows: Sequence[Row]) -> dict[str, Any]:
+def as_document(run: Run, inputs: Inputs, rows: Sequence[SummaryRow]) -> dict[str, Any]:
     """Everything as plain values for JSON."""
     progress = run.progress()
     return {

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from clearance.cli import tables
 from clearance.estimates.status import Status
-from clearance.runs.summary import Row, number
+from clearance.runs.summary import SummaryRow, number
 
 Record = Mapping[str, Any]
 
 
-def print_rows(console: Console, rows: Sequence[Row], *, names: Sequence[str] = ()) -> None:
+def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[str] = ()) -> None:
     """One line for each norm and target: the median bracket, and what must not be read.
 
     Args:
@@ -47,14 +47,14 @@ def print_rows(console: Console, rows: Sequence[Row], *, names: Sequence[str] = 
     console.print(f"\n{passes:,} passes, {seconds:.0f} s")
 
 
-def _attacked(row: Row) -> str:
+def _attacked(row: SummaryRow) -> str:
     """The median attack distance, and over how many of the inputs it is."""
     judged = row.tasks - row.failed - row.misclassified
     some = f" ({row.witnesses} of {judged})" if 0 < row.witnesses < judged else ""
     return f"{tables.number(row.attacked, 'attacked')}{some}"
 
 
-def _others(rows: Sequence[Row]) -> list[int]:
+def _others(rows: Sequence[SummaryRow]) -> list[int]:
     """Tasks of each row without a number for any other reason."""
     return [row.tasks - row.misclassified - row.refuted - row.masked - row.readable for row in rows]
 
@@ -135,7 +135,7 @@ def _bracket(record: Record) -> list[Text | str]:
     return [*shown, _named(status), Text(told, "red")]
 
 
-def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Row], values: str) -> None:
+def print_reading(console: Console, records: Sequence[Record], rows: Sequence[SummaryRow], values: str) -> None:
     """What the three numbers claim and what they do not.
 
     Args:

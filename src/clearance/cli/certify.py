@@ -21,7 +21,7 @@ from clearance import __version__
 from clearance.certificates import Certificate, CertificateStatus, certify
 from clearance.cli import tables
 from clearance.cli.inputs import Inputs, as_target, load_inputs
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 
 
 def run_certify(*, given: set[str], as_json: bool, **flags: Any) -> None:
@@ -62,7 +62,7 @@ def native_output_on_stderr() -> Generator[None]:
 
 def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: dict[str, Any]) -> None:
     """One line for each input, the median, and how to read it."""
-    console, order = tables.make_console(), as_order(flags["norm"])
+    console, order = tables.make_console(), as_norm(flags["norm"])
     choices = f"{tables.norm_name(order)}, {tables.towards(flags['target'])}, method {flags['method']}"
     tables.print_heading(console, inputs.title(), choices)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))

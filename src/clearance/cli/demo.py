@@ -18,7 +18,7 @@ from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan, read_plan
-from clearance.runs.summary import Row, summarise
+from clearance.runs.summary import SummaryRow, summarise
 from clearance.zoo.specs import BUNDLED, load_model
 
 FOLDER = "demo-run"
@@ -78,7 +78,7 @@ def show(records: dict[str, list[dict[str, Any]]], data: datasets.Dataset, pages
     pairs = zip(*records.values(), strict=True)
     lines = [{**record, "group": short[name]} for pair in pairs for name, record in zip(records, pair, strict=True)]
     bracket_tables.print_records(console, lines, data.class_names, group="classifier")
-    rows: list[Row] = [row for name in records for row in summarise(records[name])]
+    rows: list[SummaryRow] = [row for name in records for row in summarise(records[name])]
     bracket_tables.print_rows(console, rows, names=list(short.values()))
     bracket_tables.print_reading(console, lines, rows, "pixel values in [0, 1]")
     bracket_tables.print_legend(console, lines)

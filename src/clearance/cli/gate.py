@@ -19,7 +19,7 @@ from clearance.cli.values import printable
 from clearance.errors import InputError
 from clearance.report.demands import Limits
 from clearance.report.gate import judge
-from clearance.report.outcome import Outcome, as_junit, as_markdown
+from clearance.report.outcome import GateOutcome, as_junit, as_markdown
 from clearance.report.read import read_records
 from clearance.runs.files import replacing
 
@@ -92,7 +92,7 @@ def make_limits(given: set[str], flags: dict[str, Any]) -> Limits:
     return Limits(**numbers, drop_of=tuple(flags["drop_of"]), allow_unfinished=flags["allow_unfinished"])
 
 
-def print_outcome(console: Console, outcome: Outcome) -> None:
+def print_outcome(console: Console, outcome: GateOutcome) -> None:
     """The table of criteria, and the reasons why a release falls short."""
     against = "" if outcome.baseline is None else f", baseline {outcome.baseline}"
     print_heading(console, f"{outcome.model} on {outcome.data}", f"gate, run {outcome.run}{against}")

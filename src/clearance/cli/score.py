@@ -21,7 +21,7 @@ from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoreJob:
     """One run of the command, with everything that determines its result.
 
     Attributes:
@@ -68,7 +68,7 @@ def run_score(*, given: set[str], as_json: bool, **flags: Any) -> None:
         print_report(job, scores)
 
 
-def make_job(given: set[str], flags: dict[str, Any]) -> Job:
+def make_job(given: set[str], flags: dict[str, Any]) -> ScoreJob:
     """Load and check everything that the flags name, cheapest first.
 
     Args:
@@ -79,7 +79,7 @@ def make_job(given: set[str], flags: dict[str, Any]) -> Job:
         The job.
     """
     settings = make_settings(given, flags)
-    return Job(load_inputs(given, flags), as_target(flags["target"]), settings)
+    return ScoreJob(load_inputs(given, flags), as_target(flags["target"]), settings)
 
 
 def make_settings(given: set[str], flags: dict[str, Any]) -> Settings:
@@ -99,11 +99,11 @@ def make_settings(given: set[str], flags: dict[str, Any]) -> Settings:
     return Settings(**chosen)
 
 
-def print_report(job: Job, scores: Sequence[CleverScore]) -> None:
+def print_report(job: ScoreJob, scores: Sequence[CleverScore]) -> None:
     """The table, what it amounts to, and how to read it."""
     inputs, settings = job.inputs, job.settings
     rows = [
-        tables.Row(inputs.offset + index, label, score)
+        tables.ScoreRow(inputs.offset + index, label, score)
         for index, (label, score) in enumerate(zip(inputs.data.labels.tolist(), scores, strict=False))
     ]
     console, nearest = tables.make_console(), job.target == "untargeted"
@@ -117,7 +117,7 @@ def print_report(job: Job, scores: Sequence[CleverScore]) -> None:
     tables.print_reading(console, scores, distance=distance, other=f"{other} class")
 
 
-def describe(job: Job) -> str:
+def describe(job: ScoreJob) -> str:
     """The choices in one line."""
     chosen = job.settings
     ball = "radius chosen for each input" if chosen.radius == "auto" else f"radius {chosen.radius:g}"
@@ -129,7 +129,7 @@ def describe(job: Job) -> str:
     return f"{norm}, {target}{order}, {sampler}, seed {chosen.seed}"
 
 
-def as_document(job: Job, scores: Sequence[CleverScore]) -> dict[str, Any]:
+def as_document(job: ScoreJob, scores: Sequence[CleverScore]) -> dict[str, Any]:
     """Everything as plain values for JSON. Only a status that has a number keeps its radius."""
     settings = asdict(job.settings)
     settings["norm"] = "inf" if math.isinf(job.settings.norm) else job.settings.norm

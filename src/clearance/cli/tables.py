@@ -32,7 +32,7 @@ WIDEST = 100
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """One line of the table.
 
     Attributes:
@@ -91,7 +91,9 @@ def print_heading(console: Console, title: str, subtitle: str) -> None:
     console.print(Text(printable(subtitle), "dim"))
 
 
-def print_scores(console: Console, rows: Sequence[Row], *, names: Sequence[str] = (), level: float, to: str) -> None:
+def print_scores(
+    console: Console, rows: Sequence[ScoreRow], *, names: Sequence[str] = (), level: float, to: str
+) -> None:
     """One line for each input, whatever its status.
 
     Args:
@@ -193,7 +195,7 @@ def unit(order: float, bounds: tuple[Tensor, Tensor] | None) -> str:
     return f"{norm_name(order)} distance, {values}"
 
 
-def _cells(row: Row, names: Sequence[str], *, several: bool, repeated: bool) -> list[Text]:
+def _cells(row: ScoreRow, names: Sequence[str], *, several: bool, repeated: bool) -> list[Text]:
     score = row.score
     first = [Text("")] * 2 if repeated else [Text(str(row.index)), Text(class_name(row.label, names))]
     middle = [Text(row.classifier)] if several else []

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from clearance.estimates.evidence import Evidence, Problem
+from clearance.estimates.evidence import Evidence, MarginProblem
 from clearance.estimates.samplers.curvature_search import SMALLEST_BLOCK, centre_bends
 from clearance.estimates.settings import Settings
 from clearance.geometry.norms import vector_norm
@@ -71,7 +71,7 @@ class Ball:
         return found
 
 
-def choose_ball(problem: Problem, settings: Settings) -> Ball:
+def choose_ball(problem: MarginProblem, settings: Settings) -> Ball:
     """The ball that was asked for, or the fixed point.
 
     Args:
@@ -86,14 +86,14 @@ def choose_ball(problem: Problem, settings: Settings) -> Ball:
     if settings.radius != "auto":
         return Ball(settings.radius, rivals=everyone, rounds=[centre])
     ball = Ball(math.inf, searched=True, rivals=everyone, rounds=[centre])
-    limit = farthest_valid(problem.model, problem.x0, problem.order)
+    limit = farthest_valid(problem.model, problem.x0, problem.norm)
     high = min([limit, *(found.refuted_above for found in centre.values())])
     if math.isinf(high):
         high = _first_steep_ball(problem, settings, ball)
     return _bisect(problem, settings, ball, high, limit)
 
 
-def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit: float) -> Ball:
+def _bisect(problem: MarginProblem, settings: Settings, ball: Ball, high: float, limit: float) -> Ball:
     """Narrow the fixed point down between `g / L(R)` of the balls tried and the smallest radius refuted."""
     ball.radius = min(WIDE * high, limit)
     if settings.racing and len(ball.rivals) > MANY:
@@ -117,7 +117,7 @@ def _bisect(problem: Problem, settings: Settings, ball: Ball, high: float, limit
 
 
 def _try_ball(
-    problem: Problem,
+    problem: MarginProblem,
     settings: Settings,
     ball: Ball,
     beat: float | None = None,
@@ -141,9 +141,9 @@ def _try_ball(
     return smallest, min(found.refuted_above for found in evidence)
 
 
-def _first_steep_ball(problem: Problem, settings: Settings, ball: Ball) -> float:
+def _first_steep_ball(problem: MarginProblem, settings: Settings, ball: Ball) -> float:
     """Where the gradient at the input is zero and nothing bounds it: double a ball until one refutes itself."""
-    ball.radius = max(1.0, float(vector_norm(problem.x0[None], problem.order)))
+    ball.radius = max(1.0, float(vector_norm(problem.x0[None], problem.norm)))
     for _ in range(DOUBLINGS):
         bound, _ = _try_ball(problem, settings, ball)
         if bound <= ball.radius:
@@ -153,7 +153,7 @@ def _first_steep_ball(problem: Problem, settings: Settings, ball: Ball) -> float
     return ball.radius
 
 
-def _centre_evidence(problem: Problem) -> dict[int, Evidence]:
+def _centre_evidence(problem: MarginProblem) -> dict[int, Evidence]:
     """The gradient (and curvature) at the input itself, which every ball holds."""
     if problem.taylor is not None:
         return dict(enumerate(centre_bends(problem)))
@@ -166,7 +166,7 @@ def _centre_evidence(problem: Problem) -> dict[int, Evidence]:
     return found
 
 
-def farthest_valid(model: Classifier, x0: Tensor, order: float) -> float:
+def farthest_valid(model: Classifier, x0: Tensor, norm: float) -> float:
     """Distance from an input to the farthest point within the classifier's bounds; infinite without bounds.
 
     >>> farthest_valid(Classifier(lambda x: x, bounds=(0, 1)), torch.tensor([0.0, 1.0]), 1.0)
@@ -175,4 +175,4 @@ def farthest_valid(model: Classifier, x0: Tensor, order: float) -> float:
     if model.bounds is None:
         return math.inf
     low, high = model.bounds
-    return float(vector_norm(torch.maximum(x0 - low, high - x0)[None], order))
+    return float(vector_norm(torch.maximum(x0 - low, high - x0)[None], norm))

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from clearance.estimates.ball import RACE_SLACK, Ball, choose_ball
-from clearance.estimates.evidence import Evidence, Problem
+from clearance.estimates.evidence import Evidence, MarginProblem
 from clearance.estimates.extremes import fit_reverse_weibull
 from clearance.estimates.samplers.curvature_search import SAMPLE_TOLERANCE, with_taylor
-from clearance.estimates.scores import CleverScore, Outcome, judge, on_boundary, without_number
+from clearance.estimates.scores import CleverScore, TargetEstimate, judge, on_boundary, without_number
 from clearance.estimates.settings import Settings
 from clearance.estimates.smoothness import is_twice_differentiable
 from clearance.estimates.status import Status
-from clearance.geometry.norms import dual_order
+from clearance.geometry.norms import dual_norm
 from clearance.model.classifier import Classifier, check_classifier, look_like_probabilities
 from clearance.model.curvature import Kind
 from clearance.model.margins import Target, ask, margins
@@ -150,15 +150,15 @@ def _score(
         return on_boundary(settings, x0, predicted=predicted, target=tied)
     start = model.meter.read()
     index = torch.tensor(targets, device=logits.device)
-    problem = Problem(
+    problem = MarginProblem(
         model=model,
         x0=x0,
         key=key,
         predicted=predicted,
         targets=index,
         margins=margins(logits[None], predicted, index)[0],
-        order=settings.norm,
-        dual=dual_order(settings.norm),
+        norm=settings.norm,
+        dual=dual_norm(settings.norm),
         clip=settings.clip == "project",
         seed=settings.seed,
         scale=float(logits[[predicted, *targets]].abs().max()),
@@ -172,12 +172,12 @@ def _score(
     return judge(settings, outcome, look_like_probabilities(logits[None]), model.meter.since(start))
 
 
-def _estimate(problem: Problem, settings: Settings) -> Outcome:
+def _estimate(problem: MarginProblem, settings: Settings) -> TargetEstimate:
     """The ball, the blocks, the nearest target."""
     return _Race(problem, settings, choose_ball(problem, settings)).run()
 
 
-def _second_order(problem: Problem, settings: Settings, logits: Tensor) -> Outcome | None:
+def _second_order(problem: MarginProblem, settings: Settings, logits: Tensor) -> TargetEstimate | None:
     """The same with curvatures; `None` where the Hessian says nothing. One-sided, the better of both curvatures."""
     problem = with_taylor(problem, "norm", float(logits.abs().max()))
     if not is_twice_differentiable(problem, None if settings.radius == "auto" else settings.radius):
@@ -197,15 +197,15 @@ def _second_order(problem: Problem, settings: Settings, logits: Tensor) -> Outco
 class _Race:
     """The targets of one input, sampled side by side until one of them is known to be the nearest."""
 
-    def __init__(self, problem: Problem, settings: Settings, ball: Ball) -> None:
+    def __init__(self, problem: MarginProblem, settings: Settings, ball: Ball) -> None:
         self.problem, self.settings, self.ball = problem, settings, ball
         self.rivals = ball.rivals
         self.maxima: dict[int, list[float]] = {index: [] for index in self.rivals}
         self.evidence: dict[int, Evidence] = {index: ball.evidence(index) for index in self.rivals}
 
-    def run(self) -> Outcome:
+    def run(self) -> TargetEstimate:
         """Draw blocks, drop rivals that are out of the race, and return the nearest target's outcome."""
-        nearest: Outcome | None = None
+        nearest: TargetEstimate | None = None
         for count in self.settings.schedule(len(self.rivals)):
             self._extend(count)
             outcomes = [self._outcome(index) for index in self.rivals]
@@ -230,13 +230,13 @@ class _Race:
             self.maxima[rival] += row
             self.evidence[rival] = self.evidence[rival].merged(found)
 
-    def _outcome(self, index: int) -> Outcome:
+    def _outcome(self, index: int) -> TargetEstimate:
         maxima = [value for value in self.maxima[index] if math.isfinite(value)]
         settings, taylor = self.settings, self.problem.taylor
         if taylor is not None and maxima and max(maxima) - min(maxima) <= SAMPLE_TOLERANCE * max(maxima):
             maxima = [max(maxima)] * len(maxima)
         fit = fit_reverse_weibull(maxima, level=settings.level, tail_rate=settings.tail_rate) if maxima else None
-        return Outcome(
+        return TargetEstimate(
             predicted=self.problem.predicted,
             target=int(self.problem.targets[index]),
             margin=float(self.problem.margins[index]),
@@ -249,7 +249,7 @@ class _Race:
         )
 
 
-def _may_be_nearest(outcome: Outcome, nearest: Outcome) -> bool:
+def _may_be_nearest(outcome: TargetEstimate, nearest: TargetEstimate) -> bool:
     """Whether the interval of a rival reaches down to the nearest one's.
 
     Where the fit leaves the lower end open, the estimate divided by `RACE_SLACK` stands in for it.

@@ -7,9 +7,10 @@ Every point `x` at which a margin and its gradient are evaluated speaks about ea
 - its slope `|g(x) - g(x0)| / ||x - x0||_p` is one too (mean-value theorem), whatever the gradients say;
 - if its margin is not positive, it is a witness: an adversarial example at that distance.
 
-At second order (`Problem.taylor`) the curvature `a` of a point takes the place of its gradient norm, the radius that it
-leaves is `2 g / (b + sqrt(b² + 2 a g))` instead of `g / n`, and the *bend* `2 |g(x) - g(x0) - <∇g(x0), d>| / ||d||_p²`,
-`d = x - x0`, takes the place of the slope: by Taylor's theorem `|<d, H d>|` is that large somewhere between.
+At second order (`MarginProblem.taylor`) the curvature `a` of a point takes the place of its gradient norm, the radius
+that it leaves is `2 g / (b + sqrt(b² + 2 a g))` instead of `g / n`, and the *bend*
+`2 |g(x) - g(x0) - <∇g(x0), d>| / ||d||_p²`, `d = x - x0`, takes the place of the slope: by Taylor's theorem
+`|<d, H d>|` is that large somewhere between.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def second_order_radius(margin: float, slope: float, curvature: float) -> float:
 
 
 @dataclass(frozen=True)
-class Problem:
+class MarginProblem:
     """One input and the classes it might become: everything that a search or a sampler needs to know.
 
     Attributes:
@@ -79,8 +80,8 @@ class Problem:
         predicted: Its predicted class `c`.
         targets: Classes to move to, `(k,)`.
         margins: `g(x0)` for each target, `(k,)`.
-        order: The norm `p` of distances.
-        dual: The dual order `q`, of gradients.
+        norm: The norm `p` of distances.
+        dual: The dual norm `q`, of gradients.
         clip: Whether samples are clipped into the classifier's bounds.
         seed: The user's seed.
         taylor: `None` at first order.
@@ -93,7 +94,7 @@ class Problem:
     predicted: int
     targets: Tensor
     margins: Tensor
-    order: float
+    norm: float
     dual: float
     clip: bool
     seed: int
@@ -102,13 +103,13 @@ class Problem:
 
     def distance(self, points: Tensor) -> Tensor:
         """`||x - x0||_p` of each point: `(batch, *input) -> (batch,)`."""
-        return vector_norm(points - self.x0, self.order)
+        return vector_norm(points - self.x0, self.norm)
 
     def admit(self, points: Tensor) -> Tensor:
         """Clip points into the bounds where that was asked for. A point of the ball stays in the ball."""
         return self.model.clip(points) if self.clip else points
 
-    def only(self, indices: Sequence[int]) -> Problem:
+    def only(self, indices: Sequence[int]) -> MarginProblem:
         """The same input with some of its targets."""
         chosen = torch.tensor(indices, device=self.targets.device)
         taylor = self.taylor
@@ -149,7 +150,7 @@ class Problem:
 
 
 @dataclass
-class Record:
+class Observation:
     """A number, the point where it was met, and that point's distance from the input.
 
     Attributes:
@@ -162,7 +163,7 @@ class Record:
     point: Tensor | None = None
     distance: float = 0.0
 
-    def beats(self, other: Record) -> Record:
+    def beats(self, other: Observation) -> Observation:
         """The larger of two records; of two that are equal to within rounding, the nearer one."""
         if other.point is not None and math.isclose(self.value, other.value, rel_tol=TIE):
             return self if self.distance <= other.distance else other
@@ -183,15 +184,15 @@ class Evidence:
         samples: How many points were evaluated.
     """
 
-    norm: Record = field(default_factory=lambda: Record(-math.inf))
-    slope: Record = field(default_factory=lambda: Record(0.0))
-    witness: Record = field(default_factory=lambda: Record(-math.inf))
+    norm: Observation = field(default_factory=lambda: Observation(-math.inf))
+    slope: Observation = field(default_factory=lambda: Observation(0.0))
+    witness: Observation = field(default_factory=lambda: Observation(-math.inf))
     refuted_above: float = math.inf
-    refuting: Record = field(default_factory=lambda: Record(-math.inf))
+    refuting: Observation = field(default_factory=lambda: Observation(-math.inf))
     finite: bool = True
     samples: int = 0
 
-    def add(self, problem: Problem, index: int, points: Tensor, margins: Tensor, norms: Tensor) -> None:
+    def add(self, problem: MarginProblem, index: int, points: Tensor, margins: Tensor, norms: Tensor) -> None:
         """Take in a batch of evaluated points.
 
         Args:
@@ -217,7 +218,9 @@ class Evidence:
         nearest = int(reach.argmin())
         if float(reach[nearest]) < self.refuted_above:
             self.refuted_above = float(reach[nearest])
-            self.refuting = Record(float(norms[nearest]), points[nearest].detach().clone(), float(distance[nearest]))
+            self.refuting = Observation(
+                float(norms[nearest]), points[nearest].detach().clone(), float(distance[nearest])
+            )
 
     def within(self, radius: float) -> Evidence:
         """The part that speaks about the ball of this radius (records from farther out are dropped)."""
@@ -244,9 +247,9 @@ class Evidence:
         )
 
 
-def _record(values: Tensor, points: Tensor, distance: Tensor) -> Record:
+def _record(values: Tensor, points: Tensor, distance: Tensor) -> Observation:
     """The largest of `values` with its point."""
     best = int(values.argmax())
     if not math.isfinite(float(values[best])):
-        return Record(-math.inf)
-    return Record(float(values[best]), points[best].detach().clone(), float(distance[best]))
+        return Observation(-math.inf)
+    return Observation(float(values[best]), points[best].detach().clone(), float(distance[best]))

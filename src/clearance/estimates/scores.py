@@ -106,7 +106,7 @@ class CleverScore:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TargetEstimate:
     """One target's block maxima, fit and evidence, and the numbers that follow from them.
 
     `slope` is `b`, the dual norm of the margin's gradient at the input, at second order, and `None` at first order;
@@ -163,7 +163,7 @@ class Outcome:
         return self.ball.radius if strength <= 0 else min(self.margin / strength, self.ball.radius)
 
 
-def judge(settings: Settings, outcome: Outcome, probabilities: bool, cost: Cost) -> CleverScore:
+def judge(settings: Settings, outcome: TargetEstimate, probabilities: bool, cost: Cost) -> CleverScore:
     """The score of an outcome, with the status that takes away the most.
 
     Args:
@@ -227,7 +227,7 @@ def _as_second_order(score: CleverScore, slope: float, kind: str) -> CleverScore
     )
 
 
-def _standing(settings: Settings, outcome: Outcome, probabilities: bool) -> set[Status]:
+def _standing(settings: Settings, outcome: TargetEstimate, probabilities: bool) -> set[Status]:
     """Every status that applies."""
     evidence, fit, found = outcome.evidence, outcome.fit, {Status.OK}
     if not evidence.finite or fit is None:

@@ -9,7 +9,7 @@ from typing import Literal
 from clearance.errors import InputError
 from clearance.estimates.samplers.curvature_search import SMALLEST_BLOCK
 from clearance.estimates.samplers.table import CURVATURE_SAMPLERS, SAMPLERS, Sampler
-from clearance.geometry.norms import as_order
+from clearance.geometry.norms import as_norm
 from clearance.model.curvature import Kind
 
 SAMPLER_DEFAULTS = {"directed": (256, 24, 48), "uniform": (1024, 12, 48)}
@@ -60,7 +60,7 @@ class Settings:
         Raises:
             InputError: If a choice cannot be used.
         """
-        object.__setattr__(self, "norm", as_order(self.norm))
+        object.__setattr__(self, "norm", as_norm(self.norm))
         if self.sampler not in SAMPLERS:
             raise InputError(f"sampler: expected one of {', '.join(SAMPLERS)}, got {self.sampler!r}")
         _check_number("radius", self.radius, 0)

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clearance.estimates.evidence import Problem
+from clearance.estimates.evidence import MarginProblem
 from clearance.geometry.balls import sample_shifts
 from clearance.geometry.norms import expand, steepest, vector_norm
 from clearance.model.curvature import margin_hessian_vectors
@@ -43,7 +43,7 @@ NOISE = 128.0
 """Units of rounding of the gradient that no change of it is read into."""
 
 
-def is_twice_differentiable(problem: Problem, radius: float | None = None) -> bool:
+def is_twice_differentiable(problem: MarginProblem, radius: float | None = None) -> bool:
     """Whether the Hessian of the nearest margin accounts for the change of its gradient, on segments from the input.
 
     Args:
@@ -58,7 +58,7 @@ def is_twice_differentiable(problem: Problem, radius: float | None = None) -> bo
     straight = problem.margins / problem.taylor.slopes
     index = int(straight.nan_to_num(torch.inf, torch.inf).argmin())
     classes = (problem.predicted, int(problem.targets[index]))
-    far = max(1e-3, float(vector_norm(problem.x0[None], problem.order)))
+    far = max(1e-3, float(vector_norm(problem.x0[None], problem.norm)))
     near = float(straight[index]) if radius is None else radius
     near = near if math.isfinite(near) else far
     inner = _directions(problem, index)
@@ -86,23 +86,23 @@ def is_twice_differentiable(problem: Problem, radius: float | None = None) -> bo
     return False
 
 
-def _directions(problem: Problem, index: int) -> Tensor:
+def _directions(problem: MarginProblem, index: int) -> Tensor:
     """Where the segments lead: down the margin, and to uniform points of the unit ball."""
     assert problem.taylor is not None, "asked at second order only"
-    downhill = -steepest(problem.taylor.gradients[index : index + 1], problem.order)
+    downhill = -steepest(problem.taylor.gradients[index : index + 1], problem.norm)
     generator = make_generator(problem.x0.device, problem.seed, "smoothness", problem.key)
-    shift = sample_shifts(problem.x0, RANDOM_ENDS, norm=problem.order, radius=1.0, generator=generator)
+    shift = sample_shifts(problem.x0, RANDOM_ENDS, norm=problem.norm, radius=1.0, generator=generator)
     return torch.cat([downhill, shift])
 
 
-def _gradients(problem: Problem, points: Tensor, classes: tuple[int, int]) -> Tensor:
+def _gradients(problem: MarginProblem, points: Tensor, classes: tuple[int, int]) -> Tensor:
     """Gradients, NaN where the margin is not finite."""
     values, gradients = margin_gradients(problem.model, points, *classes)
     return torch.where(expand(values.isfinite(), points), gradients, torch.nan)
 
 
 def _unexplained(
-    problem: Problem, classes: tuple[int, int], starts: Tensor, ends: Tensor, at_start: Tensor, at_end: Tensor
+    problem: MarginProblem, classes: tuple[int, int], starts: Tensor, ends: Tensor, at_start: Tensor, at_end: Tensor
 ) -> Tensor:
     """`||∇g(y) - ∇g(x) - ∫ H (y - x)||` of each segment, `(batch,)`."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clearance.errors import InputError, ShapeError
-from clearance.geometry.norms import as_order, expand, vector_norm
+from clearance.geometry.norms import as_norm, expand, vector_norm
 
 POINTS_AT_ONCE = 2**24
 """Numbers drawn at once: larger samples are drawn in parts."""
@@ -63,17 +63,17 @@ def sample_ball(
     >>> bool((z.norm(dim=1) <= 3.0).all())
     True
     """
-    order, dimension = as_order(norm), math.prod(shape)
+    norm, dimension = as_norm(norm), math.prod(shape)
     if not (0 < radius < math.inf):
         raise InputError(f"radius: expected a positive finite number, got {radius!r}")
     if count < 0 or dimension < 1:
         raise ShapeError(f"expected count >= 0 and a shape that holds numbers, got {count} and {shape}")
-    if math.isinf(order):
+    if math.isinf(norm):
         unit = torch.empty(count, dimension, device=generator.device, dtype=dtype).uniform_(-1, 1, generator=generator)
-    elif order == 2:
+    elif norm == 2:
         unit = _unit_euclidean(count, dimension, generator, dtype)
     else:
-        unit = _unit_general(count, dimension, order, generator, dtype)
+        unit = _unit_general(count, dimension, norm, generator, dtype)
     return (unit * radius).reshape(count, *shape)
 
 
@@ -120,13 +120,13 @@ def _unit_euclidean(count: int, dimension: int, generator: torch.Generator, dtyp
     return direction * (uniform ** (1 / dimension) / length.clamp_min(torch.finfo(dtype).tiny))
 
 
-def _unit_general(count: int, dimension: int, order: float, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+def _unit_general(count: int, dimension: int, norm: float, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     """Barthe et al.'s construction; `|g_i| = G^(1/p) U`, `G ~ Gamma(1 + 1/p)`, does not underflow for large p."""
     device = generator.device
-    shape = torch.full((count, dimension), 1 + 1 / order, device=device, dtype=dtype)
+    shape = torch.full((count, dimension), 1 + 1 / norm, device=device, dtype=dtype)
     gamma = torch._standard_gamma(shape, generator=generator)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
     uniform = torch.rand(count, dimension, generator=generator, device=device, dtype=dtype)
     sign = torch.randint(0, 2, (count, dimension), generator=generator, device=device).to(dtype) * 2 - 1
     spread = torch.empty(count, 1, device=device, dtype=dtype).exponential_(generator=generator)
-    magnitude = gamma ** (1 / order) * uniform
-    return sign * magnitude / (magnitude.pow(order).sum(1, keepdim=True) + spread) ** (1 / order)
+    magnitude = gamma ** (1 / norm) * uniform
+    return sign * magnitude / (magnitude.pow(norm).sum(1, keepdim=True) + spread) ** (1 / norm)

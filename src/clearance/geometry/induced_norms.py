@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clearance.geometry.eigenvalues import Operator, Remaining
-from clearance.geometry.norms import dual_order, expand, steepest, vector_norm
+from clearance.geometry.norms import dual_norm, expand, steepest, vector_norm
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Induced:
 
 
 def estimate_induced_norm(
-    operator: Operator, starts: Tensor, *, order: float, tolerance: float = 1e-3, most: int = 64
+    operator: Operator, starts: Tensor, *, norm: float, tolerance: float = 1e-3, most: int = 64
 ) -> Induced:
     """An estimate of the maximum `||H||_{p→q}`, `1/p + 1/q = 1`, by the nonlinear power method.
 
-    `v ← argmax {<u, H v> : ||u||_p = 1}` (Boyd 1974; Higham 1992). For a symmetric matrix and dual orders one map does
+    `v ← argmax {<u, H v> : ||u||_p = 1}` (Boyd 1974; Higham 1992). For a symmetric matrix and dual norms one map does
     both half-steps of the method, and `||H v||_q` never falls. It ends in a local maximum (for `p = 2`: the spectral
     norm); the exact norm is NP-hard to compute for `p = inf`, so several starts are tried and the largest value is
     reported.
@@ -41,7 +41,7 @@ def estimate_induced_norm(
     Args:
         operator: The matrices.
         starts: Where to start, `(starts, batch, *input)`.
-        order: The norm `p`; the images are measured in its dual.
+        norm: The norm `p`; the images are measured in its dual.
         tolerance: A start stops when two steps have raised its value by less than this share.
         most: Products per start at most.
 
@@ -51,10 +51,10 @@ def estimate_induced_norm(
     >>> from clearance.geometry.eigenvalues import dense
     >>> matrix = torch.tensor([[[1.0, 2.0], [2.0, -3.0]]])
     >>> start = torch.tensor([[[1.0, 0.1]]])
-    >>> float(estimate_induced_norm(dense(matrix), start, order=float("inf")).value)  # |1 - 2| + |2 + 3|
+    >>> float(estimate_induced_norm(dense(matrix), start, norm=float("inf")).value)  # |1 - 2| + |2 + 3|
     6.0
     """
-    runs = [_climb(operator, start, order, tolerance, most) for start in starts]
+    runs = [_climb(operator, start, norm, tolerance, most) for start in starts]
     values = torch.stack([run.value for run in runs])
     best = values.argmax(0)
     rows = torch.arange(len(best), device=best.device)
@@ -62,16 +62,16 @@ def estimate_induced_norm(
     return Induced(values.amax(0), vector, partner, torch.stack([run.products for run in runs]).sum(0))
 
 
-def _climb(operator: Operator, start: Tensor, order: float, tolerance: float, most: int) -> Induced:
+def _climb(operator: Operator, start: Tensor, norm: float, tolerance: float, most: int) -> Induced:
     """One start per sample."""
     count = len(start)
     remaining, rows = Remaining(operator, count, start), torch.arange(count, device=start.device)
-    v = start / expand(vector_norm(start, order).clamp_min(torch.finfo(start.dtype).tiny), start)
+    v = start / expand(vector_norm(start, norm).clamp_min(torch.finfo(start.dtype).tiny), start)
     best = Induced(start.new_zeros(count), v.clone(), v.clone(), torch.zeros_like(rows))
     before = start.new_full((count, 2), -1.0)
     for step in range(most):
         image = remaining(rows, v)
-        size, u = vector_norm(image, dual_order(order)), steepest(image, order)
+        size, u = vector_norm(image, dual_norm(norm)), steepest(image, norm)
         better = ~(size < best.value[rows])  # of values that are not finite, too
         kept = rows[better]
         best.value[kept], best.vector[kept], best.partner[kept] = size[better], v[better], u[better]

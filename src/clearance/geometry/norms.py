@@ -1,4 +1,4 @@
-"""Orders, duals, batched norms, steepest directions and projections: the geometry of `l_p`.
+"""Norms and their duals, batched norms, steepest directions and projections: the geometry of `l_p`.
 
 Every function takes tensors of shape `(batch, *input)` and treats each row as one flat vector.
 """
@@ -12,70 +12,70 @@ from torch import Tensor
 from clearance.errors import InputError
 
 
-def as_order(norm: SupportsFloat | str) -> float:
-    """The order `p` of a norm as a float, `1 <= p <= inf`.
+def as_norm(norm: SupportsFloat | str) -> float:
+    """The `p` of a norm as a float, `1 <= p <= inf`.
 
     Args:
         norm: A number, or text such as `"2"`, `"inf"`, `"linf"`, `"l2"`.
 
     Returns:
-        The order; `math.inf` for the maximum norm.
+        `p`; `math.inf` for the maximum norm.
 
     Raises:
         InputError: If it is not a number, or below 1 (then it is no norm).
 
-    >>> as_order("linf"), as_order(2)
+    >>> as_norm("linf"), as_norm(2)
     (inf, 2.0)
     """
     text = norm.lower().removeprefix("l") if isinstance(norm, str) else norm
     try:
-        order = float(text)
+        p = float(text)
     except (TypeError, ValueError):
         raise InputError(f"norm: expected a number >= 1 or 'inf', got {norm!r}") from None
-    if not order >= 1:
+    if not p >= 1:
         raise InputError(f"norm: expected p >= 1, got {norm!r}")
-    return order
+    return p
 
 
-def dual_order(order: float) -> float:
-    """The dual order `q` with `1/p + 1/q = 1`.
+def dual_norm(norm: float) -> float:
+    """The dual norm `q` with `1/p + 1/q = 1`.
 
-    >>> dual_order(2.0), dual_order(1.0), dual_order(math.inf), dual_order(1.5)
+    >>> dual_norm(2.0), dual_norm(1.0), dual_norm(math.inf), dual_norm(1.5)
     (2.0, inf, 1.0, 3.0)
     """
-    if order == 1:
+    if norm == 1:
         return math.inf
-    return 1.0 if math.isinf(order) else order / (order - 1)
+    return 1.0 if math.isinf(norm) else norm / (norm - 1)
 
 
-def vector_norm(x: Tensor, order: float) -> Tensor:
+def vector_norm(x: Tensor, norm: float) -> Tensor:
     """`||x_i||_p` of each row: `(batch, *input) -> (batch,)`.
 
     >>> vector_norm(torch.tensor([[3.0, -4.0]]), 1.0).item()
     7.0
     """
     flat = x.flatten(1)
-    if order in {1.0, math.inf}:
-        return torch.linalg.vector_norm(flat, order, dim=1)
+    if norm in {1.0, math.inf}:
+        return torch.linalg.vector_norm(flat, norm, dim=1)
     limits = torch.finfo(flat.dtype)
-    if order == 2:
-        plain = torch.linalg.vector_norm(flat, order, dim=1)
+    if norm == 2:
+        plain = torch.linalg.vector_norm(flat, norm, dim=1)
         if bool(((plain > limits.tiny**0.25) & (plain < limits.max**0.25)).all()):
             return plain
     # |x|^p itself would underflow or overflow; |x / max|^p lies in [0, 1], however large p is
     unit = flat.abs().amax(1).clamp(limits.tiny, limits.max)
-    if order == 2:  # a power of two rounds nothing: the same bits as above, whichever way the batch goes
+    if norm == 2:  # a power of two rounds nothing: the same bits as above, whichever way the batch goes
         unit = unit.clamp_max(limits.max / 2).log2().floor().exp2()
-    return unit * torch.linalg.vector_norm(flat / unit[:, None], order, dim=1)
+    return unit * torch.linalg.vector_norm(flat / unit[:, None], norm, dim=1)
 
 
-def last_norm(x: Tensor, order: float) -> Tensor:
+def last_norm(x: Tensor, norm: float) -> Tensor:
     """`||x||_p` along the last dimension: `(..., n) -> (...)`.
 
     >>> last_norm(torch.tensor([[[3.0, -4.0], [0.0, 2.0]]]), 2.0)
     tensor([[5., 2.]])
     """
-    return vector_norm(x.reshape(-1, x.shape[-1]), order).reshape(x.shape[:-1])
+    return vector_norm(x.reshape(-1, x.shape[-1]), norm).reshape(x.shape[:-1])
 
 
 def expand(values: Tensor, like: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def expand(values: Tensor, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.ndim - 1))
 
 
-def steepest(gradient: Tensor, order: float) -> Tensor:
+def steepest(gradient: Tensor, norm: float) -> Tensor:
     """The direction of unit `l_p` norm along which a linear function with this gradient grows fastest.
 
     `d_i = sign(g_i) |g_i|^(q-1) / ||g||_q^(q-1)`, so that `<g, d> = ||g||_q` (Hölder's equality). For `p = 1` all the
@@ -91,7 +91,7 @@ def steepest(gradient: Tensor, order: float) -> Tensor:
 
     Args:
         gradient: `(batch, *input)`.
-        order: `p`.
+        norm: `p`.
 
     Returns:
         `(batch, *input)`, each row of `l_p` norm 1 (or 0).
@@ -100,37 +100,37 @@ def steepest(gradient: Tensor, order: float) -> Tensor:
     tensor([[ 0.6000, -0.8000]])
     """
     flat = gradient.flatten(1)
-    if math.isinf(order):
+    if math.isinf(norm):
         return gradient.sign()
-    if order == 1:
+    if norm == 1:
         top = flat.abs().argmax(1, keepdim=True)
         return torch.zeros_like(flat).scatter(1, top, flat.gather(1, top).sign()).reshape(gradient.shape)
     scaled = flat / flat.abs().amax(1, keepdim=True).clamp_min(torch.finfo(flat.dtype).tiny)
-    raised = scaled.sign() * scaled.abs() ** (dual_order(order) - 1)
-    length = torch.linalg.vector_norm(raised, order, dim=1, keepdim=True)
+    raised = scaled.sign() * scaled.abs() ** (dual_norm(norm) - 1)
+    length = torch.linalg.vector_norm(raised, norm, dim=1, keepdim=True)
     return (raised / length.clamp_min(torch.finfo(flat.dtype).tiny)).reshape(gradient.shape)
 
 
-def project(delta: Tensor, order: float, radius: Tensor | float) -> Tensor:
+def project(delta: Tensor, norm: float, radius: Tensor | float) -> Tensor:
     """Bring each row into the `l_p` ball of its radius around 0.
 
-    For `p = 1, 2, inf` this is the Euclidean projection (Duchi et al. 2008 for `p = 1`); for other orders the row is
+    For `p = 1, 2, inf` this is the Euclidean projection (Duchi et al. 2008 for `p = 1`); for other norms the row is
     scaled back to the sphere, which is a feasible point but not the nearest one.
 
     Args:
         delta: `(batch, *input)`.
-        order: `p`.
+        norm: `p`.
         radius: A number, or one per row `(batch,)`.
 
     Returns:
         `(batch, *input)`; rows already inside come back unchanged.
     """
     limit = torch.as_tensor(radius, dtype=delta.dtype, device=delta.device).expand(len(delta))
-    if math.isinf(order):
+    if math.isinf(norm):
         return torch.maximum(torch.minimum(delta, expand(limit, delta)), -expand(limit, delta))
-    if order == 1:
+    if norm == 1:
         return _project_simplex(delta, limit)
-    length = vector_norm(delta, order)
+    length = vector_norm(delta, norm)
     return delta * expand((limit / length.clamp_min(torch.finfo(delta.dtype).tiny)).clamp_max(1.0), delta)
 
 

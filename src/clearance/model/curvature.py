@@ -60,12 +60,12 @@ def margin_curvature(
     target: int,
     starts: Tensor,
     *,
-    order: float = 2.0,
+    norm: float = 2.0,
     kind: Kind = "norm",
     tolerance: float = TOLERANCE,
     most: int = 32,
 ) -> Curvature:
-    """Curvature of a margin at each point: of `p = 2` by `lanczos`, of other orders by `estimate_induced_norm`.
+    """Curvature of a margin at each point: of `p = 2` by `lanczos`, of other norms by `estimate_induced_norm`.
 
     Args:
         model: The classifier.
@@ -73,7 +73,7 @@ def margin_curvature(
         predicted: The class `c`.
         target: The class `t`.
         starts: First directions, `(starts, batch, *input)`; `p = 2` needs one only.
-        order: The norm `p`.
+        norm: The norm `p`.
         kind: `"norm"`: `||H||_{p→q}`; `"one-sided"`: `max(0, -λ_min)`, `p = 2` only.
         tolerance: As for those two.
         most: Products per point (and start) at most.
@@ -82,10 +82,10 @@ def margin_curvature(
         One value per point.
 
     Raises:
-        InputError: If `kind="one-sided"` is asked for another order than 2.
+        InputError: If `kind="one-sided"` is asked for another norm than 2.
     """
-    if kind == "one-sided" and order != 2:
-        raise InputError(f"curvature: expected norm 2 for 'one-sided', got {order:g}")
+    if kind == "one-sided" and norm != 2:
+        raise InputError(f"curvature: expected norm 2 for 'one-sided', got {norm:g}")
     offset, at_once = 0, max(1, BASIS_NUMBERS // (x[0].numel() * (most + 1)))
 
     def part(points: Tensor) -> tuple[Tensor, ...]:
@@ -94,7 +94,7 @@ def margin_curvature(
         for some in points.split(at_once):
             done = offset + sum(len(row[0]) for row in found)
             operator = MarginHessian(model, some, predicted, target)
-            largest = _largest(operator, starts[:, done : done + len(some)], order, kind, tolerance, most)
+            largest = _largest(operator, starts[:, done : done + len(some)], norm, kind, tolerance, most)
             found.append((operator.margins, operator.gradients, *largest))
         offset += len(points)
         return tuple(torch.cat(column) for column in zip(*found, strict=True))
@@ -103,11 +103,11 @@ def margin_curvature(
 
 
 def _largest(
-    operator: MarginHessian, starts: Tensor, order: float, kind: Kind, tolerance: float, most: int
+    operator: MarginHessian, starts: Tensor, norm: float, kind: Kind, tolerance: float, most: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Curvature of one pass of points, and the two directions that attain it."""
-    if order != 2:
-        found = estimate_induced_norm(operator, starts, order=order, tolerance=tolerance, most=most)
+    if norm != 2:
+        found = estimate_induced_norm(operator, starts, norm=norm, tolerance=tolerance, most=most)
         return found.value, found.vector, found.partner
     ends = lanczos(operator, starts[0], tolerance=tolerance, floor=RESOLVED[kind], most=most)
     if kind == "one-sided":

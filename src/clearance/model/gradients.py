@@ -74,7 +74,7 @@ def margin_gradient_norms(
         x: `(batch, *input)`.
         predicted: The class `c`.
         targets: The classes `t`, `(k,)`.
-        dual: The dual order `q`.
+        dual: The dual norm `q`.
 
     Returns:
         Margins and norms, both `(batch, k)`.

@@ -66,19 +66,19 @@ def resolve_targets(
     >>> resolve_targets(torch.tensor([[3.0, 1.0, 2.0]]), "untargeted")
     [[2, 1]]
     """
-    order = logits.argsort(dim=1, descending=True, stable=True)
+    ranking = logits.argsort(dim=1, descending=True, stable=True)
     if isinstance(target, str):
         if target == "untargeted":
-            return order[:, 1:].tolist()
+            return ranking[:, 1:].tolist()
         if target == "runner-up":
-            return order[:, 1:2].tolist()
+            return ranking[:, 1:2].tolist()
         if target == "least-likely":
-            return order[:, -1:].tolist()
+            return ranking[:, -1:].tolist()
         if target == "random":
-            return [[_draw(row, seed, keys[i] if keys else i)] for i, row in enumerate(order)]
+            return [[_draw(row, seed, keys[i] if keys else i)] for i, row in enumerate(ranking)]
         raise TargetError(f"target: expected one of {', '.join(TARGETS)} or a class index, got {target!r}")
     classes = _as_classes(target, *logits.shape)
-    for index, (chosen, best) in enumerate(zip(classes, order[:, 0].tolist(), strict=True)):
+    for index, (chosen, best) in enumerate(zip(classes, ranking[:, 0].tolist(), strict=True)):
         if chosen == best and not (skip and skip[index]):
             raise TargetError(
                 f"target: expected a class to move to, got {chosen}, the predicted class of input {index}"
@@ -86,10 +86,10 @@ def resolve_targets(
     return [[chosen] for chosen in classes]
 
 
-def _draw(order: Tensor, seed: int, key: str | int) -> int:
-    """A class other than the first of `order`, uniformly."""
+def _draw(ranking: Tensor, seed: int, key: str | int) -> int:
+    """A class other than the first of `ranking`, uniformly."""
     generator = make_generator("cpu", seed, "random-target", key)
-    return int(order[1:].sort().values[int(torch.randint(len(order) - 1, (1,), generator=generator, device="cpu"))])
+    return int(ranking[1:].sort().values[int(torch.randint(len(ranking) - 1, (1,), generator=generator, device="cpu"))])
 
 
 def _as_classes(target: int | Sequence[int] | Tensor, count: int, classes: int) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clearance.report.paired import threat_name
-from clearance.report.records import Entry, Failure, RunRecords
+from clearance.report.records import Entry, FailedTask, RunRecords
 from clearance.report.statistics import Group
 
 NAMES = {"estimated": "estimated radius", "attacked": "attack distance", "certified": "certified radius"}
@@ -69,7 +69,7 @@ class Part:
     group: Group
     threat: str
     entries: tuple[Entry, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedTask, ...]
     planned: int
 
     @property

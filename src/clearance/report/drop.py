@@ -16,7 +16,7 @@ from clearance.errors import InputError
 from clearance.report import paired
 from clearance.report.demands import NAMES, READABLE_SHARE, Part, part_of
 from clearance.report.marks import count
-from clearance.report.outcome import Check, precise
+from clearance.report.outcome import GateCheck, precise
 from clearance.report.records import Entry, RunRecords
 from clearance.runs.summary import middle
 
@@ -57,7 +57,7 @@ def compare_plans(run: RunRecords, baseline: RunRecords) -> list[str]:
     return notes
 
 
-def drop(part: Part, earlier: Part, name: str, limit: float) -> Check:
+def drop(part: Part, earlier: Part, name: str, limit: float) -> GateCheck:
     """How far a median fell from the baseline's."""
     before, now = paired.by_input(earlier.judged), paired.by_input(part.entries)
     lost = {(failure.input_key, failure.label) for failure in part.failures}
@@ -71,7 +71,7 @@ def drop(part: Part, earlier: Part, name: str, limit: float) -> Check:
     if interval is not None:
         shown += f" (95 %: {precise(interval[0])} to {precise(interval[1], limit)}; {len(known)} of {len(both)} inputs)"
     few = _too_few_pairs(len(known), len(both))
-    return Check(
+    return GateCheck(
         flag="max-drop",
         criterion=f"relative drop of the median {NAMES[name]}",
         threat=part.threat,

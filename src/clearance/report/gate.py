@@ -18,7 +18,7 @@ from clearance.report import paired
 from clearance.report.demands import ARTICLES, NAMES, READABLE_SHARE, Limits, Part, part_of
 from clearance.report.drop import compare_plans, drop, find_same
 from clearance.report.marks import count, write_norm
-from clearance.report.outcome import Check, Outcome, precise
+from clearance.report.outcome import GateCheck, GateOutcome, precise
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group
 from clearance.runs.summary import middle
@@ -31,7 +31,7 @@ def judge(
     baseline: RunRecords | None = None,
     norms: Sequence[float] = (),
     targets: Sequence[str] = (),
-) -> Outcome:
+) -> GateOutcome:
     """Hold a run against what is asked of it.
 
     Args:
@@ -62,7 +62,7 @@ def judge(
         notes = compare_plans(run, baseline)
         checks += [drop(*pair, name, limits.max_drop) for pair in pairs for name in limits.drop_of]
     plan, title = run.plan, None if baseline is None else baseline.name
-    return Outcome(run.name, plan.model.name, plan.data.name, title, tuple(checks), tuple(notes))
+    return GateOutcome(run.name, plan.model.name, plan.data.name, title, tuple(checks), tuple(notes))
 
 
 def _parts(run: RunRecords, norms: Sequence[float], targets: Sequence[str]) -> list[Part]:
@@ -79,10 +79,10 @@ def _check_known(name: str, asked: Sequence[str], known: Sequence[str]) -> None:
         raise InputError(f"--{name}: expected one of {', '.join(known)}, as the run has, got {missing[0]}")
 
 
-def _finished(parts: Sequence[Part], limits: Limits) -> Check:
+def _finished(parts: Sequence[Part], limits: Limits) -> GateCheck:
     planned = sum(part.planned for part in parts)
     missing = planned - sum(len(part.entries) + part.failed for part in parts)
-    return Check(
+    return GateCheck(
         flag="allow-unfinished" if limits.allow_unfinished else "finished",
         criterion="unfinished tasks",
         threat="",
@@ -95,9 +95,9 @@ def _finished(parts: Sequence[Part], limits: Limits) -> Check:
     )
 
 
-def _failed(parts: Sequence[Part], limits: Limits) -> Check:
+def _failed(parts: Sequence[Part], limits: Limits) -> GateCheck:
     failed, most = sum(part.failed for part in parts), limits.max_failed
-    return Check(
+    return GateCheck(
         flag="max-failed",
         criterion="failed tasks",
         threat="",
@@ -110,13 +110,13 @@ def _failed(parts: Sequence[Part], limits: Limits) -> Check:
     )
 
 
-def _median(part: Part, flag: str, name: str, limit: float) -> Check:
+def _median(part: Part, flag: str, name: str, limit: float) -> GateCheck:
     numbers = [value for entry in part.judged if (value := paired.readable(entry, name)) is not None]
     asked = len(part.judged) + part.failed
     value = middle(numbers) if numbers else None
     doubt = _too_few(part, name, len(numbers), asked)
     shown = "nothing" if value is None else precise(value, limit)
-    return Check(
+    return GateCheck(
         flag=flag,
         criterion=f"median {NAMES[name]}",
         threat=part.threat,
@@ -145,11 +145,11 @@ def _nothing(part: Part) -> str:
     return "every input is misclassified: there is nothing to measure" if part.entries else "nothing is finished"
 
 
-def _shares(part: Part, limits: Limits) -> list[Check]:
+def _shares(part: Part, limits: Limits) -> list[GateCheck]:
     unread = [entry for entry in part.judged if not entry.status.has_number]
     wrong = [entry for entry in part.entries if not entry.judged]
     flagged, misclassified = limits.max_flagged, limits.max_misclassified
-    checks: list[Check] = []
+    checks: list[GateCheck] = []
     if flagged is not None:
         checks.append(_share(part, "max-flagged", unread, len(part.judged), flagged))
     if misclassified is not None:
@@ -163,14 +163,14 @@ def _too_few_tasks(part: Part) -> str:
     return "" if enough else f"only {known} of {count(every, 'task')} succeeded; at least half must"
 
 
-def _share(part: Part, flag: str, found: Sequence[Entry], asked: int, limit: float) -> Check:
+def _share(part: Part, flag: str, found: Sequence[Entry], asked: int, limit: float) -> GateCheck:
     criterion = f"share of {flag.removeprefix('max-')} inputs"
     value = len(found) / asked if asked else None
     shown = "nothing to measure" if value is None else f"{precise(value, limit)} ({len(found)} of {asked})"
     reason = _too_few_tasks(part) or (_nothing(part) if value is None else "")
     codes = sorted({flag.code for entry in found for flag in entry.flags if flag.doubts})
     raised = f": {', '.join(codes)}" if codes and flag == "max-flagged" else ""
-    return Check(
+    return GateCheck(
         flag=flag,
         criterion=criterion,
         threat=part.threat,

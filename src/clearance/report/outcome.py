@@ -21,7 +21,7 @@ LONGEST = 300
 
 
 @dataclass(frozen=True)
-class Check:
+class GateCheck:
     """One criterion, for one norm, target and order.
 
     Attributes:
@@ -69,7 +69,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GateOutcome:
     """What the gate says about a run.
 
     Attributes:
@@ -85,11 +85,11 @@ class Outcome:
     model: str
     data: str
     baseline: str | None
-    checks: tuple[Check, ...]
+    checks: tuple[GateCheck, ...]
     notes: tuple[str, ...]
 
     @property
-    def failed(self) -> list[Check]:
+    def failed(self) -> list[GateCheck]:
         """The checks that failed."""
         return [check for check in self.checks if not check.passed]
 
@@ -140,7 +140,7 @@ def as_text(name: str, longest: int | None = None) -> str:
     return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def as_junit(outcome: Outcome) -> bytes:
+def as_junit(outcome: GateOutcome) -> bytes:
     """The outcome as JUnit XML, in UTF-8.
 
     Args:
@@ -171,7 +171,7 @@ def as_junit(outcome: Outcome) -> bytes:
     return document + b"\n"
 
 
-def as_markdown(outcome: Outcome) -> str:
+def as_markdown(outcome: GateOutcome) -> str:
     """The outcome as GitHub-flavoured Markdown: a heading, a table, and the reasons.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 from clearance.errors import FileError
 from clearance.estimates.status import Status
 from clearance.report.pictures import Drawings, largest_changes
-from clearance.report.records import Entry, Failure, Fit, Logit, Raised, RunRecords, Spent
+from clearance.report.records import Entry, FailedTask, Fit, Logit, Raised, RunRecords, Spent
 from clearance.runs.execute import Run, read_run
 from clearance.runs.export import as_exported
 from clearance.runs.plan import Task
@@ -156,8 +156,8 @@ def _as_costs(values: Mapping[str, Any]) -> tuple[Spent, ...]:
     )
 
 
-def _as_failure(task: Task, record: Record) -> Failure:
-    return Failure(
+def _as_failure(task: Task, record: Record) -> FailedTask:
+    return FailedTask(
         index=task.index,
         input_key=task.input_key,
         label=task.label,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from clearance.estimates.status import Status
 from clearance.report.pictures import Change, Drawing
 from clearance.runs.plan import Plan
-from clearance.runs.summary import Row
+from clearance.runs.summary import SummaryRow
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedTask:
     """A task that failed.
 
     Attributes:
@@ -218,8 +218,8 @@ class RunRecords:
     name: str
     plan: Plan
     entries: tuple[Entry, ...]
-    failures: tuple[Failure, ...]
-    rows: tuple[Row, ...]
+    failures: tuple[FailedTask, ...]
+    rows: tuple[SummaryRow, ...]
     finished: int
     total: int
 

@@ -15,7 +15,7 @@ from clearance.records import in_words
 
 
 @dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """The tasks of one norm, target and order. Medians are `None` where there is nothing to take one of.
 
     Attributes:
@@ -60,7 +60,7 @@ class Row:
         return in_words(asdict(self))
 
 
-def summarise(records: Iterable[Mapping[str, Any]]) -> list[Row]:
+def summarise(records: Iterable[Mapping[str, Any]]) -> list[SummaryRow]:
     """One row for each norm, target and order, in the order in which they first appear.
 
     Args:
@@ -75,7 +75,7 @@ def summarise(records: Iterable[Mapping[str, Any]]) -> list[Row]:
     return [_row(*key, records=group) for key, group in groups.items()]
 
 
-def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]) -> Row:
+def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]) -> SummaryRow:
     done = [record for record in records if record["error"] is None]
     judged = [record for record in done if record["status"] != Status.MISCLASSIFIED]
     readable = [number(record["estimated"]["radius"]) for record in judged]
@@ -83,7 +83,7 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
     proofs = [record["certified"] for record in judged if record["certified"] is not None]
     certified = [number(proof.get("radius")) or 0.0 for proof in proofs]
     costs = [record["cost"] for record in done]
-    return Row(
+    return SummaryRow(
         norm=float(norm),
         target=target,
         order=order,

@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from clearance.estimates.evidence import Evidence, Problem
+from clearance.estimates.evidence import Evidence, MarginProblem
 from clearance.geometry.balls import parts, sample_shifts
 from clearance.model.seeds import make_generator
 
 BlockMaxima = tuple[Tensor, list[Evidence]]
 Measure = Callable[[Tensor, torch.Generator, list[Evidence]], Tensor]
-Search = Callable[[Problem, Sequence[int]], tuple[Tensor, Evidence]]
+Search = Callable[[MarginProblem, Sequence[int]], tuple[Tensor, Evidence]]
 
 LOCKSTEP = 24
 """Searches that run side by side; fixed, so that a block gives the same bits however many follow it."""
 
 
 def run_uniform(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, measure: Measure
+    problem: MarginProblem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, measure: Measure
 ) -> BlockMaxima:
     """The largest of what is measured at `block_size` uniform points of the ball, fresh ones for each block.
 
@@ -41,14 +41,14 @@ def run_uniform(
     for block in blocks:
         generator, largest = make_generator(problem.x0.device, problem.seed, purpose, problem.key, block), nothing
         for count in parts(block_size, problem.x0.numel()):
-            shift = sample_shifts(problem.x0, count, norm=problem.order, radius=radius, generator=generator)
+            shift = sample_shifts(problem.x0, count, norm=problem.norm, radius=radius, generator=generator)
             found = measure(problem.admit(problem.x0 + shift), generator, evidence)
             largest = torch.maximum(largest, found)
         maxima.append(largest)
     return torch.stack(maxima, 1), evidence
 
 
-def run_searches(problem: Problem, blocks: Sequence[int], search: Search) -> BlockMaxima:
+def run_searches(problem: MarginProblem, blocks: Sequence[int], search: Search) -> BlockMaxima:
     """Independent searches for each target, `LOCKSTEP` blocks side by side.
 
     Args:

@@ -1,7 +1,7 @@
 """Block maxima of curvature: what second-order CLEVER feeds the extreme-value step with.
 
-The samplers have the signature of those in `samplers.table`, and `Problem.taylor` says which curvature they measure:
-`||H||_{p→q}`, or `max(0, -λ_min(H))`.
+The samplers have the signature of those in `samplers.table`, and `MarginProblem.taylor` says which curvature they
+measure: `||H||_{p→q}`, or `max(0, -λ_min(H))`.
 
 `uniform`: `block_size` uniform points of the ball, the same ones as at first order, each with as many Hessian-vector
 products as its own curvature takes to converge (Weng et al. 2018, "On Extensions of CLEVER", section 3.4).
@@ -26,10 +26,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from clearance.estimates.evidence import Evidence, Problem, Taylor
+from clearance.estimates.evidence import Evidence, MarginProblem, Taylor
 from clearance.estimates.samplers.block_maxima import BlockMaxima, run_searches, run_uniform
 from clearance.estimates.samplers.gradient_search import Draw, block_stream, shrinking
-from clearance.geometry.norms import dual_order, expand, project, steepest, vector_norm
+from clearance.geometry.norms import dual_norm, expand, project, steepest, vector_norm
 from clearance.model.curvature import Kind, margin_curvature, margin_hessian_vectors
 from clearance.model.gradients import margin_gradients
 from clearance.model.seeds import make_generator
@@ -39,7 +39,7 @@ SAMPLE_TOLERANCE = 3e-3
 MOST_PRODUCTS = 32
 """Products at most for one point, or one start of it."""
 STARTS = 3
-"""First directions at each uniform point for orders other than 2, where the power method ends in local maxima."""
+"""First directions at each uniform point for norms other than 2, where the power method ends in local maxima."""
 PROBE, POLISH = 3, 12
 """Products for a point on the way, and for the best one at the end."""
 DESCENT_SHARE, SEGMENT_SHARE, CLIMB_SHARE = 0.15, 0.2, 0.4
@@ -52,7 +52,7 @@ SMALLEST_BLOCK = 16
 """Gradients and products that a directed block needs at least."""
 
 
-def with_taylor(problem: Problem, kind: Kind, scale: float) -> Problem:
+def with_taylor(problem: MarginProblem, kind: Kind, scale: float) -> MarginProblem:
     """The problem at second order: with the gradients of its margins at the input.
 
     Args:
@@ -69,7 +69,7 @@ def with_taylor(problem: Problem, kind: Kind, scale: float) -> Problem:
     return replace(problem, taylor=Taylor(kind, gradients, slopes, scale))
 
 
-def centre_bends(problem: Problem) -> list[Evidence]:
+def centre_bends(problem: MarginProblem) -> list[Evidence]:
     """What the curvature at the input itself says about each target."""
     found = [Evidence() for _ in problem.targets]
     generator = make_generator(problem.x0.device, problem.seed, "centre", problem.key)
@@ -79,7 +79,12 @@ def centre_bends(problem: Problem) -> list[Evidence]:
 
 
 def uniform_bends(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
+    problem: MarginProblem,
+    radius: float,
+    blocks: Sequence[int],
+    block_size: int,
+    purpose: str,
+    beat: float | None = None,
 ) -> BlockMaxima:
     """Maxima of the curvature over `block_size` uniform points of the ball, fresh ones for each block.
 
@@ -102,9 +107,11 @@ def uniform_bends(
     return run_uniform(problem, radius, blocks, block_size, purpose, measure)
 
 
-def _measure(problem: Problem, index: int, points: Tensor, generator: torch.Generator, evidence: Evidence) -> Tensor:
+def _measure(
+    problem: MarginProblem, index: int, points: Tensor, generator: torch.Generator, evidence: Evidence
+) -> Tensor:
     """The largest curvature of some points, each solved from random directions of its own."""
-    starts = 1 if problem.order == 2 else STARTS
+    starts = 1 if problem.norm == 2 else STARTS
     draw = torch.randn(starts, *points.shape, generator=generator, device=points.device, dtype=points.dtype)
     found = margin_curvature(
         problem.model,
@@ -112,7 +119,7 @@ def _measure(problem: Problem, index: int, points: Tensor, generator: torch.Gene
         problem.predicted,
         int(problem.targets[index]),
         draw,
-        order=problem.order,
+        norm=problem.norm,
         kind=_kind(problem),
         tolerance=SAMPLE_TOLERANCE,
         most=MOST_PRODUCTS,
@@ -122,7 +129,12 @@ def _measure(problem: Problem, index: int, points: Tensor, generator: torch.Gene
 
 
 def directed_bends(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
+    problem: MarginProblem,
+    radius: float,
+    blocks: Sequence[int],
+    block_size: int,
+    purpose: str,
+    beat: float | None = None,
 ) -> BlockMaxima:
     """Maxima of the curvature over independent directed searches of `block_size` gradients and products each.
 
@@ -139,17 +151,17 @@ def directed_bends(
     """
     del beat
 
-    def search(single: Problem, group: Sequence[int]) -> tuple[Tensor, Evidence]:
-        run = _Search(single, radius, group, block_size, purpose)
+    def search(single: MarginProblem, group: Sequence[int]) -> tuple[Tensor, Evidence]:
+        run = _CurvatureSearches(single, radius, group, block_size, purpose)
         return run.run(), run.evidence
 
     return run_searches(problem, blocks, search)
 
 
-class _Search:
+class _CurvatureSearches:
     """Blocks that search side by side for large curvature of one margin."""
 
-    def __init__(self, problem: Problem, radius: float, blocks: Sequence[int], budget: int, purpose: str) -> None:
+    def __init__(self, problem: MarginProblem, radius: float, blocks: Sequence[int], budget: int, purpose: str) -> None:
         self.problem, self.radius, self.budget = problem, radius, budget
         self.draw = Draw(problem, radius, [block_stream(problem, purpose, budget, block) for block in blocks])
         self.classes = (problem.predicted, int(problem.targets[0]))
@@ -170,7 +182,7 @@ class _Search:
 
     def _inside(self, points: Tensor) -> Tensor:
         x0 = self.problem.x0
-        return self.problem.admit(x0 + project(points - x0, self.problem.order, self.radius))
+        return self.problem.admit(x0 + project(points - x0, self.problem.norm, self.radius))
 
     def _descend(self, steps: int) -> Tensor:
         """Steepest descent of the margin inside the ball; returns the last points."""
@@ -180,7 +192,7 @@ class _Search:
             margins, gradients = margin_gradients(problem.model, points, *self.classes)
             unknown = torch.where(gradients.flatten(1).isfinite().all(1), 0.0, torch.nan).to(margins.dtype)
             self.evidence.add(problem, 0, points, margins, unknown)
-            downhill = steepest(gradients.nan_to_num(0.0, 0.0, 0.0), problem.order)
+            downhill = steepest(gradients.nan_to_num(0.0, 0.0, 0.0), problem.norm)
             points = self._inside(points - self.radius * shrinking(step, steps) * downhill)
         return points
 
@@ -202,7 +214,7 @@ class _Search:
             offset = expand(width * shrink, points) * self.partner
             vector = self.vector
             ahead, behind = (self._product(self._inside(points + sign * offset), vector) for sign in (1, -1))
-            uphill = steepest(ahead - behind, self.problem.order)
+            uphill = steepest(ahead - behind, self.problem.norm)
             self._probe(self._inside(points + expand(length * shrink, points) * uphill), vector, PROBE)
         return steps * cost
 
@@ -214,8 +226,8 @@ class _Search:
             self._probe(points, self.vector, PROBE)
 
     def _polish(self, products: int) -> None:
-        """The curvature of the best points; for orders other than 2, where a direction can be stuck, from new ones."""
-        if self.problem.order == 2:
+        """The curvature of the best points; for norms other than 2, where a direction can be stuck, from new ones."""
+        if self.problem.norm == 2:
             self._probe(self.point, self.vector, products)
             return
         starts = torch.stack([self._noise() for _ in range(STARTS)])
@@ -223,13 +235,13 @@ class _Search:
 
     def _probe(self, points: Tensor, vectors: Tensor, products: int) -> None:
         """The curvature of one point of each block, by a few products from a direction that is disturbed first."""
-        starts = vectors / _size(vectors, self.problem.order) + DISTURBANCE * self._noise()
+        starts = vectors / _size(vectors, self.problem.norm) + DISTURBANCE * self._noise()
         self._measure(points, starts[None], products)
 
     def _noise(self) -> Tensor:
         """A random direction of length 1 for each block."""
         noise = self.draw.shift()
-        return noise / _size(noise, self.problem.order)
+        return noise / _size(noise, self.problem.norm)
 
     def _measure(self, points: Tensor, starts: Tensor, products: int) -> None:
         found = margin_curvature(
@@ -237,7 +249,7 @@ class _Search:
             points,
             *self.classes,
             starts,
-            order=self.problem.order,
+            norm=self.problem.norm,
             kind=_kind(self.problem),
             tolerance=SAMPLE_TOLERANCE,
             most=max(1, products),
@@ -252,7 +264,7 @@ class _Search:
         if _kind(problem) == "one-sided":
             values, partner = -(image * vectors).flatten(1).sum(1), -vectors
         else:
-            values, partner = vector_norm(image, dual_order(problem.order)), steepest(image, problem.order)
+            values, partner = vector_norm(image, dual_norm(problem.norm)), steepest(image, problem.norm)
         self.evidence.add(problem, 0, points, margins, values.clamp_min(0.0))
         self._keep(points, values.clamp_min(0.0), vectors, partner)
         return image.nan_to_num(0.0, 0.0, 0.0)
@@ -266,11 +278,11 @@ class _Search:
         self.partner = torch.where(wide, partners, self.partner)
 
 
-def _kind(problem: Problem) -> Kind:
+def _kind(problem: MarginProblem) -> Kind:
     assert problem.taylor is not None, "curvature is asked for at second order only"
     return problem.taylor.kind
 
 
-def _size(vectors: Tensor, order: float) -> Tensor:
+def _size(vectors: Tensor, norm: float) -> Tensor:
     """The norm of each row, to divide by."""
-    return expand(vector_norm(vectors, order).clamp_min(torch.finfo(vectors.dtype).tiny), vectors)
+    return expand(vector_norm(vectors, norm).clamp_min(torch.finfo(vectors.dtype).tiny), vectors)

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clearance.estimates.evidence import Evidence, Problem
+from clearance.estimates.evidence import Evidence, MarginProblem
 from clearance.estimates.samplers.region_search import Hunt
 from clearance.geometry.balls import sample_shifts
 from clearance.geometry.norms import expand, project, steepest, vector_norm
@@ -61,7 +61,13 @@ RETREAT_STEPS, RETREAT_LOSS = 8, 0.999
 
 
 def search_blocks(
-    problem: Problem, *, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
+    problem: MarginProblem,
+    *,
+    radius: float,
+    blocks: Sequence[int],
+    block_size: int,
+    purpose: str,
+    beat: float | None = None,
 ) -> tuple[Tensor, Evidence]:
     """Block maxima of `||∇g||_q` over the ball, each found by an independent randomised search.
 
@@ -94,9 +100,11 @@ def search_blocks(
     return best, evidence
 
 
-def _hunt(problem: Problem, radius: float, streams: list[torch.Generator], budget: int) -> tuple[Tensor, Evidence]:
+def _hunt(
+    problem: MarginProblem, radius: float, streams: list[torch.Generator], budget: int
+) -> tuple[Tensor, Evidence]:
     """Blocks that walk to steep linear pieces (`samplers.region_search`), side by side."""
-    hunts = [Hunt(problem.x0.numel(), radius, problem.order, budget, _on_cpu(stream)) for stream in streams]
+    hunts = [Hunt(problem.x0.numel(), radius, problem.norm, budget, _on_cpu(stream)) for stream in streams]
     walks = [hunt.walk() for hunt in hunts]
     shifts = np.stack([next(walk) for walk in walks])
     best = torch.full((len(walks),), -math.inf, dtype=problem.x0.dtype, device=problem.x0.device)
@@ -124,12 +132,12 @@ def _on_cpu(stream: torch.Generator) -> torch.Generator:
 
 
 def _search(
-    problem: Problem, radius: float, streams: list[torch.Generator], block_size: int, beat: float | None
+    problem: MarginProblem, radius: float, streams: list[torch.Generator], block_size: int, beat: float | None
 ) -> tuple[Tensor, Evidence]:
     """Blocks that descend, follow segments, climb, resample and retreat, side by side."""
     draw = Draw(problem, radius, streams)
     goal = math.inf if beat is None else float(problem.margins[0]) / beat * (1 + STEEPER)
-    searches = _Searches(problem, radius, goal, len(streams))
+    searches = _GradientSearches(problem, radius, goal, len(streams))
     shares = _split(block_size, _fewness(problem))
     scout = draw.uniform() < SCOUT_SHARE * _fewness(problem)
     ends = _open(searches, draw, scout, shares.descent)
@@ -140,7 +148,7 @@ def _search(
     return searches.best, searches.evidence
 
 
-def _fewness(problem: Problem) -> float:
+def _fewness(problem: MarginProblem) -> float:
     """1 in few dimensions, then falling as `1 / dimension`."""
     return min(1.0, FEW_DIMENSIONS / problem.x0.numel())
 
@@ -165,7 +173,7 @@ def _split(block_size: int, fewness: float) -> _Shares:
     return _Shares(descent, segment, block_size - descent - segment - resample - retreat, resample, retreat)
 
 
-def block_stream(problem: Problem, purpose: str, block_size: int, block: int) -> torch.Generator:
+def block_stream(problem: MarginProblem, purpose: str, block_size: int, block: int) -> torch.Generator:
     """The random stream of one block: the same whatever other blocks there are."""
     keys = (purpose, problem.key, int(problem.targets[0]), block_size, block)
     return make_generator(problem.x0.device, problem.seed, *keys)
@@ -175,7 +183,7 @@ def block_stream(problem: Problem, purpose: str, block_size: int, block: int) ->
 class Draw:
     """Random numbers for blocks that run side by side, each from its own stream."""
 
-    problem: Problem
+    problem: MarginProblem
     radius: float
     generators: list[torch.Generator]
 
@@ -195,14 +203,14 @@ class Draw:
         rows = range(len(points)) if chosen is None else chosen.nonzero().flatten().tolist()
         for row in rows:
             generator = self.generators[row]
-            points[row] = sample_shifts(x0, 1, norm=self.problem.order, radius=self.radius, generator=generator)[0]
+            points[row] = sample_shifts(x0, 1, norm=self.problem.norm, radius=self.radius, generator=generator)[0]
         return points
 
 
-class _Searches:
+class _GradientSearches:
     """Blocks that search side by side: the best point of each, and the nearest one that is steep enough."""
 
-    def __init__(self, problem: Problem, radius: float, goal: float, count: int) -> None:
+    def __init__(self, problem: MarginProblem, radius: float, goal: float, count: int) -> None:
         self.problem, self.radius, self.goal = problem, radius, goal
         self.evidence = Evidence()
         self.best = torch.full((count,), -math.inf, dtype=problem.x0.dtype, device=problem.x0.device)
@@ -214,7 +222,7 @@ class _Searches:
     def inside(self, points: Tensor) -> Tensor:
         """Bring points back into the ball (and the bounds, where asked)."""
         x0 = self.problem.x0
-        return self.problem.admit(x0 + project(points - x0, self.problem.order, self.radius))
+        return self.problem.admit(x0 + project(points - x0, self.problem.norm, self.radius))
 
     def visit(self, points: Tensor) -> Tensor:
         """Evaluate one point of each block, keep what is new, and return the gradients."""
@@ -237,18 +245,18 @@ def shrinking(step: int, steps: int) -> float:
     return FINAL_STEP + (1 - FINAL_STEP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _open(searches: _Searches, draw: Draw, scout: Tensor, steps: int) -> Tensor:
+def _open(searches: _GradientSearches, draw: Draw, scout: Tensor, steps: int) -> Tensor:
     """Steepest descent of the margin inside the ball, or, for scouts, uniform points; returns the last points."""
-    x0, order = searches.problem.x0, searches.problem.order
+    x0, norm = searches.problem.x0, searches.problem.norm
     points = searches.inside(x0 + draw.shift())
     for step in range(steps):
-        downhill = steepest(searches.visit(points), order)
+        downhill = steepest(searches.visit(points), norm)
         lower = points - searches.radius * shrinking(step, steps) * downhill
         points = searches.inside(torch.where(expand(scout, points), x0 + draw.shift(scout), lower))
     return points
 
 
-def _follow_segments(searches: _Searches, draw: Draw, scout: Tensor, ends: Tensor, count: int) -> None:
+def _follow_segments(searches: _GradientSearches, draw: Draw, scout: Tensor, ends: Tensor, count: int) -> None:
     """One jittered point in each equal part of the segment from the input to each end; uniform points for scouts."""
     x0 = searches.problem.x0
     for part in range(count):
@@ -257,38 +265,38 @@ def _follow_segments(searches: _Searches, draw: Draw, scout: Tensor, ends: Tenso
         searches.visit(searches.inside(torch.where(expand(scout, ends), x0 + draw.shift(scout), points)))
 
 
-def _climb(searches: _Searches, draw: Draw, budget: int) -> None:
+def _climb(searches: _GradientSearches, draw: Draw, budget: int) -> None:
     """Curvature ascent of the gradient norm from the best point of each block."""
-    order, steps = searches.problem.order, budget // 2
+    norm, steps = searches.problem.norm, budget // 2
     width, length = (searches.radius * draw.between(*WIDTHS) for _ in range(2))
     points, gradients = searches.point, searches.gradient
     for step in range(steps):
         shrink = shrinking(step, steps)
-        offset = expand(width * shrink, points) * steepest(gradients, order)
+        offset = expand(width * shrink, points) * steepest(gradients, norm)
         ahead = searches.visit(searches.inside(points + offset))
         behind = searches.visit(searches.inside(points - offset))
-        points = searches.inside(points + expand(length * shrink, points) * steepest(ahead - behind, order))
+        points = searches.inside(points + expand(length * shrink, points) * steepest(ahead - behind, norm))
         gradients = 0.5 * (ahead + behind)
     if budget % 2:
         searches.visit(points)
 
 
-def _resample(searches: _Searches, draw: Draw, count: int) -> None:
+def _resample(searches: _GradientSearches, draw: Draw, count: int) -> None:
     """Random steps of log-uniform width: from the best point, half of them to the sphere; or from a steep one, in."""
-    x0, order, radius = searches.problem.x0, searches.problem.order, searches.radius
+    x0, norm, radius = searches.problem.x0, searches.problem.norm, searches.radius
     for _ in range(count):
         width, coin = draw.between(NARROWEST, 1.0), draw.uniform()
         steep = searches.reach.isfinite()
         base = torch.where(expand(steep, x0[None]), searches.near, searches.point)
         reach = torch.where(steep, searches.reach, radius)
         shift = base - x0 + expand(2 * width * reach / radius, base) * draw.shift()
-        scale = reach / vector_norm(shift, order).clamp_min(torch.finfo(shift.dtype).tiny)
+        scale = reach / vector_norm(shift, norm).clamp_min(torch.finfo(shift.dtype).tiny)
         inward = (scale * (1 - PULL * coin**2)).clamp_max(1.0)
         kept = torch.where(coin < 0.5, scale, scale.clamp_max(1.0))
         searches.visit(searches.inside(x0 + expand(torch.where(steep, inward, kept), shift) * shift))
 
 
-def _retreat(searches: _Searches, steps: int) -> None:
+def _retreat(searches: _GradientSearches, steps: int) -> None:
     """Bisect the segment from the input to each best (or steep) point for the nearest point that is about as steep.
 
     A piecewise linear network takes its largest gradient on a whole region; the nearest point of it says most about

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from clearance.geometry.least_distance import least_distance
-from clearance.geometry.norms import dual_order
+from clearance.geometry.norms import dual_norm
 
 Array = NDArray[np.float64]
 Walk = Generator[Array, Array, None]
@@ -49,7 +49,7 @@ class Hunt:
     Attributes:
         dimension: How many inputs.
         radius: Radius of the ball.
-        order: The norm `p`.
+        norm: The norm `p`.
         budget: Gradient evaluations.
         generator: The block's random stream, on the CPU.
         left: Evaluations that are left.
@@ -58,7 +58,7 @@ class Hunt:
 
     dimension: int
     radius: float
-    order: float
+    norm: float
     budget: int
     generator: torch.Generator
 
@@ -149,7 +149,7 @@ class Hunt:
 
     def _in_ball(self, radius: float) -> Array:
         """A uniform point of the l2 ball brought into the l_p ball of the same radius (a box for p = inf)."""
-        if np.isinf(self.order):
+        if np.isinf(self.norm):
             return radius * (2 * self._uniform(self.dimension) - 1)
         direction = torch.randn(self.dimension, generator=self.generator, dtype=torch.float64, device="cpu").numpy()
         direction *= radius * self._uniform(1)[0] ** (1 / self.dimension) / np.linalg.norm(direction)
@@ -159,16 +159,16 @@ class Hunt:
         return point * min(1.0, self.radius / max(self._length(point), np.finfo(float).tiny))
 
     def _length(self, point: Array) -> float:
-        return _norm(point, self.order)
+        return _norm(point, self.norm)
 
     def _steepness(self, gradient: Array) -> float:
-        return _norm(gradient, dual_order(self.order))
+        return _norm(gradient, dual_norm(self.norm))
 
 
-def _norm(values: Array, order: float) -> float:
-    """`||v||_p`; no power of a large order over- or underflows."""
+def _norm(values: Array, norm: float) -> float:
+    """`||v||_p`; no power of a large `p` over- or underflows."""
     largest = float(np.abs(values).max())
-    return largest * float(np.linalg.norm(values / largest, order)) if 0 < largest < np.inf else largest
+    return largest * float(np.linalg.norm(values / largest, norm)) if 0 < largest < np.inf else largest
 
 
 def nearest_point(normals: Array, offsets: Array, dimension: int) -> Array | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from clearance.estimates.evidence import Evidence, Problem
+from clearance.estimates.evidence import Evidence, MarginProblem
 from clearance.estimates.samplers.block_maxima import BlockMaxima, run_searches, run_uniform
 from clearance.estimates.samplers.curvature_search import directed_bends, uniform_bends
 from clearance.estimates.samplers.gradient_search import search_blocks
@@ -23,7 +23,12 @@ Sampler = Callable[..., BlockMaxima]
 
 
 def uniform_blocks(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
+    problem: MarginProblem,
+    radius: float,
+    blocks: Sequence[int],
+    block_size: int,
+    purpose: str,
+    beat: float | None = None,
 ) -> BlockMaxima:
     """Maxima of `||∇g||_q` over `block_size` uniform points of the ball, fresh ones for each block.
 
@@ -50,7 +55,12 @@ def uniform_blocks(
 
 
 def directed_blocks(
-    problem: Problem, radius: float, blocks: Sequence[int], block_size: int, purpose: str, beat: float | None = None
+    problem: MarginProblem,
+    radius: float,
+    blocks: Sequence[int],
+    block_size: int,
+    purpose: str,
+    beat: float | None = None,
 ) -> BlockMaxima:
     """Maxima of `||∇g||_q` over independent directed searches of `block_size` gradients each.
 
@@ -66,7 +76,7 @@ def directed_blocks(
         The maxima `(targets, len(blocks))` and, for each target, what was met.
     """
 
-    def search(single: Problem, group: Sequence[int]) -> tuple[Tensor, Evidence]:
+    def search(single: MarginProblem, group: Sequence[int]) -> tuple[Tensor, Evidence]:
         return search_blocks(single, radius=radius, blocks=group, block_size=block_size, purpose=purpose, beat=beat)
 
     return run_searches(problem, blocks, search)
