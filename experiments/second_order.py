@@ -24,7 +24,7 @@ from torch import Tensor, nn
 import clearance as cl
 from clearance.attacks import carlini_wagner, make_goal
 from clearance.data.datasets import data_folder
-from clearance.model.margins import ask
+from clearance.model.inputs import prepare
 from clearance.training.train import accuracy, train
 from clearance.zoo.networks import seven_layer_cnn
 
@@ -87,8 +87,8 @@ def tanh_cnn(name: str, *, epochs: int, cache: Path, seed: int) -> nn.Module:
 
 def compare(model: cl.Classifier, x: Tensor, target: str, settings: dict[str, object], seed: int) -> list[Row]:
     """Both scores and the attack for each input."""
-    logits = model.logits(x)
-    classes = ask(x, logits, None, target, seed=seed).targets
+    inputs = prepare(model, x, None, target=target, norm=2, seed=seed)
+    logits, classes = inputs.logits, [list(chosen) for chosen in inputs.targets]
     found = carlini_wagner(model, x, make_goal(logits.argmax(1), classes, logits.shape[1]))
     rows: list[Row] = []
     for index, (row, chosen, attacked) in enumerate(zip(x, classes, found.distance.tolist(), strict=True)):

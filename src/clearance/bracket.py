@@ -17,33 +17,30 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clearance.attacks import AttackResult, attack
-from clearance.attacks.ensembles import BUDGETS
-from clearance.audit import CHECKS, Audit, Flag, Severity, audit
+from clearance.attacks.best import attack_inputs
+from clearance.attacks.ensembles import ensemble
+from clearance.attacks.result import AttackResult
+from clearance.audit import CHECKS, Audit, Flag, Severity
+from clearance.audit.examine import audit_judged
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
-from clearance.certificates import Certificate, certify
+from clearance.certificates import Certificate
+from clearance.certificates.best import certify_inputs, check_time_limit
 from clearance.errors import InputError
-from clearance.estimates.clever import clever
+from clearance.estimates.clever import iterate_scores
 from clearance.estimates.scores import CleverScore, without_number
 from clearance.estimates.settings import Settings
 from clearance.estimates.status import Status
-from clearance.geometry.norms import as_norm
+from clearance.model.budgets import BUDGETS
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
-from clearance.model.margins import Target, ask
+from clearance.model.inputs import CheckedInputs, prepare
+from clearance.model.margins import Target
 from clearance.records import in_words
 
-EFFORT: dict[str, dict[str, Any]] = {
-    "quick": {"blocks": 12, "block_size": 128},
-    "standard": {},
-    "thorough": {"max_blocks": 192, "tolerance": 0.02},
-}
-"""What each budget asks of the estimate; the attacks have budgets of the same names. At second order the estimate's
-own block sizes are kept: they are small already."""
 CERTIFICATES = ("best", "linear", "operator-norms", "one-hidden", "crown", "exact", "none")
 """What `certificate` may be."""
-ROUNDING = 1e-6
+CONTRADICTION = 1e-6
 """Share by which a lower bound must exceed an upper one to contradict it."""
 
 
@@ -190,54 +187,46 @@ def bracket(
         raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
     if certificate not in CERTIFICATES:
         raise InputError(f"certificate: expected one of {', '.join(CERTIFICATES)}, got {certificate!r}")
-    p, x = as_norm(norm), model.check_inputs(x)
-    logits = model.logits_of_each(x)
-    asked = ask(x, logits, labels, target, seed=seed)
-    aims = [target if isinstance(target, str) else chosen for (chosen, *_) in asked.targets]
-    return [
-        _one(
-            model,
-            x[row : row + 1],
-            asked.labels[row],
-            logits[row],
-            Threat(p, str(aim), valid_range(model), "white-box", budget, seed),
-            aim=aim,
-            order=order,
-            certificate=certificate,
-            time_limit=time_limit,
-        )
-        for row, aim in enumerate(aims)
-    ]
+    check_time_limit(time_limit)
+    inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
+    choices = Choices(_settings(inputs, order, budget), budget, certificate, time_limit)
+    return [_one(one, choices, target) for one in inputs.each()]
 
 
-def _one(
-    model: Classifier,
-    x: Tensor,
-    label: int,
-    logits: Tensor,
-    threat: Threat,
-    *,
-    aim: str | int,
-    order: int,
-    certificate: str,
-    time_limit: float,
-) -> Bracket:
+@dataclass(frozen=True)
+class Choices:
+    """What is asked of each part of a bracket: the estimate's settings, and as in `bracket`."""
+
+    settings: Settings
+    budget: str
+    certificate: str
+    time_limit: float
+
+
+def _settings(inputs: CheckedInputs, order: int, budget: str) -> Settings:
+    """What a budget asks of the estimate."""
+    chosen = BUDGETS[budget]
+    return Settings(
+        norm=inputs.norm,
+        order=order,
+        seed=inputs.seed,
+        blocks=chosen.blocks or "auto",
+        block_size=chosen.block_size if order == 1 else None,
+        max_blocks=chosen.max_blocks,
+        tolerance=chosen.tolerance,
+    )
+
+
+def _one(inputs: CheckedInputs, choices: Choices, target: Target) -> Bracket:
     """The four parts of one input, and their verdict."""
-    start, labels = model.meter.read(), [label]
-    common: dict[str, Any] = {"norm": threat.norm, "target": aim, "seed": threat.seed}
-    if cut_off(model, x) is None or label != int(logits.argmax()):
-        (witness,) = attack(model, x, labels, budget=threat.budget, **common)
-        (score,) = clever(model, x, labels=labels, order=order, **_effort(threat.budget, order), **common)
-    else:  # nothing to follow: only the audit's search without gradients says anything
-        own = int(logits.argmax())
-        witness = AttackResult(None, math.inf, False, own, "none", Cost())
-        settings = Settings(norm=threat.norm, order=order, seed=threat.seed)
-        (targets,) = ask(x, logits[None], labels, aim, seed=threat.seed).targets
-        score = without_number(settings, Status.NO_GRADIENT, predicted=own, target=targets[0])
+    model, start = inputs.model, inputs.model.meter.read()
+    wrong = inputs.misclassified[0]
+    cut = None if wrong else cut_off(model, inputs.x)
+    witness, score = _search(inputs, choices) if cut is None else _without_gradients(inputs, choices)
     proof = None
-    if certificate != "none":
-        (proof,) = certify(model, x, labels=labels, method=certificate, time_limit=time_limit, **common)
-    (checked,) = audit(model, x, labels, scores=[score], attacks=[witness], **common)
+    if choices.certificate != "none":
+        (proof,) = certify_inputs(inputs, method=choices.certificate, time_limit=choices.time_limit)
+    checked = Audit((), None, Cost()) if wrong else audit_judged(inputs, score=score, attack=witness, cut=cut)
     witness = _nearer(model, witness, checked)
     checked = _compare(checked, proof, score, witness)
     adversarial = witness.adversarial
@@ -248,15 +237,35 @@ def _one(
         attacked=witness,
         audit=checked,
         status=_standing(score, checked),
-        threat=threat,
-        label=label,
-        predicted=int(logits.argmax()),
-        logits=tuple(logits.tolist()),
+        threat=_threat(inputs, choices, target),
+        label=inputs.labels[0],
+        predicted=inputs.predicted[0],
+        logits=tuple(inputs.logits[0].tolist()),
         witness_logits=after,
-        order=order,
+        order=choices.settings.order,
         cost=model.meter.since(start),
-        x0=x[0],
+        x0=inputs.x[0],
     )
+
+
+def _search(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, CleverScore]:
+    """What the attacks find and what the estimate says."""
+    (witness,) = attack_inputs(inputs, ensemble(inputs.norm, choices.budget))
+    (score,) = iterate_scores(inputs, choices.settings)
+    return witness, score
+
+
+def _without_gradients(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, CleverScore]:
+    """No witness and no number: there is nothing to follow, and only the audit's search without gradients goes on."""
+    own = inputs.predicted[0]
+    score = without_number(choices.settings, Status.NO_GRADIENT, predicted=own, target=inputs.targets[0][0])
+    return AttackResult(None, math.inf, False, own, "none", Cost()), score
+
+
+def _threat(inputs: CheckedInputs, choices: Choices, target: Target) -> Threat:
+    """The threat model in words; a target given for each input is said for this one."""
+    aim = target if isinstance(target, str) else inputs.targets[0][0]
+    return Threat(inputs.norm, str(aim), valid_range(inputs.model), "white-box", choices.budget, inputs.seed)
 
 
 def _nearer(model: Classifier, witness: AttackResult, found: Audit) -> AttackResult:
@@ -268,21 +277,15 @@ def _nearer(model: Classifier, witness: AttackResult, found: Audit) -> AttackRes
     return AttackResult(found.witness, found.nearest, True, predicted, "audit", witness.cost, distances)
 
 
-def _effort(budget: str, order: int) -> dict[str, Any]:
-    """The estimate's settings for a budget."""
-    chosen = EFFORT[budget]
-    return chosen if order == 1 else {name: value for name, value in chosen.items() if name != "block_size"}
-
-
 def _compare(found: Audit, proof: Certificate | None, score: CleverScore, witness: AttackResult) -> Audit:
     """Hold the certificate against the witness (`contradiction`) and the estimate (`below_certificate`)."""
     if proof is None or not proof.status.has_radius:
         return found
     raised: list[Flag] = []
-    if witness.success and proof.radius > witness.distance * (1 + ROUNDING):
+    if witness.success and proof.radius > witness.distance * (1 + CONTRADICTION):
         evidence = {"certified": proof.radius, "method": proof.method, "witness_distance": witness.distance}
         raised.append(Flag("contradiction", Severity.ERROR, evidence, CHECKS["contradiction"].remedy))
-    if proof.radius > score.radius * (1 + ROUNDING):
+    if proof.radius > score.radius * (1 + CONTRADICTION):
         evidence = {"certified": proof.radius, "method": proof.method, "estimated": score.radius}
         raised.append(Flag("below_certificate", Severity.INFO, evidence, CHECKS["below_certificate"].remedy))
     flags = sort_flags([*found.flags, *raised])

@@ -35,6 +35,7 @@ from clearance.attacks.goals import dlr, margin
 from clearance.errors import InputError, ShapeError, TargetError
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
+from clearance.model.inputs import prepare
 from clearance.model.margins import resolve_targets
 from clearance.zoo.networks import digits_cnn
 from closed_forms import random_inputs, random_linear, random_relu
@@ -331,8 +332,7 @@ def twice(runs: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:
 def test_twice_the_iterations_never_give_a_larger_distance(order: float):
     for seed in range(3):
         model, x = Classifier(network(seed, 4), (0, 1)), inputs(seed, 6)
-        logits = model.logits(x)
-        task = make_task(model, x, goal_of(model, x), logits, norm=order, seed=0)
+        task = make_task(prepare(model, x, None, target="untargeted", norm=order, seed=0))
         runs = (AttackRun("fast_minimum_norm", 15), AttackRun("apgd", 8, rounds=3), AttackRun("boundary_walk", 2))
         once, again = best(task, runs), best(task, twice(runs))
         assert sum(run.steps * run.rounds for run in twice(runs)) == 2 * sum(run.steps * run.rounds for run in runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +37,7 @@ def apgd(
     aim: Goal | None = None,
     start: Tensor | None = None,
     seed: int = 0,
+    keys: Sequence[str] = (),
 ) -> Witnesses:
     """Projected gradient descent with momentum, whose step is halved at checkpoints where progress stalls.
 
@@ -58,6 +60,7 @@ def apgd(
         aim: The goal that the loss leads to; default: `goal`.
         start: Points for the first run; they are brought into the ball.
         seed: With the input's content, fixes the starts.
+        keys: Content keys of the inputs, where the caller knows them.
 
     Returns:
         The nearest witnesses over all iterates.
@@ -66,7 +69,7 @@ def apgd(
         InputError: If an argument has no meaning.
     """
     norm, radius = as_norm(norm), as_radius(epsilon, x)
-    found, streams = Witnesses(x, norm), Streams(x, seed, "apgd", norm)
+    found, streams = Witnesses(x, norm), Streams(x, seed, "apgd", norm, keys=keys)
     for restart in range(as_steps(restarts)):
         drawn = x + random_points(x, streams, norm, radius)
         points = into_ball(model, x, start if start is not None and restart == 0 else drawn, norm, radius)

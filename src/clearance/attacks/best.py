@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.ensembles import AttackRun, AttackTask, carry_out, ensemble, make_task
-from clearance.attacks.goals import make_goal
 from clearance.attacks.result import AttackResult, Witnesses
 from clearance.attacks.segments import bisect_segments
 from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
-from clearance.model.margins import Target, ask
+from clearance.model.inputs import CheckedInputs, prepare
+from clearance.model.margins import Target
 
 HALVINGS = 10
 """Forward passes that each run's witness is pulled back with."""
@@ -62,20 +62,30 @@ def attack(
     (1.0, 1)
     """
     check_classifier(model)
-    norm, started = as_norm(norm), model.meter.read()
-    runs = ensemble(norm, budget)
-    x = model.check_inputs(x)
-    logits = model.logits(x)
-    predicted = logits.argmax(1)
-    asked = ask(x, logits, labels, target, seed=seed)
-    judged = [row for row, wrong in enumerate(asked.wrong) if not wrong]
-    results = [_skipped(int(own)) for own in predicted]
+    runs = ensemble(as_norm(norm), budget)
+    started = model.meter.read()
+    inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
+    return attack_inputs(inputs, runs, started)
+
+
+def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cost | None = None) -> list[AttackResult]:
+    """As `attack`, for inputs that have been checked.
+
+    Args:
+        inputs: The inputs.
+        runs: The runs, as `attacks.ensembles.ensemble` gives them.
+        started: What the classifier's meter read when the cost began to count; `None`: now.
+
+    Returns:
+        One result per input, in order.
+    """
+    started = inputs.model.meter.read() if started is None else started
+    results = [_skipped(own) for own in inputs.predicted]
+    judged = inputs.judged
     if judged:
-        rows = torch.tensor(judged, device=x.device)
-        goal = make_goal(predicted[rows], [asked.targets[row] for row in judged], logits.shape[1])
-        task = make_task(model, x[rows], goal, logits[rows], norm=norm, seed=seed)
-        found = best(task, runs)
-        cost = _each(model.meter.since(started), len(judged))
+        with inputs.model.frozen():
+            found = best(make_task(inputs.rows(judged)), runs)
+        cost = _each(inputs.model.meter.since(started), len(judged))
         for place, row in enumerate(judged):
             results[row] = found.result(place, cost)
     return results

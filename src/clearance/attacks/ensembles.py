@@ -16,17 +16,18 @@ from clearance.attacks.ddn import ddn
 from clearance.attacks.elastic_net import elastic_net
 from clearance.attacks.fast_minimum_norm import fast_minimum_norm
 from clearance.attacks.geometry import linear_distance, rank_classes
-from clearance.attacks.goals import Goal, dlr, soft_margin
+from clearance.attacks.goals import Goal, dlr, make_goal, soft_margin
 from clearance.attacks.passes import Streams
 from clearance.attacks.pdpgd import pdpgd
 from clearance.attacks.pgd import random_points
 from clearance.attacks.result import Witnesses
 from clearance.attacks.square import square
 from clearance.errors import InputError
+from clearance.model.budgets import BUDGETS
 from clearance.model.classifier import Classifier
+from clearance.model.inputs import CheckedInputs
 from clearance.model.seeds import derive_seed
 
-BUDGETS = ("quick", "standard", "thorough")
 NEAR = 9
 """How many wanted classes, nearest in logits, are ranked by their linearised distance."""
 
@@ -43,6 +44,7 @@ class AttackTask:
         scale: Linear estimate of each input's distance, `(batch,)`.
         norm: The norm `p`.
         seed: The user's seed.
+        keys: Content key of each input.
     """
 
     model: Classifier
@@ -52,25 +54,24 @@ class AttackTask:
     scale: Tensor
     norm: float
     seed: int
+    keys: tuple[str, ...]
 
 
-def make_task(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, norm: float, seed: int) -> AttackTask:
+def make_task(inputs: CheckedInputs) -> AttackTask:
     """Look at the linearised model once: which wanted classes are near, and how near.
 
     Args:
-        model: The classifier.
-        x: `(batch, *input)`.
-        goal: Where each input has to go.
-        logits: Of the inputs, `(batch, classes)`.
-        norm: The norm `p`.
-        seed: The user's seed.
+        inputs: The inputs, none of them misclassified.
 
     Returns:
         The task. Cost: 2 forward passes and, per input, 1 backward pass and one for each class that is looked at
         (`NEAR` at most).
     """
+    model, x, logits, norm = inputs.model, inputs.x, inputs.logits, inputs.norm
+    goal = make_goal(logits.argmax(1), inputs.targets, logits.shape[1])
     near = rank_classes(model, x, goal, logits, norm=norm, most=NEAR)
-    return AttackTask(model, x, goal, near, linear_distance(model, x, goal, norm), norm, seed)
+    scale = linear_distance(model, x, goal, norm)
+    return AttackTask(model, x, goal, near, scale, norm, inputs.seed, inputs.keys)
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class AttackRun:
         """Uniform points of balls as wide as the linear estimate of the distance; `None` for the input itself."""
         if self.restart == 0:
             return None
-        streams = Streams(task.x, task.seed, "start", self.method, self.restart)
+        streams = Streams(task.x, task.seed, "start", self.method, self.restart, keys=task.keys)
         return task.model.clip(task.x + random_points(task.x, streams, task.norm, task.scale))
 
 
@@ -161,6 +162,7 @@ def _apgd(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
             aim=aim,
             start=start if run.restart == 0 else None,
             seed=derive_seed(task.seed, run.restart),
+            keys=task.keys,
         )
 
     return bisect_radius(attack, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)
@@ -178,7 +180,16 @@ def _square(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
 
     def attack(epsilon: Tensor, _: Tensor) -> Witnesses:
         seed = derive_seed(task.seed, run.restart)
-        return square(task.model, task.x, task.goal, norm=task.norm, epsilon=epsilon, steps=run.steps, seed=seed)
+        return square(
+            task.model,
+            task.x,
+            task.goal,
+            norm=task.norm,
+            epsilon=epsilon,
+            steps=run.steps,
+            seed=seed,
+            keys=task.keys,
+        )
 
     return bisect_radius(attack, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)
 

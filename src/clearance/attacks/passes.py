@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,13 +84,15 @@ class Streams:
         x: The inputs, `(batch, *input)`.
         seed: The user's seed.
         *purpose: What the numbers are for.
+        keys: Content keys of the inputs, where the caller knows them.
 
     Attributes:
         generators: The streams, one per input.
     """
 
-    def __init__(self, x: Tensor, seed: int, *purpose: object) -> None:
-        self.generators = [make_generator(x.device, seed, "attack", *purpose, content_key(row)) for row in x]
+    def __init__(self, x: Tensor, seed: int, *purpose: object, keys: Sequence[str] = ()) -> None:
+        known = keys or [content_key(row) for row in x]
+        self.generators = [make_generator(x.device, seed, "attack", *purpose, key) for key in known]
         self._dtype = x.dtype
 
     def normal(self, *shape: int) -> Tensor:

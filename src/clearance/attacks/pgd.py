@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -27,6 +29,7 @@ def pgd(
     random_start: bool = True,
     loss: Loss = soft_margin,
     seed: int = 0,
+    keys: Sequence[str] = (),
 ) -> Witnesses:
     """Steepest descent of the loss in the `l_p` ball: `y <- P(y - a d)`, with `d` of unit `l_p` norm.
 
@@ -46,6 +49,7 @@ def pgd(
         random_start: Start uniformly in the ball instead of at `x`.
         loss: What to lower.
         seed: With the input's content, fixes the starts.
+        keys: Content keys of the inputs, where the caller knows them.
 
     Returns:
         The nearest witnesses over all iterates.
@@ -55,7 +59,7 @@ def pgd(
     """
     norm, radius = as_norm(norm), as_radius(epsilon, x)
     length = expand(radius * (2.5 / as_steps(steps) if step_size is None else step_size), x)
-    found, streams = Witnesses(x, norm), Streams(x, seed, "pgd", norm)
+    found, streams = Witnesses(x, norm), Streams(x, seed, "pgd", norm, keys=keys)
     for _ in range(as_steps(restarts)):
         points = model.clip(x + random_points(x, streams, norm, radius)) if random_start else x
         for _ in range(steps):

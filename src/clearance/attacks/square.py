@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -31,6 +32,7 @@ def square(
     steps: int = 500,
     loss: Loss = margin,
     seed: int = 0,
+    keys: Sequence[str] = (),
 ) -> Witnesses:
     """Random search: put a square patch on the image, keep it where the loss falls.
 
@@ -49,6 +51,7 @@ def square(
         steps: Patches tried.
         loss: What to lower.
         seed: With the input's content, fixes the patches.
+        keys: Content keys of the inputs, where the caller knows them.
 
     Returns:
         The nearest witnesses over all iterates.
@@ -59,7 +62,7 @@ def square(
     norm, radius = as_norm(norm), as_radius(epsilon, x)
     if norm not in {2.0, math.inf}:
         raise InputError(f"norm: expected 2 or inf for square, got {norm!r}")
-    found, canvas = Witnesses(x, norm), _Canvas(x, Streams(x, seed, "square", norm), norm)
+    found, canvas = Witnesses(x, norm), _Canvas(x, Streams(x, seed, "square", norm, keys=keys), norm)
     points = into_ball(model, x, x + canvas.full(canvas.stripes(), radius), norm, radius)
     logits = look(model, points)
     found.offer(points, goal.reached(logits))

@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from clearance.attacks import AttackResult
-from clearance.audit.examine import examine
+from clearance.audit.examine import audit_input
 from clearance.audit.record import Audit, Flag, Severity
 from clearance.audit.table import CHECKS, Check
 from clearance.errors import InputError, ShapeError
 from clearance.estimates.scores import CleverScore
-from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
-from clearance.model.cost import Cost
-from clearance.model.margins import Target, ask
+from clearance.model.inputs import prepare
+from clearance.model.margins import Target
 
 __all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
 
@@ -65,33 +64,20 @@ def audit(
     (True, 0.0)
     """
     check_classifier(model)
-    norm, x = as_norm(norm), model.check_inputs(x)
-    _check_records("scores", scores, CleverScore, len(x))
-    _check_records("attacks", attacks, AttackResult, len(x))
-    logits = model.logits_of_each(x)
-    asked = ask(x, logits, labels, target, seed=seed)
+    _check_records("scores", scores, CleverScore, x)
+    _check_records("attacks", attacks, AttackResult, x)
+    inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
+    known = zip(scores or [None] * len(inputs), attacks or [None] * len(inputs), strict=True)
     return [
-        Audit((), None, Cost())
-        if asked.wrong[row]
-        else examine(
-            model,
-            x[row : row + 1],
-            logits[row],
-            asked.targets[row],
-            norm=norm,
-            score=None if scores is None else scores[row],
-            result=None if attacks is None else attacks[row],
-            seed=seed,
-        )
-        for row in range(len(x))
+        audit_input(one, score=score, attack=attack) for one, (score, attack) in zip(inputs.each(), known, strict=True)
     ]
 
 
-def _check_records(name: str, given: Sequence[object] | None, kind: type, count: int) -> None:
+def _check_records(name: str, given: Sequence[object] | None, kind: type, x: object) -> None:
     """Check that there is one record of this kind per input."""  # noqa: DOC501
     if given is None:
         return
     if not isinstance(given, Sequence) or not all(isinstance(one, kind) for one in given):  # pyright: ignore
         raise InputError(f"{name}: expected a list of {kind.__name__}, got {' '.join(repr(given).split())}")
-    if len(given) != count:
-        raise ShapeError(f"{name}: expected one per input ({count}), got {len(given)}")
+    if isinstance(x, Tensor) and len(given) != len(x):
+        raise ShapeError(f"{name}: expected one per input ({len(x)}), got {len(given)}")

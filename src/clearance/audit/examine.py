@@ -8,20 +8,24 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from clearance.attacks import AttackResult, Goal, Witnesses, attack, make_goal
+from clearance.attacks.best import attack_inputs
+from clearance.attacks.ensembles import ensemble
+from clearance.attacks.goals import Goal, make_goal
+from clearance.attacks.result import AttackResult, Witnesses
 from clearance.audit.case import Case, Ledger
 from clearance.audit.estimates import check_estimate
-from clearance.audit.forward import check_forward, check_stairs, is_random
+from clearance.audit.forward import check_forward, check_mode, check_stairs, is_random
 from clearance.audit.gradients import check_gradients, cut_off
 from clearance.audit.optimisation import attack_blindly, check_attacks, distances
 from clearance.audit.record import Audit, Flag, Severity, sort_flags
 from clearance.estimates.ball import farthest_valid
-from clearance.estimates.clever import clever
+from clearance.estimates.clever import iterate_scores
 from clearance.estimates.scores import CleverScore
+from clearance.estimates.settings import Settings
 from clearance.geometry.norms import vector_norm
-from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
-from clearance.model.seeds import content_key, derive_seed
+from clearance.model.inputs import CheckedInputs
+from clearance.model.seeds import derive_seed
 from clearance.model.transforms import eot
 
 SCORE_BLOCKS = 8
@@ -36,79 +40,106 @@ DRAWS = 8
 """Draws of a random network that are averaged before its gradients are looked at."""
 
 
-def examine(
-    model: Classifier,
-    x: Tensor,
-    logits: Tensor,
-    targets: list[int],
-    *,
-    norm: float,
-    score: CleverScore | None,
-    result: AttackResult | None,
-    seed: int,
-) -> Audit:
+def audit_input(inputs: CheckedInputs, *, score: CleverScore | None, attack: AttackResult | None) -> Audit:
     """Run every check on one input.
 
     Args:
-        model: The classifier.
-        x: `(1, *input)`, correctly classified.
-        logits: Its logits, `(classes)`.
-        targets: Classes it may move to, as `resolve_targets` gives them.
-        norm: The norm `p`.
+        inputs: The input, checked.
         score: An estimate to check; `None`: a quick one is made.
-        result: What `attack` said; `None`: it is asked.
-        seed: The user's seed.
+        attack: What `attack` said; `None`: it is asked, with its standard budget.
+
+    Returns:
+        The audit; without flags where the input is misclassified.
+    """
+    if inputs.misclassified[0]:
+        return Audit((), None, Cost())
+    return audit_judged(inputs, score=score, attack=attack, cut=cut_off(inputs.model, inputs.x))
+
+
+def audit_judged(
+    inputs: CheckedInputs, *, score: CleverScore | None, attack: AttackResult | None, cut: str | None
+) -> Audit:
+    """As `audit_input`, for an input that is not misclassified and whose flow of gradients has been looked at.
+
+    Args:
+        inputs: The input, checked.
+        score: An estimate to check; `None`: a quick one is made.
+        attack: What `attack` said; `None`: it is asked.
+        cut: What keeps autograd from the input (`audit.gradients.cut_off`).
 
     Returns:
         The audit.
     """
-    start, ledger = model.meter.read(), Ledger()
-    predicted = int(logits.argmax())
-    goal = make_goal(logits.argmax()[None], [targets], len(logits))
-    cut = cut_off(model, x)
-    if cut is not None:
-        ledger.raise_flag("no_gradient", Severity.ERROR, seen=cut)
-        result = AttackResult(None, math.inf, False, predicted, "none", Cost())
-    elif result is None:
-        chosen = "untargeted" if len(targets) > 1 else targets
-        (result,) = attack(model, x, norm=norm, target=chosen, seed=seed)
-    reach = result.distance if result.success else SHARE_OF_SPACE * _farthest(model, x[0], norm)
-    known = Witnesses(x, norm)
+    start, ledger = inputs.model.meter.read(), Ledger()
+    check_mode(inputs.model, ledger)
+    with inputs.model.frozen():
+        witness, nearest = _run_checks(inputs, ledger, score, attack, cut)
+    flags = sort_flags(settle(ledger))
+    worst = flags[0].severity if flags else None
+    cost = inputs.model.meter.since(start)
+    return Audit(flags, worst, cost, ledger.measured, tuple(ledger.integrals), witness, nearest)
+
+
+def _run_checks(
+    inputs: CheckedInputs, ledger: Ledger, score: CleverScore | None, attack: AttackResult | None, cut: str | None
+) -> tuple[Tensor | None, float]:
+    """Write what every check finds to the ledger; returns the nearest witness that anyone met, and its distance."""
+    result = _gradient_attack(inputs, ledger, attack, cut)
+    known = Witnesses(inputs.x, inputs.norm)
     if result.adversarial is not None:
-        known.offer(result.adversarial[None], torch.tensor([True], device=x.device))
-    blind = _blind(model, x, goal, norm, reach, seed)
+        known.offer(result.adversarial[None], torch.tensor([True], device=inputs.x.device))
+    reach = result.distance if result.success else SHARE_OF_SPACE * _farthest(inputs)
+    blind = _blind_attack(inputs, reach)
     known.absorb(blind)
-    found, nearest = distances(result, float(blind.distance[0])), float(known.distance[0])
-    spread = is_random(model, x[0])
-    steady = model if spread == 0 else eot(model, DRAWS, seed=derive_seed(seed, "audit") % 2**31)
-    case = Case(
-        model=steady,
-        x0=x[0],
-        key=content_key(x[0]),
-        logits=logits,
-        predicted=predicted,
-        target=result.predicted if result.success else targets[0],
-        goal=goal,
-        norm=norm,
-        reach=nearest if math.isfinite(nearest) else reach,
-        witness=result.adversarial,
-        seed=seed,
-    )
+    spread, nearest = is_random(inputs.model, inputs.x[0]), float(known.distance[0])
+    case = _make_case(inputs, result, nearest if math.isfinite(nearest) else reach, random=spread > 0)
     check_forward(case, ledger, spread)
     if cut is None:
         check_gradients(case, ledger)
     check_stairs(case, ledger)
     if cut is None:
-        known.absorb(check_attacks(case, ledger, found))
+        known.absorb(check_attacks(case, ledger, distances(result, float(blind.distance[0]))))
         nearest = float(known.distance[0])
         if score is None and ledger.severity("non_finite") is None:
-            (score,) = clever(model, x, target=[case.target], norm=norm, blocks=SCORE_BLOCKS, seed=seed)
+            score = _quick_score(inputs, case.target)
         if score is not None:
             check_estimate(case, ledger, score, nearest)
-    flags = sort_flags(settle(ledger))
-    worst = flags[0].severity if flags else None
-    witness = known.adversarial[0] if bool(known.success[0]) else None
-    return Audit(flags, worst, model.meter.since(start), ledger.measured, tuple(ledger.integrals), witness, nearest)
+    return (known.adversarial[0] if bool(known.success[0]) else None), nearest
+
+
+def _gradient_attack(
+    inputs: CheckedInputs, ledger: Ledger, known: AttackResult | None, cut: str | None
+) -> AttackResult:
+    """What attacks along gradients found: nothing where there are none (`no_gradient`), else as given, or asked now."""
+    if cut is not None:
+        ledger.raise_flag("no_gradient", Severity.ERROR, seen=cut)
+        return AttackResult(None, math.inf, False, inputs.predicted[0], "none", Cost())
+    return known or attack_inputs(inputs, ensemble(inputs.norm, "standard"))[0]
+
+
+def _make_case(inputs: CheckedInputs, result: AttackResult, reach: float, *, random: bool) -> Case:
+    """What is audited; a random network by the average of several fixed draws."""
+    model, logits = inputs.model, inputs.logits[0]
+    return Case(
+        model=eot(model, DRAWS, seed=derive_seed(inputs.seed, "audit") % 2**31) if random else model,
+        x0=inputs.x[0],
+        key=inputs.keys[0],
+        logits=logits,
+        predicted=inputs.predicted[0],
+        target=result.predicted if result.success else inputs.targets[0][0],
+        goal=_goal(inputs),
+        norm=inputs.norm,
+        reach=reach,
+        witness=result.adversarial,
+        seed=inputs.seed,
+    )
+
+
+def _quick_score(inputs: CheckedInputs, target: int) -> CleverScore:
+    """An estimate of few blocks for the class whose margin is followed."""
+    settings = Settings(norm=inputs.norm, blocks=SCORE_BLOCKS, seed=inputs.seed)
+    (score,) = iterate_scores(replace(inputs, targets=((target,),), untargeted=False), settings)
+    return score
 
 
 def settle(ledger: Ledger) -> list[Flag]:
@@ -128,13 +159,18 @@ def settle(ledger: Ledger) -> list[Flag]:
     return [replace(flag, severity=Severity.INFO) if flag.code in ATTACKS else flag for flag in ledger.flags]
 
 
-def _farthest(model: Classifier, x0: Tensor, norm: float) -> float:
+def _goal(inputs: CheckedInputs) -> Goal:
+    """What counts as a witness."""
+    return make_goal(inputs.logits.argmax(1), inputs.targets, inputs.logits.shape[1])
+
+
+def _farthest(inputs: CheckedInputs) -> float:
     """Distance to the farthest valid point; without bounds, ten times the input's own length or at least 10."""
-    limit = farthest_valid(model, x0, norm)
-    return limit if math.isfinite(limit) else 10 * max(1.0, float(vector_norm(x0[None], norm)))
+    limit = farthest_valid(inputs.model, inputs.x[0], inputs.norm)
+    return limit if math.isfinite(limit) else 10 * max(1.0, float(vector_norm(inputs.x, inputs.norm)))
 
 
-def _blind(model: Classifier, x: Tensor, goal: Goal, norm: float, reach: float, seed: int) -> Witnesses:
+def _blind_attack(inputs: CheckedInputs, reach: float) -> Witnesses:
     """The nearest witness that random search finds."""
-    first = torch.full((1,), reach, dtype=x.dtype, device=x.device)
-    return attack_blindly(model, x, goal, norm=norm, first=first, seed=seed)
+    first = torch.full((1,), reach, dtype=inputs.x.dtype, device=inputs.x.device)
+    return attack_blindly(inputs, _goal(inputs), first=first)

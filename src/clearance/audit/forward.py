@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase  # pyright: ignore[reportPrivateUsage]
 from torch.nn.modules.dropout import _DropoutNd  # pyright: ignore[reportPrivateUsage]
 
@@ -50,7 +50,7 @@ def is_random(model: Classifier, x0: Tensor) -> float:
 
 
 def check_forward(case: Case, ledger: Ledger, spread: float) -> None:
-    """Raise `random`, `batch_dependent`, `train_mode`, `probabilities`, `saturated`, `flat` and `precision`.
+    """Raise `random`, `batch_dependent`, `probabilities`, `saturated`, `flat` and `precision`.
 
     Args:
         case: The input.
@@ -62,7 +62,6 @@ def check_forward(case: Case, ledger: Ledger, spread: float) -> None:
         ledger.raise_flag("random", Severity.WARNING, spread_of_logits=spread)
     else:
         _check_batch(case, ledger, among[0])
-    _check_mode(case.model, ledger)
     if look_like_probabilities(torch.cat([case.logits[None], among])):
         ledger.raise_flag("probabilities", Severity.WARNING, largest=float(case.logits.max()))
     _check_range(case, ledger)
@@ -83,10 +82,9 @@ def _check_batch(case: Case, ledger: Ledger, among: Tensor) -> None:
         ledger.raise_flag("batch_dependent", Severity.WARNING, change_of_logits=share)
 
 
-def _check_mode(model: Classifier, ledger: Ledger) -> None:
-    """Layers that came in train mode and would have done something else in it."""
-    parts = [part for part in (model.network, model.preprocessing) if isinstance(part, nn.Module)]
-    modules = [(name, module) for part in parts for name, module in part.named_modules() if module.training]
+def check_mode(model: Classifier, ledger: Ledger) -> None:
+    """Raise `train_mode`: layers that came in train mode and would have done something else in it."""
+    modules = model.training_modules
     dropping = [name for name, module in modules if isinstance(module, _DropoutNd) and module.p > 0]
     normalising = [name for name, module in modules if isinstance(module, _NormBase) and module.track_running_stats]
     if dropping or normalising:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clearance.audit.case import Case, Ledger, threshold
-from clearance.audit.path_integral import PathIntegral, path_integrals
+from clearance.audit.path_integral import PathIntegral, integrate
 from clearance.audit.record import Severity
 from clearance.errors import NetworkError
 from clearance.geometry.balls import sample_directions, sample_shifts
@@ -83,12 +83,11 @@ def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
     kinds, ends = _directions(case)
     starts = case.x0.expand_as(ends)
     short = torch.cat([starts + length * (ends - starts) for length in SHORT])
-    found = path_integrals(
+    found = integrate(
         case.model,
         case.x0.expand(len(ends) + len(short), *case.x0.shape),
         torch.cat([ends, short]),
-        predicted=case.predicted,
-        target=case.target,
+        (case.predicted, case.target),
         norm=case.norm,
         seed=case.seed,
     )

@@ -21,6 +21,7 @@ from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
 from clearance.geometry.norms import expand, steepest
 from clearance.model.classifier import Classifier
+from clearance.model.inputs import CheckedInputs
 
 TRACE_STEPS, TRACE_RADII = 60, (0.5, 1.0, 2.0, 4.0)
 """Steps of the gradient descents, and their balls, in distances of the nearest known witness."""
@@ -41,29 +42,27 @@ ITERATIVE = ("ddn", "fast_minimum_norm", "apgd", "pdpgd", "elastic_net", "carlin
 """Methods of the ensemble that follow gradients over many steps."""
 
 
-def attack_blindly(model: Classifier, x: Tensor, goal: Goal, *, norm: float, first: Tensor, seed: int) -> Witnesses:
+def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor) -> Witnesses:
     """The nearest witnesses that random search finds: no gradient is used.
 
     Square attack (Andriushchenko et al. 2020) inside a bisection of the radius, for `p = 2` and infinity; for other
     norms uniform points of balls of growing radius.
 
     Args:
-        model: The classifier.
-        x: `(batch, *input)`.
+        inputs: The inputs.
         goal: Where each input has to go.
-        norm: The norm `p`.
         first: First radius of each input, `(batch,)`.
-        seed: Fixes the search.
 
     Returns:
         The witnesses.
     """
+    model, x, norm, seed, keys = inputs.model, inputs.x, inputs.norm, inputs.seed, inputs.keys
 
     def patches(epsilon: Tensor, _start: Tensor) -> Witnesses:
-        return square(model, x, goal, norm=norm, epsilon=epsilon, steps=BLIND_STEPS, seed=seed)
+        return square(model, x, goal, norm=norm, epsilon=epsilon, steps=BLIND_STEPS, seed=seed, keys=keys)
 
     def points(epsilon: Tensor, _start: Tensor) -> Witnesses:
-        found, streams = Witnesses(x, norm), Streams(x, seed, "blind")
+        found, streams = Witnesses(x, norm), Streams(x, seed, "blind", keys=keys)
         for _ in range(BLIND_STEPS):
             tried = model.clip(x + random_points(x, streams, norm, epsilon))
             found.offer(tried, goal.reached(look(model, tried)))

@@ -122,10 +122,37 @@ def path_integrals(
     norm, starts, ends = as_norm(norm), model.check_inputs(starts), model.check_inputs(ends)
     if starts.shape != ends.shape:
         raise ShapeError(f"ends: expected the shape of starts {tuple(starts.shape)}, got {tuple(ends.shape)}")
+    return integrate(model, starts, ends, (predicted, target), norm=norm, most_strata=most_strata, seed=seed)
+
+
+def integrate(
+    model: Classifier,
+    starts: Tensor,
+    ends: Tensor,
+    classes: tuple[int, int],
+    *,
+    norm: float,
+    seed: int,
+    most_strata: int = MOST_STRATA,
+) -> list[PathIntegral]:
+    """As `path_integrals`, for segments that have been checked.
+
+    Args:
+        model: The classifier.
+        starts: `(segments, *input)`.
+        ends: `(segments, *input)`.
+        classes: The classes `c` and `t` of the margin `f_c - f_t`.
+        norm: The norm in which lengths are stated.
+        seed: Fixes the jitter.
+        most_strata: Where the doubling of the strata stops.
+
+    Returns:
+        One record per segment.
+    """
     lengths = vector_norm(ends - starts, norm).tolist()
     with model.frozen():
         return [
-            _refine(_Path(model, start, end, predicted, target, seed, index), length, most_strata)
+            _refine(_Path(model, start, end, *classes, seed, index), length, most_strata)
             for index, (start, end, length) in enumerate(zip(starts, ends, lengths, strict=True))
         ]
 

@@ -21,7 +21,8 @@ from clearance.geometry.balls import parts, sample_shifts
 from clearance.geometry.norms import as_norm, vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.gradients import margin_values
-from clearance.model.margins import ROUNDING, Target, ask
+from clearance.model.inputs import CheckedInputs, prepare
+from clearance.model.margins import ROUNDING, Target
 from clearance.model.seeds import make_generator
 
 
@@ -117,24 +118,25 @@ def slope_estimate(
     (3.0, 1.0)
     """
     check_classifier(model)
-    norm = as_norm(norm)
+    as_norm(norm)
     for name, value in {"radius": radius, "separation": separation}.items():
         if not (isinstance(value, int | float) and 0 < value < math.inf):  # pyright: ignore
             raise InputError(f"{name}: expected a positive number, got {value!r}")
     for name, count in {"pairs": pairs, "blocks": blocks}.items():
         if not (isinstance(count, int) and count > 0):  # pyright: ignore
             raise InputError(f"{name}: expected a whole number of at least 1, got {count!r}")
-    x = model.check_inputs(x)
-    logits = model.logits(x)
-    asked = ask(x, logits, labels, target, seed=seed)
-    found: list[SlopeEstimate] = []
-    for row, (key, own, targets) in enumerate(zip(asked.keys, asked.predicted, asked.targets, strict=True)):
-        if asked.wrong[row]:
-            found.append(SlopeEstimate(math.nan, math.nan, math.nan, math.nan, own, targets[0], None))
-            continue
-        sample = _Pairs(model, x[row], key, norm, radius, separation, pairs, blocks, seed)
-        found.append(min((sample.estimate(logits[row], own, t) for t in targets), key=lambda one: one.radius))
-    return found
+    inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
+    return [_nearest(one, radius, separation, pairs, blocks) for one in inputs.each()]
+
+
+def _nearest(inputs: CheckedInputs, radius: float, separation: float, pairs: int, blocks: int) -> SlopeEstimate:
+    """The smallest estimate of one input over its targets."""
+    own, targets, logits = inputs.predicted[0], inputs.targets[0], inputs.logits[0]
+    if inputs.misclassified[0]:
+        return SlopeEstimate(math.nan, math.nan, math.nan, math.nan, own, targets[0], None)
+    common = (inputs.norm, radius, separation, pairs, blocks, inputs.seed)
+    sample = _Pairs(inputs.model, inputs.x[0], inputs.keys[0], *common)
+    return min((sample.estimate(logits, own, t) for t in targets), key=lambda one: one.radius)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from clearance.errors import InputError
 from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
-from clearance.model.margins import Target, ask
+from clearance.model.inputs import CheckedInputs, prepare
+from clearance.model.margins import Target
 
 CLOSED = {"linear": linear, "operator-norms": operator_norms, "one-hidden": one_hidden, "crown": crown}
 METHODS = ("best", *CLOSED, "exact", "auto-lirpa")
@@ -83,21 +84,50 @@ def certify(
     norm, started = as_norm(norm), model.meter.read()
     if method not in METHODS:
         raise InputError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
-    if not (isinstance(time_limit, int | float) and time_limit > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"time_limit: expected a positive number of seconds, got {time_limit!r}")
+    check_time_limit(time_limit)
     package = import_auto_lirpa() if method == "auto-lirpa" else None
     with torch.inference_mode(False):  # some proofs build graphs
-        x = model.check_inputs(x)
-        logits = model.logits(x)
-        asked = ask(x, logits, labels, target, seed=seed)
-        judged = [row for row, wrong in enumerate(asked.wrong) if not wrong]
-        results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(x)
-        if judged:
-            job = VerificationJob(model, x[judged], logits[judged], [asked.targets[row] for row in judged], norm)
-            job = replace(job, single=not (isinstance(target, str) and target == "untargeted"), time_limit=time_limit)
+        inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
+        return certify_inputs(inputs, method=method, time_limit=time_limit, package=package, started=started)
+
+
+def check_time_limit(seconds: float) -> None:
+    """Check the seconds that a certificate may take.
+
+    Args:
+        seconds: For each input; may be infinite.
+
+    Raises:
+        InputError: If they are no positive number.
+    """
+    if not (isinstance(seconds, int | float) and seconds > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"time_limit: expected a positive number of seconds, got {seconds!r}")
+
+
+def certify_inputs(
+    inputs: CheckedInputs, *, method: str, time_limit: float, package: Any = None, started: Cost | None = None
+) -> list[Certificate]:
+    """As `certify`, for inputs that have been checked.
+
+    Args:
+        inputs: The inputs.
+        method: Name of the method.
+        time_limit: Seconds for each input, on average.
+        package: The package of auto_LiRPA, for that method.
+        started: What the classifier's meter read when the cost began to count; `None`: now.
+
+    Returns:
+        One certificate per input, in order.
+    """
+    meter, judged = inputs.model.meter, inputs.judged
+    started = meter.read() if started is None else started
+    results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(inputs)
+    if judged:
+        with torch.inference_mode(False):
+            job = VerificationJob(inputs.rows(judged), time_limit)
             for row, result in zip(judged, job.prove(method, package), strict=True):
                 results[row] = result
-    cost = _each(model.meter.since(started), len(x))
+    cost = _each(meter.since(started), len(inputs))
     return [
         Certificate(
             radius=proof.radius,
@@ -106,11 +136,11 @@ def certify(
             reason=proof.reason,
             predicted=own,
             target=proof.target,
-            norm=norm,
+            norm=inputs.norm,
             gap=proof.gap,
             cost=cost,
         )
-        for (name, proof), own in zip(results, asked.predicted, strict=True)
+        for (name, proof), own in zip(results, inputs.predicted, strict=True)
     ]
 
 
@@ -119,34 +149,24 @@ Result = tuple[str, Proof]
 
 @dataclass(frozen=True)
 class VerificationJob:
-    """The inputs that are judged, as the caller gave them.
+    """The inputs that are judged, and how long each may take.
 
     Attributes:
-        model: The classifier.
-        x: The inputs, `(batch, *input)`.
-        logits: Their logits, from the network itself.
-        targets: For each input its targets.
-        norm: The norm `p`.
-        single: Whether there is one target and it alone counts as adversarial.
+        inputs: The inputs, none of them misclassified, with their logits from the network itself.
         time_limit: Seconds for each input.
     """
 
-    model: Classifier
-    x: Tensor
-    logits: Tensor
-    targets: Sequence[Sequence[int]]
-    norm: float
-    single: bool = False
+    inputs: CheckedInputs
     time_limit: float = 60.0
 
     def prove(self, method: str, package: Any) -> list[Result]:
         """Each input's proof and the name of the method that found it."""
         try:
-            problem = self.problem(translate(self.model, tuple(self.x.shape[1:])))
+            problem = self.problem(translate(self.inputs.model, tuple(self.inputs.x.shape[1:])))
             methods = self._applying(problem) if method == "best" else [method]
             found = [[(name, proof) for proof in self._by(name, problem, package)] for name in methods]
         except NotSupportedError as error:
-            return [(method, Proof(math.nan, -1, CertificateStatus.UNSUPPORTED, str(error)))] * len(self.x)
+            return [(method, Proof(math.nan, -1, CertificateStatus.UNSUPPORTED, str(error)))] * len(self.inputs)
         left_out = self._left_out(problem) if method == "best" else ""
         return [_largest(each, left_out) for each in zip(*found, strict=True)]
 
@@ -162,16 +182,16 @@ class VerificationJob:
         Raises:
             NotSupportedError: If the graph's logits are not the network's.
         """
-        x = self.x.double()
-        bounds = self.model.bounds
+        inputs, logits = self.inputs, self.inputs.logits
+        x, bounds = inputs.x.double(), inputs.model.bounds
         wide = None if bounds is None else (bounds[0].double().expand_as(x), bounds[1].double().expand_as(x))
-        difference = (graph(x) - self.logits).abs().amax(1)
-        if bool((difference > AGREEMENT * (1 + self.logits.abs().amax(1))).any()):
+        difference = (graph(x) - logits).abs().amax(1)
+        if bool((difference > AGREEMENT * (1 + logits.abs().amax(1))).any()):
             off = float(difference.max())
             raise NotSupportedError(f"the traced network's logits differ from the network's by {off:.3g}")
-        source, targets = self.logits.argmax(1), torch.tensor(self.targets, device=x.device)
+        source, targets = logits.argmax(1), torch.tensor(inputs.targets, device=x.device)
         deadline = time.perf_counter() + self.time_limit * len(x)
-        return VerificationProblem(graph, x, source, targets, self.norm, wide, self.single, deadline)
+        return VerificationProblem(graph, x, source, targets, inputs.norm, wide, not inputs.untargeted, deadline)
 
     def _applying(self, problem: VerificationProblem) -> list[str]:
         """The methods that `best` tries: the exact one where the network is affine, else all that apply."""
@@ -196,7 +216,7 @@ class VerificationJob:
         if name == "exact":
             return exact(problem, seconds=self.time_limit)
         if name == "auto-lirpa":
-            return auto_lirpa(problem, Whole(self.model), package)
+            return auto_lirpa(problem, Whole(self.inputs.model), package)
         return CLOSED[name](problem)
 
 

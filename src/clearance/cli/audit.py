@@ -23,7 +23,6 @@ from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import printable
 from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
-from clearance.model.margins import ask
 
 FAILED = 1
 STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
@@ -93,9 +92,8 @@ def run_audit(*, given: set[str], as_json: bool, fail_on: str | None, **flags: A
 def _audit_all(inputs: Inputs, rows: list[AuditRow], flags: dict[str, Any], *, shown: bool) -> None:
     """Append a row for each input as it is finished; a target that an input cannot have is refused before the first."""
     images, labels, target = inputs.data.images, inputs.data.labels, as_target(flags["target"])
-    logits = inputs.model.logits(inputs.model.check_inputs(images))
     seed = flags["seed"]
-    predicted = ask(images, logits, labels, target, seed=seed).predicted
+    predicted = inputs.check(target, seed=seed).predicted
     with tables.progress("auditing", len(images), shown=shown) as advance:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             (found,) = audit(inputs.model, image[None], label[None], norm=flags["norm"], target=target, seed=seed)

@@ -16,7 +16,6 @@ from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import Interrupted
 from clearance.errors import FileError, InputError
 from clearance.geometry.norms import as_norm
-from clearance.model.margins import ask
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
@@ -44,9 +43,8 @@ def run_bracket(*, given: set[str], as_json: bool, **flags: Any) -> None:
     inputs = load_inputs(given, flags)
     shared = share(inputs, flags)
     targets, norms = split("target", flags["target"], as_target), split("norm", flags["norm"], as_norm)
-    logits = inputs.model.logits(inputs.model.check_inputs(inputs.data.images))
     for target in targets:  # a target that an input cannot have is refused before anything is written
-        ask(inputs.data.images, logits, inputs.data.labels, target, seed=flags["seed"])
+        inputs.check(target, seed=flags["seed"])
     plan = make_plan(shared, inputs.network, inputs.source, norms=norms, targets=targets, orders=[flags["order"]])
     compute(Path(flags["out"]), plan, shared, engine, inputs, as_json=as_json, flags=flags)
 

@@ -9,6 +9,7 @@ from clearance.data import datasets
 from clearance.data.datasets import Dataset
 from clearance.errors import InputError
 from clearance.model.classifier import Classifier
+from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.preprocessing import Normalize
 from clearance.zoo.specs import LoadedNetwork, load_model
 
@@ -40,6 +41,10 @@ class Inputs:
         missing = len(self.data) - done
         stopped = f"; interrupted, {missing} not done" if missing else ""
         return f"{self.network.name} on {self.data.name}: {part}{stopped}"
+
+    def check(self, target: str | int, *, seed: int) -> CheckedInputs:
+        """The inputs with their labels and this target, checked before anything is computed."""
+        return prepare(self.model, self.data.images, self.data.labels, target=target, norm=2.0, seed=seed)
 
     def as_record(self) -> dict[str, Any]:
         """Model and data as plain values for JSON."""

@@ -24,9 +24,10 @@ from clearance.estimates.settings import Settings
 from clearance.estimates.smoothness import is_twice_differentiable
 from clearance.estimates.status import Status
 from clearance.geometry.norms import dual_norm
-from clearance.model.classifier import Classifier, check_classifier, look_like_probabilities
+from clearance.model.classifier import Classifier, look_like_probabilities
 from clearance.model.curvature import Kind
-from clearance.model.margins import Target, ask, margins
+from clearance.model.inputs import CheckedInputs, prepare
+from clearance.model.margins import Target, margins
 
 
 def clever(
@@ -130,30 +131,50 @@ def iterate_clever(
     Returns:
         An iterator over the scores, in order.
     """
-    check_classifier(model)
-    x = model.check_inputs(x)
-    logits = model.logits_of_each(x)
-    asked = ask(x, logits, labels, target, seed=settings.seed)
-    rows = zip(x, asked.keys, logits, asked.targets, asked.wrong, strict=True)
-    return (_score(model, settings, *row) for row in rows)
+    inputs = prepare(model, x, labels, target=target, norm=settings.norm, seed=settings.seed, one_by_one=True)
+    return iterate_scores(inputs, settings)
 
 
-def _score(
-    model: Classifier, settings: Settings, x0: Tensor, key: str, logits: Tensor, targets: list[int], wrong: bool
-) -> CleverScore:
+def iterate_scores(inputs: CheckedInputs, settings: Settings) -> Iterator[CleverScore]:
+    """As `iterate_clever`, for inputs that have been checked.
+
+    Args:
+        inputs: The inputs; their norm and seed are those of the settings.
+        settings: All other choices.
+
+    Returns:
+        An iterator over the scores, in order.
+    """
+    return (_score(one, settings) for one in inputs.each())
+
+
+def _score(inputs: CheckedInputs, settings: Settings) -> CleverScore:
     """The score of one input: its ball, its blocks, its fit, its standing."""
-    predicted = int(logits.argmax())
-    if wrong:
+    model, x0, logits = inputs.model, inputs.x[0], inputs.logits[0]
+    predicted, targets = inputs.predicted[0], inputs.targets[0]
+    if inputs.misclassified[0]:
         return without_number(settings, Status.MISCLASSIFIED, predicted=predicted, target=targets[0])
     tied = next((target for target in targets if logits[target] == logits[predicted]), None)
     if tied is not None:
         return on_boundary(settings, x0, predicted=predicted, target=tied)
-    start = model.meter.read()
+    start, problem = model.meter.read(), _pose(inputs, settings)
+    with model.frozen():
+        outcome = _estimate(problem, settings) if settings.order == 1 else _second_order(problem, settings, logits)
+    if outcome is None:
+        status, margin = Status.NOT_TWICE_DIFFERENTIABLE, float(problem.margins[0])
+        cost = model.meter.since(start)
+        return without_number(settings, status, predicted=predicted, target=targets[0], margin=margin, cost=cost)
+    return judge(settings, outcome, look_like_probabilities(logits[None]), model.meter.since(start))
+
+
+def _pose(inputs: CheckedInputs, settings: Settings) -> MarginProblem:
+    """The margins of one input, as samplers take them."""
+    logits, predicted, targets = inputs.logits[0], inputs.predicted[0], inputs.targets[0]
     index = torch.tensor(targets, device=logits.device)
-    problem = MarginProblem(
-        model=model,
-        x0=x0,
-        key=key,
+    return MarginProblem(
+        model=inputs.model,
+        x0=inputs.x[0],
+        key=inputs.keys[0],
         predicted=predicted,
         targets=index,
         margins=margins(logits[None], predicted, index)[0],
@@ -163,13 +184,6 @@ def _score(
         seed=settings.seed,
         scale=float(logits[[predicted, *targets]].abs().max()),
     )
-    with model.frozen():
-        outcome = _estimate(problem, settings) if settings.order == 1 else _second_order(problem, settings, logits)
-    if outcome is None:
-        status, margin = Status.NOT_TWICE_DIFFERENTIABLE, float(problem.margins[0])
-        cost = model.meter.since(start)
-        return without_number(settings, status, predicted=predicted, target=targets[0], margin=margin, cost=cost)
-    return judge(settings, outcome, look_like_probabilities(logits[None]), model.meter.since(start))
 
 
 def _estimate(problem: MarginProblem, settings: Settings) -> TargetEstimate:

@@ -63,11 +63,19 @@ def sample_ball(
     >>> bool((z.norm(dim=1) <= 3.0).all())
     True
     """
-    norm, dimension = as_norm(norm), math.prod(shape)
+    norm = as_norm(norm)
     if not (0 < radius < math.inf):
         raise InputError(f"radius: expected a positive finite number, got {radius!r}")
-    if count < 0 or dimension < 1:
+    if count < 0 or math.prod(shape) < 1:
         raise ShapeError(f"expected count >= 0 and a shape that holds numbers, got {count} and {shape}")
+    return _draw(count, shape, norm, radius, generator, dtype)
+
+
+def _draw(
+    count: int, shape: tuple[int, ...], norm: float, radius: float, generator: torch.Generator, dtype: torch.dtype
+) -> Tensor:
+    """The points, from arguments that are known to be right."""
+    dimension = math.prod(shape)
     if math.isinf(norm):
         unit = torch.empty(count, dimension, device=generator.device, dtype=dtype).uniform_(-1, 1, generator=generator)
     elif norm == 2:
@@ -90,7 +98,7 @@ def sample_shifts(like: Tensor, count: int, *, norm: float, radius: float, gener
     Returns:
         `(count, *input)`.
     """
-    return sample_ball(count, tuple(like.shape), norm=norm, radius=radius, generator=generator, dtype=like.dtype)
+    return _draw(count, tuple(like.shape), norm, radius, generator, like.dtype)
 
 
 def sample_directions(like: Tensor, count: int, *, norm: float, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ happens behind the door.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -75,10 +75,10 @@ class Classifier:
             self.network = placement.place(network)
             self.preprocessing = None if preprocessing is None else placement.place(preprocessing)
         self.bounds = None if bounds is None else read_bounds(bounds, device=self.device, dtype=self.dtype)
-        self.was_training = tuple(name for name, module in self._named_modules() if module.training)
         self.meter = Meter()
-        self._memory_budget, self._micro_batch, self._frozen_depth = memory_budget, micro_batch, 0
+        self._memory_budget, self._micro_batch = memory_budget, micro_batch
         self._micro_batches: dict[torch.Size, int] = {}
+        self._frozen: tuple[tuple[str, nn.Module], ...] | None = None
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits of a batch, without gradients.
@@ -224,30 +224,39 @@ class Classifier:
         low, high = self.bounds
         return torch.minimum(torch.maximum(x, low), high)
 
-    @contextmanager
-    def frozen(self) -> Generator[None]:
+    def frozen(self) -> AbstractContextManager[None]:
         """The modules in `eval` mode with frozen parameters; both are put back on the way out. May be nested."""
-        modules = [module for _, module in self._named_modules()] if self._frozen_depth == 0 else []
-        training = [module for module in modules if module.training]
+        return self._freeze() if self._frozen is None else nullcontext()
+
+    @contextmanager
+    def _freeze(self) -> Generator[None]:
+        modules = [module for _, module in self._named_modules()]
         trainable = [p for module in modules for p in module.parameters(recurse=False) if p.requires_grad]
-        self._frozen_depth += 1
+        self._frozen = self.training_modules
         try:
-            for module in training:
+            for _, module in self._frozen:
                 module.training = False
             for parameter in trainable:
                 parameter.requires_grad_(False)
             yield
         finally:
-            self._frozen_depth -= 1
-            for module in training:
+            for _, module in self._frozen:
                 module.training = True
             for parameter in trainable:
                 parameter.requires_grad_(True)
+            self._frozen = None
+
+    @property
+    def training_modules(self) -> tuple[tuple[str, nn.Module], ...]:
+        """Modules that the caller left in train mode, with their names, whether or not they are frozen now."""
+        if self._frozen is not None:
+            return self._frozen
+        return tuple((name, module) for name, module in self._named_modules() if module.training)
 
     def _fitting(self, one: Tensor) -> int:
         """How many samples like this one fit the memory budget; the pass that sees it is not counted."""
         before, parameters = self.meter.forward, [p for _, part in self._named_modules() for p in part.parameters()]
-        with graph_building():
+        with self.frozen(), graph_building():
             fitting = samples_that_fit(self._forward, savable(one.detach()), parameters, self._memory_budget)
         self.meter.forward = before
         return fitting
@@ -258,9 +267,9 @@ class Classifier:
             return self.in_micro_batches(lambda part: (self._forward(part),), x)[0]
 
     def _forward(self, x: Tensor) -> Tensor:
+        """Logits of one pass; the callers have frozen the network."""
         self.meter.forward += len(x)
-        with self.frozen():
-            return check_logits(self._answer(x.clone()), len(x))  # what works in place alters the copy only
+        return check_logits(self._answer(x.clone()), len(x))  # what works in place alters the copy only
 
     def _answer(self, x: Tensor) -> object:
         """What the network returns for what the preprocessing returns."""  # noqa: DOC501

@@ -8,7 +8,6 @@ a target means.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from clearance.errors import ShapeError, TargetError
 from clearance.model.autodiff import savable
-from clearance.model.seeds import check_seed, content_key, make_generator
+from clearance.model.seeds import make_generator
 
 ROUNDING = 64.0
 """Margins are trusted up to this many units of rounding of their logits: less is noise, no slope."""
@@ -138,43 +137,3 @@ def _as_indices(name: str, values: Sequence[object], count: int, classes: int) -
     if outside:
         raise TargetError(f"{name}: expected a class index from 0 to {classes - 1}, got {outside[0]}")
     return indices
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked about each input of a batch.
-
-    Attributes:
-        predicted: Its predicted class.
-        labels: Its true class; the predicted one where no labels were given.
-        wrong: Whether the two differ: then it is not judged.
-        keys: Its content key.
-        targets: The classes to move to.
-    """
-
-    predicted: list[int]
-    labels: list[int]
-    wrong: list[bool]
-    keys: list[str]
-    targets: list[list[int]]
-
-
-def ask(x: Tensor, logits: Tensor, labels: Tensor | Sequence[int] | None, target: Target, *, seed: int) -> Asked:
-    """Check labels, targets and the seed against the logits, before anything is computed.
-
-    Args:
-        x: The inputs, `(batch, *input)`.
-        logits: Their logits, `(batch, classes)`.
-        labels: True classes; `None`: predictions are right.
-        target: As `resolve_targets` takes it.
-        seed: Seed of `"random"`.
-
-    Returns:
-        What is asked about each input.
-    """
-    check_seed(seed)
-    predicted: list[int] = logits.argmax(1).tolist()
-    known = predicted if labels is None else check_labels(labels, *logits.shape)
-    wrong = [label != own for label, own in zip(known, predicted, strict=True)]
-    keys = [content_key(row) for row in x]
-    return Asked(predicted, known, wrong, keys, resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong))

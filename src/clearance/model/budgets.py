@@ -1,0 +1,33 @@
+"""Budgets: how hard attacks and estimates try, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one budget spends on an input.
+
+    Attributes:
+        passes: About how many forward passes, and as many backward passes, the attacks spend.
+        blocks: Block maxima of the estimate; `None`: as many as its tolerance takes.
+        block_size: Gradients of a block at first order; `None`: the sampler's own. At second order the sampler's own
+            block size is kept: it is small already.
+        max_blocks: Where the estimate stops, if `blocks` is `None`; `None`: the sampler's own limit.
+        tolerance: Relative width of the estimate's interval that is narrow enough, if `blocks` is `None`.
+    """
+
+    passes: int
+    blocks: int | None = None
+    block_size: int | None = None
+    max_blocks: int | None = None
+    tolerance: float = 0.05
+
+
+BUDGETS = {
+    "quick": Budget(passes=150, blocks=12, block_size=128),
+    "standard": Budget(passes=1000),
+    "thorough": Budget(passes=5000, max_blocks=192, tolerance=0.02),
+}
+"""Every budget, from the smallest on: its attacks are those of the budget before it, and more."""
