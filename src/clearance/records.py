@@ -1,9 +1,11 @@
-"""What every record is written with: words that carry their meaning, and values that JSON can hold."""
+"""What records and tables are made of: words with a meaning, lines of a table, values that JSON can hold."""
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Self, cast
 
@@ -19,6 +21,30 @@ class Word(StrEnum):
         member = str.__new__(cls, value)
         member._value_, member.meaning = value, meaning
         return member
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One line of a table of choices, such as the attacks: its function is imported when it is first used.
+
+    A table is a `dict` from names to choices. What a command, an argument's check or a page of the docs lists is read
+    from it, without importing what the choices need.
+
+    Attributes:
+        meaning: What it does, in one sentence, for `--help` and the docs.
+        where: Where its function or class lies, as `package.module:name`.
+
+    >>> Choice("the square root", "math:sqrt").load()(9.0)
+    3.0
+    """
+
+    meaning: str
+    where: str
+
+    def load(self) -> Any:
+        """What the line names."""
+        module, _, name = self.where.partition(":")
+        return getattr(importlib.import_module(module), name)
 
 
 def plain(value: Any, *, infinity: str | None = None) -> Any:
