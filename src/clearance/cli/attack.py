@@ -19,6 +19,7 @@ from rich.text import Text
 from clearance import __version__
 from clearance.attacks import AttackResult, attack
 from clearance.cli import tables
+from clearance.cli.flags import InputFlags, pick
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.errors import FileError
 from clearance.geometry.norms import as_norm
@@ -36,7 +37,7 @@ def run_attack(*, given: set[str], as_json: bool, save: str | None, **flags: Any
         save: An `.npz` file for the witnesses.
         **flags: The flags' values.
     """
-    inputs = load_inputs(given, flags)
+    inputs = load_inputs(pick(InputFlags, flags | {"given": frozenset(given)}))
     file = None if save is None else _writable(Path(save))
     results: list[AttackResult] = []
     choices = {"norm": flags["norm"], "budget": flags["budget"], "seed": flags["seed"]}

@@ -19,6 +19,7 @@ from clearance import __version__
 from clearance.audit import CHECKS, Audit, Flag, Severity, audit
 from clearance.audit.record import sort_flags
 from clearance.cli import tables
+from clearance.cli.flags import InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import printable
 from clearance.geometry.norms import as_norm
@@ -31,6 +32,23 @@ MEANINGS = {
     Severity.WARNING: "do not read an estimate of this input before the flag is explained",
     Severity.INFO: "worth knowing; takes nothing away",
 }
+
+
+@dataclass(frozen=True)
+class AuditJob:
+    """One run of the command.
+
+    Attributes:
+        norm: The norm `p`.
+        target: The target.
+        seed: The user's seed.
+        inputs: The model and the inputs.
+    """
+
+    norm: float
+    target: str | int
+    seed: int
+    inputs: Inputs
 
 
 @dataclass(frozen=True)
@@ -59,14 +77,16 @@ class AuditRow:
         return self.audit.worst is not None and self.audit.worst.rank >= severity.rank
 
 
-def run_audit(*, given: set[str], as_json: bool, fail_on: str | None, **flags: Any) -> int:
+def run_audit(inputs: InputFlags, *, target: str, norm: str, seed: int, fail_on: str | None, as_json: bool) -> int:
     """Audit the inputs and print a table with a block for each flag, or a JSON document.
 
     Args:
-        given: Names of the flags that the user spelled out.
-        as_json: Print JSON.
+        inputs: The model and the inputs.
+        target: The target.
+        norm: The norm of distances.
+        seed: The user's seed.
         fail_on: The severity of a flag that makes the command fail.
-        **flags: The flags' values.
+        as_json: Print JSON.
 
     Returns:
         The exit code: 1 where an input has a flag of at least the severity `fail_on`, else 0.
@@ -74,29 +94,29 @@ def run_audit(*, given: set[str], as_json: bool, fail_on: str | None, **flags: A
     Raises:
         KeyboardInterrupt: On Ctrl-C, after what was finished has been printed.
     """
-    flags["norm"] = as_norm(flags["norm"])
-    inputs, rows = load_inputs(given, flags), list[AuditRow]()
+    job = AuditJob(as_norm(norm), as_target(target), seed, load_inputs(inputs))
+    rows: list[AuditRow] = []
     try:
-        _audit_all(inputs, rows, flags, shown=not as_json)
+        _audit_all(job, rows, shown=not as_json)
     except KeyboardInterrupt:
         if rows and not as_json:
-            print_report(inputs, rows, flags)
+            print_report(job, rows)
         raise
     if as_json:
-        click.echo(json.dumps(as_document(inputs, rows, flags), indent=2, allow_nan=False))
+        click.echo(json.dumps(as_document(job, rows), indent=2, allow_nan=False))
     else:
-        print_report(inputs, rows, flags)
+        print_report(job, rows)
     return 0 if fail_on is None else _judge(rows, Severity(fail_on))
 
 
-def _audit_all(inputs: Inputs, rows: list[AuditRow], flags: dict[str, Any], *, shown: bool) -> None:
+def _audit_all(job: AuditJob, rows: list[AuditRow], *, shown: bool) -> None:
     """Append a row for each input as it is finished; a target that an input cannot have is refused before the first."""
-    images, labels, target = inputs.data.images, inputs.data.labels, as_target(flags["target"])
-    seed = flags["seed"]
+    inputs, target, seed = job.inputs, job.target, job.seed
+    images, labels = inputs.data.images, inputs.data.labels
     predicted = inputs.check(target, seed=seed).predicted
     with tables.progress("auditing", len(images), shown=shown) as advance:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
-            (found,) = audit(inputs.model, image[None], label[None], norm=flags["norm"], target=target, seed=seed)
+            (found,) = audit(inputs.model, image[None], label[None], norm=job.norm, target=target, seed=seed)
             rows.append(AuditRow(inputs.offset + place, int(label), predicted[place], found))
             advance()
 
@@ -109,10 +129,10 @@ def _judge(rows: Sequence[AuditRow], severity: Severity) -> int:
     return FAILED if count else 0
 
 
-def print_report(inputs: Inputs, rows: Sequence[AuditRow], flags: dict[str, Any]) -> None:
+def print_report(job: AuditJob, rows: Sequence[AuditRow]) -> None:
     """A line for each input, what it amounts to, and a block for each flag."""
-    console, norm = tables.make_console(), tables.norm_name(flags["norm"])
-    what = f"audit, {norm}, {tables.towards(flags['target'])}, seed {flags['seed']}"
+    console, inputs = tables.make_console(), job.inputs
+    what = f"audit, {tables.norm_name(job.norm)}, {tables.towards(job.target)}, seed {job.seed}"
     tables.print_heading(console, inputs.title(len(rows)), what)
     _print_table(console, rows, inputs.data.class_names)
     raised = [flag for row in rows for flag in row.audit.flags]
@@ -227,15 +247,15 @@ def _inputs(count: int) -> str:
     return f"{count} input" if count == 1 else f"{count} inputs"
 
 
-def as_document(inputs: Inputs, rows: Sequence[AuditRow], flags: dict[str, Any]) -> dict[str, Any]:
+def as_document(job: AuditJob, rows: Sequence[AuditRow]) -> dict[str, Any]:
     """Everything as plain values for JSON: a number that is not finite is `None`."""
     done = [row for row in rows if row.done]
     raised = Counter(flag.code for row in done for flag in row.audit.flags)
     return {
         "clearance": __version__,
-        **inputs.as_record(),
-        "target": as_target(flags["target"]),
-        "settings": {"norm": "inf" if math.isinf(flags["norm"]) else flags["norm"], "seed": flags["seed"]},
+        **job.inputs.as_record(),
+        "target": job.target,
+        "settings": {"norm": "inf" if math.isinf(job.norm) else job.norm, "seed": job.seed},
         "summary": {
             "inputs": len(rows),
             "audited": len(done),

@@ -12,6 +12,7 @@ import click
 
 from clearance import __version__
 from clearance.cli import bracket_tables, tables
+from clearance.cli.flags import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import Interrupted
 from clearance.errors import FileError, InputError
@@ -20,7 +21,7 @@ from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
-from clearance.runs.execute import Run, open_run
+from clearance.runs.execute import PLAN_FILE, Run, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
 from clearance.runs.summary import SummaryRow, summarise
@@ -31,34 +32,25 @@ MOST_LINES = 24
 """Tasks that are shown one by one."""
 
 
-def run_bracket(*, given: set[str], as_json: bool, **flags: Any) -> None:
+def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_json: bool) -> None:
     """Start or resume a run, compute what is missing, and print what it amounts to.
 
     Args:
-        given: Names of the flags that the user spelled out.
+        inputs: The model and the inputs.
+        run: What to compute, and where the run lies.
+        engine: Where to compute.
         as_json: Print JSON.
-        **flags: The flags' values.
     """
-    engine = make_engine(given, flags)
-    inputs = load_inputs(given, flags)
-    shared = share(inputs, flags)
-    targets, norms = split("target", flags["target"], as_target), split("norm", flags["norm"], as_norm)
+    chosen, loaded = make_engine(engine), load_inputs(inputs)
+    shared = share(loaded, run)
+    targets, norms = split("target", run.target, as_target), split("norm", run.norm, as_norm)
     for target in targets:  # a target that an input cannot have is refused before anything is written
-        inputs.check(target, seed=flags["seed"])
-    plan = make_plan(shared, inputs.network, inputs.source, norms=norms, targets=targets, orders=[flags["order"]])
-    compute(Path(flags["out"]), plan, shared, engine, inputs, as_json=as_json, flags=flags)
+        loaded.check(target, seed=run.seed)
+    plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])
+    compute(plan, shared, chosen, loaded, run, as_json=as_json)
 
 
-def compute(
-    out: Path,
-    plan: Plan,
-    shared: Evaluation,
-    engine: Engine,
-    inputs: Inputs,
-    *,
-    as_json: bool,
-    flags: dict[str, Any],
-) -> None:
+def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flags: RunFlags, *, as_json: bool) -> None:
     """Compute what is missing of a run, and print its summary.
 
     Raises:
@@ -66,12 +58,12 @@ def compute(
         InputError: If failed tasks are to be computed again in a run that does not resume.
         Interrupted: On Ctrl-C: what is finished is kept.
     """
-    if flags["retry_failed"] and not flags["resume"]:
+    out, again = Path(flags.out), flags.retry_failed
+    if again and not flags.resume:
         raise InputError("--retry-failed: expected --resume with it: it goes on with a run that is there")
-    if (out / "plan.json").exists() and not flags["resume"]:
+    if (out / PLAN_FILE).exists() and not flags.resume:
         raise FileError(f"{out}: expected a new folder, got one with a run; add --resume to go on with it")
-    again = bool(flags["retry_failed"])
-    with open_run(out, plan, resume=flags["resume"]) as run:
+    with open_run(out, plan, resume=flags.resume) as run:
         missing = len(run.missing(retry_failed=again))
         try:
             with tables.progress("bracketing", missing, shown=not as_json and missing > 0) as advance:
@@ -100,8 +92,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     failed = sum(row.failed for row in rows)
     if failed:
         console.print(f"\n{count(failed, 'task')} failed; --resume --retry-failed computes them again", style="red")
-    values = tables.unit(2.0, inputs.model.bounds).partition(", ")[2]
-    bracket_tables.print_reading(console, records, rows, values.removeprefix("in "))
+    bracket_tables.print_reading(console, records, rows, tables.input_units(inputs.model.bounds))
     bracket_tables.print_legend(console, records)
     console.print(f"\nNext: clearance report {run.folder}")
 
@@ -119,24 +110,23 @@ def as_document(run: Run, inputs: Inputs, rows: Sequence[SummaryRow]) -> dict[st
     }
 
 
-def share(inputs: Inputs, flags: dict[str, Any]) -> Evaluation:
+def share(inputs: Inputs, run: RunFlags) -> Evaluation:
     """What all tasks share."""
     return Evaluation(
         model=inputs.model,
         data=inputs.data,
         offset=inputs.offset,
-        budget=flags["budget"],
-        certificate=flags["certificate"],
-        time_limit=math.inf if flags["time_limit"] is None else flags["time_limit"],
-        seed=flags["seed"],
+        budget=run.budget,
+        certificate=run.certificate,
+        time_limit=math.inf if run.time_limit is None else run.time_limit,
+        seed=run.seed,
     )
 
 
-def make_engine(given: set[str], flags: dict[str, Any]) -> Engine:
+def make_engine(flags: EngineFlags) -> Engine:
     """The engine that was asked for.
 
     Args:
-        given: Names of the flags that the user spelled out.
         flags: The flags' values.
 
     Returns:
@@ -145,11 +135,11 @@ def make_engine(given: set[str], flags: dict[str, Any]) -> Engine:
     Raises:
         InputError: If a flag of Ray's was given to another engine.
     """
-    if flags["engine"] == "ray":
+    if flags.engine == "ray":
         from clearance.runs.engines.ray import RayEngine
 
-        return RayEngine(flags["address"], workers=flags["workers"], gpus_per_task=flags["gpus_per_task"])
-    alien = sorted(given & {"address", "workers", "gpus_per_task"})
+        return RayEngine(flags.address, workers=flags.workers, gpus_per_task=flags.gpus_per_task)
+    alien = sorted(flags.given & {"address", "workers", "gpus_per_task"})
     if alien:
         raise InputError(f"--{alien[0].replace('_', '-')}: expected --engine ray with it, got --engine local")
     return LocalEngine()

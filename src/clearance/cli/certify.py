@@ -20,6 +20,7 @@ from rich.text import Text
 from clearance import __version__
 from clearance.certificates import Certificate, CertificateStatus, certify
 from clearance.cli import tables
+from clearance.cli.flags import InputFlags, pick
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.geometry.norms import as_norm
 
@@ -32,7 +33,7 @@ def run_certify(*, given: set[str], as_json: bool, **flags: Any) -> None:
         as_json: Print JSON.
         **flags: The flags' values.
     """
-    inputs = load_inputs(given, flags)
+    inputs = load_inputs(pick(InputFlags, flags | {"given": frozenset(given)}))
     choices = {name: flags[name] for name in ("norm", "method", "time_limit", "seed")}
     target, proofs = as_target(flags["target"]), list[Certificate]()
     with tables.progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():

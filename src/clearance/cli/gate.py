@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import click
 from rich import box
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clearance.cli.flags import GateFlags
 from clearance.cli.run_values import out_file, split_names
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
@@ -23,21 +23,19 @@ from clearance.report.outcome import GateOutcome, as_junit, as_markdown
 from clearance.report.read import read_records
 from clearance.runs.files import replacing
 
-SHORT = 1
+FELL_SHORT = 1
 """Exit code where the release falls short."""
 
 CRITERIA = ("min_median", "min_certified", "min_attacked", "max_flagged", "max_misclassified", "max_failed", "max_drop")
 SHARES = ("max_flagged", "max_misclassified", "max_drop")
 
 
-def run_gate(run: str, *, given: set[str], as_json: bool, **flags: Any) -> int:
+def run_gate(flags: GateFlags, *, as_json: bool) -> int:
     """Judge a run, print the outcome, and write it to the files that were asked for.
 
     Args:
-        run: The run's folder.
-        given: Names of the flags that the user spelled out.
+        flags: The run, what is asked of it, and where to write the outcome.
         as_json: Print JSON.
-        **flags: The flags' values.
 
     Returns:
         The exit code: 1 where it falls short, else 0.
@@ -45,31 +43,33 @@ def run_gate(run: str, *, given: set[str], as_json: bool, **flags: Any) -> int:
     Raises:
         InputError: If a limit, a norm or a file cannot be used.
     """
-    limits, baseline = make_limits(given, flags), flags["baseline"]
-    files = {kind: out_file(f"--{kind}", flags[kind], runs=[run, baseline]) for kind in ("junit", "markdown")}
-    if files["junit"] is not None and files["junit"] == files["markdown"]:
-        raise InputError(f"--markdown: expected another file than --junit, got {flags['markdown']} for both")
+    limits, baseline = make_limits(flags), flags.baseline
+    junit, markdown = (
+        out_file(flag, name, runs=[flags.run, baseline])
+        for flag, name in (("--junit", flags.junit), ("--markdown", flags.markdown))
+    )
+    if junit is not None and junit == markdown:
+        raise InputError(f"--markdown: expected another file than --junit, got {flags.markdown} for both")
     outcome = judge(
-        read_records(run, pictures=False),
+        read_records(flags.run, pictures=False),
         limits,
         baseline=None if baseline is None else read_records(baseline, pictures=False),
-        norms=_norms(flags["norm"]),
-        targets=split_names("--target", flags["target"]),
+        norms=_norms(flags.norm),
+        targets=split_names("--target", flags.target),
     )
-    _write(files["junit"], as_junit(outcome))
-    _write(files["markdown"], as_markdown(outcome).encode())
+    _write(junit, as_junit(outcome))
+    _write(markdown, as_markdown(outcome).encode())
     if as_json:
         click.echo(json.dumps(outcome.as_record(), indent=2, allow_nan=False))
     else:
         print_outcome(make_console(), outcome)
-    return 0 if outcome.passed else SHORT
+    return 0 if outcome.passed else FELL_SHORT
 
 
-def make_limits(given: set[str], flags: dict[str, Any]) -> Limits:
+def make_limits(flags: GateFlags) -> Limits:
     """What is asked of the run.
 
     Args:
-        given: Names of the flags that the user spelled out.
         flags: The flags' values.
 
     Returns:
@@ -78,18 +78,19 @@ def make_limits(given: set[str], flags: dict[str, Any]) -> Limits:
     Raises:
         InputError: If nothing is asked, or a number cannot be a limit.
     """
-    if not given & set(CRITERIA):
-        flags_text = ", ".join(f"--{name.replace('_', '-')}" for name in CRITERIA)
-        raise InputError(f"gate: expected at least one of {flags_text}; got none, and so nothing to judge by")
+    if not flags.given & set(CRITERIA):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in CRITERIA)
+        raise InputError(f"gate: expected at least one of {names}; got none, and so nothing to judge by")
     for name in CRITERIA:
-        value, most = flags[name], 1.0 if name in SHARES else math.inf
+        value: float | None = getattr(flags, name)
+        most = 1.0 if name in SHARES else math.inf
         if value is not None and not (0 <= value <= most and math.isfinite(value)):
             expected = "a share from 0 to 1" if name in SHARES else "a finite number, 0 or more"
             raise InputError(f"--{name.replace('_', '-')}: expected {expected}, got {value}")
-    if "drop_of" in given and flags["max_drop"] is None:
+    if "drop_of" in flags.given and flags.max_drop is None:
         raise InputError("--drop-of: expected --max-drop with it, got none")
-    numbers = {name: flags[name] for name in CRITERIA}
-    return Limits(**numbers, drop_of=tuple(flags["drop_of"]), allow_unfinished=flags["allow_unfinished"])
+    numbers = {name: getattr(flags, name) for name in CRITERIA}
+    return Limits(**numbers, drop_of=flags.drop_of, allow_unfinished=flags.allow_unfinished)
 
 
 def print_outcome(console: Console, outcome: GateOutcome) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from clearance.cli.flags import InputFlags
 from clearance.data import datasets
 from clearance.data.datasets import Dataset
 from clearance.errors import InputError
@@ -62,22 +63,21 @@ class Inputs:
         }
 
 
-def load_inputs(given: set[str], flags: dict[str, Any]) -> Inputs:
+def load_inputs(flags: InputFlags) -> Inputs:
     """Load and check the model and the data that the flags name.
 
     Args:
-        given: Names of the flags that the user spelled out.
         flags: The flags' values.
 
     Returns:
         The model and the inputs.
     """
-    whole = datasets.load(flags["data"])
-    count = _count(flags["count"], len(whole) - flags["offset"], "count" in given)
-    data = whole.part(count=count, offset=flags["offset"])
-    network = load_model(flags["model"], weights=flags["weights"])
+    whole = datasets.load(flags.data)
+    count = _count(flags.count, len(whole) - flags.offset, "count" in flags.given)
+    data = whole.part(count=count, offset=flags.offset)
+    network = load_model(flags.model, weights=flags.weights)
     model = make_classifier(network, choose_bounds(flags, network.bounds or whole.bounds), flags)
-    return Inputs(network, model, data, flags["data"], flags["offset"], len(whole))
+    return Inputs(network, model, data, flags.data, flags.offset, len(whole))
 
 
 def as_target(text: str) -> str | int:
@@ -85,27 +85,27 @@ def as_target(text: str) -> str | int:
     return int(text) if text.removeprefix("-").isdecimal() else text
 
 
-def choose_bounds(flags: dict[str, Any], known: tuple[float, float] | None) -> tuple[float, float] | None:
+def choose_bounds(flags: InputFlags, known: tuple[float, float] | None) -> tuple[float, float] | None:
     """The bounds that were given, else those that the model or the data are known to have.
 
     Raises:
         InputError: If both bounds and none were asked for.
     """
-    if flags["no_bounds"] and flags["bounds"]:
+    if flags.no_bounds and flags.bounds:
         raise InputError("--bounds: expected either --bounds LOW HIGH or --no-bounds, got both")
-    return None if flags["no_bounds"] else flags["bounds"] or known
+    return None if flags.no_bounds else flags.bounds or known
 
 
-def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, flags: dict[str, Any]) -> Classifier:
+def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, flags: InputFlags) -> Classifier:
     """The classifier: network, bounds, normalisation, device.
 
     Raises:
         InputError: If only one of `--mean` and `--std` was given.
     """
-    if (flags["mean"] is None) != (flags["std"] is None):
+    if (flags.mean is None) != (flags.std is None):
         raise InputError("--mean: expected both --mean and --std, got one of them")
-    normalise = None if flags["mean"] is None else Normalize(flags["mean"], flags["std"])
-    return Classifier(network.network, bounds, preprocessing=normalise, device=flags["device"])
+    normalise = None if flags.mean is None or flags.std is None else Normalize(flags.mean, flags.std)
+    return Classifier(network.network, bounds, preprocessing=normalise, device=flags.device)
 
 
 def _count(asked: int | str, available: int, given: bool) -> int | None:

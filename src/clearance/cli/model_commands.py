@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
+from clearance.cli.flags import EngineFlags, InputFlags, RunFlags, pick
 from clearance.cli.options import (
     AUTO_COUNT,
     AUTO_NUMBER,
     CONTEXT,
     commands,
     given_flags,
+    takes_inputs,
     with_input_options,
     with_json,
     with_model_and_data,
@@ -152,8 +154,8 @@ def certify(context: click.Context, **flags: Any) -> None:
     help="Exit with code 1 if an input has a flag at least that severe.",
 )
 @with_json
-@click.pass_context
-def audit(context: click.Context, **flags: Any) -> int:
+@takes_inputs
+def audit(inputs: InputFlags, **flags: Any) -> int:
     """Look around each input of DATA for signs that MODEL hides its gradients, so that scores and attacks mislead.
 
     Prints the flags that are raised, with what was measured and what to do about it. Each flag has a page of its own,
@@ -161,7 +163,7 @@ def audit(context: click.Context, **flags: Any) -> int:
     """
     from clearance.cli.audit import run_audit
 
-    return run_audit(given=given_flags(context), **flags)
+    return run_audit(inputs, **flags)
 
 
 @commands.command(context_settings=CONTEXT, short_help="The main job: all of it, in a run that can be resumed.")
@@ -207,7 +209,8 @@ def audit(context: click.Context, **flags: Any) -> int:
 @click.option("--gpus-per-task", default=0.0, show_default=True, metavar="N", help="Ray: GPUs of each worker.")
 @with_json
 @click.pass_context
-def bracket(context: click.Context, **flags: Any) -> None:
+@takes_inputs
+def bracket(context: click.Context, inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
     """Bracket each input of DATA: certified radius, estimated radius, attack distance, and an audit.
 
     Every finished task is on the disk at once: after Ctrl-C, a crash or a power cut, the same command with --resume
@@ -215,4 +218,5 @@ def bracket(context: click.Context, **flags: Any) -> None:
     """
     from clearance.cli.bracket import run_bracket
 
-    run_bracket(given=given_flags(context), **flags)
+    run, given = pick(RunFlags, flags), frozenset(given_flags(context))
+    run_bracket(inputs, run=run, engine=pick(EngineFlags, flags | {"given": given}), as_json=as_json)

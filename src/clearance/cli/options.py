@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import wraps
 
 import click
 from click.core import ParameterSource
 
 from clearance import __version__
+from clearance.cli.flags import InputFlags, pick
 from clearance.cli.values import NumberOr, Numbers
 
 AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
@@ -81,6 +84,21 @@ def with_seed(command: Command) -> Command:
 def with_json(command: Command) -> Command:
     """Print JSON."""
     return AS_JSON(command)
+
+
+def takes_inputs(command: Command) -> Command:
+    """Hand MODEL, DATA and the flags that choose the inputs over as one `InputFlags`, the argument `inputs`."""
+
+    @wraps(command)
+    def gathered(*arguments: object, **flags: object) -> object:
+        inputs = pick(InputFlags, flags | {"given": frozenset(given_flags(click.get_current_context()))})
+        own = {name: value for name, value in flags.items() if name not in _INPUT_NAMES}
+        return command(*arguments, inputs=inputs, **own)
+
+    return gathered
+
+
+_INPUT_NAMES = {field.name for field in fields(InputFlags)}
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

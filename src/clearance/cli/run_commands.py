@@ -62,7 +62,7 @@ def export(**flags: Any) -> None:
 @click.option("--markdown", metavar="FILE", help="Write the outcome as GitHub-flavoured Markdown.")
 @with_json
 @click.pass_context
-def gate(context: click.Context, **flags: Any) -> int:
+def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
     """Hold the run in folder RUN against what is asked of a release: exit code 0 if it passes, 1 if it falls short.
 
     Each criterion is judged for each norm, target and order of the run on its own. An unfinished run and more failed
@@ -70,9 +70,10 @@ def gate(context: click.Context, **flags: Any) -> int:
     fewer than half of the correctly classified inputs have one that may be read, the criterion fails. FILEs are
     replaced. See docs/gate.md.
     """
+    from clearance.cli.flags import GateFlags
     from clearance.cli.gate import run_gate
 
-    return run_gate(given=given_flags(context), **flags)
+    return run_gate(GateFlags(**flags, given=frozenset(given_flags(context))), as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Write the page of a run: one HTML file.")

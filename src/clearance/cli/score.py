@@ -12,6 +12,7 @@ import click
 
 from clearance import __version__
 from clearance.cli import tables
+from clearance.cli.flags import InputFlags, pick
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
@@ -79,7 +80,9 @@ def make_job(given: set[str], flags: dict[str, Any]) -> ScoreJob:
         The job.
     """
     settings = make_settings(given, flags)
-    return ScoreJob(load_inputs(given, flags), as_target(flags["target"]), settings)
+    return ScoreJob(
+        load_inputs(pick(InputFlags, flags | {"given": frozenset(given)})), as_target(flags["target"]), settings
+    )
 
 
 def make_settings(given: set[str], flags: dict[str, Any]) -> Settings:

@@ -173,9 +173,9 @@ def number(value: float | None, kind: str = "estimated") -> str:
     return write_number(value, kind)
 
 
-def norm_name(order: float) -> str:
+def norm_name(norm: float) -> str:
     """`l2`, `linf`, `l1.5`."""
-    return "linf" if math.isinf(order) else f"l{order:g}"
+    return "linf" if math.isinf(norm) else f"l{norm:g}"
 
 
 def towards(target: str | int) -> str:
@@ -187,12 +187,17 @@ def towards(target: str | int) -> str:
     return f"to class {target}" if str(target).isdecimal() else str(target)
 
 
-def unit(order: float, bounds: tuple[Tensor, Tensor] | None) -> str:
+def unit(norm: float, bounds: tuple[Tensor, Tensor] | None) -> str:
     """The distance and its unit in words."""
-    values = "in the units of the data"
+    values = input_units(bounds)
+    return f"{norm_name(norm)} distance, {values if values.startswith('input') else f'in {values}'}"
+
+
+def input_units(bounds: tuple[Tensor, Tensor] | None) -> str:
+    """What the numbers of an input are, in words."""
     if bounds is not None and bounds[0].numel() == 1:
-        values = f"input values in [{bounds[0].item():g}, {bounds[1].item():g}]"
-    return f"{norm_name(order)} distance, {values}"
+        return f"input values in [{bounds[0].item():g}, {bounds[1].item():g}]"
+    return "the units of the data"
 
 
 def _cells(row: ScoreRow, names: Sequence[str], *, several: bool, repeated: bool) -> list[Text]:

@@ -1,0 +1,134 @@
+"""Values of the flags that several commands share, each under its name and with its type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+Flags = TypeVar("Flags")
+
+
+def pick(kind: type[Flags], flags: Mapping[str, Any]) -> Flags:
+    """Those among the values of a command's flags that a record of this kind holds."""
+    return kind(**{field.name: flags[field.name] for field in fields(kind)})  # pyright: ignore[reportArgumentType]
+
+
+@dataclass(frozen=True)
+class InputFlags:
+    """What names a model, its bounds, and the inputs it is evaluated on.
+
+    Attributes:
+        model: The model, as given.
+        data: The data, as given.
+        weights: File of a factory's weights.
+        count: How many inputs, or `"all"`.
+        offset: Index of the first input.
+        bounds: Valid range of an input.
+        no_bounds: Inputs have no valid range.
+        mean: Subtracted per channel before the network.
+        std: Divided by per channel, after `mean`.
+        device: Where to compute.
+        given: Names of the flags that the user spelled out.
+    """
+
+    model: str
+    data: str
+    weights: str | None
+    count: int | str
+    offset: int
+    bounds: tuple[float, float] | None
+    no_bounds: bool
+    mean: list[float] | None
+    std: list[float] | None
+    device: str | None
+    given: frozenset[str]
+
+
+@dataclass(frozen=True)
+class EngineFlags:
+    """Where the tasks of a run are computed.
+
+    Attributes:
+        engine: Name of the engine.
+        address: Ray: address of a cluster.
+        workers: Ray: how many workers.
+        gpus_per_task: Ray: GPUs of each worker.
+        given: Names of the flags that the user spelled out.
+    """
+
+    engine: str
+    address: str | None
+    workers: int | None
+    gpus_per_task: float
+    given: frozenset[str]
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """What a run is to compute, and whether it goes on with one that is there.
+
+    Attributes:
+        out: Folder of the run.
+        target: Targets, with commas between them.
+        norm: Norms, with commas between them.
+        order: Order of the estimate.
+        budget: How hard attacks and estimates try.
+        certificate: Method of the certificate, or `"none"`.
+        time_limit: Seconds for the certificate of each input; `None`: no limit.
+        seed: The user's seed.
+        resume: Go on with the run in the folder, or start it.
+        retry_failed: Compute failed tasks again.
+    """
+
+    out: str
+    target: str
+    norm: str
+    order: int
+    budget: str
+    certificate: str
+    time_limit: float | None
+    seed: int
+    resume: bool
+    retry_failed: bool
+
+
+@dataclass(frozen=True)
+class GateFlags:
+    """A run and what is asked of it; see `report.demands.Limits` for the limits.
+
+    Attributes:
+        run: The run's folder.
+        min_median: Smallest median estimated radius.
+        min_certified: Smallest median certified radius.
+        min_attacked: Smallest median attack distance.
+        max_flagged: Largest share of inputs whose estimate must not be read.
+        max_misclassified: Largest share of misclassified inputs.
+        max_failed: How many tasks may have failed.
+        baseline: Folder of an earlier run.
+        max_drop: Largest relative drop from the baseline.
+        drop_of: Of which numbers.
+        allow_unfinished: Judge an unfinished run by what there is.
+        norm: Norms to judge, with commas between them; `None`: all.
+        target: Targets to judge, with commas between them; `None`: all.
+        junit: File for the outcome as JUnit XML.
+        markdown: File for the outcome as Markdown.
+        given: Names of the flags that the user spelled out.
+    """
+
+    run: str
+    min_median: float | None
+    min_certified: float | None
+    min_attacked: float | None
+    max_flagged: float | None
+    max_misclassified: float | None
+    max_failed: int
+    baseline: str | None
+    max_drop: float | None
+    drop_of: tuple[str, ...]
+    allow_unfinished: bool
+    norm: str | None
+    target: str | None
+    junit: str | None
+    markdown: str | None
+    given: frozenset[str]
