@@ -19,7 +19,8 @@ from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan, read_plan
 from clearance.runs.summary import SummaryRow, summarise
-from clearance.zoo.specs import BUNDLED, load_model
+from clearance.zoo.specs import load_model
+from clearance.zoo.table import BUNDLED
 
 FOLDER = "demo-run"
 """Where the runs and their pages go, one for each classifier."""

@@ -116,8 +116,8 @@ class Run:
         """
         if engine.threads != self.plan.threads:
             raise InputError(f"threads: expected {self.plan.threads}, as the plan says, got {engine.threads}")
-        missing, start = self.missing(retry_failed=retry_failed), self.progress()
-        done, failed = len(self.tasks) - len(missing), start.failed * (not retry_failed)
+        missing = self.missing(retry_failed=retry_failed)
+        done, failed = len(self.tasks) - len(missing), 0 if retry_failed else self.progress().failed
         with closing(engine.map(function, shared, missing)) as outcomes:
             for outcome in outcomes:
                 record = self._store(outcome)

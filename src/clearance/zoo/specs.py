@@ -1,6 +1,6 @@
 """A model spec, as given on the command line, to a network.
 
-    digits-standard, digits-robust     the bundled classifiers of 8 × 8 digits
+    a name of `zoo.table.BUNDLED`      a classifier that comes with the package, such as `digits-robust`
     package.module:factory             a function without arguments that returns an `nn.Module`, found from the current
                                        folder or on `sys.path`; `weights` names a `.safetensors` file with its values
 
@@ -22,10 +22,7 @@ from torch import Tensor, nn
 
 from clearance.data.files import refuse_pickle, require_file
 from clearance.errors import FileError, InputError
-from clearance.zoo.networks import digits_cnn
-
-BUNDLED = ("digits-standard", "digits-robust")
-"""The classifiers that come with the package."""
+from clearance.zoo.table import BUNDLED
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 """Where the bundled weights lie."""
@@ -61,7 +58,7 @@ def load_model(
     """Make the network that a spec names.
 
     Args:
-        spec: `digits-standard`, `digits-robust`, or `package.module:factory`.
+        spec: A name of `zoo.table.BUNDLED`, or `package.module:factory`.
         weights: A `.safetensors` file with the values of the factory's network; the bundled ones have their own.
         bounds: The valid range of an input. `None` takes what is known: (0, 1) for the bundled ones.
 
@@ -82,7 +79,7 @@ def load_model(
             raise InputError(
                 f"weights: {spec} has its own, got {weights}; name a factory, such as clearance.zoo.networks:digits_cnn"
             )
-        network, known, file = digits_cnn(), (0.0, 1.0), WEIGHTS_FOLDER / f"{spec}.safetensors"
+        network, known, file = BUNDLED[spec].load()(), (0.0, 1.0), WEIGHTS_FOLDER / f"{spec}.safetensors"
     else:
         network, known, file = make_network(spec), None, None if weights is None else Path(weights)
     metadata = {} if file is None else load_weights(network, file)

@@ -4,9 +4,8 @@ Each transform is an `nn.Module` from `(batch, *input)` to `(batch, *input)`, on
 it is given. It goes in front of the network (`nn.Sequential(Staircase(255), network)`), between its layers, or into
 `Classifier(preprocessing=...)`.
 
-    Staircase, Ramp, BitDepth     steps: no gradient, or one only where nobody looks
-    Jpeg                          lossy compression: no gradient
-    RandomDrop, RandomCropResize, GaussianNoise    another draw in every forward pass, from a stream of their own
+All of them are lines of `transforms.table.TRANSFORMS`. Those of `steps` and `jpeg` have no gradient, or one only where
+nobody looks; those of `randomised` draw anew in every forward pass, from a stream of their own.
 
 Two remedies take the mask off (Athalye, Carlini and Wagner 2018):
 
