@@ -36,6 +36,10 @@ def audit(
 ) -> list[Audit]:
     """Look for signs of gradient masking around each input, with evidence and remedies.
 
+    The checks and their thresholds are `audit.table.CHECKS`, each with its source: Athalye, Carlini and Wagner (2018,
+    section 3.1), Goodfellow (2018), Carlini et al. (2019), Pintor et al. (2022), and the test of this project, whether
+    `∫ ∇g(x + s d)·d ds = g(x + d) - g(x)` (`audit.path_integral`).
+
     Args:
         model: The classifier.
         x: `(batch, *input)`, in input units.

@@ -18,7 +18,7 @@ from clearance.model.seeds import make_generator
 
 @dataclass(frozen=True)
 class Case:
-    """One input, the margin that is followed, and the ball that is looked into.
+    """One input, the margin `g = f_c - f_t` that is followed, and the ball that is looked into. Source: this project.
 
     Attributes:
         model: The classifier; for gradients of a random one, its average with fixed draws.
@@ -67,7 +67,7 @@ class Case:
 
 @dataclass
 class Ledger:
-    """What the checks of one input found.
+    """What the checks of one input found: flags, and every number that was held against a threshold.
 
     Attributes:
         flags: Raised flags, in no order.
@@ -89,7 +89,7 @@ class Ledger:
 
 
 def threshold(code: str) -> float:
-    """The threshold of a check that has one."""
+    """The threshold of a check that has one, in the unit that its line of `audit.table.CHECKS` says."""
     value = CHECKS[code].threshold
     assert value is not None, f"{code} has no threshold"
     return value

@@ -22,6 +22,10 @@ ON_SEGMENT = 48
 def check_estimate(case: Case, ledger: Ledger, score: CleverScore, nearest: float) -> None:
     """Raise `refuted`, `lipschitz_exceeded`, `poor_fit` and `at_radius`.
 
+    An estimate is refuted where it exceeds the distance of a witness: `radius > d`, or where a slope in its ball
+    exceeds what it allows: `|g(x) - g(x0)| / ||x - x0||_p > L` (mean value theorem; Wood and Zhang 1996). The fit is
+    judged by its Kolmogorov-Smirnov p-value (Weng et al. 2018, section 5.2).
+
     Args:
         case: The input.
         ledger: Where flags go.

@@ -18,6 +18,7 @@ from clearance.audit.forward import check_forward, check_mode, check_stairs, is_
 from clearance.audit.gradients import check_gradients, cut_off
 from clearance.audit.optimisation import attack_blindly, check_attacks, distances
 from clearance.audit.record import Audit, Flag, Severity, sort_flags
+from clearance.audit.table import CHECKS
 from clearance.estimates.ball import farthest_valid
 from clearance.estimates.clever import iterate_scores
 from clearance.estimates.scores import CleverScore
@@ -32,19 +33,17 @@ SCORE_BLOCKS = 8
 """Blocks of the estimate that an audit makes for itself."""
 SHARE_OF_SPACE = 0.1
 """Radius of the ball where no witness is known, as a share of the distance to the farthest valid point."""
-GRADIENTS = {"no_gradient", "non_finite", "zero_gradient", "path_integral", "rough_gradient", "random", "probabilities"}
-"""Flags that put the gradients in doubt."""
-ATTACKS = {"unbounded_fails", "budget", "blind_wins", "one_step_wins", "attack_spread"}
-"""Flags that say how attacks fare."""
 DRAWS = 8
 """Draws of a random network that are averaged before its gradients are looked at."""
 
 
 def audit_input(inputs: CheckedInputs, *, score: CleverScore | None, attack: AttackResult | None) -> Audit:
-    """Run every check on one input.
+    """Run every check of `audit.table.CHECKS` on one input.
+
+    Source: the table names the paper behind each check; how the flags are weighed (`settle`) is this project's.
 
     Args:
-        inputs: The input, checked.
+        inputs: The input, a batch of one, `(1, *input)`.
         score: An estimate to check; `None`: a quick one is made.
         attack: What `attack` said; `None`: it is asked, with its standard budget.
 
@@ -59,10 +58,10 @@ def audit_input(inputs: CheckedInputs, *, score: CleverScore | None, attack: Att
 def audit_judged(
     inputs: CheckedInputs, *, score: CleverScore | None, attack: AttackResult | None, cut: str | None
 ) -> Audit:
-    """As `audit_input`, for an input that is not misclassified and whose flow of gradients has been looked at.
+    """As `audit_input` (same source), where the prediction is right and the flow of gradients has been looked at.
 
     Args:
-        inputs: The input, checked.
+        inputs: The input, a batch of one, `(1, *input)`.
         score: An estimate to check; `None`: a quick one is made.
         attack: What `attack` said; `None`: it is asked.
         cut: What keeps autograd from the input (`audit.gradients.cut_off`).
@@ -143,7 +142,7 @@ def _quick_score(inputs: CheckedInputs, target: int) -> CleverScore:
 
 
 def settle(ledger: Ledger) -> list[Flag]:
-    """Weigh the flags against each other.
+    """Weigh the flags against each other. Source: this project.
 
     - Gradients that fail on short segments only are a stand-in's behind stairs (info), else a mask around the input.
     - Signs from attacks count as signs of masking only where something puts the gradients themselves in doubt. Where
@@ -154,9 +153,11 @@ def settle(ledger: Ledger) -> list[Flag]:
         ledger.flags = [
             replace(flag, severity=Severity.WARNING) if flag.code == "path_integral" else flag for flag in ledger.flags
         ]
-    if any(flag.code in GRADIENTS and flag.severity is not Severity.INFO for flag in ledger.flags):
+    if any(CHECKS[flag.code].about == "gradients" and flag.severity is not Severity.INFO for flag in ledger.flags):
         return ledger.flags
-    return [replace(flag, severity=Severity.INFO) if flag.code in ATTACKS else flag for flag in ledger.flags]
+    return [
+        replace(flag, severity=Severity.INFO) if CHECKS[flag.code].about == "attacks" else flag for flag in ledger.flags
+    ]
 
 
 def _goal(inputs: CheckedInputs) -> Goal:

@@ -33,7 +33,10 @@ STAIR_NOISE = 64.0
 
 
 def is_random(model: Classifier, x0: Tensor) -> float:
-    """How far repeated forward passes of one input differ, as a share of a logit; 0 up to rounding.
+    """How far repeated forward passes of one input differ: `max_k (max f_k - min f_k) / |f_k|`, 0 up to rounding.
+
+    Source: stochastic gradients in Athalye, Carlini and Wagner (2018, section 3.1); AutoAttack's check for randomised
+    defences (Croce and Hein 2020).
 
     Args:
         model: The classifier.
@@ -51,6 +54,11 @@ def is_random(model: Classifier, x0: Tensor) -> float:
 
 def check_forward(case: Case, ledger: Ledger, spread: float) -> None:
     """Raise `random`, `batch_dependent`, `probabilities`, `saturated`, `flat` and `precision`.
+
+    What is measured: `batch_dependent`, the change of the logits among other inputs, `max |f - f'| / max |f|`;
+    `saturated`, the margin over the largest exponent, `(f_c - max_{k ≠ c} f_k) / -log(tiny)` (Goodfellow 2018, section
+    4; Carlini and Wagner 2017); `flat`, `max f - min f`; `precision`, `8 ε max(|f_c|, |f_t|) / g` (Goodfellow 2018,
+    section 4), with `ε` the unit of rounding.
 
     Args:
         case: The input.
@@ -83,7 +91,10 @@ def _check_batch(case: Case, ledger: Ledger, among: Tensor) -> None:
 
 
 def check_mode(model: Classifier, ledger: Ledger) -> None:
-    """Raise `train_mode`: layers that came in train mode and would have done something else in it."""
+    """Raise `train_mode`: layers that came in train mode and would have done something else in it.
+
+    Source: this project.
+    """
     modules = model.training_modules
     dropping = [name for name, module in modules if isinstance(module, _DropoutNd) and module.p > 0]
     normalising = [name for name, module in modules if isinstance(module, _NormBase) and module.track_running_stats]
@@ -113,7 +124,11 @@ def _check_range(case: Case, ledger: Ledger) -> None:
 
 
 def check_stairs(case: Case, ledger: Ledger) -> None:
-    """Raise `locally_constant`: exactly equal outputs over small steps where the coarse movement predicts a change."""
+    """Raise `locally_constant`: exactly equal outputs over small steps where the coarse movement predicts a change.
+
+    On segments of length `reach / 4^k` the share of `g(x_{i+1}) = g(x_i)` among 16 equal steps; a staircase is constant
+    on steps that are shorter than its stairs (Goodfellow 2018, section 3).
+    """
     unit = sample_directions(case.x0, 1, norm=case.norm, generator=case.generator("stairs"))
     flat, at, coarse = 0.0, 0.0, 0.0
     for level in range(STAIR_SCALES):

@@ -28,7 +28,13 @@ ZERO_WITH_FAILURE = 0.1
 
 
 def check_gradients(case: Case, ledger: Ledger) -> None:
-    """Raise `non_finite`, `zero_gradient`, `path_integral` and `rough_gradient`."""
+    """Raise `non_finite`, `zero_gradient`, `path_integral` and `rough_gradient`.
+
+    Gradients `∇g` are taken at uniform points of the ball and a thirty-second of its radius away: the share of zeros
+    (Goodfellow 2018, section 3; Pintor et al. 2022, section 3), and the median cosine of neighbours (shattered
+    gradients: Balduzzi et al. 2017; Athalye, Carlini and Wagner 2018, section 3.1). Whether `∫ ∇g·d ds = g(x + d) -
+    g(x)` holds is this project's test (fundamental theorem of calculus).
+    """
     gradients, apart = _pairs(case)
     found = _follow(case)
     ledger.integrals += found
@@ -45,6 +51,8 @@ def check_gradients(case: Case, ledger: Ledger) -> None:
 
 def cut_off(model: Classifier, x: Tensor) -> str | None:
     """What keeps autograd from the input, in words; `None` if nothing does.
+
+    Source: unavailable gradients in Pintor et al. (2022, section 3). Cost: one forward and one backward pass.
 
     Args:
         model: The classifier.

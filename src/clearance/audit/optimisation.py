@@ -75,7 +75,7 @@ def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor) -> Witne
 
 @dataclass(frozen=True)
 class Distances:
-    """What each kind of attack needs to reach a witness of one input; infinite where it finds none.
+    """The distance of the nearest witness of each kind of attack on one input; infinite where it finds none.
 
     Attributes:
         methods: Iterative methods along gradients, by name.
@@ -104,6 +104,10 @@ def distances(result: AttackResult, blind: float) -> Distances:
 
 def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
     """Raise `unbounded_fails`, `attack_spread`, `blind_wins` and `one_step_wins`, then trace some descents.
+
+    Ratios of distances are held against the thresholds of `audit.table.CHECKS`: the largest over the smallest iterative
+    one, that of an attack without gradients over it, that of a single step over it (Athalye, Carlini and Wagner 2018,
+    section 3.1; Carlini et al. 2019, section 4).
 
     Args:
         case: The input.
@@ -154,7 +158,7 @@ def _one_step(case: Case) -> Witnesses:
 
 
 def repeat(goal: Goal, count: int) -> Goal:
-    """The goal of one input, for several copies of it."""
+    """The goal of one input, for several copies of it: `(1, classes) -> (count, classes)`."""
     return Goal(*(part.expand(count, *part.shape[1:]) for part in (goal.source, goal.wanted, goal.unwanted)))
 
 
@@ -175,6 +179,9 @@ class Traces:
 
 def trace(model: Classifier, starts: Tensor, case: Case, *, radii: Tensor, steps: int = TRACE_STEPS) -> Traces:
     """Projected gradient descent of the margin in balls of several radii, with every iterate on record.
+
+    `x_{k+1} = P(x_k - a_k r d_k)`, `d_k` the steepest direction of unit `l_p` norm and `a_k` falling to 0 along a
+    cosine (Madry et al. 2018, section 2.1, with the margin as loss).
 
     Args:
         model: The classifier.
@@ -219,7 +226,10 @@ def _try_again(case: Case, radii: Tensor) -> bool:
 
 
 def judge_success(ledger: Ledger, radius: float, won: bool, nearest: float) -> None:
-    """Raise `budget`: gradient descent fails in a ball far larger than the distance of a known witness."""
+    """Raise `budget`: gradient descent fails in a ball of radius `4 d`, `d` the distance of a known witness.
+
+    Source: success must rise to 100 % with the budget (Carlini et al. 2019, section 4).
+    """
     known = radius >= threshold("budget") * nearest * (1 - 1e-6)
     ledger.measured["budget"] = float(known and not won)
     if known and not won:
@@ -227,7 +237,11 @@ def judge_success(ledger: Ledger, radius: float, won: bool, nearest: float) -> N
 
 
 def judge_descents(ledger: Ledger, traces: Traces) -> None:
-    """Raise `incomplete` (of descents that failed although they fell) and `silent_success`."""
+    """Raise `incomplete` (of descents that failed although they fell) and `silent_success`.
+
+    `incomplete` is the share of a descent's whole fall that its last quarter brought,
+    `(g_{3n/4} - g_n) / (g_0 - min_k g_k)`; both are failures of Pintor et al. (2022, section 3).
+    """
     lost = ~traces.reached.any(1)
     start, last = traces.margins[:, 0], traces.margins[:, -1]
     late = traces.margins[:, -1 - (traces.margins.shape[1] - 1) // 4] - last

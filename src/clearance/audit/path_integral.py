@@ -24,7 +24,7 @@ from clearance.model.gradients import margin_gradients, margin_values
 from clearance.model.margins import ROUNDING
 from clearance.model.seeds import make_generator
 
-TOLERANCE = 0.05
+MISSED_SHARE = 0.05
 """Largest discrepancy of honest gradients, as a share of the segment's variation (they keep to .003 at 256 points)."""
 SIGMAS = 4.0
 """Standard errors that are granted on top."""
@@ -34,7 +34,9 @@ FIRST_STRATA, MOST_STRATA = 16, 256
 
 @dataclass(frozen=True)
 class PathIntegral:
-    """Both sides of the equation along one segment.
+    """Both sides of `∫ ∇g(y + s d)·d ds = g(y + d) - g(y)` along one segment, and how far they agree.
+
+    Source: this project (fundamental theorem of calculus).
 
     Attributes:
         integral: `∫ ∇g·d ds`, from gradients.
@@ -65,18 +67,18 @@ class PathIntegral:
     @property
     def measurable(self) -> bool:
         """Whether the margin moves by enough, against rounding, for the comparison to mean something."""
-        return self.finite and TOLERANCE * self.variation > self.rounding
+        return self.finite and MISSED_SHARE * self.variation > self.rounding
 
     @property
     def fails(self) -> bool:
         """Whether the two sides differ by more than tolerance, standard error and rounding explain."""
-        allowed = TOLERANCE * self.variation + SIGMAS * self.error + self.rounding
+        allowed = MISSED_SHARE * self.variation + SIGMAS * self.error + self.rounding
         return self.measurable and self.discrepancy > allowed
 
     @property
     def resolved(self) -> bool:
         """Whether the standard error is small enough for the comparison to decide."""
-        return SIGMAS * self.error <= TOLERANCE * self.variation
+        return SIGMAS * self.error <= MISSED_SHARE * self.variation
 
 
 def path_integrals(
@@ -91,6 +93,9 @@ def path_integrals(
     seed: int = 0,
 ) -> list[PathIntegral]:
     """Compare, along each segment, the integral of the margin's gradient with the margin's difference.
+
+    `∫_0^1 ∇g(y + s d)·d ds` against `g(y + d) - g(y)` (fundamental theorem of calculus; the test is this project's),
+    the left side by two jittered points in each of `n` equal strata.
 
     Args:
         model: The classifier.
@@ -169,7 +174,7 @@ def _refine(path: _Path, length: float, most: int) -> PathIntegral:
 
 def _close(found: PathIntegral) -> bool:
     """Whether the discrepancy is near enough to the limit for more points to be worth it."""
-    return found.measurable and found.discrepancy > 0.5 * TOLERANCE * found.variation
+    return found.measurable and found.discrepancy > 0.5 * MISSED_SHARE * found.variation
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ Evidence = Mapping[str, float | str]
 
 
 class Severity(StrEnum):
-    """How much a flag takes away: `info < warning < error`.
+    """How much a flag takes away: `info < warning < error`. Source: this project.
 
     `info` is worth knowing and takes nothing away; with a `warning` the estimate must not be read before it has been
     looked into; with an `error` it means nothing.
@@ -113,6 +113,6 @@ class Audit:
 
 
 def sort_flags(flags: list[Flag]) -> tuple[Flag, ...]:
-    """The worst first; within a severity, in the order of the table."""
+    """The worst first; within a severity, in the order of `audit.table.CHECKS`."""
     places = list(CHECKS)
     return tuple(sorted(flags, key=lambda flag: (-flag.severity.rank, places.index(flag.code))))

@@ -28,7 +28,9 @@ from clearance.model.seeds import make_generator
 
 @dataclass(frozen=True)
 class SlopeEstimate:
-    """SLOPE for one input and the nearest of its targets: an estimate, and usually one that is far too large.
+    """SLOPE (Wood and Zhang 1996; Weng et al. 2018, table 3) for one input and the nearest of its targets.
+
+    `radius = g(x0) / L`, with `L` from slopes of random pairs: an estimate, and usually one that is far too large.
 
     Attributes:
         radius: `g(x0) / lipschitz`; the ball does not limit it. NaN for a misclassified input.
@@ -52,7 +54,9 @@ class SlopeEstimate:
 def slopes_from(
     x0: Tensor, margin: float, points: Tensor, margins: Tensor, *, norm: float, scale: float = 0.0
 ) -> Tensor:
-    """`|g(x) - g(x0)| / ||x - x0||_p` of each point, less its rounding error.
+    """`|g(x) - g(x0)| / ||x - x0||_p` of each point, less its rounding error: no Lipschitz constant is smaller.
+
+    Source: mean value theorem; Wood and Zhang (1996).
 
     Args:
         x0: `(*input)`.

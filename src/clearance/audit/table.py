@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Check:
         raised: When the flag is raised, in words, with its severity.
         source: Where the check comes from.
         remedy: What the user should try.
+        about: `"gradients"` where a flag puts the gradients themselves in doubt, `"attacks"` where it says how attacks
+            fare (which counts against an estimate only beside one about gradients), else `"other"`.
     """
 
     meaning: str
@@ -22,6 +25,7 @@ class Check:
     raised: str
     source: str
     remedy: str
+    about: Literal["gradients", "attacks", "other"] = "other"
 
 
 _ATHALYE = "Athalye, Carlini and Wagner 2018, section 3.1"
@@ -36,6 +40,7 @@ CHECKS: dict[str, Check] = {
         "error: at a point of the ball that these checks evaluated",
         "this project",
         "find the operation (torch.autograd.set_detect_anomaly) and give it a finite gradient; try double precision",
+        about="gradients",
     ),
     "no_gradient": Check(
         "the output is cut off from the input: autograd has nothing to follow (detach, no_grad, NumPy, integers)",
@@ -43,6 +48,7 @@ CHECKS: dict[str, Check] = {
         "error: the logits do not require a gradient, or the backward pass raises",
         f"{_PINTOR} (unavailable gradients)",
         f"remove the cut, or {_BPDA}",
+        about="gradients",
     ),
     "zero_gradient": Check(
         "many gradients in the ball are exactly zero",
@@ -51,6 +57,7 @@ CHECKS: dict[str, Check] = {
         "or at a tenth of the share, where it fails",
         f"Goodfellow 2018, section 3; {_PINTOR} (unavailable gradients)",
         f"{_BPDA}; for saturated outputs use the logits, or double precision",
+        about="gradients",
     ),
     "path_integral": Check(
         "the gradients do not integrate to the function",
@@ -60,6 +67,7 @@ CHECKS: dict[str, Check] = {
         "the gradient holds over the ball",
         "this project (fundamental theorem of calculus)",
         f"the gradients belong to another function: {_BPDA}, and read the score as that stand-in's",
+        about="gradients",
     ),
     "rough_gradient": Check(
         "gradients a thirty-second of the ball apart point in different directions (shattered gradients)",
@@ -68,6 +76,7 @@ CHECKS: dict[str, Check] = {
         "as the ball",
         f"{_ATHALYE} (shattered gradients); Balduzzi et al. 2017",
         "smooth the network's input (clearance.eot with noise) or replace the rough part by bpda",
+        about="gradients",
     ),
     "locally_constant": Check(
         "the output stays exactly constant over small steps and then jumps: a quantised function",
@@ -82,6 +91,7 @@ CHECKS: dict[str, Check] = {
         "warning: by more than rounding",
         f"{_ATHALYE} (stochastic gradients); AutoAttack's check (Croce and Hein 2020)",
         "average over the randomness: clearance.eot(model, samples)",
+        about="gradients",
     ),
     "batch_dependent": Check(
         "the logits of an input depend on what else is in the batch",
@@ -104,6 +114,7 @@ CHECKS: dict[str, Check] = {
         "warning: in [0, 1] with rows that sum to 1",
         "AutoAttack's check (Croce and Hein 2020); Carlini and Wagner 2017",
         "hand over the values before the softmax",
+        about="gradients",
     ),
     "saturated": Check(
         "a softmax of these logits underflows: attacks through cross-entropy get no gradient, and logits this large "
@@ -176,6 +187,7 @@ CHECKS: dict[str, Check] = {
         "warning: the whole ensemble of attacks, at any distance; info: where nothing else puts gradients in doubt",
         f"{_ATHALYE}; {_CARLINI}",
         "attack without gradients; look for the part that hides them",
+        about="attacks",
     ),
     "budget": Check(
         "gradient descent fails in a ball that is known to hold a witness deep inside it",
@@ -184,6 +196,7 @@ CHECKS: dict[str, Check] = {
         "info: where nothing else puts gradients in doubt",
         f"{_CARLINI} (success must rise to 100 % with the budget)",
         "more steps and restarts; another loss; look for hidden gradients",
+        about="attacks",
     ),
     "blind_wins": Check(
         "an attack without gradients finds a nearer witness than attacks with gradients",
@@ -191,6 +204,7 @@ CHECKS: dict[str, Check] = {
         "warning: its distance is below this share of theirs; info: where nothing else puts gradients in doubt",
         f"{_ATHALYE}; AutoAttack's check (Croce and Hein 2020)",
         f"the gradients mislead: {_BPDA}, or clearance.eot for a random network",
+        about="attacks",
     ),
     "one_step_wins": Check(
         "one step along the gradient finds a nearer witness than iterative attacks",
@@ -198,6 +212,7 @@ CHECKS: dict[str, Check] = {
         "warning: its distance is below this share of theirs; info: where nothing else puts gradients in doubt",
         _ATHALYE,
         "more steps and restarts; look for gradients that change too fast to follow",
+        about="attacks",
     ),
     "attack_spread": Check(
         "iterative attacks disagree widely about the distance",
@@ -206,6 +221,7 @@ CHECKS: dict[str, Check] = {
         "gradients in doubt",
         "this project; AttackBench (Cinà et al. 2024)",
         "run the thorough budget; look at which attack fails and why",
+        about="attacks",
     ),
     "incomplete": Check(
         "the loss of a failed attack was still falling when its steps ran out",
