@@ -5,8 +5,11 @@ import each other without cycles.
 """
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from doc_tables import rewrite, table
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "clearance"
 
@@ -93,18 +96,34 @@ def cycles() -> list[str]:
     return [name for name in FILES if any(name in reach(used) for used in direct[name] if used in FILES)]
 
 
-def picture() -> str:
-    """The floors from the top down, with what each folder imports."""
-    lines = []
+def rows() -> list[tuple[str, str, str]]:
+    """Floor, folder and what it imports, from the top down."""
+    found: list[tuple[str, str, str]] = []
     for rank in range(len(FLOORS) - 1, -1, -1):
         for name in sorted(FLOORS[rank]):
             modules = [module for module in FILES if module.split(".")[0] == name]
             used = {top.split(".")[0] for module in modules for top in own_modules(FILES[module].read_text())} - {name}
-            arrows = " ".join(sorted(used, key=lambda top: (-floor(top), top)) or ["nothing"])
-            lines.append(f"{rank + 1:2}  {name or 'clearance':13}{len(modules):3} files  imports {arrows}")
-    return "\n".join(lines)
+            arrows = [top or "clearance" for top in sorted(used, key=lambda top: (-floor(top), top))]
+            found.append((str(rank + 1), name or "clearance", ", ".join(arrows) or "nothing"))
+    return found
+
+
+def picture() -> str:
+    """The floors as text."""
+    return "\n".join(f"{rank:>2}  {name:13} imports {arrows}" for rank, name, arrows in rows())
+
+
+def document() -> str:
+    """The floors as a table of a document."""
+    return table(("floor", "folder or file", "imports"), rows())
+
+
+PAGE = SOURCE.parents[1] / "docs" / "architecture.md"
+MARK = "tests/imports.py: python tests/imports.py --write"
 
 
 if __name__ == "__main__":
     print(picture())  # noqa: T201
     print(f"{len(FLOORS)} floors, {len(cycles())} modules in a cycle")  # noqa: T201
+    if sys.argv[1:] == ["--write"]:
+        rewrite(PAGE, MARK, document())

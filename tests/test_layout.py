@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from imports import FILES, FLOORS, SOURCE, cycles, floor, imports, reach, wrong_direction
+from doc_tables import part
+from imports import FILES, FLOORS, MARK, PAGE, SOURCE, cycles, document, floor, imports, reach, wrong_direction
 
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 320, 60
 MOST_ROOT_NAMES, MOST_FLOORS = 15, 12
@@ -16,7 +17,10 @@ MOST_ROOT_NAMES, MOST_FLOORS = 15, 12
 NO_TORCH = (
     "errors",
     "records",
+    "model.budgets",
     "model.cost",
+    "model.targets",
+    "zoo.table",
     "estimates.extremes",
     "estimates.status",
     "runs.plan",
@@ -159,6 +163,10 @@ def test_the_house_is_small_enough_to_know():
 
 def test_no_module_is_in_a_cycle():
     assert not cycles()
+
+
+def test_the_document_shows_who_imports_whom():
+    assert part(PAGE, MARK) == document(), "run: python tests/imports.py --write"
 
 
 @pytest.mark.parametrize(

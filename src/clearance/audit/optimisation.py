@@ -1,4 +1,4 @@
-"""Checks on how attacks fare: what they cannot do where a witness is known, and who beats whom."""
+"""Checks on how attacks fare: what they cannot do where a witness is known, and which of them is nearer."""
 
 from __future__ import annotations
 

@@ -26,12 +26,15 @@ from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
 
 FAILED = 1
+"""Exit code where `--fail-on` finds a flag."""
 STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
+"""Colour of each severity on the screen."""
 MEANINGS = {
     Severity.ERROR: "an estimate of this input means nothing",
     Severity.WARNING: "do not read an estimate of this input before the flag is explained",
     Severity.INFO: "worth knowing; takes nothing away",
 }
+"""What each severity says about an estimate, the gravest first."""
 
 
 @dataclass(frozen=True)

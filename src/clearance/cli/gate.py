@@ -27,7 +27,9 @@ FELL_SHORT = 1
 """Exit code where the release falls short."""
 
 CRITERIA = ("min_median", "min_certified", "min_attacked", "max_flagged", "max_misclassified", "max_failed", "max_drop")
+"""Flags of which a gate needs at least one."""
 SHARES = ("max_flagged", "max_misclassified", "max_drop")
+"""Those that are shares."""
 
 
 def run_gate(flags: GateFlags, *, as_json: bool) -> int:

@@ -21,6 +21,8 @@ from clearance.cli.options import (
     with_order,
     with_seed,
 )
+from clearance.model.budgets import BUDGETS, describe_budgets
+from clearance.model.targets import describe_targets
 
 
 @commands.command(context_settings=CONTEXT, short_help="Bracket real digits with both bundled classifiers.")
@@ -174,7 +176,7 @@ def audit(inputs: InputFlags, **flags: Any) -> int:
     default="untargeted",
     show_default=True,
     metavar="T[,T...]",
-    help="Classes to move to, with commas: untargeted, runner-up, random, least-likely, or class indices.",
+    help=f"Classes to move to, with commas: {describe_targets()}, or class indices.",
 )
 @click.option(
     "--norm", default="2", show_default=True, metavar="P[,P...]", help="Norms of distances, with commas: P >= 1 or inf."
@@ -182,10 +184,10 @@ def audit(inputs: InputFlags, **flags: Any) -> int:
 @with_order
 @click.option(
     "--budget",
-    type=click.Choice(["quick", "standard", "thorough"]),
+    type=click.Choice(list(BUDGETS)),
     default="standard",
     show_default=True,
-    help="How hard attacks and estimates try; the attacks spend about 150, 1,000 or 5,000 passes of each kind.",
+    help=f"How hard attacks and estimates try; the attacks spend about {describe_budgets()} passes of each kind.",
 )
 @click.option(
     "--certificate",

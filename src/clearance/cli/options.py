@@ -12,9 +12,12 @@ from click.core import ParameterSource
 from clearance import __version__
 from clearance.cli.flags import InputFlags, pick
 from clearance.cli.values import NumberOr, Numbers
+from clearance.model.targets import describe_targets
 
 AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
+"""Kinds of values: a number or the word that stands for a choice of the program."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Settings of every command: `-h` as well, and lines of help that fit a screen."""
 
 
 MODEL_AND_DATA = (
@@ -22,6 +25,7 @@ MODEL_AND_DATA = (
     click.argument("data"),
     click.option("--weights", metavar="FILE", help="Values for a factory's network, as .safetensors."),
 )
+"""What is evaluated, and on what."""
 INPUT_OPTIONS = (
     click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]"),
     click.option("--offset", default=0, show_default=True, metavar="N", help="Index of the first input."),
@@ -31,15 +35,17 @@ INPUT_OPTIONS = (
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
     click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]"),
 )
+"""Which inputs, and how the network sees them."""
 ONE_THREAT = (
     click.option(
         "--target",
         default="untargeted",
         show_default=True,
-        help="Class to move to: untargeted (any other), runner-up, random, least-likely, or a class index.",
+        help=f"Class to move to: {describe_targets()}, or a class index.",
     ),
     click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1."),
 )
+"""One target and one norm."""
 ORDER = click.option(
     "--order",
     default=1,
@@ -48,10 +54,13 @@ ORDER = click.option(
     metavar="1|2",
     help="First or second order of the estimate.",
 )
+"""First or second order."""
 SEED = click.option(
     "--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all of its random numbers."
 )
+"""The seed."""
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+"""JSON instead of a table."""
 
 Command = Callable[..., object]
 

@@ -27,8 +27,11 @@ if TYPE_CHECKING:  # commands that only read runs use this file as well, and sta
     from clearance.estimates.scores import CleverScore
 
 NOTHING = "-"
+"""Stands where there is no number."""
 LONGEST_NAME = 16
-WIDEST = 100
+"""Characters of a class name on the screen."""
+WIDEST_TABLE = 100
+"""Columns of a table at most, however wide the terminal is."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class ScoreRow:
 def make_console() -> Console:
     """A console on stdout that takes text as it is."""
     console = Console(highlight=False, markup=False, emoji=False)
-    console.width = min(console.width, WIDEST)
+    console.width = min(console.width, WIDEST_TABLE)
     return console
 
 

@@ -28,7 +28,7 @@ from clearance.errors import FileError, InputError
 DATA_VARIABLE = "CLEARANCE_DATA"
 """The environment variable that names the folder of the data sets."""
 
-NAMES = ("digits", "mnist")
+NAMED_SETS = ("digits", "mnist")
 """The sets that go by a name."""
 
 Bounds = tuple[float, float]
@@ -102,12 +102,12 @@ def load(name_or_path: str | Path, *, count: int | None = None, offset: int = 0,
     """
     text = str(name_or_path)
     path = Path(text)
-    if text in NAMES:
+    if text in NAMED_SETS:
         whole = load_digits(train=train) if text == "digits" else load_folder(data_folder() / text, train=train)
     elif path_kind(path) == "folder":
         whole = load_folder(path, train=train)
     elif train:
-        raise InputError(f"train: expected one of {', '.join(NAMES)} or a folder; {text} has no training part")
+        raise InputError(f"train: expected one of {', '.join(NAMED_SETS)} or a folder; {text} has no training part")
     elif "," in text and path_kind(path) == "none":
         whole = load_pair(*_two_paths(text))
     else:
@@ -196,7 +196,7 @@ def load_npz(path: Path) -> Dataset:
     """
     refuse_pickle(path, instead="save the arrays with numpy.savez(path, images=..., labels=...)")
     if path_kind(path) == "none":
-        raise FileError(f"{path}: no such file, and no set of that name (there are: {', '.join(NAMES)})")
+        raise FileError(f"{path}: no such file, and no set of that name (there are: {', '.join(NAMED_SETS)})")
     if path.suffix.lower() != ".npz":
         raise FileError(f"{path}: expected a .npz file, a folder of idx files, or IMAGES,LABELS; got '{path.suffix}'")
     arrays = read_npz(path, required=("images", "labels"), optional=("bounds", "class_names"))

@@ -31,3 +31,13 @@ BUDGETS = {
     "thorough": Budget(passes=5000, max_blocks=192, tolerance=0.02),
 }
 """Every budget, from the smallest on: its attacks are those of the budget before it, and more."""
+
+
+def describe_budgets() -> str:
+    """The passes of every budget in words, in their order, for `--help`.
+
+    >>> describe_budgets()
+    '150, 1,000 or 5,000'
+    """
+    *others, last = [f"{budget.passes:,}" for budget in BUDGETS.values()]
+    return f"{', '.join(others)} or {last}"

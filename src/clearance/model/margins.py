@@ -16,10 +16,10 @@ from torch import Tensor
 from clearance.errors import ShapeError, TargetError
 from clearance.model.autodiff import savable
 from clearance.model.seeds import make_generator
+from clearance.model.targets import TARGETS
 
 ROUNDING = 64.0
 """Margins are trusted up to this many units of rounding of their logits: less is noise, no slope."""
-TARGETS = ("untargeted", "runner-up", "random", "least-likely")
 Target = str | int | Sequence[int] | Tensor
 
 

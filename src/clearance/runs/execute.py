@@ -26,6 +26,7 @@ from clearance.runs.plan import Plan, Task, read_plan, write_plan
 from clearance.runs.store import TASK_FIELDS, Record, Result, Store
 
 PLAN_FILE, RESULTS_FILE = "plan.json", "results.sqlite"
+"""What a run's folder holds."""
 
 _AT_BIRTH = (f".{PLAN_FILE}.part", f"{RESULTS_FILE}-lock")  # what a kill may leave before there is a plan
 

@@ -31,11 +31,13 @@ from clearance.runs.files import replacing
 from clearance.runs.plan import Task
 from clearance.runs.store import TASK_FIELDS, Record
 
-FORMATS = ("parquet", "csv", "json")
+EXPORT_FORMATS = ("parquet", "csv", "json")
 """What a run can be exported to."""
 
-WORDS = ("inf", "-inf", "nan")
+NUMBER_WORDS = ("inf", "-inf", "nan")
+"""Words that stand for numbers in a column."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 
 Exported = dict[str, Any]
 
@@ -46,7 +48,7 @@ def export_run(run: Run, file: Path, *, kind: str, arrays: bool = False, force: 
     Args:
         run: The run.
         file: The file.
-        kind: One of `FORMATS`.
+        kind: One of `EXPORT_FORMATS`.
         arrays: The arrays as well.
         force: Replace a file that is there.
 
@@ -58,8 +60,8 @@ def export_run(run: Run, file: Path, *, kind: str, arrays: bool = False, force: 
         FileError: If the file is there and `force` is false, belongs to the run, or cannot be written; if a result is
             damaged.
     """
-    if kind not in FORMATS:
-        raise InputError(f"format: expected one of {', '.join(FORMATS)}, got {kind!r}")
+    if kind not in EXPORT_FORMATS:
+        raise InputError(f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {kind!r}")
     if arrays and kind == "csv":
         raise InputError("arrays: expected the format json or parquet, got csv, which holds no arrays")
     refuse_run_files(file, run.folder, name="file")
@@ -157,7 +159,7 @@ def _as_table(records: Sequence[Exported]) -> tuple[list[str], list[Exported]]:
 
 def _number(value: Any) -> Any:
     """Infinities are words in the store; in a table they are numbers, so that a column has one type."""
-    return float(value) if isinstance(value, str) and value in WORDS else value
+    return float(value) if isinstance(value, str) and value in NUMBER_WORDS else value
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Exported:

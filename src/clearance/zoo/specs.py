@@ -31,6 +31,7 @@ CONVERSION = (
     "use safetensors; to convert weights that you trust: "
     "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
 )
+"""What to do with a refused pickle, for messages."""
 
 
 @dataclass(frozen=True)
