@@ -16,9 +16,6 @@ Product = Callable[[Tensor], Tensor]
 Operator = Callable[[Tensor], Product]
 """Maps sample numbers `(n,)`, ascending, to the product of those samples."""
 
-SCALE_STEPS = 5
-"""Steps of power iteration that find the scale of the spectrum, before each end is looked for."""
-
 
 @dataclass(frozen=True)
 class Spectrum:
@@ -140,63 +137,6 @@ def lanczos(
         off = torch.cat([off[stay], length[stay, None]], 1)
         basis = torch.cat([basis, (image[stay] / _length(image[stay]))[:, None]], 1)
     return found.spectrum(start.shape)
-
-
-def power_iteration(
-    operator: Operator, start: Tensor, *, tolerance: float = 1e-4, floor: float = 0.0, most: int = 2000
-) -> Spectrum:
-    """Extreme eigenvalues by power iteration (von Mises and Pollaczek-Geiringer 1929), both ends side by side.
-
-    A few steps of `v ← H v / ||H v||` give a scale `s`, a little above the spectral norm; then iterations from the
-    start again on `H + s I` and `s I - H` converge to the upper and the lower end. Each sample stops when the residuals
-    `||H v - θ v||` of both, which bound the distance to an eigenvalue, are below `tolerance * max(|θ|, floor * norm)`.
-    Slower than `lanczos` by far where the gap below an end is small; kept because it is the paper's and needs no basis.
-
-    Args:
-        operator: The matrices.
-        start: As for `lanczos`.
-        tolerance: Relative error of each end.
-        floor: An end is not resolved below this share of the spectral norm.
-        most: Products per sample at most.
-
-    Returns:
-        Both ends.
-    """
-    shape, flat = start.shape, start.flatten(1)
-    count = len(flat)
-    remaining, rows = Remaining(operator, count, flat), torch.arange(count, device=flat.device)
-    low = high = flat / _length(flat)
-    scale, found = torch.zeros_like(flat[:, :1]), _Found(flat)
-    for step in range(max(1, most // 2)):
-        images = [remaining(rows, v.reshape(-1, *shape[1:])).flatten(1) for v in (low, high)]
-        ends = torch.stack([(image * v).sum(1) for image, v in zip(images, (low, high), strict=True)], 1)
-        lengths = torch.stack([image.norm(dim=1) for image in images], 1)
-        scale = torch.maximum(scale, 1.05 * lengths.amax(1, keepdim=True))
-        residual = torch.stack(
-            [
-                (image - ends[:, k : k + 1] * v).norm(dim=1)
-                for k, (image, v) in enumerate(zip(images, (low, high), strict=True))
-            ],
-            1,
-        )
-        converged = (residual <= tolerance * torch.maximum(ends.abs(), floor * lengths.amax(1, keepdim=True))).all(1)
-        converged &= step > SCALE_STEPS
-        leaving = converged | (lengths.amax(1) == 0) | ~ends.isfinite().all(1)
-        leaving |= torch.full_like(leaving, step + 1 == max(1, most // 2))
-        if bool(leaving.any()):
-            pair = (low[leaving], high[leaving])
-            zero = lengths.amax(1) == 0
-            found.put(rows[leaving], ends[leaving], pair, 2 * (step + 1), (converged | zero)[leaving])
-        stay = ~leaving
-        if not bool(stay.any()):
-            break
-        rows, low, high, scale = rows[stay], low[stay], high[stay], scale[stay]
-        below, above = (image[stay] for image in images)
-        low, high = (below, above) if step < SCALE_STEPS else (scale * low - below, scale * high + above)
-        if step == SCALE_STEPS - 1:
-            low = high = flat[rows]
-        low, high = low / _length(low), high / _length(high)
-    return found.spectrum(shape)
 
 
 class _Found:
