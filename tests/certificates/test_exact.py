@@ -2,13 +2,11 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from clearance import Classifier, certify
-from clearance.geometry.least_distance import least_distance
 from closed_forms import as_module, exact_relu, nearest_on_rays, random_inputs, random_network, random_relu
 
 ORDERS = [1.0, 2.0, math.inf]
@@ -117,18 +115,6 @@ def test_residual_convolution_is_encoded():
         crown = certify(model, x, norm=order, method="crown")
         assert all(a.radius >= b.radius for a, b in zip(exact, crown, strict=True))
         assert all(a.radius < 4 * b.radius for a, b in zip(exact, crown, strict=True))
-
-
-def test_least_distance_is_a_projection():
-    draw = np.random.default_rng(0)
-    for _ in range(50):
-        normals, inside = draw.normal(size=(6, 4)), draw.normal(size=4)
-        offsets = normals @ inside - draw.uniform(0, 1, 6)
-        bound, point = least_distance(normals, offsets)
-        assert point is not None and (normals @ point >= offsets - 1e-9).all()
-        assert bound <= np.linalg.norm(inside) + 1e-9
-        assert np.linalg.norm(point) == pytest.approx(bound, abs=1e-9)
-    assert least_distance(np.array([[1.0], [-1.0]]), np.array([1.0, 1.0]))[0] == math.inf
 
 
 def test_what_the_solver_claims_is_asked_of_the_network():
