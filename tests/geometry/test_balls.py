@@ -11,29 +11,29 @@ from clearance.errors import InputError, ShapeError
 from clearance.geometry.balls import sample_ball
 from clearance.geometry.norms import vector_norm
 
-ORDERS = (1.0, 1.5, 2.0, 3.0, math.inf)
+NORMS = (1.0, 1.5, 2.0, 3.0, math.inf)
 DIMENSIONS = (2, 17, 784)
 COUNT = 4000
 
 
-def draw(order: float, dimension: int, seed: int = 0, count: int = COUNT) -> torch.Tensor:
+def draw(norm: float, dimension: int, seed: int = 0, count: int = COUNT) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return sample_ball(count, (dimension,), norm=order, radius=2.0, generator=generator, dtype=torch.float64)
+    return sample_ball(count, (dimension,), norm=norm, radius=2.0, generator=generator, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("dimension", DIMENSIONS)
-def test_radius_to_the_power_d_is_uniform(order: float, dimension: int):
-    share = (vector_norm(draw(order, dimension), order) / 2.0).numpy() ** dimension
+def test_radius_to_the_power_d_is_uniform(norm: float, dimension: int):
+    share = (vector_norm(draw(norm, dimension), norm) / 2.0).numpy() ** dimension
     assert share.max() <= 1 + 1e-9
     assert stats.kstest(share, "uniform").pvalue > 1e-3
 
 
-def second_moment(order: float, dimension: int) -> float:
+def second_moment(norm: float, dimension: int) -> float:
     """`E z_1^2` of a uniform point of the unit ball: `|z_1|^p ~ Beta(1/p, (d - 1)/p + 1)`."""
-    if math.isinf(order):
+    if math.isinf(norm):
         return 1 / 3
-    terms = (3 / order, dimension / order + 1, 1 / order, (dimension + 2) / order + 1)
+    terms = (3 / norm, dimension / norm + 1, 1 / norm, (dimension + 2) / norm + 1)
     return float(np.exp(special.gammaln(terms) @ [1, 1, -1, -1]))
 
 
@@ -42,11 +42,11 @@ def test_second_moment_agrees_with_known_cases():
     assert second_moment(1.0, 784) == pytest.approx(2 / (785 * 786))
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("dimension", DIMENSIONS)
-def test_moments_of_the_coordinates(order: float, dimension: int):
-    points = draw(order, dimension).numpy() / 2.0
-    expected = second_moment(order, dimension)
+def test_moments_of_the_coordinates(norm: float, dimension: int):
+    points = draw(norm, dimension).numpy() / 2.0
+    expected = second_moment(norm, dimension)
     squares = points**2
     error = squares.mean(1).std() / math.sqrt(COUNT)
     assert abs(squares.mean() - expected) < 5 * error
@@ -57,10 +57,10 @@ def test_moments_of_the_coordinates(order: float, dimension: int):
     assert abs(correlation) < 5 / math.sqrt(COUNT)
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("dimension", DIMENSIONS)
-def test_signs_are_fair_coins(order: float, dimension: int):
-    points = draw(order, dimension)
+def test_signs_are_fair_coins(norm: float, dimension: int):
+    points = draw(norm, dimension)
     heads = (points > 0).sum(0).numpy()
     assert stats.binomtest(int(heads[0]), COUNT).pvalue > 1e-3
     assert abs(heads.sum() - COUNT * dimension / 2) < 5 * math.sqrt(COUNT * dimension) / 2
@@ -68,22 +68,22 @@ def test_signs_are_fair_coins(order: float, dimension: int):
     assert stats.binomtest(together, COUNT).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_uniform_against_rejection_from_a_box(order: float):
+@pytest.mark.parametrize("norm", NORMS)
+def test_uniform_against_rejection_from_a_box(norm: float):
     box = torch.rand(200000, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64) * 2 - 1
-    accepted = box[vector_norm(box, order) <= 1][:COUNT].numpy()
-    ours = draw(order, 2).numpy() / 2.0
+    accepted = box[vector_norm(box, norm) <= 1][:COUNT].numpy()
+    ours = draw(norm, 2).numpy() / 2.0
     for angle in np.linspace(0, math.pi, 7):
         direction = np.array([math.cos(angle), math.sin(angle)])
         assert stats.ks_2samp(accepted @ direction, ours @ direction).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("order", [1.5, 2.0, 50.0])
-def test_a_seed_fixes_the_samples_and_large_orders_do_not_underflow(order: float):
-    first, second = draw(order, 5, seed=3, count=50), draw(order, 5, seed=3, count=50)
+@pytest.mark.parametrize("norm", [1.5, 2.0, 50.0])
+def test_a_seed_fixes_the_samples_and_large_norms_do_not_underflow(norm: float):
+    first, second = draw(norm, 5, seed=3, count=50), draw(norm, 5, seed=3, count=50)
     assert torch.equal(first, second)
     assert bool(first.isfinite().all())
-    assert not torch.equal(first, draw(order, 5, seed=4, count=50))
+    assert not torch.equal(first, draw(norm, 5, seed=4, count=50))
 
 
 def test_misuse():

@@ -10,82 +10,82 @@ from hypothesis import strategies as st
 from clearance.errors import InputError
 from clearance.geometry.norms import as_norm, dual_norm, last_norm, project, steepest, vector_norm
 
-ORDERS = (1.0, 1.5, 2.0, 3.0, math.inf)
+NORMS = (1.0, 1.5, 2.0, 3.0, math.inf)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_steepest_direction_attains_the_dual_norm(order: float):
+@pytest.mark.parametrize("norm", NORMS)
+def test_steepest_direction_attains_the_dual_norm(norm: float):
     gradient = torch.randn(20, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    direction = steepest(gradient, order)
-    assert torch.allclose(vector_norm(direction, order), torch.ones(20, dtype=torch.float64))
+    direction = steepest(gradient, norm)
+    assert torch.allclose(vector_norm(direction, norm), torch.ones(20, dtype=torch.float64))
     product = (direction * gradient).flatten(1).sum(1)
-    assert torch.allclose(product, vector_norm(gradient, dual_norm(order)))
+    assert torch.allclose(product, vector_norm(gradient, dual_norm(norm)))
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_steepest_of_zero_is_zero(order: float):
-    assert not steepest(torch.zeros(2, 5), order).any()
+@pytest.mark.parametrize("norm", NORMS)
+def test_steepest_of_zero_is_zero(norm: float):
+    assert not steepest(torch.zeros(2, 5), norm).any()
 
 
-@given(st.sampled_from(ORDERS), st.integers(0, 10**6), st.floats(0.1, 3.0))
-def test_projection_lands_in_the_ball_and_keeps_what_is_inside(order: float, seed: int, radius: float):
+@given(st.sampled_from(NORMS), st.integers(0, 10**6), st.floats(0.1, 3.0))
+def test_projection_lands_in_the_ball_and_keeps_what_is_inside(norm: float, seed: int, radius: float):
     delta = torch.randn(6, 7, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    inside = vector_norm(delta, order) <= radius
-    projected = project(delta, order, radius)
-    assert bool((vector_norm(projected, order) <= radius * (1 + 1e-12)).all())
+    inside = vector_norm(delta, norm) <= radius
+    projected = project(delta, norm, radius)
+    assert bool((vector_norm(projected, norm) <= radius * (1 + 1e-12)).all())
     assert torch.equal(projected[inside], delta[inside])
 
 
-@pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
-def test_projection_is_the_nearest_point(order: float):
+@pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
+def test_projection_is_the_nearest_point(norm: float):
     generator = torch.Generator().manual_seed(1)
     delta = 2 * torch.randn(1, 4, generator=generator, dtype=torch.float64)
-    nearest = (project(delta, order, 1.0) - delta).norm()
-    others = project(torch.randn(20000, 4, generator=generator, dtype=torch.float64), order, 1.0)
+    nearest = (project(delta, norm, 1.0) - delta).norm()
+    others = project(torch.randn(20000, 4, generator=generator, dtype=torch.float64), norm, 1.0)
     assert nearest <= (others - delta).flatten(1).norm(dim=1).min() + 1e-9
 
 
-@pytest.mark.parametrize(("text", "order"), [("2", 2.0), ("inf", math.inf), ("linf", math.inf), ("L1", 1.0)])
-def test_orders_are_read(text: str, order: float):
-    assert as_norm(text) == order
+@pytest.mark.parametrize(("text", "norm"), [("2", 2.0), ("inf", math.inf), ("linf", math.inf), ("L1", 1.0)])
+def test_norms_are_read(text: str, norm: float):
+    assert as_norm(text) == norm
 
 
 @pytest.mark.parametrize("bad", [0.5, "two", float("nan"), -1])
-def test_orders_below_one_are_refused(bad: object):
+def test_norms_below_one_are_refused(bad: object):
     with pytest.raises(InputError, match="norm: expected"):
         as_norm(bad)  # pyright: ignore
 
 
-@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])
 @pytest.mark.parametrize("scale", [1e-30, 1e-20, 1.0, 1e20, 1e30])
-def test_norms_neither_underflow_nor_overflow(order: float, scale: float):
+def test_norms_neither_underflow_nor_overflow(norm: float, scale: float):
     x = torch.linspace(-1, 1, 50)[None] * scale
-    expected = torch.linalg.vector_norm(x.double(), order, dim=1)
-    assert vector_norm(x, order).double() / scale == pytest.approx(expected / scale, rel=1e-5)
+    expected = torch.linalg.vector_norm(x.double(), norm, dim=1)
+    assert vector_norm(x, norm).double() / scale == pytest.approx(expected / scale, rel=1e-5)
 
 
 def test_norms_of_what_is_not_finite_are_not_finite():
     x = torch.tensor([[math.inf, 1.0], [math.nan, 1.0], [0.0, 0.0]])
-    for order in (1.0, 1.5, 2.0, math.inf):
-        found = vector_norm(x, order)
+    for norm in (1.0, 1.5, 2.0, math.inf):
+        found = vector_norm(x, norm)
         assert not found[0].isfinite() and found[1].isnan() and found[2] == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("order", [1.0001, 1.001, 60.0, 128.0, 300.0, 1e4, 1e6])
-def test_norms_of_orders_far_from_two(order: float, dtype: torch.dtype):
+@pytest.mark.parametrize("norm", [1.0001, 1.001, 60.0, 128.0, 300.0, 1e4, 1e6])
+def test_norms_far_from_two(norm: float, dtype: torch.dtype):
     x = torch.tensor([[3.0, -2.0, 1.0], [0.3, 0.2, -0.3]], dtype=dtype)
     largest = x.double().abs().amax(1)
-    expected = largest * ((x.double() / largest[:, None]).abs() ** order).sum(1) ** (1 / order)
-    assert torch.allclose(vector_norm(x, order).double(), expected, rtol=1e-5)
-    direction = steepest(x, order)
-    assert torch.allclose((direction * x).sum(1), vector_norm(x, dual_norm(order)), rtol=1e-4)
-    assert torch.allclose(last_norm(x[None], order), vector_norm(x, order)[None], rtol=1e-6)
+    expected = largest * ((x.double() / largest[:, None]).abs() ** norm).sum(1) ** (1 / norm)
+    assert torch.allclose(vector_norm(x, norm).double(), expected, rtol=1e-5)
+    direction = steepest(x, norm)
+    assert torch.allclose((direction * x).sum(1), vector_norm(x, dual_norm(norm)), rtol=1e-4)
+    assert torch.allclose(last_norm(x[None], norm), vector_norm(x, norm)[None], rtol=1e-6)
 
 
-@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, 300.0, math.inf])
-def test_a_row_has_the_same_norm_whatever_else_is_in_the_batch(order: float):
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, 300.0, math.inf])
+def test_a_row_has_the_same_norm_whatever_else_is_in_the_batch(norm: float):
     x = torch.randn(50, 7, generator=torch.Generator().manual_seed(2))
     others = torch.tensor([0.0, 1e-30, 1e30])[:, None].expand(3, 7)
     for other in others:
-        assert torch.equal(vector_norm(torch.cat([x, other[None]]), order)[:50], vector_norm(x, order))
+        assert torch.equal(vector_norm(torch.cat([x, other[None]]), norm)[:50], vector_norm(x, norm))
