@@ -64,8 +64,8 @@ def test_profile_derivatives_match_differences() -> None:
     logs, step, start = np.log(np.geomspace(1e-3, 50, 6)), 1e-5, np.full(6, 3.0)
     point, right, left = (profile_likelihood.evaluate(gaps, np.exp(logs + shift), start) for shift in (0, step, -step))
     assert (point.shape > 1).any()
-    np.testing.assert_allclose(point.slope, (right.value - left.value) / (2 * step), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(point.curvature, (right.slope - left.slope) / (2 * step), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(point.gradient, (right.value - left.value) / (2 * step), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(point.curvature, (right.gradient - left.gradient) / (2 * step), rtol=1e-5, atol=1e-6)
 
 
 def test_gumbel_is_the_limit_of_the_profile() -> None:

@@ -2,9 +2,12 @@
 
 The files, in the order of a fit:
 
+    weibull               shape and likelihood of two-parameter Weibull samples
     profile_likelihood    the likelihood of the endpoint, for many samples at once
-    reverse_weibull       the endpoint, its interval and its status: what CLEVER estimates a Lipschitz constant with
+    profile_maximum       its highest point, and the interval of endpoints near it in likelihood
     penalised             the endpoint of maxima that are known to lie far below it
+    endpoint              which of these is the estimate, and whether the data identify an endpoint at all
+    reverse_weibull       the fit with its interval and status: what CLEVER estimates a Lipschitz constant with
     families, compare     Gumbel and Frechet fits, and all three families side by side
 """
 

@@ -15,19 +15,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clearance.errors import InputError
-from clearance.estimates.extremes.profile_likelihood import gumbel_limit, log_likelihood, solve_shape
+from clearance.estimates.extremes.profile_likelihood import gumbel_limit
+from clearance.estimates.extremes.weibull import log_likelihood, solve_shape
 
 Array = NDArray[np.float64]
 
-LARGEST = 1e300
-"""The largest block maximum: differences of larger ones may overflow."""
+LARGEST_MAXIMUM = 1e300
+"""The largest block maximum: locations up to a thousand ranges away are tried, and with larger maxima they could
+overflow."""
 
-_FRECHET_DISTANCES = np.geomspace(1e-6, 1e3, 181)
+FRECHET_DISTANCES: Array = np.geomspace(1e-6, 1e3, 181)
+"""Where the Frechet location is looked for below the smallest maximum, in ranges: from a millionth, where the largest
+maxima alone fix the shape, to a thousand, where the distribution is a Gumbel one for all purposes; 20 points a
+decade."""
+
+FRECHET_REFINEMENT = 101
+"""Points between the neighbours of the best one, twice: the location is then exact to a relative 5e-5."""
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyFit:
-    """One family fitted to one sample of block maxima.
+    """One family of theorem 4.1 of Weng et al. 2018 (the module's text has the formulas), fitted to one sample.
 
     Attributes:
         family: `gumbel`, `frechet` or `reverse_weibull`.
@@ -36,7 +44,8 @@ class FamilyFit:
         shape: `c`, no unit; infinite for Gumbel, the limit of both others.
         log_likelihood: of the whole sample; infinite for constant maxima.
         ks: the K-S distance D between the sample and the fitted distribution.
-        p_value: of D, as in the paper: too large, because the distribution was fitted to the same sample.
+        p_value: of D, as in Weng et al. 2018, section 5.2: too large, because the distribution was fitted to the same
+            sample.
     """
 
     family: str
@@ -49,17 +58,17 @@ class FamilyFit:
 
 
 def check_maxima(maxima: ArrayLike) -> Array:
-    """Block maxima as a float64 array of one or two dimensions.
+    """Block maxima as a float64 array of one or two dimensions. Source: this project.
 
     Args:
         maxima: shape `(blocks,)` or `(rows, blocks)`.
 
     Returns:
-        The array.
+        The array, of the same shape.
 
     Raises:
         InputError: It is empty, has another number of dimensions, or holds a value that is not a finite real
-            number of at most `LARGEST`.
+            number of at most `LARGEST_MAXIMUM`.
     """
     try:
         values = np.asarray(maxima, dtype=np.float64)
@@ -70,19 +79,24 @@ def check_maxima(maxima: ArrayLike) -> Array:
     if not np.isfinite(values).all():
         bad = int(np.count_nonzero(~np.isfinite(values)))
         raise InputError(f"expected finite block maxima, got {bad} of {values.size} that are NaN or infinite")
-    if float(np.abs(values).max()) > LARGEST:
-        raise InputError(f"expected block maxima up to {LARGEST:g}, got {np.abs(values).max():g}")
+    if float(np.abs(values).max()) > LARGEST_MAXIMUM:
+        raise InputError(f"expected block maxima up to {LARGEST_MAXIMUM:g}, got {np.abs(values).max():g}")
     return values
 
 
 def ks_distance(probabilities: Array) -> Array:
-    """Kolmogorov-Smirnov distance `D = max |empirical - fitted|`, shape `(rows,)`.
+    """Kolmogorov-Smirnov distance `D = max_y |F_n(y) - F(y)|` of an empirical and a fitted distribution function.
+
+    With the values of `F` in ascending order it is `max_i max(i/n - F(y_i), F(y_i) - (i - 1)/n)` (Massey 1951).
 
     Args:
         probabilities: the fitted distribution function at each observation, shape `(rows, blocks)`, any order.
 
     Returns:
-        The two-sided distance of each row.
+        The two-sided distance of each row, shape `(rows,)`.
+
+    >>> ks_distance(np.array([[0.25, 0.75]])).tolist()
+    [0.25]
     """
     count = probabilities.shape[1]
     ordered, rank = np.sort(probabilities, axis=1), np.arange(count)
@@ -90,14 +104,27 @@ def ks_distance(probabilities: Array) -> Array:
 
 
 def ks_p_value(distance: Array, count: int) -> Array:
-    """Probability of a K-S distance at least this large when the distribution was given in advance, shape as given."""
+    """Probability of a K-S distance at least this large when the distribution was given in advance.
+
+    `P(D_n >= d)`, exact for every `n` (`scipy.stats.kstwo`; Simard and L'Ecuyer 2011).
+
+    Args:
+        distance: `D`, any shape.
+        count: `n`, the number of observations.
+
+    Returns:
+        The probability, shape as given.
+
+    >>> round(float(ks_p_value(np.array(0.5), 1)), 3)  # one observation: D is uniform on [1/2, 1]
+    1.0
+    """
     from scipy.stats import kstwo  # 0.9 s to import
 
     return np.asarray(kstwo.sf(distance, count), dtype=np.float64)
 
 
 def fit_gumbel(maxima: ArrayLike) -> FamilyFit:
-    """Maximum-likelihood Gumbel distribution of block maxima.
+    """Maximum-likelihood Gumbel distribution `exp(-exp(-(y - a) / b))` of block maxima.
 
     The rate `1/b` solves `b = mean(y) - sum(y e**(-y/b)) / sum(e**(-y/b))` (Johnson, Kotz and Balakrishnan 1995,
     chapter 22), then `a = -b log mean(e**(-y/b))`.
@@ -124,11 +151,14 @@ def fit_gumbel(maxima: ArrayLike) -> FamilyFit:
 
 
 def fit_frechet(maxima: ArrayLike) -> FamilyFit:
-    """Maximum-likelihood Frechet distribution of block maxima.
+    """Maximum-likelihood Frechet distribution `exp(-((y - a) / b)**-c)`, `y > a`, of block maxima.
 
-    With `z = y - a` the reciprocal `1/z` is Weibull with the same shape, so the scale and shape are profiled out and
-    the location is searched from a millionth of the range to a thousand ranges below the smallest maximum. At the far
-    end the distribution is a Gumbel one for all purposes, which is the answer for maxima that are not heavy-tailed.
+    Source: this project, from the likelihood equations of the Weibull distribution (Johnson, Kotz and Balakrishnan
+        1994,
+    chapter 21): with `z = y - a` the reciprocal `1/z` is Weibull with the same shape, so the scale and shape are
+    profiled out and the location is searched from a millionth of the range to a thousand ranges below the smallest
+    maximum. At the far end the distribution is a Gumbel one for all purposes, which is the answer for maxima that are
+    not heavy-tailed.
 
     Args:
         maxima: block maxima, shape `(blocks,)`.
@@ -153,10 +183,12 @@ def fit_frechet(maxima: ArrayLike) -> FamilyFit:
 
 def _frechet_maximum(gaps: Array) -> tuple[float, float, float]:
     """Distance, shape and log-likelihood at the top of the profile: a grid, refined twice around its best point."""
-    distances = _FRECHET_DISTANCES
+    distances = FRECHET_DISTANCES
     for _ in range(2):
         best = int(_frechet_profile(gaps, distances)[0].argmax())
-        distances = np.geomspace(distances[max(best - 1, 0)], distances[min(best + 1, len(distances) - 1)], 101)
+        distances = np.geomspace(
+            distances[max(best - 1, 0)], distances[min(best + 1, len(distances) - 1)], FRECHET_REFINEMENT
+        )
     likelihood, shapes = _frechet_profile(gaps, distances)
     best = int(likelihood.argmax())
     return float(distances[best]), float(shapes[best]), float(likelihood[best])
