@@ -19,7 +19,9 @@ from scipy import stats
 from scipy.special import betaincinv
 
 from clearance.estimates import extremes
-from clearance.estimates.extremes import profile_likelihood
+from clearance.estimates.extremes.endpoint import PENALISED_RANGES, PENALISED_SHAPE
+from clearance.estimates.extremes.profile_likelihood import fixed_shape
+from clearance.estimates.extremes.weibull import log_likelihood
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
@@ -100,10 +102,10 @@ def coverage_table(title: str, draw: Callable[[float], Draw], rows: int = 2000) 
 
 def rivals(maxima: Array, gaps: Array) -> dict[str, Array]:
     """Distance above the largest, in ranges, by each penalised estimate."""
-    distances = np.array([profile_likelihood.fixed_shape(gaps, shape) for shape in SHAPES])
+    distances = np.array([fixed_shape(gaps, shape) for shape in SHAPES])
     likelihood = np.array(
         [
-            profile_likelihood.log_likelihood(np.log(gaps + distance[:, None]), np.full(len(gaps), shape))
+            log_likelihood(np.log(gaps + distance[:, None]), np.full(len(gaps), shape))
             for distance, shape in zip(distances, SHAPES, strict=True)
         ]
     )
@@ -114,11 +116,11 @@ def rivals(maxima: Array, gaps: Array) -> dict[str, Array]:
 
     with np.errstate(divide="ignore", invalid="ignore"):
         beta = np.where(index < 0.5, 5 * np.log(0.5 + index) + 8 * np.log(0.5 - index), -1e9)
-    fixed = profile_likelihood.fixed_shape(gaps, extremes.PENALISED_SHAPE)
+    fixed = fixed_shape(gaps, PENALISED_SHAPE)
     estimates = [
-        np.minimum(fixed, extremes.PENALISED_RANGES),
+        np.minimum(fixed, PENALISED_RANGES),
         fixed,
-        profile_likelihood.fixed_shape(gaps, 4.0),
+        fixed_shape(gaps, 4.0),
         mode(beta),
         mode(3 * np.log(index) + 11 * np.log1p(-index)),
         mode(-0.1 / index),
