@@ -28,10 +28,11 @@ from clearance.errors import FileError, InputError
 DATA_VARIABLE = "CLEARANCE_DATA"
 """The environment variable that names the folder of the data sets."""
 
-NAMED_SETS = ("digits", "mnist")
-"""The sets that go by a name."""
+DATASET_NAMES = ("digits", "mnist")
+"""The sets that go by a name: the one that is always there, and the papers' smallest."""
 
 Bounds = tuple[float, float]
+"""The valid range of an input, `(low, high)`, in input units."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,12 @@ def load(name_or_path: str | Path, *, count: int | None = None, offset: int = 0,
     """
     text = str(name_or_path)
     path = Path(text)
-    if text in NAMED_SETS:
+    if text in DATASET_NAMES:
         whole = load_digits(train=train) if text == "digits" else load_folder(data_folder() / text, train=train)
     elif path_kind(path) == "folder":
         whole = load_folder(path, train=train)
     elif train:
-        raise InputError(f"train: expected one of {', '.join(NAMED_SETS)} or a folder; {text} has no training part")
+        raise InputError(f"train: expected one of {', '.join(DATASET_NAMES)} or a folder; {text} has no training part")
     elif "," in text and path_kind(path) == "none":
         whole = load_pair(*_two_paths(text))
     else:
@@ -196,7 +197,7 @@ def load_npz(path: Path) -> Dataset:
     """
     refuse_pickle(path, instead="save the arrays with numpy.savez(path, images=..., labels=...)")
     if path_kind(path) == "none":
-        raise FileError(f"{path}: no such file, and no set of that name (there are: {', '.join(NAMED_SETS)})")
+        raise FileError(f"{path}: no such file, and no set of that name (there are: {', '.join(DATASET_NAMES)})")
     if path.suffix.lower() != ".npz":
         raise FileError(f"{path}: expected a .npz file, a folder of idx files, or IMAGES,LABELS; got '{path.suffix}'")
     arrays = read_npz(path, required=("images", "labels"), optional=("bounds", "class_names"))

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from clearance.errors import DtypeError, FileError, InputError, PickleRefusedError, ShapeError
 
 PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".th"})
-"""Endings of files that are, or hold, pickles."""
+"""Endings of files that are, or hold, pickles, as torch, joblib and the standard library write them: refused by name,
+even where the content does not look like one."""
 
 IDX_UINT8 = 0x08
-"""The idx code of unsigned bytes, the only type that image sets use."""
+"""The idx code of unsigned bytes (third byte of the file), the only type that image sets use."""
 
 
 def refuse_pickle(path: Path, *, instead: str) -> None:

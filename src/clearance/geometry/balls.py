@@ -9,18 +9,21 @@ from clearance.errors import InputError, ShapeError
 from clearance.geometry.norms import as_norm, expand, vector_norm
 
 POINTS_AT_ONCE = 2**24
-"""Numbers drawn at once: larger samples are drawn in parts."""
+"""Numbers drawn at once: larger samples are drawn in parts. 64 MiB in single precision, of which the general sampler
+holds some five arrays."""
 
 
 def parts(count: int, size: int) -> list[int]:
     """How many points to draw at a time, so that no part holds more than `POINTS_AT_ONCE` numbers.
+
+    `floor(POINTS_AT_ONCE / size)` in each part but the last, or 1 where a point has more numbers. Source: this project.
 
     Args:
         count: Points in all.
         size: Numbers in a point.
 
     Returns:
-        Parts of at least 1 point that add up to `count`.
+        Numbers of points, each at least 1, that add up to `count`.
 
     >>> parts(5, POINTS_AT_ONCE // 2)
     [2, 2, 1]
@@ -40,9 +43,10 @@ def sample_ball(
 ) -> Tensor:
     """Draw points uniformly (by volume) from `{z : ||z||_p <= R}`.
 
-    `p = inf` is a box and `p = 2` a Gaussian direction times `U^(1/d)`. Any other `p`: with `g_i` independent of
-    density proportional to `exp(-|t|^p)` and `Z` standard exponential, `z = R g / (||g||_p^p + Z)^(1/p)` is uniform in
-    the ball (Barthe, Guédon, Mendelson and Naor 2005, theorem 1).
+    `p = inf` is a box and `p = 2` a Gaussian direction times `U^(1/d)` (Muller 1959), `U` uniform in [0, 1] and `d` the
+    number of coordinates. Any other `p`: with `g_i` independent of density proportional to `exp(-|t|^p)` and `Z`
+    standard exponential, `z = R g / (||g||_p^p + Z)^(1/p)` is uniform in the ball (Barthe, Guédon, Mendelson and Naor
+    2005, theorem 1).
 
     Args:
         count: How many points.
@@ -86,13 +90,15 @@ def _draw(
 
 
 def sample_shifts(like: Tensor, count: int, *, norm: float, radius: float, generator: torch.Generator) -> Tensor:
-    """Uniform points of the ball around 0, with the shape and the dtype of an input.
+    """Uniform points of the ball `{z : ||z||_p <= R}`, with the shape and the dtype of an input.
+
+    As `sample_ball` draws them (Barthe, Guédon, Mendelson and Naor 2005, theorem 1).
 
     Args:
         like: The input, `(*input)`.
         count: How many.
-        norm: `p`.
-        radius: `R > 0`.
+        norm: `p`, from 1 to `math.inf`.
+        radius: `R > 0`, in input units.
         generator: Where the randomness comes from.
 
     Returns:
@@ -102,12 +108,15 @@ def sample_shifts(like: Tensor, count: int, *, norm: float, radius: float, gener
 
 
 def sample_directions(like: Tensor, count: int, *, norm: float, generator: torch.Generator) -> Tensor:
-    """Random directions of length 1 in the `l_p` norm: uniform points of the ball, pushed to its surface.
+    """Random directions of length 1 in the `l_p` norm: `z / ||z||_p` for uniform points `z` of the ball.
+
+    They follow the cone measure of the sphere, which is uniform on its surface for `p` = 1, 2 and infinity (Naor and
+    Romik 2003).
 
     Args:
         like: The input, `(*input)`.
         count: How many.
-        norm: `p`.
+        norm: `p`, from 1 to `math.inf`.
         generator: Where the randomness comes from.
 
     Returns:

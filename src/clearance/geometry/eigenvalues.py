@@ -1,6 +1,7 @@
 """Both ends of the spectrum of symmetric matrices that are known by their products only, for many samples at once.
 
-A sample leaves the batch as soon as both of its own ends have converged.
+For symmetric `H` the ends are `min` and `max` of `<v, H v>` over `||v||_2 = 1` (Courant-Fischer). A sample leaves the
+batch as soon as both of its own ends have converged.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ Operator = Callable[[Tensor], Product]
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Both ends of the spectrum of each sample's matrix.
+    """Both ends of the spectrum of each sample's matrix, as Ritz values `<v, H v>`: they lie within the spectrum.
+
+    Source: Lanczos 1950; Parlett 1980, chapter 13 (the process) and chapter 11 (Ritz values).
 
     Attributes:
         low: Smallest eigenvalue, `(batch,)`: approached from above.
@@ -49,7 +52,10 @@ class Spectrum:
 
 
 class Remaining:
-    """The products of the samples that have not converged; the operator is rebuilt whenever half of them have left.
+    """The products `H_i v_i` of the samples that have not converged.
+
+    Source: this project. The operator is rebuilt for the samples that are left whenever half of them have left, so that
+    the cost of a product follows their number, and it is rebuilt a logarithmic number of times at most.
 
     Args:
         operator: Makes the products.
@@ -63,7 +69,15 @@ class Remaining:
         self.product = operator(self.built)
 
     def __call__(self, rows: Tensor, vectors: Tensor) -> Tensor:
-        """Products for some rows (in ascending order) of those that the operator was last built for."""
+        """Products for some rows of those that the operator was last built for.
+
+        Args:
+            rows: Sample numbers `(n,)`, ascending.
+            vectors: `(n, *input)`.
+
+        Returns:
+            `(n, *input)`.
+        """
         if 2 * len(rows) <= len(self.built):
             self.built, self.product = rows, self.operator(rows)
         if len(rows) == len(self.built):
@@ -75,7 +89,17 @@ class Remaining:
 
 
 def dense(matrices: Tensor) -> Operator:
-    """The operator of symmetric matrices that are given, `(batch, d, d)`, on vectors `(batch, d)`."""
+    """The operator `v -> H v` of symmetric matrices that are given. Source: this project.
+
+    Args:
+        matrices: `(batch, d, d)`.
+
+    Returns:
+        Maps sample numbers `(n,)` to the product on vectors `(n, d)`.
+
+    >>> dense(torch.tensor([[[2.0, 0.0], [0.0, 3.0]]]))(torch.tensor([0]))(torch.ones(1, 2))
+    tensor([[2., 3.]])
+    """
     return lambda rows: lambda vectors: (matrices[rows] @ vectors[:, :, None])[:, :, 0]
 
 
@@ -84,12 +108,13 @@ def lanczos(
 ) -> Spectrum:
     """Extreme eigenvalues by the Lanczos process (Lanczos 1950), with full reorthogonalisation.
 
-    After `k` products the eigenvalues `θ` of the `k × k` tridiagonal projection approach the matrix's from within. An
-    end has converged when the residual norm of its Ritz vector, which bounds the distance to an eigenvalue, is at most
-    `tolerance * max(|θ|, floor * norm)` (Parlett 1980, section 4.5): a rule for each sample on its own. That eigenvalue
-    is the extreme one unless the start has next to nothing of its vector: of 20,000 random starts on Hessians of small
-    networks 5 (tolerance 1e-4) and 52 (1e-3) left an end with an error above 1e-3. The usual estimate `r² / gap` stops
-    a product or two earlier and failed 20 times as often.
+    With `V_k` an orthonormal basis of `span {v, H v, ..., H^(k-1) v}`, the eigenvalues `θ` of the `k × k` tridiagonal
+    matrix `V_k^T H V_k` approach the extreme ones of `H` from within. An end has converged when the residual norm of
+    its Ritz vector, which bounds the distance to an eigenvalue, is at most `tolerance * max(|θ|, floor * norm)`
+    (Parlett 1980, section 4.5): a rule for each sample on its own. That eigenvalue is the extreme one unless the start
+    has next to nothing of its vector: of 20,000 random starts on Hessians of small networks 5 (tolerance 1e-4) and 52
+    (1e-3) left an end with an error above 1e-3. The usual estimate `r² / gap` stops a product or two earlier and failed
+    20 times as often.
 
     Args:
         operator: The matrices.
@@ -99,7 +124,8 @@ def lanczos(
         most: Products per sample at most.
 
     Returns:
-        Both ends.
+        Both ends of each sample, values `(batch,)` and vectors `(batch, *input)`. A sample whose products are not
+        finite has NaN for both.
 
     >>> matrices = torch.diag_embed(torch.tensor([[1.0, 2.0, -5.0]]))
     >>> found = lanczos(dense(matrices), torch.ones(1, 3))

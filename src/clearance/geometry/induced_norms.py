@@ -13,7 +13,9 @@ from clearance.geometry.norms import dual_norm, expand, steepest, vector_norm
 
 @dataclass(frozen=True)
 class Induced:
-    """An estimate of `||H||_{p→q}` of each sample: the norm of an image, so never above the true maximum.
+    """An estimate of `||H||_{p→q} = max {||H v||_q : ||v||_p = 1}` of each sample, `1/p + 1/q = 1`.
+
+    It is the norm of an image, so never above the true maximum (Higham 1992).
 
     Attributes:
         value: `||H v||_q` of the best `v` found, `(batch,)`.
@@ -35,8 +37,8 @@ def estimate_induced_norm(
 
     `v ← argmax {<u, H v> : ||u||_p = 1}` (Boyd 1974; Higham 1992). For a symmetric matrix and dual norms one map does
     both half-steps of the method, and `||H v||_q` never falls. It ends in a local maximum (for `p = 2`: the spectral
-    norm); the exact norm is NP-hard to compute for `p = inf`, so several starts are tried and the largest value is
-    reported.
+    norm); the exact norm is NP-hard to compute for `p = inf` (Rohn 2000), so several starts are tried and the largest
+    value is reported.
 
     Args:
         operator: The matrices.
@@ -46,7 +48,7 @@ def estimate_induced_norm(
         most: Products per start at most.
 
     Returns:
-        The best of all starts.
+        The best of all starts, fields `(batch,)` and `(batch, *input)`.
 
     >>> from clearance.geometry.eigenvalues import dense
     >>> matrix = torch.tensor([[[1.0, 2.0], [2.0, -3.0]]])

@@ -15,6 +15,9 @@ from clearance.errors import InputError
 def as_norm(norm: SupportsFloat | str) -> float:
     """The `p` of a norm as a float, `1 <= p <= inf`.
 
+    `||x||_p = (sum |x_i|^p)^(1/p)`, the largest `|x_i|` for `p = inf`; below 1 the triangle inequality fails
+    (Minkowski).
+
     Args:
         norm: A number, or text such as `"2"`, `"inf"`, `"linf"`, `"l2"`.
 
@@ -38,7 +41,13 @@ def as_norm(norm: SupportsFloat | str) -> float:
 
 
 def dual_norm(norm: float) -> float:
-    """The dual norm `q` with `1/p + 1/q = 1`.
+    """The dual norm `q` with `1/p + 1/q = 1`: `||w||_q = max {<w, d> : ||d||_p <= 1}` (Hölder's inequality).
+
+    Args:
+        norm: `p`, from 1 to `math.inf`.
+
+    Returns:
+        `q`, a number.
 
     >>> dual_norm(2.0), dual_norm(1.0), dual_norm(math.inf), dual_norm(1.5)
     (2.0, inf, 1.0, 3.0)
@@ -49,7 +58,17 @@ def dual_norm(norm: float) -> float:
 
 
 def vector_norm(x: Tensor, norm: float) -> Tensor:
-    """`||x_i||_p` of each row: `(batch, *input) -> (batch,)`.
+    """`||x_i||_p = (sum_j |x_ij|^p)^(1/p)` of each row, without overflow or underflow on the way.
+
+    By `m ||x / m||_p` with `m = max_j |x_ij|`, as in the BLAS's `nrm2` (Lawson, Hanson, Kincaid and Krogh 1979) for any
+    `p`; plainly where that is safe.
+
+    Args:
+        x: `(batch, *input)`.
+        norm: `p`, from 1 to `math.inf`.
+
+    Returns:
+        `(batch,)`.
 
     >>> vector_norm(torch.tensor([[3.0, -4.0]]), 1.0).item()
     7.0
@@ -70,7 +89,7 @@ def vector_norm(x: Tensor, norm: float) -> Tensor:
 
 
 def last_norm(x: Tensor, norm: float) -> Tensor:
-    """`||x||_p` along the last dimension: `(..., n) -> (...)`.
+    """`||x||_p` along the last dimension, `(..., n) -> (...)`: `vector_norm` of the rows of the last dimension.
 
     >>> last_norm(torch.tensor([[[3.0, -4.0], [0.0, 2.0]]]), 2.0)
     tensor([[5., 2.]])
@@ -79,7 +98,11 @@ def last_norm(x: Tensor, norm: float) -> Tensor:
 
 
 def expand(values: Tensor, like: Tensor) -> Tensor:
-    """Reshape `(batch,)` so that it broadcasts over `(batch, *input)`."""
+    """Reshape `(batch,)` so that it broadcasts over `(batch, *input)`: one number for each row. Source: this project.
+
+    >>> expand(torch.ones(2), torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 1, 1])
+    """
     return values.reshape(-1, *[1] * (like.ndim - 1))
 
 
@@ -114,16 +137,22 @@ def steepest(gradient: Tensor, norm: float) -> Tensor:
 def project(delta: Tensor, norm: float, radius: Tensor | float) -> Tensor:
     """Bring each row into the `l_p` ball of its radius around 0.
 
-    For `p = 1, 2, inf` this is the Euclidean projection (Duchi et al. 2008 for `p = 1`); for other norms the row is
-    scaled back to the sphere, which is a feasible point but not the nearest one.
+    For `p = 1, 2, inf` this is the Euclidean projection, `argmin {||z - delta||_2 : ||z||_p <= R}`: soft thresholding
+    `sign(delta) max(|delta| - t, 0)` for `p = 1` (Duchi, Shalev-Shwartz, Singer and Chandra 2008, section 4), scaling
+    for `p = 2`, clipping for `p = inf`. For other norms the row is scaled back to the sphere, which is a feasible point
+    but not the nearest one.
 
     Args:
         delta: `(batch, *input)`.
         norm: `p`.
-        radius: A number, or one per row `(batch,)`.
+        radius: `R`: a number, or one per row `(batch,)`.
 
     Returns:
         `(batch, *input)`; rows already inside come back unchanged.
+
+    >>> project(torch.tensor([[3.0, 1.0], [0.5, 0.25]]), 1.0, 2.0)
+    tensor([[2.0000, 0.0000],
+            [0.5000, 0.2500]])
     """
     limit = torch.as_tensor(radius, dtype=delta.dtype, device=delta.device).expand(len(delta))
     if math.isinf(norm):

@@ -26,17 +26,27 @@ from clearance.model.classifier import Classifier, Product
 from clearance.model.margins import margins
 
 Kind = Literal["norm", "one-sided"]
-TOLERANCE = 1e-3
-"""Relative error at which the curvature of a point counts as converged."""
-RESOLVED = {"norm": 1.0, "one-sided": 0.05}
-"""An end of the spectrum is not resolved below this share of the spectral norm."""
+"""Which curvature: the norm of the Hessian, or its most negative eigenvalue alone."""
+
+CURVATURE_TOLERANCE = 1e-3
+"""Relative error at which the curvature of a point counts as converged: an estimate of a radius has fewer digits than
+that, and each further digit costs products."""
+
+RESOLVED_SHARES = {"norm": 1.0, "one-sided": 0.05}
+"""An end of the spectrum is not resolved below this share of the spectral norm. The norm needs the larger end alone, so
+the other needs no more accuracy than it. The negative end alone is resolved down to a twentieth of the norm: a smaller
+one is nearly no curvature, and resolving it can take many times the products."""
+
 BASIS_NUMBERS = 2**25
-"""Numbers that the Lanczos bases of the points solved at once may hold; more points are solved in parts."""
+"""Numbers that the Lanczos bases of the points solved at once may hold (128 MiB in single precision); more points are
+solved in parts."""
 
 
 @dataclass(frozen=True)
 class Curvature:
     """Margins, gradients and curvature at a batch of points.
+
+    The curvature is `max ||H v||_q` over `||v||_p = 1` (Weng et al. 2018b, theorem 3.1), or `max(0, -λ_min(H))`.
 
     Attributes:
         margins: `g`, `(batch,)`.
@@ -62,10 +72,13 @@ def margin_curvature(
     *,
     norm: float = 2.0,
     kind: Kind = "norm",
-    tolerance: float = TOLERANCE,
+    tolerance: float = CURVATURE_TOLERANCE,
     most: int = 32,
 ) -> Curvature:
-    """Curvature of a margin at each point: of `p = 2` by `lanczos`, of other norms by `estimate_induced_norm`.
+    """Curvature of a margin at each point: `||H||_{p→q}`, or `max(0, -λ_min(H))`, `H` the Hessian of `g = f_c - f_t`.
+
+    Of `p = 2` by `lanczos` (Weng et al. 2018b, section 3.4), of other norms by `estimate_induced_norm`, an estimate
+    from below. The one-sided kind is this project's: in Taylor's theorem `½ <d, H d>` is at least `½ λ_min ||d||_2²`.
 
     Args:
         model: The classifier.
@@ -75,11 +88,11 @@ def margin_curvature(
         starts: First directions, `(starts, batch, *input)`; `p = 2` needs one only.
         norm: The norm `p`.
         kind: `"norm"`: `||H||_{p→q}`; `"one-sided"`: `max(0, -λ_min)`, `p = 2` only.
-        tolerance: As for those two.
+        tolerance: Relative error, as for those two.
         most: Products per point (and start) at most.
 
     Returns:
-        One value per point.
+        One value per point, fields `(batch,)` and `(batch, *input)`.
 
     Raises:
         InputError: If `kind="one-sided"` is asked for another norm than 2.
@@ -109,7 +122,7 @@ def _largest(
     if norm != 2:
         found = estimate_induced_norm(operator, starts, norm=norm, tolerance=tolerance, most=most)
         return found.value, found.vector, found.partner
-    ends = lanczos(operator, starts[0], tolerance=tolerance, floor=RESOLVED[kind], most=most)
+    ends = lanczos(operator, starts[0], tolerance=tolerance, floor=RESOLVED_SHARES[kind], most=most)
     if kind == "one-sided":
         return ends.one_sided, ends.low_vector, -ends.low_vector
     lower = expand(-ends.low >= ends.high, starts[0])
@@ -120,7 +133,10 @@ def _largest(
 def margin_hessian_vectors(
     model: Classifier, x: Tensor, predicted: int, target: int, vectors: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Margin, gradient and one Hessian-vector product at each point.
+    """Margin `g = f_c - f_t`, gradient `∇g` and one Hessian-vector product `H v = ∇<∇g, v>` at each point.
+
+    By a second reverse pass through the graph of the gradient, exact up to rounding (Pearlmutter 1994 has the same
+    product by forward over reverse mode).
 
     Args:
         model: The classifier.
@@ -146,7 +162,10 @@ def margin_hessian_vectors(
 
 
 class MarginHessian:
-    """The Hessians of one margin at a batch of points, as an operator: see `Operator`.
+    """The Hessians of one margin `g = f_c - f_t` at a batch of points, as an operator.
+
+    See `geometry.eigenvalues.Operator`. `H v = ∇<∇g, v>`, by a second reverse pass through the graph of the gradient
+    (see `margin_hessian_vectors`).
 
     Args:
         model: The classifier.
@@ -164,7 +183,14 @@ class MarginHessian:
         self.margins, self.gradients, self.whole = self._build(x)
 
     def __call__(self, rows: Tensor) -> Product:
-        """The products of some points."""
+        """The products of some points.
+
+        Args:
+            rows: Point numbers `(n,)`, ascending.
+
+        Returns:
+            Maps vectors `(n, *input)` to `H v`, `(n, *input)`.
+        """
         return self.whole if len(rows) == len(self.x) else self._build(self.x[rows])[2]
 
     def _build(self, points: Tensor) -> tuple[Tensor, Tensor, Product]:

@@ -18,7 +18,8 @@ Activation = Callable[[], nn.Module]
 """Makes one activation layer, for example `nn.ReLU`."""
 
 SMALLEST_UNPADDED = 16
-"""The smallest height and width that two unpadded blocks of the seven-layer network leave at least 2 × 2."""
+"""The smallest height and width that the two unpadded blocks of the seven-layer network leave 2 × 2 before the last
+pooling: 16, 12, 6, 2."""
 
 
 def softplus_mlp(input_shape: tuple[int, ...], classes: int, *, hidden: int = 1024, seed: int = 0) -> nn.Sequential:

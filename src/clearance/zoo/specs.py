@@ -31,7 +31,7 @@ CONVERSION = (
     "use safetensors; to convert weights that you trust: "
     "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
 )
-"""What to do with a refused pickle, for messages."""
+"""What to do with a pickle, for messages: `weights_only=True` runs no code of the file."""
 
 
 @dataclass(frozen=True)
