@@ -21,6 +21,11 @@ def largest_of(maxima: Array) -> Array:
     return maxima.max(axis=-1)
 
 
+def standard_gaps(maxima: Array) -> Array:
+    """`(max - y) / (max - min)` of each row, the unit of the profile likelihood."""
+    return (maxima.max(1, keepdims=True) - maxima) / np.ptp(maxima, axis=1, keepdims=True)
+
+
 def log_likelihood(maxima: Array, location: float, scale: float, shape: float) -> float:
     """Written from the density, `c/b x^(c-1) exp(-x^c)`, `x = (a - y)/b`; not the code's own form."""
     scaled = (location - maxima) / scale
@@ -38,7 +43,7 @@ def clusters(
     return draw
 
 
-ZOO: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
+DISTRIBUTIONS: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
     "gumbel": lambda generator, size: 8 + generator.gumbel(size=size),
     "frechet": lambda generator, size: 1 / generator.weibull(3, size),
     "pareto": lambda generator, size: 1 + generator.pareto(1.5, size),
