@@ -1,4 +1,5 @@
-import gzip
+"""Evaluation sets by name and from files, and what is refused on the way."""
+
 import os
 import pickle
 import zipfile
@@ -11,24 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.data.datasets import Dataset, load
-from clearance.data.files import read_idx
 from clearance.errors import ClearanceError, DtypeError, FileError, InputError, PickleRefusedError, ShapeError
-
-
-def write_npz(path: Path, **arrays: object) -> Path:
-    np.savez(path, **arrays)
-    return path
-
-
-def write_idx(path: Path, array: np.ndarray, *, compress: bool = False) -> Path:
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    data = bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(data) if compress else data)
-    return path
-
-
-IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
-LABELS = np.array([1, 0], dtype=np.uint8)
+from data_writers import IMAGES, LABELS, write_idx, write_npz
 
 
 class TestDigits:
@@ -89,27 +74,6 @@ class TestIdx:
         write_idx(tmp_path / "t10k-images-idx3-ubyte", IMAGES)
         with pytest.raises(FileError, match=r"expected t10k-labels-idx1-ubyte or .*\.gz, found neither"):
             load(tmp_path)
-
-    def test_truncated(self, tmp_path: Path):
-        path = write_idx(tmp_path / "a", IMAGES)
-        path.write_bytes(path.read_bytes()[:-1])
-        with pytest.raises(FileError, match=r"expected 24 bytes of data for shape \(2, 3, 4\), got 23"):
-            read_idx(path)
-
-    def test_truncated_gzip(self, tmp_path: Path):
-        path = write_idx(tmp_path / "a.gz", IMAGES, compress=True)
-        path.write_bytes(path.read_bytes()[:-12])
-        with pytest.raises(FileError, match="damaged gzip"):
-            read_idx(path)
-
-    @given(data=st.binary(max_size=40))
-    def test_any_bytes_give_an_array_or_a_file_error(self, tmp_path_factory: pytest.TempPathFactory, data: bytes):
-        path = tmp_path_factory.mktemp("idx") / "a"
-        path.write_bytes(data)
-        try:
-            assert read_idx(path).size <= len(data)
-        except FileError as error:
-            assert "\n" not in str(error)
 
 
 class TestNpz:

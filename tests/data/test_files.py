@@ -1,0 +1,198 @@
+"""Files of arrays: idx and `.npz` read back what NumPy wrote, and what is damaged or a pickle is refused by name."""
+
+import gzip
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from clearance.data.files import (
+    check_labels,
+    path_kind,
+    read_idx,
+    read_npz,
+    refuse_pickle,
+    require_file,
+    scale_images,
+)
+from clearance.errors import DtypeError, FileError, InputError, PickleRefusedError, ShapeError
+from data_writers import IMAGES, LABELS, write_idx, write_npz
+
+
+class TestPaths:
+    def test_kinds(self, tmp_path: Path):
+        (tmp_path / "a").write_text("x")
+        assert path_kind(tmp_path / "a") == "file" and path_kind(tmp_path) == "folder"
+        assert path_kind(Path("/dev/null")) == "other"
+        for name in ("absent", "x" * 300, "a\0b"):
+            assert path_kind(tmp_path / name) == "none"
+
+    def test_a_plain_file_is_required(self, tmp_path: Path):
+        (tmp_path / "a").write_text("x")
+        require_file(tmp_path / "a")
+        with pytest.raises(FileError, match="b: no such file"):
+            require_file(tmp_path / "b")
+        with pytest.raises(FileError, match="is no plain file"):
+            require_file(tmp_path)
+
+    def test_a_file_that_may_not_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        (tmp_path / "a").write_text("x")
+        monkeypatch.setattr("clearance.data.files.os.access", lambda *_: False)  # root may read everything
+        with pytest.raises(FileError, match="no permission to read it"):
+            require_file(tmp_path / "a")
+
+
+class TestPickles:
+    @pytest.mark.parametrize("name", ["a.pkl", "a.PT", "a.ckpt", "a.joblib", "a.th"])
+    def test_by_name_whether_the_file_is_there_or_not(self, tmp_path: Path, name: str):
+        with pytest.raises(PickleRefusedError, match=r"is a pickle, which can run code when loaded; write idx$"):
+            refuse_pickle(tmp_path / name, instead="write idx")
+
+    @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+    def test_by_content(self, tmp_path: Path, protocol: int):
+        (tmp_path / "a.npz").write_bytes(pickle.dumps({"images": 1}, protocol=protocol))
+        with pytest.raises(PickleRefusedError):
+            refuse_pickle(tmp_path / "a.npz", instead="")
+
+    def test_inside_an_archive(self, tmp_path: Path):
+        torch.save({"images": 1}, tmp_path / "a.npz")
+        with pytest.raises(PickleRefusedError):
+            refuse_pickle(tmp_path / "a.npz", instead="")
+
+    def test_other_files_are_none(self, tmp_path: Path):
+        save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
+        (tmp_path / "empty").write_bytes(b"")
+        (tmp_path / "broken.zip").write_bytes(b"PK\5\6" + bytes(18))
+        write_idx(tmp_path / "idx", IMAGES)
+        write_npz(tmp_path / "a.npz", images=IMAGES)
+        for name in ("a.safetensors", "empty", "broken.zip", "idx", "a.npz", "absent"):
+            refuse_pickle(tmp_path / name, instead="")
+
+
+class TestIdx:
+    @pytest.mark.parametrize("compress", [False, True])
+    @pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4), (2, 3, 4, 2), (0, 7)])
+    def test_arrays_of_any_shape_come_back(self, tmp_path: Path, shape: tuple[int, ...], compress: bool):
+        array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        found = read_idx(write_idx(tmp_path / "a", array, compress=compress))
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, array)
+
+    def test_other_types_are_refused_with_their_first_bytes(self, tmp_path: Path):
+        (tmp_path / "floats").write_bytes(bytes([0, 0, 0x0D, 1, 0, 0, 0, 1]) + bytes(4))
+        with pytest.raises(FileError, match=r"unsigned bytes \(first bytes 00 00 08\), got 00 00 0d 01"):
+            read_idx(tmp_path / "floats")
+
+    def test_truncated(self, tmp_path: Path):
+        path = write_idx(tmp_path / "a", IMAGES)
+        path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(FileError, match=r"expected 24 bytes of data for shape \(2, 3, 4\), got 23"):
+            read_idx(path)
+
+    def test_bytes_that_are_left_over(self, tmp_path: Path):
+        path = write_idx(tmp_path / "a", LABELS)
+        path.write_bytes(path.read_bytes() + b"x")
+        with pytest.raises(FileError, match=r"expected 2 bytes of data for shape \(2,\), got 3"):
+            read_idx(path)
+
+    def test_truncated_gzip(self, tmp_path: Path):
+        path = write_idx(tmp_path / "a.gz", IMAGES, compress=True)
+        path.write_bytes(path.read_bytes()[:-12])
+        with pytest.raises(FileError, match="damaged gzip"):
+            read_idx(path)
+
+    def test_a_gzip_file_of_something_else(self, tmp_path: Path):
+        (tmp_path / "a.gz").write_bytes(gzip.compress(b"text"))
+        with pytest.raises(FileError, match="got 74 65 78 74"):
+            read_idx(tmp_path / "a.gz")
+
+    @given(data=st.binary(max_size=40))
+    def test_any_bytes_give_an_array_or_a_file_error(self, tmp_path_factory: pytest.TempPathFactory, data: bytes):
+        path = tmp_path_factory.mktemp("idx") / "a"
+        path.write_bytes(data)
+        try:
+            assert read_idx(path).size <= len(data)
+        except FileError as error:
+            assert "\n" not in str(error)
+
+
+class TestNpz:
+    def test_what_is_asked_for_comes_back(self, tmp_path: Path):
+        path = write_npz(tmp_path / "a.npz", images=IMAGES, labels=LABELS, other=[1.0], bounds=[0, 1])
+        found = read_npz(path, required=("images", "labels"), optional=("bounds", "class_names"))
+        assert set(found) == {"images", "labels", "bounds"}
+        np.testing.assert_array_equal(found["images"], IMAGES)
+        assert found["labels"].dtype == np.uint8 and found["bounds"].tolist() == [0, 1]
+
+    def test_a_required_name_that_is_absent(self, tmp_path: Path):
+        path = write_npz(tmp_path / "a.npz", images=IMAGES)
+        with pytest.raises(FileError, match="expected arrays images, labels; got images"):
+            read_npz(path, required=("images", "labels"))
+
+    def test_python_objects_are_refused(self, tmp_path: Path):
+        path = write_npz(tmp_path / "a.npz", images=np.array([{}], dtype=object))
+        with pytest.raises(PickleRefusedError, match="an array holds Python objects"):
+            read_npz(path, required=("images",))
+
+    def test_damage_inside_an_archive(self, tmp_path: Path):
+        path = write_npz(tmp_path / "a.npz", images=IMAGES)
+        data = bytearray(path.read_bytes())
+        data[150] ^= 0xFF  # in the array itself: its checksum no longer fits
+        path.write_bytes(data)
+        with pytest.raises(FileError, match=r"a\.npz: damaged"):
+            read_npz(path, required=("images",))
+
+
+class TestImages:
+    def test_bytes_are_divided_by_255(self):
+        found = scale_images(np.array([[0, 51, 255]], dtype=np.uint8), source="s")
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, [[0.0, 0.2, 1.0]], rtol=1e-6)
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_floats_are_kept(self, dtype: type):
+        found = scale_images(np.array([[-2.5, 300.0]], dtype=dtype), source="s")
+        assert found.dtype == np.float32 and found.tolist() == [[-2.5, 300.0]]
+
+    @pytest.mark.parametrize(
+        ("images", "error", "message"),
+        [
+            (np.zeros(3), ShapeError, r"s: expected images of shape \(count, \*input\), not empty, got \(3,\)"),
+            (np.zeros((0, 3)), ShapeError, r"got \(0, 3\)"),
+            (np.zeros((2, 0)), ShapeError, r"got \(2, 0\)"),
+            (np.zeros((1, 1), dtype=np.int32), DtypeError, "got int32"),
+            (np.zeros((1, 1), dtype=complex), DtypeError, "got complex128"),
+            (np.array([[0.0], [np.inf]]), InputError, "NaN or infinity in image 1"),
+            (np.array([[-1e39]]), InputError, "NaN or infinity in image 0"),
+        ],
+    )
+    def test_other_images_are_refused(self, images: np.ndarray, error: type, message: str):
+        with pytest.raises(error, match=message):
+            scale_images(images, source="s")
+
+
+class TestLabels:
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.int64])
+    def test_whole_numbers_of_any_size(self, dtype: type):
+        found = check_labels(np.array([3, 0], dtype=dtype), count=2, source="s")
+        assert found.dtype == np.int64 and found.tolist() == [3, 0]
+
+    @pytest.mark.parametrize(
+        ("labels", "error", "message"),
+        [
+            (np.array([0.0]), DtypeError, "s: expected labels as integer class indices, got float64"),
+            (np.array([True]), DtypeError, "got bool"),
+            (np.array([1, 2]), ShapeError, r"one label for each of 1 images, shape \(1,\), got \(2,\)"),
+            (np.array([[1]]), ShapeError, r"got \(1, 1\)"),
+            (np.array([-4]), InputError, "expected labels >= 0, got -4 for image 0"),
+            (np.array([2**64 - 1], dtype=np.uint64), InputError, "expected labels >= 0"),
+        ],
+    )
+    def test_other_labels_are_refused(self, labels: np.ndarray, error: type, message: str):
+        with pytest.raises(error, match=message):
+            check_labels(labels, count=1, source="s")
