@@ -150,6 +150,16 @@ def test_the_curvature_of_points(norm: float):
     )
 
 
+@pytest.mark.parametrize("norm", [2.0, math.inf])
+def test_points_are_solved_in_parts_with_their_own_starts(norm: float, monkeypatch: pytest.MonkeyPatch):
+    network, x, starts = tanh_mlp(8), normal(7, 8), normal(3, 7, 8, seed=6)
+    whole = margin_curvature(Classifier(network), x, 1, 3, starts, norm=norm, tolerance=1e-6)
+    monkeypatch.setattr("clearance.model.curvature.BASIS_NUMBERS", 2 * 8 * 33)  # two points at once
+    parts = margin_curvature(Classifier(network, micro_batch=5), x, 1, 3, starts, norm=norm, tolerance=1e-6)
+    assert torch.allclose(parts.values, whole.values, rtol=1e-5)
+    assert torch.allclose(parts.margins, whole.margins) and torch.allclose(parts.gradients, whole.gradients)
+
+
 def test_one_sided_curvature_is_the_negative_end():
     network, x = tanh_mlp(8), normal(9, 8)
     low = torch.linalg.eigvalsh(dense_hessians(network, x, 1, 3))[:, 0]

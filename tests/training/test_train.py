@@ -1,3 +1,5 @@
+"""Training and PGD where the answer is known: linear networks, and the bundled weights' own headers."""
+
 import subprocess
 import sys
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The architectures: the papers' sizes, any input size, weights from the seed alone."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""Networks by their spec, and weights from safetensors files: what is read and what is refused."""
+
 import pickle
 import sys
 from pathlib import Path

@@ -175,7 +175,7 @@ def adversarial_accuracy(
 
     def attacked(x: Tensor, y: Tensor) -> Tensor:
         moved = perturb(network, x, y, settings=settings, generator=generator)
-        right = network(x).argmax(1) == y  # what is wrong as it is stays as it is: no random start may mend it
+        right = network(x).argmax(1) == y  # no random start may correct what is wrong already
         return torch.where(expand(right, x), moved, x)
 
     return _share_correct(network, images, labels, batch_size, attacked)

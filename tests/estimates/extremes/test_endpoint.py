@@ -80,10 +80,10 @@ def test_penalised_estimate_is_a_modest_factor(name: str, blocks: int) -> None:
     maxima = np.asarray(DISTRIBUTIONS[name](np.random.default_rng(blocks), (200, blocks)), dtype=np.float64)
     fit = fit_reverse_weibull(maxima)
     ratio = fit.location / largest_of(maxima)
-    lost = fit.status == FitStatus.NO_ENDPOINT
+    unidentified = fit.status == FitStatus.NO_ENDPOINT
     low, high = fit.interval
     assert np.all((ratio >= 1) & (ratio <= 2))
-    assert np.all(ratio[lost] <= 1.5 * (1 + 1e-12))
+    assert np.all(ratio[unidentified] <= 1.5 * (1 + 1e-12))
     assert np.all(low >= largest_of(maxima))
     assert np.all((low <= fit.location) & (fit.location <= high))
     for values in (fit.scale, fit.shape, fit.ks, fit.p_value):
