@@ -1,111 +1,23 @@
-"""The page of a real run, and of a hostile and a large one, in headless Chromium: nothing but the file is loaded.
-
-Screenshots are kept in `CLEARANCE_ARTEFACTS`, or in tests/artefacts, to be looked at.
-"""
+"""The page of a real run, and of a hostile and a large one, in headless Chromium: nothing but the file is loaded."""
 
 from __future__ import annotations
 
 import base64
-import io
-import json
-import os
-import shutil
 import time
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
+from browser import ARTEFACTS, Browser, needs_chromium
 from clearance.report.marks import write_evidence, write_number
 from clearance.report.page import write_report
-from conftest import ROOT
 from report_runs import HOSTILE, digits_run, make_flag, make_plan, make_result, write_run
 
-pytest.importorskip("selenium", reason="Selenium is not installed")
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.wait import WebDriverWait
-
-CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
-ARTEFACTS = Path(os.environ.get("CLEARANCE_ARTEFACTS") or ROOT / "tests" / "artefacts")
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM or not DRIVER, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"
-)
-
-
-class Browser:
-    """A page in a browser, and everything that the browser said and asked for."""
-
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
-
-    def open(self, page: Path, fragment: str = "", *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-        self.driver.get("about:blank")
-        self.driver.get_log("browser"), self.driver.get_log("performance")
-        self.driver.get(f"{page.resolve().as_uri()}{fragment}")
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)
-
-    def wait(self, script: str) -> None:
-        WebDriverWait(self.driver, 30).until(lambda _: self.run(f"return {script}"), message=script)
-
-    def finish(self) -> None:
-        """Until every chart is drawn."""
-        self.wait("waiting.size === 0 && [...drawn.keys()].every((place) => place.querySelector('svg, canvas'))")
-
-    def find(self, css: str) -> Any:
-        return self.driver.find_element(By.CSS_SELECTOR, css)
-
-    def column(self, name: str) -> list[str]:
-        place = "[...document.querySelectorAll('#rows th')].findIndex((head) => head.dataset.name === arguments[0])"
-        return self.run(f"const k = {place}; return [...table.tBodies[0].rows].map((r) => r.cells[k].innerText)", name)
-
-    def errors(self) -> list[str]:
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-
-    def requests(self) -> list[str]:
-        """Addresses that were asked for, other than the page itself and what it holds."""
-        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-        return [url for url in asked if not url.startswith(("file://", "data:", "blob:", "about:"))]
-
-    def edge_of(self, element: str) -> float:
-        """Brightness of the last two columns of pixels of an element, above its first line: 0 to 255."""
-        box = self.run(f"const box = {element}.getBoundingClientRect(); return [box.right - 2, box.top + 2]")
-        clip = {"x": box[0] + self.run("return scrollX"), "y": box[1] + self.run("return scrollY")}
-        clip |= {"width": 2, "height": 2, "scale": 1}
-        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})["data"]
-        return float(np.asarray(Image.open(io.BytesIO(base64.b64decode(shot))).convert("L")).mean())
-
-    def keep(self, name: str) -> None:
-        """A screenshot of what is seen."""
-        ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        image = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
-        (ARTEFACTS / f"{name}.png").write_bytes(base64.b64decode(image))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    options = Options()
-    options.binary_location = str(CHROMIUM)
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    yield Browser(driver)
-    driver.quit()
+pytestmark = needs_chromium
+ENTER, ESCAPE = "\ue007", "\ue00c"
+"""Keys, as WebDriver calls them."""
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +76,7 @@ def test_the_table_is_sorted_by_its_headings(browser: Browser, real: Path):
     up = [float(text) for text in browser.column("attacked") if text != "–"]
     assert len(up) >= 3 and up == sorted(up)
     assert browser.find("th[data-name=attacked]").get_attribute("aria-sort") == "ascending"
-    browser.find("th[data-name=attacked] button").send_keys(Keys.ENTER)  # by keyboard as well
+    browser.find("th[data-name=attacked] button").send_keys(ENTER)  # by keyboard as well
     assert [float(text) for text in browser.column("attacked") if text != "–"] == up[::-1]
     assert browser.find("th[data-name=attacked]").get_attribute("aria-sort") == "descending"
     assert browser.find("th[data-name=index]").get_attribute("aria-sort") is None
@@ -238,7 +150,7 @@ def test_an_input_opens_and_closes(browser: Browser, real: Path):
     browser.find("#input button:nth-of-type(2)").click()  # next
     browser.wait("dialog.open && !document.getElementById('input-title').textContent.startsWith('Input 0')")
     assert browser.run("return rowAt.get(location.hash.slice(1)) === state.shown[1]")
-    browser.find("body").send_keys(Keys.ESCAPE)
+    browser.find("body").send_keys(ESCAPE)
     browser.wait("!dialog.open && location.hash === '#brackets'")
     assert browser.errors() == [] and browser.requests() == []
 

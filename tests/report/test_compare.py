@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, Answer, bracket, make_plan, records_of, run_of
-from made_runs import write_run as write
 
 from clearance.errors import InputError
 from clearance.report.compare import compare
@@ -21,6 +19,8 @@ from clearance.report.contest_tables import comparison_tables, unranked
 from clearance.report.paired import shown_distance
 from clearance.report.read import read_records
 from conftest import ROOT
+from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, Answer, bracket, make_plan, records_of, run_of
+from made_runs import write_run as write
 
 HOSTILE = "<script>alert(1)</script>|\"'&\u202e\u05e9\u05dc" + "x" * 300
 

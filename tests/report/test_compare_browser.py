@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("selenium", reason="Selenium is not installed")
-import test_browser
-from made_runs import MASKED, WRONG, bracket, records_of
-from test_browser import Browser
-
+from browser import Browser, needs_chromium
 from clearance.report.compare import compare
 from clearance.report.compare_page import write_comparison
+from made_runs import MASKED, WRONG, bracket, records_of
 
-browser, pytestmark = test_browser.browser, test_browser.pytestmark
+pytestmark = needs_chromium
 HOSTILE = "<script>document.title = 'run'</script>|\"'\u202e" + "x" * 300
 
 

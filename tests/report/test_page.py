@@ -82,7 +82,8 @@ def test_flags_come_before_the_numbers_they_doubt(tmp_path: Path):
 
 
 def test_bundled_weights_have_no_folder_and_given_ones_keep_theirs(tmp_path: Path):
-    own, given = "/home/someone/clearance/data/made-up.safetensors", "/home/someone/clearance/data/other.safetensors"
+    folder = "/home/someone/clearance/zoo/weights"
+    own, given = f"{folder}/made-up.safetensors", f"{folder}/other.safetensors"
     for place, (file, shown) in enumerate([(own, "weights made-up.safetensors, "), (given, f"weights {given}, ")]):
         plan = make_plan(1)
         plan = plan.model_copy(update={"model": plan.model.model_copy(update={"weights": file})})
