@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from browser import ARTEFACTS, Browser, needs_chromium
+from clearance.report.figures.brackets import dot_size, rank_step
 from clearance.report.marks import write_evidence, write_number
 from clearance.report.page import write_report
 from report_runs import HOSTILE, digits_run, make_flag, make_plan, make_result, write_run
@@ -105,6 +106,14 @@ def test_the_script_writes_numbers_as_the_package_does(browser: Browser, real: P
         assert written == [write_number(value, kind) for value in values]
     counts = [3.0, 512.0, 0.5, 1234567.0, -2.0]
     assert browser.run("return arguments[0].map(showEvidence)", counts) == [write_evidence(one) for one in counts]
+
+
+def test_the_script_spaces_and_sizes_marks_as_the_package_does(browser: Browser, real: Path):
+    browser.open(real)
+    counts = [*range(60), 99, 100, 101, 218, 219, 499, 500, 501, 1000, 1500, 1501, 2000, 2001, 2999, 3000, 10**6]
+    assert browser.run("return arguments[0].map(rankStep)", counts) == [rank_step(count) for count in counts]
+    sizes = browser.run("return arguments[0].map(dotSize)", counts)
+    assert sizes == pytest.approx([dot_size(count) for count in counts], rel=1e-15)
 
 
 def test_a_difference_has_a_factor_only_where_it_is_magnified(browser: Browser, real: Path):

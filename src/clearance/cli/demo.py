@@ -12,7 +12,7 @@ from clearance.data import datasets
 from clearance.model.classifier import Classifier
 from clearance.report.compare import compare
 from clearance.report.compare_page import write_comparison
-from clearance.report.page import PAGE_FILE, write_report
+from clearance.report.page import REPORT_FILE, write_report
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, open_run
@@ -55,7 +55,7 @@ def _forget_another(folder: Path, plan: Plan) -> None:
     """Remove an earlier demo of another version or count: its files alone, and only where it is one."""
     if not (folder / PLAN_FILE).is_file() or read_plan(folder / PLAN_FILE).id == plan.id:
         return
-    for file in (folder / PLAN_FILE, *folder.glob(f"{RESULTS_FILE}*"), folder / PAGE_FILE):
+    for file in (folder / PLAN_FILE, *folder.glob(f"{RESULTS_FILE}*"), folder / REPORT_FILE):
         file.unlink(missing_ok=True)
 
 

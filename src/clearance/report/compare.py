@@ -20,6 +20,7 @@ from clearance.report.contest import Comparison, Contest, Difference, Middle, St
 from clearance.report.marks import count, name_norm
 from clearance.report.paired import (
     QUANTITIES,
+    READABLE_SHARE,
     Key,
     bootstrap_interval,
     by_input,
@@ -37,9 +38,6 @@ from clearance.report.paired import (
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group, grouped, share
 from clearance.runs.summary import middle
-
-READABLE_SHARE = 0.5
-"""Smallest share of the correctly classified inputs that a median may rest on."""
 
 
 def compare(runs: Sequence[RunRecords]) -> Comparison:

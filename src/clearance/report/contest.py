@@ -67,7 +67,7 @@ class Difference:
         inputs: Inputs whose number may be read in both.
         asked: Inputs that both classify correctly.
         value: Median difference; `None` where `inputs` are fewer than half of `asked`.
-        interval: Of it, at 95 %; `None` with fewer than `paired.FEWEST_PAIRS` inputs.
+        interval: Of it, at 95 %; `None` with fewer than `paired.FEWEST_FOR_INTERVAL` inputs.
         ahead: Share of the inputs on which the run's number is larger; `None` where `value` is.
         behind: Share on which it is smaller.
     """

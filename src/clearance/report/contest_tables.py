@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clearance.report.contest import Comparison, Contest, Middle, Standing
-from clearance.report.marks import MISSING, name_norm, write_number, write_share
+from clearance.report.marks import MARKS, MISSING, name_norm, write_number, write_share
 from clearance.report.tables import Table
 
 MOST_APART = 20
 """Inputs in the table of those on which the runs are furthest apart."""
-
-WORDS = {"attacked": "attack distance", "estimated": "estimated radius", "certified": "certified radius"}
 
 
 def comparison_tables(comparison: Comparison) -> list[Table]:
@@ -31,7 +29,7 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
             write_share(one.ahead),
             write_share(one.misclassified),
             write_share(one.flagged),
-            *(_median(one.medians[kind], kind) for kind in ("certified", "estimated", "attacked")),
+            *(_median(one.medians[kind], kind) for kind in MARKS),
         )
         for contest in contests
         for one in contest.standings
@@ -60,7 +58,7 @@ def differences(contests: Sequence[Contest]) -> Table:
             *_about(contests, contest),
             one.run,
             one.against,
-            WORDS[one.quantity],
+            MARKS[one.quantity].words,
             one.verdict,
             f"{one.inputs} of {one.asked}",
             write_number(one.value),

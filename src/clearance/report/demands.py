@@ -8,14 +8,6 @@ from clearance.report.paired import threat_name
 from clearance.report.records import Entry, FailedTask, RunRecords
 from clearance.report.statistics import Group
 
-NAMES = {"estimated": "estimated radius", "attacked": "attack distance", "certified": "certified radius"}
-"""The three numbers in prose."""
-
-ARTICLES = {"estimated": "an", "attacked": "an", "certified": "a"}
-
-READABLE_SHARE = 0.5
-"""Smallest share of the correctly classified inputs that a median may rest on."""
-
 
 @dataclass(frozen=True)
 class Limits:

@@ -14,8 +14,8 @@ from itertools import product
 
 from clearance.errors import InputError
 from clearance.report import paired
-from clearance.report.demands import NAMES, READABLE_SHARE, Part, part_of
-from clearance.report.marks import count
+from clearance.report.demands import Part, part_of
+from clearance.report.marks import MARKS, count
 from clearance.report.outcome import GateCheck, precise
 from clearance.report.records import Entry, RunRecords
 from clearance.runs.summary import middle
@@ -70,15 +70,15 @@ def drop(part: Part, earlier: Part, name: str, limit: float) -> GateCheck:
     shown = "nothing" if value is None else precise(value)
     if interval is not None:
         shown += f" (95 %: {precise(interval[0])} to {precise(interval[1], limit)}; {len(known)} of {len(both)} inputs)"
-    few = _too_few_pairs(len(known), len(both))
+    few, median = _too_few_pairs(len(known), len(both)), f"median {MARKS[name].words}"
     return GateCheck(
         flag="max-drop",
-        criterion=f"relative drop of the median {NAMES[name]}",
+        criterion=f"relative drop of the {median}",
         threat=part.threat,
         wanted=f"at most {precise(limit)}",
         got=shown if interval is not None else f"{shown} ({len(known)} of {count(len(both), 'input')})",
         passed=not few and interval is not None and interval[1] <= limit,
-        reason=few or f"a drop of the median {NAMES[name]} by more than {precise(limit)} is not excluded: {shown}",
+        reason=few or f"a drop of the {median} by more than {precise(limit)} is not excluded: {shown}",
         value=value,
         limit=limit,
         interval=interval,
@@ -90,9 +90,9 @@ def _now(entry: Entry, name: str) -> float | None:
 
 
 def _too_few_pairs(known: int, both: int) -> str:
-    if known < paired.FEWEST_PAIRS:
-        return f"only {count(known, 'input')} can be compared; an interval needs {paired.FEWEST_PAIRS}"
-    if known < READABLE_SHARE * both:
+    if known < paired.FEWEST_FOR_INTERVAL:
+        return f"only {count(known, 'input')} can be compared; an interval needs {paired.FEWEST_FOR_INTERVAL}"
+    if known < paired.READABLE_SHARE * both:
         return f"only {known} of {both} inputs have a number that may be read in both runs; at least half must"
     return ""
 

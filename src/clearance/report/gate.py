@@ -15,9 +15,9 @@ from itertools import product
 
 from clearance.errors import InputError
 from clearance.report import paired
-from clearance.report.demands import ARTICLES, NAMES, READABLE_SHARE, Limits, Part, part_of
+from clearance.report.demands import Limits, Part, part_of
 from clearance.report.drop import compare_plans, drop, find_same
-from clearance.report.marks import count, write_norm
+from clearance.report.marks import MARKS, count, write_norm
 from clearance.report.outcome import GateCheck, GateOutcome, precise
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group
@@ -118,12 +118,12 @@ def _median(part: Part, flag: str, name: str, limit: float) -> GateCheck:
     shown = "nothing" if value is None else precise(value, limit)
     return GateCheck(
         flag=flag,
-        criterion=f"median {NAMES[name]}",
+        criterion=f"median {MARKS[name].words}",
         threat=part.threat,
         wanted=f"at least {precise(limit)}",
         got=f"{shown} ({len(numbers)} of {count(asked, 'input')})",
         passed=not doubt and value is not None and value >= limit,
-        reason=doubt or f"the median {NAMES[name]} is {shown}, below {precise(limit)}",
+        reason=doubt or f"the median {MARKS[name].words} is {shown}, below {precise(limit)}",
         value=value,
         limit=limit,
     )
@@ -135,8 +135,8 @@ def _too_few(part: Part, name: str, numbers: int, asked: int) -> str:
         return _nothing(part)
     if not numbers and name == "certified" and all(entry.certified is None for entry in part.judged):
         return "the run has no certificates"
-    if numbers < READABLE_SHARE * asked:
-        have = f"only {numbers} of {asked} correctly classified inputs have {ARTICLES[name]} {NAMES[name]}"
+    if numbers < paired.READABLE_SHARE * asked:
+        have = f"only {numbers} of {asked} correctly classified inputs have {MARKS[name].with_article}"
         return f"{have} that may be read; at least half must"
     return ""
 
@@ -159,7 +159,7 @@ def _shares(part: Part, limits: Limits) -> list[GateCheck]:
 
 def _too_few_tasks(part: Part) -> str:
     known, every = len(part.entries), len(part.entries) + part.failed
-    enough = known >= READABLE_SHARE * every
+    enough = known >= paired.READABLE_SHARE * every
     return "" if enough else f"only {known} of {count(every, 'task')} succeeded; at least half must"
 
 

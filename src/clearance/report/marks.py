@@ -1,34 +1,66 @@
-"""How numbers and names are written, and the colour and symbol of each kind of number."""
+"""How numbers and names are written, and the table of the marks: name, rounding, colour and shape of each number."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-DIGITS = 3
+SIGNIFICANT_DIGITS = 3
 """Significant digits of a number in text and tables: no more, and no fewer."""
 
-PLAIN = (-4, 6)
+PLAIN_POWERS = (-4, 6)
 """Powers of ten: from the first, and below the second, a number is written without an exponent."""
 
 MISSING = "–"
 """In place of a number that is not there."""
 
-ROUNDING = {"certified": ROUND_FLOOR, "estimated": ROUND_HALF_EVEN, "attacked": ROUND_CEILING}
-"""A proof is never rounded up, a witness never down."""
 
-KINDS = ("certified", "estimated", "attacked", "no estimate")
-"""The kinds of marks in a chart of brackets."""
+@dataclass(frozen=True)
+class Mark:
+    """One kind of number of a bracket, or the sign that there is none: its name, its rounding, how it is drawn.
 
-COLOURS = ("#2a8f6d", "#3f7fd1", "#d1495b", "#8a8f98")
-"""Of `KINDS`, in order; each has a contrast of 3 to white and to the dark page."""
+    Attributes:
+        kind: Its name in records, columns and legends.
+        words: What it is called in prose.
+        rounding: Of the module `decimal`.
+        colour: In charts; each has a contrast of at least 3 to the white and to the dark page.
+        shape: In charts: no kind is told by its colour alone.
+    """
 
-SHAPES = ("square", "circle", "triangle-down", "cross")
-"""Of `KINDS`, in order: no kind is told by its colour alone."""
+    kind: str
+    words: str
+    rounding: str
+    colour: str
+    shape: str
 
-SERIES = ("#3f7fd1", "#d1495b", "#2a8f6d", "#b07818", "#8a63d2", "#2b93a8", "#b3589a", "#7d7f45")
-"""Colours of targets or runs in one chart."""
+    @property
+    def with_article(self) -> str:
+        """What it is called in prose, with its indefinite article.
+
+        >>> MARKS["attacked"].with_article, MARKS["certified"].with_article
+        ('an attack distance', 'a certified radius')
+        """
+        return f"{'an' if self.words[0] in 'aeiou' else 'a'} {self.words}"
+
+
+MARKS = {
+    mark.kind: mark
+    for mark in (
+        Mark("certified", "certified radius", ROUND_FLOOR, "#2a8f6d", "square"),
+        Mark("estimated", "estimated radius", ROUND_HALF_EVEN, "#3f7fd1", "circle"),
+        Mark("attacked", "attack distance", ROUND_CEILING, "#d1495b", "triangle-down"),
+    )
+}
+"""The three numbers of a bracket, by kind and in its order: a proof is never rounded up, a witness never down."""
+
+NO_ESTIMATE = Mark("no estimate", "no estimate that may be read", ROUND_HALF_EVEN, "#8a8f98", "cross")
+"""In the place of an estimate that must not be read."""
+
+SERIES_COLOURS = ("#3f7fd1", "#d1495b", "#2a8f6d", "#b07818", "#8a63d2", "#2b93a8", "#b3589a", "#7d7f45")
+"""Colours of targets or runs in one chart; the first three are the marks' own."""
 
 
 def write_number(value: float | None, kind: str = "estimated") -> str:
@@ -38,7 +70,7 @@ def write_number(value: float | None, kind: str = "estimated") -> str:
 
     Args:
         value: The number; `None` or not a number where there is none.
-        kind: A key of `ROUNDING`.
+        kind: A key of `MARKS`.
 
     Returns:
         Its text.
@@ -55,14 +87,23 @@ def write_number(value: float | None, kind: str = "estimated") -> str:
     if value == 0:
         return "0"
     exact = Decimal(repr(float(value)))
-    rounded = exact.quantize(_last_digit(exact), rounding=ROUNDING[kind])
+    rounded = exact.quantize(_last_digit(exact), rounding=MARKS[kind].rounding)
     rounded = rounded.quantize(_last_digit(rounded))  # 0.9996 is rounded up to 1.000, and written 1.00
-    plain = PLAIN[0] <= rounded.adjusted() < PLAIN[1]
-    return f"{rounded:f}" if plain else f"{rounded:.{DIGITS - 1}e}"
+    plain = PLAIN_POWERS[0] <= rounded.adjusted() < PLAIN_POWERS[1]
+    return f"{rounded:f}" if plain else f"{rounded:.{SIGNIFICANT_DIGITS - 1}e}"
+
+
+def write_numbers(values: Mapping[str, float | None]) -> dict[str, str]:
+    """Several numbers of a bracket, each rounded the safe way for its kind.
+
+    >>> write_numbers({"certified": 0.2309, "attacked": None})
+    {'certified': '0.230', 'attacked': '–'}
+    """
+    return {kind: write_number(value, kind) for kind, value in values.items()}
 
 
 def _last_digit(number: Decimal) -> Decimal:
-    return Decimal(1).scaleb(number.adjusted() - DIGITS + 1)
+    return Decimal(1).scaleb(number.adjusted() - SIGNIFICANT_DIGITS + 1)
 
 
 def write_given(value: float) -> str:
@@ -80,7 +121,7 @@ def write_evidence(value: float) -> str:
     >>> write_evidence(512.0), write_evidence(0.9)
     ('512', '0.900')
     """
-    whole = float(value).is_integer() and abs(value) < 10 ** PLAIN[1]
+    whole = float(value).is_integer() and abs(value) < 10 ** PLAIN_POWERS[1]
     return f"{value:.0f}" if whole else write_number(value)
 
 

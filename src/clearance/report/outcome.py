@@ -16,8 +16,11 @@ from xml.etree import ElementTree as Xml
 
 from clearance.report.marks import count
 
-LONGEST = 300
+LONGEST_CELL = 300
 """Characters of one piece of text in Markdown; longer ones are cut."""
+
+MARKUP = frozenset(string.punctuation) - frozenset(".,;%()=-")
+"""Characters that may be markup in GitHub's Markdown; they are written as HTML's numbered characters."""
 
 
 @dataclass(frozen=True)
@@ -204,12 +207,9 @@ def _row(cells: Sequence[str]) -> str:
 
 def _escape(text: str) -> str:
     """Text that GitHub shows as it is: no markup, no link, and nobody is mentioned."""
-    plain = as_text(text, LONGEST)
-    safe = "".join(f"&#{ord(sign)};" if sign in _SIGNS else sign for sign in plain)
+    plain = as_text(text, LONGEST_CELL)
+    safe = "".join(f"&#{ord(sign)};" if sign in MARKUP else sign for sign in plain)
     return safe.replace("www.", "www&#46;").replace("&#64;", "&#64;<!-- -->")  # a comment parts the @ from its name
-
-
-_SIGNS = frozenset(string.punctuation) - frozenset(".,;%()=-")
 
 
 def _number(value: float | None) -> float | str | None:

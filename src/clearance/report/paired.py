@@ -13,19 +13,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clearance.estimates.status import Status
-from clearance.report.marks import name_norm
+from clearance.report.marks import MARKS, name_norm
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group
 
-QUANTITIES = ("attacked", "estimated", "certified")
-"""The three numbers of a bracket."""
+QUANTITIES = tuple(reversed(MARKS))
+"""The three numbers of a bracket by their kinds, attacked first: a distance is a fact about the model."""
 
-FEWEST_PAIRS = 6
+READABLE_SHARE = 0.5
+"""Smallest share of the correctly classified inputs that a median, or a difference of medians, may rest on."""
+
+FEWEST_FOR_INTERVAL = 6
 """Fewest pairs that an interval is computed from. The range of `n` values holds the true median with probability
 `1 - 2^(1 - n)`: with five it stays below 95 %, so that no interval within the range can have that level."""
 
-LEVEL, RESAMPLES = 0.95, 2000
-"""Level of an interval, and how many resamples it rests on."""
+INTERVAL_LEVEL = 0.95
+"""Level of an interval."""
+
+RESAMPLES = 2000
+"""How many resamples an interval rests on: its ends are then the 50th smallest and largest of them."""
 
 Key = tuple[str, int]
 """What makes two inputs the same: the content's digest and the label."""
@@ -83,7 +89,7 @@ def subtract(first: ArrayLike, second: ArrayLike) -> Numbers:
 
 
 def bootstrap_interval(
-    statistic: Callable[..., float], *columns: ArrayLike, seed: int = 0, level: float = LEVEL
+    statistic: Callable[..., float], *columns: ArrayLike, seed: int = 0, level: float = INTERVAL_LEVEL
 ) -> tuple[float, float] | None:
     """Percentile interval of a statistic over resampled inputs (Efron 1979; Efron and Tibshirani 1993, chapter 13).
 
@@ -97,11 +103,11 @@ def bootstrap_interval(
         level: Of the interval.
 
     Returns:
-        The ends; `None` with fewer than `FEWEST_PAIRS` rows.
+        The ends; `None` with fewer than `FEWEST_FOR_INTERVAL` rows.
     """
     data = [np.asarray(column, dtype=np.float64) for column in columns]
     rows = len(data[0])
-    if rows < FEWEST_PAIRS:
+    if rows < FEWEST_FOR_INTERVAL:
         return None
     generator = np.random.default_rng(seed)
     draws = (generator.integers(rows, size=rows) for _ in range(RESAMPLES))

@@ -1,7 +1,8 @@
 """Records → the compact JSON that the page's script reads: columns for the table, details for one input.
 
-Numbers have four significant digits. JSON has no infinity: it is the text `"inf"`. Texts that recur (what a flag says,
-what to do about it) are kept once, and named by their place in `texts`.
+Numbers have four significant digits, except those that are rounded the safe way where they are shown. JSON has no
+infinity: it is the text `"inf"`. Texts that recur (what a flag says, what to do about it) are kept once, and named by
+their place in `texts`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearance.estimates.status import Status
-from clearance.report.figures import bin_row
+from clearance.report.figures.maxima import bin_row
 from clearance.report.marks import name_norm, write_norm
 from clearance.report.records import Entry, Raised, RunRecords
 
-DIGITS = 4
+STORED_DIGITS = 4
+"""Significant digits of a number in the page's data: one more than is shown."""
+
 Packed = dict[str, Any]
+"""What JSON holds: name → value."""
 
 
 def pack(runs: Sequence[RunRecords]) -> Packed:
@@ -66,7 +70,7 @@ def short(value: float | None) -> float | str | None:
         return None
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
-    return float(f"{value:.{DIGITS}g}")
+    return float(f"{value:.{STORED_DIGITS}g}")
 
 
 def _run(run: RunRecords) -> Packed:

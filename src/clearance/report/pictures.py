@@ -15,12 +15,20 @@ Array = NDArray[np.generic]
 Pixels = NDArray[np.uint8]
 
 FEW_INPUTS = 100
-"""Up to so many inputs the pictures of a page may weigh `SMALL_BUDGET` bytes, else `LARGE_BUDGET`."""
-SMALL_BUDGET, LARGE_BUDGET = 3_000_000, 7_000_000
+"""Up to so many inputs the pictures of a page may take `SMALL_PAGE` bytes, else `LARGE_PAGE`."""
+
+SMALL_PAGE = 3_000_000
+"""Bytes of all pictures of a page of few inputs, before their encoding as text: the page stays below 6 MB."""
+
+LARGE_PAGE = 7_000_000
+"""Bytes of all pictures of any other page: with 1,000 inputs and 3 targets it stays below 15 MB."""
+
 MOST_BYTES = 24_000
 """Of one picture, however few there are."""
+
 QUALITIES = (90, 70, 50)
 """WebP qualities that are tried, the best first, where the lossless picture is too large."""
+
 MOST_CHANGES = 20
 """Features in a table of changes."""
 
@@ -70,7 +78,7 @@ class Drawings:
 
     def __init__(self, bounds: tuple[float, float] | None, *, inputs: int, tasks: int) -> None:
         self.bounds = bounds
-        budget = SMALL_BUDGET if inputs <= FEW_INPUTS else LARGE_BUDGET
+        budget = SMALL_PAGE if inputs <= FEW_INPUTS else LARGE_PAGE
         self.allowance = min(MOST_BYTES, budget // max(1, inputs + 2 * tasks))
         self._inputs: dict[str, str] = {}
 

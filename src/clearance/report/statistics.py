@@ -21,6 +21,7 @@ FEWEST_BLOCKS = 4
 """Fewest block maxima that an estimate is refitted to: three parameters, and one more."""
 
 SEVERITIES = ("error", "warning", "info")
+"""Of flags, the worst first."""
 
 
 @dataclass(frozen=True, order=True)
@@ -114,6 +115,11 @@ class FlagGroup:
     remedy: str
     entries: tuple[Entry, ...]
     evidence: Mapping[str, tuple[float, float] | str]
+
+    @property
+    def doubts(self) -> bool:
+        """Whether it casts doubt on a number, and is more than worth knowing."""
+        return self.severity != "info"
 
 
 @dataclass(frozen=True)

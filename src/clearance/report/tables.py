@@ -13,7 +13,7 @@ from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group
 from clearance.runs.export import FORMULA_STARTS
 
-_LATEX = {
+LATEX_SIGNS = {
     "\\": r"\textbackslash{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "~": r"\textasciitilde{}",
@@ -21,6 +21,7 @@ _LATEX = {
     "∞": r"$\infty$",
     "–": "--",
 }
+"""Characters that are commands of LaTeX, or not in its fonts, and what is written in their place."""
 
 
 @dataclass(frozen=True)
@@ -184,4 +185,4 @@ def _markdown_cell(text: str) -> str:
 
 
 def _latex_cell(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
+    return "".join(LATEX_SIGNS.get(sign, sign) for sign in " ".join(text.split()))

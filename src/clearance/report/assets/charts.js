@@ -44,15 +44,15 @@ async function drawNow(place, rows) {
   return made.view;
 }
 
-// The size of a mark, and at most ten marks, evenly spread, that the axis calls by their input's number.
+// Every so many ranks the axis names one, and the size of a mark: as figures/brackets.py does it, by its numbers.
+const rankStep = (count) => data.rules.rankSteps.find((step) => count <= data.rules.mostTicks * step);
+const dotSize = (count) =>
+  Math.min(data.rules.largestDot, Math.max(data.rules.smallestDot, data.rules.sharedArea / Math.max(1, count)));
+
+// The axis calls a rank by the number of its input, from the first on: inputs are counted from 0.
 function setBrackets(spec, rows) {
-  const step = [1, 2, 5, 10, 20, 50].find((one) => rows.length <= 10 * one) ?? Math.ceil(rows.length / 1000) * 100;
-  const named = rows.filter((_, place) => place % step === 0);
-  const values = {
-    dot: Math.min(55, Math.max(8, 12000 / Math.max(1, rows.length))),
-    ticks: named.map((one) => one.rank),
-    names: named.map((one) => String(one.index)),
-  };
+  const named = rows.filter((_, place) => place % rankStep(rows.length) === 0);
+  const values = { dot: dotSize(rows.length), ticks: named.map((one) => one.rank), names: named.map((one) => String(one.index)) };
   for (const one of spec.params) one.value = values[one.name];
 }
 

@@ -1,0 +1,157 @@
+"""Templates filled with runs: what the page of one run and the page of several have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from clearance.report import marks
+from clearance.report.charts import PANEL_HEIGHT, Spec, for_page
+from clearance.report.figures.brackets import bracket_chart, page_rules
+from clearance.report.figures.figure import Section
+from clearance.report.figures.files import vega_lite_version
+from clearance.report.figures.maxima import maxima_chart
+from clearance.report.figures.table import FIGURES, figures_of
+from clearance.report.payload import as_script, pack
+from clearance.report.records import RunRecords
+from clearance.report.tables import Table, make_tables
+from clearance.runs.files import replacing
+
+SCRIPTS = ("common.js", "charts.js", "table.js", "input.js", "start.js")
+"""The page's own scripts, in the order in which they run."""
+
+TALL = 320
+"""Height in pixels of a chart of brackets or of pairs."""
+
+LOW = 220
+"""Height in pixels of the chart in the view of one input."""
+
+
+@dataclass(frozen=True)
+class PagePanel:
+    """One chart on a page.
+
+    Attributes:
+        id: Of its specification in the page's data.
+        title: What it is of.
+        spec: The specification.
+    """
+
+    id: str
+    title: str
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """One figure on a page.
+
+    Attributes:
+        name: Its name in `FIGURES`.
+        title: What it shows.
+        note: How to read it.
+        panels: Its charts; none where there is nothing to show.
+    """
+
+    name: str
+    title: str
+    note: str
+    panels: tuple[PagePanel, ...]
+
+
+def write_page(text: str, file: Path) -> None:
+    """Write a page, all at once; an older page is replaced.
+
+    Args:
+        text: HTML.
+        file: The page.
+    """
+    with replacing(file, force=True) as stream:
+        stream.write(text.encode())
+
+
+def render(template: str, runs: Sequence[RunRecords], *, own_tables: Sequence[Table] = (), **context: Any) -> str:
+    """Fill a template with runs: it gets `runs`, `tables`, `figures` and `data` besides what is given.
+
+    Args:
+        template: File name in `templates/`.
+        runs: The runs.
+        own_tables: Tables of this template alone.
+        **context: What else the template needs.
+
+    Returns:
+        HTML.
+    """
+    tables, figures = make_tables(runs), {section.value: page_figures(runs, section) for section in Section}
+    specs = {panel.id: panel.spec for members in figures.values() for one in members for panel in one.panels}
+    specs |= {"brackets": for_page(bracket_chart(None), height=TALL)}
+    specs |= {"fit": for_page(maxima_chart(None, None), height=LOW)}
+    copies = {table.name: _copies(table) for table in (*own_tables, *tables)}
+    data = {**pack(runs), "rules": page_rules(), "specs": specs, "copies": copies}
+    assets = {"style": read_asset("page.css"), "script": read_scripts(), "bundle": vega_bundle()}
+    known = {"runs": runs, "tables": tables, "own_tables": own_tables, "figures": figures}
+    return _environment().get_template(template).render(**known, data=as_script(data), assets=assets, **context)
+
+
+def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigure]:
+    """The figures of a section, each with the specifications of its panels.
+
+    Args:
+        runs: The runs.
+        section: The section; the page's script draws that of the brackets.
+
+    Returns:
+        The figures.
+    """
+    names = [name for name in figures_of(len(runs)) if FIGURES[name].section is section]
+    return [] if section is Section.BRACKETS else [_page_figure(runs, name) for name in names]
+
+
+def _page_figure(runs: Sequence[RunRecords], name: str) -> PageFigure:
+    figure = FIGURES[name]
+    height = TALL if figure.section is Section.DIFFERENCES else PANEL_HEIGHT
+    panels = (
+        PagePanel(f"{name}-{place}", panel.title, for_page(panel.chart, height=height))
+        for place, panel in enumerate(figure.panels(runs))
+    )
+    return PageFigure(name, figure.title, figure.note, tuple(panels))
+
+
+@cache
+def vega_bundle() -> str:
+    """The scripts of Vega, Vega-Lite and Vega-Embed, as vl-convert ships them, safe inside a `<script>` element."""
+    import vl_convert
+
+    options = {"vl_version": vega_lite_version()}
+    bundle = vl_convert.javascript_bundle(**options)
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def read_scripts() -> str:
+    """The page's own scripts as one."""
+    return "\n".join(read_asset(name) for name in SCRIPTS)
+
+
+def read_asset(name: str) -> str:
+    """A file of `assets/`."""
+    return (files("clearance.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _copies(table: Table) -> dict[str, str]:
+    return {"Markdown": table.as_markdown(), "CSV": table.as_csv(), "LaTeX": table.as_latex()}
+
+
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("clearance.report")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    names = ("write_number", "write_given", "write_evidence", "write_share", "name_norm", "name_weights", "count")
+    environment.globals |= {name: getattr(marks, name) for name in names}
+    return environment
