@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from clearance.records import in_words
-from clearance.report.paired import Key
+from clearance.records import Word, in_words
+from clearance.report.paired import FEWEST_FOR_INTERVAL, Key
 from clearance.report.records import RunRecords
 from clearance.report.statistics import Group
+
+
+class DifferenceVerdict(Word):
+    """What a difference says: a word, with its `meaning` in a clause."""
+
+    AHEAD = "ahead", "the interval lies above 0"
+    BEHIND = "behind", "the interval lies below 0"
+    UNDECIDED = "undecided", "the interval holds 0"
+    TOO_FEW = "too few", f"fewer than {FEWEST_FOR_INTERVAL} inputs: no interval has that level"
+    UNREADABLE = "unreadable", "fewer than half of the inputs that both classify correctly may be read in both"
 
 
 @dataclass(frozen=True)
@@ -83,13 +93,15 @@ class Difference:
     behind: float | None
 
     @property
-    def verdict(self) -> str:
-        """`ahead` or `behind` where the interval excludes 0, else `undecided`; without one why there is none."""
+    def verdict(self) -> DifferenceVerdict:
+        """Whether the interval excludes 0; without an interval, why there is none."""
         if self.value is None:
-            return "unreadable"
+            return DifferenceVerdict.UNREADABLE
         if self.interval is None:
-            return "too few"
-        return "ahead" if self.interval[0] > 0 else "behind" if self.interval[1] < 0 else "undecided"
+            return DifferenceVerdict.TOO_FEW
+        low, high = self.interval
+        excluded = DifferenceVerdict.AHEAD if low > 0 else DifferenceVerdict.BEHIND
+        return excluded if low > 0 or high < 0 else DifferenceVerdict.UNDECIDED
 
 
 @dataclass(frozen=True)
@@ -134,7 +146,7 @@ class Comparison:
             {
                 **asdict(contest.group),
                 "leaderboard": [asdict(standing) for standing in contest.standings],
-                "differences": [asdict(one) | {"verdict": one.verdict} for one in contest.differences],
+                "differences": [asdict(one) | {"verdict": one.verdict.value} for one in contest.differences],
                 "inputs": [
                     {
                         "input": place,

@@ -35,15 +35,13 @@ class Limits:
     drop_of: tuple[str, ...] = ("attacked",)
     allow_unfinished: bool = False
 
-    @property
-    def medians(self) -> dict[str, tuple[str, float]]:
-        """The limits of medians: their flag → the number and the limit."""
-        given = {
-            "min-median": ("estimated", self.min_median),
-            "min-certified": ("certified", self.min_certified),
-            "min-attacked": ("attacked", self.min_attacked),
-        }
-        return {flag: (name, limit) for flag, (name, limit) in given.items() if limit is not None}
+    def of(self, name: str) -> float | None:
+        """The limit of a criterion (`criteria.CRITERIA`); `None` where it is not asked for.
+
+        >>> Limits(min_median=0.5).of("min_median"), Limits().of("max_drop")
+        (0.5, None)
+        """
+        return getattr(self, name)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,6 @@
 """The gate: does a release reach what was asked of it?
 
-**What may be read.** A criterion on a median takes it over the correctly classified inputs whose number may be read: no
-refuted or masked estimate, no attack distance that the audit doubts, no certificate that a witness contradicts. Where
-these are fewer than half of the correctly classified inputs, failed tasks included, the criterion fails whatever the
-median is. So a model whose gradients are masked cannot pass by what is left over.
-
-Each criterion is judged for each norm, target and order on its own.
+Each criterion (`criteria.CRITERIA`) is judged for each norm, target and order on its own.
 """
 
 from __future__ import annotations
@@ -14,14 +9,13 @@ from collections.abc import Sequence
 from itertools import product
 
 from clearance.errors import InputError
-from clearance.report import paired
+from clearance.report.criteria import CRITERIA
 from clearance.report.demands import Limits, Part, part_of
 from clearance.report.drop import compare_plans, drop, find_same
-from clearance.report.marks import MARKS, count, write_norm
-from clearance.report.outcome import GateCheck, GateOutcome, precise
-from clearance.report.records import Entry, RunRecords
+from clearance.report.marks import count, write_norm
+from clearance.report.outcome import GateCheck, GateOutcome
+from clearance.report.records import RunRecords
 from clearance.report.statistics import Group
-from clearance.runs.summary import middle
 
 
 def judge(
@@ -54,8 +48,11 @@ def judge(
     parts = _parts(run, norms, targets)
     checks = [_finished(parts, limits), _failed(parts, limits)]
     for part in parts:
-        checks += [_median(part, flag, name, limit) for flag, (name, limit) in limits.medians.items()]
-        checks += _shares(part, limits)
+        checks += [
+            criterion.judge(name, part, limit)
+            for name, criterion in CRITERIA.items()
+            if criterion.judge is not None and (limit := limits.of(name)) is not None
+        ]
     notes: list[str] = []
     if baseline is not None and limits.max_drop is not None:
         pairs = zip(parts, find_same(run, baseline, parts), strict=True)
@@ -107,77 +104,4 @@ def _failed(parts: Sequence[Part], limits: Limits) -> GateCheck:
         reason=f"{count(failed, 'task')} failed, {most} may",
         value=float(failed),
         limit=float(most),
-    )
-
-
-def _median(part: Part, flag: str, name: str, limit: float) -> GateCheck:
-    numbers = [value for entry in part.judged if (value := paired.readable(entry, name)) is not None]
-    asked = len(part.judged) + part.failed
-    value = middle(numbers) if numbers else None
-    doubt = _too_few(part, name, len(numbers), asked)
-    shown = "nothing" if value is None else precise(value, limit)
-    return GateCheck(
-        flag=flag,
-        criterion=f"median {MARKS[name].words}",
-        threat=part.threat,
-        wanted=f"at least {precise(limit)}",
-        got=f"{shown} ({len(numbers)} of {count(asked, 'input')})",
-        passed=not doubt and value is not None and value >= limit,
-        reason=doubt or f"the median {MARKS[name].words} is {shown}, below {precise(limit)}",
-        value=value,
-        limit=limit,
-    )
-
-
-def _too_few(part: Part, name: str, numbers: int, asked: int) -> str:
-    """Why a median must not be taken; empty where it may."""
-    if not asked:
-        return _nothing(part)
-    if not numbers and name == "certified" and all(entry.certified is None for entry in part.judged):
-        return "the run has no certificates"
-    if numbers < paired.READABLE_SHARE * asked:
-        have = f"only {numbers} of {asked} correctly classified inputs have {MARKS[name].with_article}"
-        return f"{have} that may be read; at least half must"
-    return ""
-
-
-def _nothing(part: Part) -> str:
-    return "every input is misclassified: there is nothing to measure" if part.entries else "nothing is finished"
-
-
-def _shares(part: Part, limits: Limits) -> list[GateCheck]:
-    unread = [entry for entry in part.judged if not entry.status.has_number]
-    wrong = [entry for entry in part.entries if not entry.judged]
-    flagged, misclassified = limits.max_flagged, limits.max_misclassified
-    checks: list[GateCheck] = []
-    if flagged is not None:
-        checks.append(_share(part, "max-flagged", unread, len(part.judged), flagged))
-    if misclassified is not None:
-        checks.append(_share(part, "max-misclassified", wrong, len(part.entries), misclassified))
-    return checks
-
-
-def _too_few_tasks(part: Part) -> str:
-    known, every = len(part.entries), len(part.entries) + part.failed
-    enough = known >= paired.READABLE_SHARE * every
-    return "" if enough else f"only {known} of {count(every, 'task')} succeeded; at least half must"
-
-
-def _share(part: Part, flag: str, found: Sequence[Entry], asked: int, limit: float) -> GateCheck:
-    criterion = f"share of {flag.removeprefix('max-')} inputs"
-    value = len(found) / asked if asked else None
-    shown = "nothing to measure" if value is None else f"{precise(value, limit)} ({len(found)} of {asked})"
-    reason = _too_few_tasks(part) or (_nothing(part) if value is None else "")
-    codes = sorted({flag.code for entry in found for flag in entry.flags if flag.doubts})
-    raised = f": {', '.join(codes)}" if codes and flag == "max-flagged" else ""
-    return GateCheck(
-        flag=flag,
-        criterion=criterion,
-        threat=part.threat,
-        wanted=f"at most {precise(limit)}",
-        got=shown,
-        passed=not reason and value is not None and value <= limit,
-        reason=reason or f"the {criterion} is {shown}, above {precise(limit)}{raised}",
-        value=value,
-        limit=limit,
     )
