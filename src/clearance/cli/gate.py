@@ -17,6 +17,7 @@ from clearance.cli.run_values import out_file, split_names
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
 from clearance.errors import InputError
+from clearance.report.criteria import CRITERIA, LimitKind, flag_of
 from clearance.report.demands import Limits
 from clearance.report.gate import judge
 from clearance.report.outcome import GateOutcome, as_junit, as_markdown
@@ -25,11 +26,6 @@ from clearance.runs.files import replacing
 
 FELL_SHORT = 1
 """Exit code where the release falls short."""
-
-CRITERIA = ("min_median", "min_certified", "min_attacked", "max_flagged", "max_misclassified", "max_failed", "max_drop")
-"""Flags of which a gate needs at least one."""
-SHARES = ("max_flagged", "max_misclassified", "max_drop")
-"""Those that are shares."""
 
 
 def run_gate(flags: GateFlags, *, as_json: bool) -> int:
@@ -81,14 +77,15 @@ def make_limits(flags: GateFlags) -> Limits:
         InputError: If nothing is asked, or a number cannot be a limit.
     """
     if not flags.given & set(CRITERIA):
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in CRITERIA)
+        names = ", ".join(f"--{flag_of(name)}" for name in CRITERIA)
         raise InputError(f"gate: expected at least one of {names}; got none, and so nothing to judge by")
-    for name in CRITERIA:
+    for name, criterion in CRITERIA.items():
         value: float | None = getattr(flags, name)
-        most = 1.0 if name in SHARES else math.inf
+        is_share = criterion.kind is LimitKind.SHARE
+        most = 1.0 if is_share else math.inf
         if value is not None and not (0 <= value <= most and math.isfinite(value)):
-            expected = "a share from 0 to 1" if name in SHARES else "a finite number, 0 or more"
-            raise InputError(f"--{name.replace('_', '-')}: expected {expected}, got {value}")
+            expected = "a share from 0 to 1" if is_share else "a finite number, 0 or more"
+            raise InputError(f"--{flag_of(name)}: expected {expected}, got {value}")
     if "drop_of" in flags.given and flags.max_drop is None:
         raise InputError("--drop-of: expected --max-drop with it, got none")
     numbers = {name: getattr(flags, name) for name in CRITERIA}
