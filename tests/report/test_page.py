@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import FileError
+from clearance.report.families import FAMILY_NAMES, Families, FamilyRow
 from clearance.report.page import render_report, write_report
 from clearance.report.payload import as_script, pack, short
 from clearance.report.read import read_records
@@ -193,6 +194,8 @@ def test_a_large_run_keeps_to_its_size(tmp_path: Path, monkeypatch, count: int, 
     """Noise compresses worst of all pictures."""
     fit = {"location": 10.1, "scale": 0.4, "shape": 3.0, "ks": 0.1, "p_value": 0.7, "status": "ok"}
     monkeypatch.setattr("report_runs.make_fit", lambda maxima: fit)
+    families = Families(tuple(FamilyRow(name, "-123.45", "0.123", "0.678") for name in FAMILY_NAMES.values()), "")
+    monkeypatch.setattr("clearance.report.payload.families_of", lambda entry: families)
     plan = make_plan(count, targets=("random", "least-likely", "runner-up"))
     folder = write_run(tmp_path / "run", plan, lambda task: mixed(task, shape))
     size = len(render_report(read_records(folder)).encode())

@@ -1,8 +1,8 @@
 """Records → the compact JSON that the page's script reads: columns for the table, details for one input.
 
 Numbers have four significant digits, except those that are rounded the safe way where they are shown. JSON has no
-infinity: it is the text `"inf"`. Texts that recur (what a flag says, what to do about it) are kept once, and named by
-their place in `texts`.
+infinity: it is the text `"inf"`. Texts that recur (what a flag says, what to do about it, how to read a table) are kept
+once, and named by their place in `texts`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearance.estimates.status import Status
+from clearance.report.families import families_of
 from clearance.report.figures.maxima import bin_row
 from clearance.report.marks import name_norm, write_norm
 from clearance.report.records import Entry, Raised, RunRecords
@@ -126,12 +127,21 @@ def _details(entry: Entry, texts: dict[str, int]) -> Packed:
         numbers = map(short, (fit.scale, fit.shape, fit.ks, fit.p_value))
         found["fit"] = [_exact(fit.location), *numbers, fit.status]
         found["bins"] = _bins(entry)
+        found["families"] = _families(entry, texts)
     if drawing is not None:
         found["picture"] = [drawing.witness, drawing.difference, drawing.factor, *drawing.size]
     if entry.changes:
         changes = ((", ".join(map(str, one.place)), one.before, one.after) for one in entry.changes)
         found["changes"] = [[place, short(before), short(after)] for place, before, after in changes]
     return found
+
+
+def _families(entry: Entry, texts: dict[str, int]) -> list[Any] | None:
+    found = families_of(entry)
+    if found is None:
+        return None
+    rows = [[row.name, row.log_likelihood, row.ks, row.p_value] for row in found.rows]
+    return [rows, texts.setdefault(found.reading, len(texts))]
 
 
 def _bins(entry: Entry) -> list[Any] | None:

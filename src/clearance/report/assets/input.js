@@ -121,11 +121,11 @@ function logits(run, details) {
 }
 
 function fitPart(details) {
-  const [margin, lipschitz, slope, ball] = details.numbers;
+  const [margin, lipschitz, gradientNorm, ball] = details.numbers;
   const names = [
     ["margin", margin],
     ["largest gradient norm, estimated", lipschitz],
-    ["gradient norm at the input", slope],
+    ["gradient norm at the input", gradientNorm],
     ["radius of the ball", ball],
   ];
   const rows = names.filter(([, value]) => value !== null).map(([name, value]) => [name, show(value)]);
@@ -136,7 +136,16 @@ function fitPart(details) {
   }
   if (!rows.length) return "";
   const chart = details.bins ? make("div", { class: "chart", "data-chart": "fit", "data-title": "Block maxima and the fitted density" }) : "";
-  return make("div", {}, simpleTable("What the estimate rests on", ["quantity", "value"], rows), chart);
+  return make("div", {}, simpleTable("What the estimate rests on", ["quantity", "value"], rows), chart, families(details));
+}
+
+// The block maxima under each extreme-value family, or why there is no comparison.
+function families(details) {
+  if (!details.families) return null;
+  const [rows, reading] = details.families;
+  const table = rows.length
+    ? simpleTable("Extreme-value families fitted to the block maxima", ["family", "log-likelihood", "K-S distance", "p-value"], rows) : "";
+  return make("div", { class: "families" }, table, make("p", { class: "note" }, data.texts[reading]));
 }
 
 function costs(details) {
