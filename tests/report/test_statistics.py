@@ -105,7 +105,7 @@ def test_refits_use_the_first_blocks(entry: Entry):
 
 
 def test_refits_at_second_order(entry: Entry):
-    """Constant curvature `a`, slope `b`: `g - b r - a r² / 2 = 0`, whose root is the radius."""
+    """Constant curvature `a`, gradient norm `b`: `g - b r - a r² / 2 = 0`, whose root is the radius."""
     curved = replace(
         entry, order=2, maxima=np.full(8, 3.0), gradient_norm=2.0, margin=5.0, ball_radius=9.0, lipschitz=None
     )
@@ -119,20 +119,3 @@ def test_refits_at_second_order(entry: Entry):
 def test_no_gradient_means_the_whole_ball(entry: Entry):
     (found,) = statistics.refits([replace(entry, maxima=np.zeros(4), margin=5.0, ball_radius=2.0)])
     assert found.estimated == 2.0
-
-
-def test_flags_are_grouped_the_worst_first(tmp_path: Path):
-    flags = {
-        0: (make_flag("path_integral", "info", missed=0.1), make_flag("poor_fit", "info", fit="no_endpoint")),
-        1: (make_flag("path_integral", "warning", missed=0.4),),
-        2: (make_flag("zero_gradient", "error", share=0.9), make_flag("poor_fit", "info", fit="ok")),
-        3: (make_flag("poor_fit", "info"),),
-    }
-    run = write_run(tmp_path / "run", make_plan(4), lambda task: make_result(task, flags=flags[task.index]))
-    found = statistics.flag_groups(read_records(run).entries)
-    assert [(group.code, group.severity, len(group.entries)) for group in found] == [
-        ("zero_gradient", "error", 1),
-        ("path_integral", "warning", 2),
-        ("poor_fit", "info", 3),
-    ]
-    assert found[1].evidence == {"missed": (0.1, 0.4)} and found[2].evidence == {"fit": "no_endpoint, ok"}

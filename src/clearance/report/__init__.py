@@ -3,15 +3,16 @@
 records.py      a run, its brackets, its failures, as plain records
 read.py         a run's folder → these records
 pictures.py     an input, its witness and their difference as small pictures
-statistics.py   averages, gaps, shares and refits over records
+marks.py        how numbers and names are written; the table of the three numbers: name, rounding, colour, shape
+statistics.py   averages, gaps, shares and refits over records; flags.py groups the audit's flags
+families.py     the block maxima of one input under each extreme-value family
 tables.py       tables that can be copied as Markdown, CSV and LaTeX
-marks.py        how numbers and names are written; colours and symbols
-charts.py       rows → Vega-Lite specifications (Altair)
-figures.py      the named figures of a run, as specifications or as SVG, PDF and PNG
+figures/        one file for each figure, and the table of figures; charts.py is what their charts share
 payload.py      records → the compact JSON that the page's script reads
-page.py         the page: one file that needs nothing else
-paired.py       numbers of two runs that may be held against each other; bootstrap intervals
-demands.py      what is asked of a release; gate.py judges it, drop.py against a baseline, outcome.py is what it says
-compare.py      several runs against each other; contest.py is what it says, contest_tables.py as tables
-compare_page.py the page of several runs
+render.py       templates filled with runs: what all pages share
+page.py         the page of one run: one file that needs nothing else; verdict.py says its sentences
+paired.py       numbers of several runs, paired by input; bootstrap intervals
+compare.py      several runs compared; contest.py is the result, contest_tables.py its tables, compare_page.py its page
+gate.py         judges a release by demands.py; criteria.py is the table of criteria, drop.py compares with a baseline,
+                outcome.py is the result
 """

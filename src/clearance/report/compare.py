@@ -5,9 +5,10 @@ about each model. What is not shown counts as 0 there: a misclassified input, an
 an input without a witness. So masking can only lower a rank; a run for which more than half of the inputs count as 0
 has none.
 
-**Differences.** Every other run is held against the first, input by input, over the inputs that both classify correctly
-and whose number may be read in both: the median difference with its bootstrap interval, and on how many inputs each is
-ahead. Where these are fewer than half of the inputs that both classify correctly, there is no difference to read.
+**Differences.** Every other run is compared with the first, input by input, over the inputs that both classify
+correctly and whose number may be read in both: the median difference with its bootstrap interval, and on how many
+inputs each is ahead. Where these are fewer than half of the inputs that both classify correctly, there is no
+difference to read.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from clearance.report.paired import (
     by_input,
     distance_doubted,
     input_key,
-    making_differences,
     readable,
     relabelled,
+    setup_differences,
     shared_inputs,
     shown_distance,
     subtract,
@@ -41,7 +42,7 @@ from clearance.runs.summary import middle
 
 
 def compare(runs: Sequence[RunRecords]) -> Comparison:
-    """Hold runs against each other on what all of them have.
+    """Compare runs on the inputs, norms, targets and orders that all of them have.
 
     Args:
         runs: At least two, with different names; the first is what the others are compared with.
@@ -153,7 +154,7 @@ def _kept(run: RunRecords, contests: Sequence[Contest]) -> RunRecords:
 def _notes(runs: Sequence[RunRecords], contests: Sequence[Contest]) -> list[str]:
     """What is left out of the comparison, and what else may explain a difference."""
     first, *others = runs
-    notes = [note for other in others for note in making_differences(first, other)]
+    notes = [note for other in others for note in setup_differences(first, other)]
     compared = {(c.group.norm, c.group.target, c.group.order) for c in contests}
     everywhere = set(first.plan.data.input_keys).intersection(*(other.plan.data.input_keys for other in others))
     for run in runs:

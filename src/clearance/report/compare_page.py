@@ -6,8 +6,8 @@ from pathlib import Path
 
 from clearance.report.contest import Comparison
 from clearance.report.contest_tables import comparison_tables, unranked
+from clearance.report.flags import flag_groups
 from clearance.report.render import render, write_page
-from clearance.report.statistics import flag_groups
 
 COMPARE_FILE = "compare.html"
 """The page's name where none is given."""

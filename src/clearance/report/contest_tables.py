@@ -73,7 +73,7 @@ def differences(contests: Sequence[Contest]) -> Table:
     return Table(
         "differences",
         "Differences, input by input",
-        "Median of the run's number less that of the run it is held against, over the inputs that both classify "
+        "Median of the run's number less that of the run it is compared with, over the inputs that both classify "
         "correctly and whose number may be read in both, with its 95 % bootstrap interval (inputs are resampled). "
         "Ahead and behind: where the interval excludes 0. Unreadable: may be read in both on fewer than half of "
         "the inputs that both classify correctly. A difference of attack distances or estimates is no proof that one "

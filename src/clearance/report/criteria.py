@@ -175,7 +175,7 @@ CRITERIA: dict[str, Criterion] = {
     "max_failed": Criterion(LimitKind.COUNT, "failed tasks ≤ N; 0 unless given, and always judged", "the run's tasks"),
     "max_drop": Criterion(
         LimitKind.SHARE,
-        "a median falls behind the baseline's by at most SHARE; see below",
+        "a median is below the baseline's by at most SHARE of it; see below",
         "pairs of inputs",
         needs="baseline",
     ),

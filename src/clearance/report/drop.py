@@ -1,4 +1,4 @@
-"""How far a release falls behind a baseline, paired per input.
+"""How far the medians of a release fall below those of a baseline, paired by input.
 
 The drop of a median is `1 - median(release) / median(baseline)`, over the inputs that the baseline classifies correctly
 and whose number may be read in both runs; an input that only the release misclassifies counts with 0 there, and one
@@ -40,10 +40,10 @@ def find_same(run: RunRecords, baseline: RunRecords, parts: Sequence[Part]) -> l
 
 
 def compare_plans(run: RunRecords, baseline: RunRecords) -> list[str]:
-    """What a reader of a drop should know."""
+    """What a reader of a drop should know: what else differs, and which inputs it leaves out."""
     shared = len(paired.shared_inputs([run, baseline]))
     sizes = [len(paired.planned_inputs(each)) for each in (run, baseline)]
-    notes = paired.making_differences(run, baseline)
+    notes = paired.setup_differences(run, baseline)
     if max(sizes) > shared:
         notes += [
             f"the drop is over the {count(shared, 'input')} that both runs have ({sizes[0]} here, {sizes[1]} there)"

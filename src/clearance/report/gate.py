@@ -26,7 +26,7 @@ def judge(
     norms: Sequence[float] = (),
     targets: Sequence[str] = (),
 ) -> GateOutcome:
-    """Hold a run against what is asked of it.
+    """Judge a run by what is asked of it.
 
     Args:
         run: The run.

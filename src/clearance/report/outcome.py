@@ -1,4 +1,4 @@
-"""What the gate says: one check for each criterion, as JSON, as JUnit XML and as Markdown.
+"""The outcome of the gate: one check for each criterion, as JSON, as JUnit XML and as Markdown.
 
 JUnit XML is what CI servers read (GitHub's test reporters, GitLab, Jenkins): one `testsuite`, one `testcase` for each
 check, a `failure` in those that failed. Markdown is GitHub's flavour. In both, names are text and nothing else:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clearance.report.flags import flag_groups
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
 from clearance.report.render import render, write_page
-from clearance.report.statistics import flag_groups
 from clearance.report.verdict import notices, verdicts
 from clearance.runs.execute import refuse_run_files
 

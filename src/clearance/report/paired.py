@@ -1,4 +1,4 @@
-"""What of two runs may be held against each other: numbers that may be read, paired per input, with an interval.
+"""Numbers of several runs, paired by input: which of them may be compared, and bootstrap intervals.
 
 Inputs are paired by their content and label, never by their place: two runs over other parts of one set meet on the
 inputs that both have. Equal inputs of one run count once in a pair.
@@ -37,6 +37,7 @@ Key = tuple[str, int]
 """What makes two inputs the same: the content's digest and the label."""
 
 Numbers = NDArray[np.float64]
+"""One number for each input, `(inputs,)`."""
 
 
 def distance_doubted(entry: Entry) -> bool:
@@ -100,7 +101,7 @@ def bootstrap_interval(
         statistic: A number from arrays `(rows,)`, one for each column.
         *columns: Arrays `(rows,)`.
         seed: Fixes the resamples.
-        level: Of the interval.
+        level: Level of the interval, between 0 and 1.
 
     Returns:
         The ends; `None` with fewer than `FEWEST_FOR_INTERVAL` rows.
@@ -158,8 +159,8 @@ def threat_differences(first: RunRecords, other: RunRecords) -> list[str]:
     return [f"{name}: {_said(a)} in {first.name}, {_said(b)} in {other.name}" for name, a, b in found if a != b]
 
 
-def making_differences(first: RunRecords, other: RunRecords) -> list[str]:
-    """What else may move numbers from one run to the other, and does not forbid to compare them."""
+def setup_differences(first: RunRecords, other: RunRecords) -> list[str]:
+    """What else may explain a difference between the numbers of two runs that may be compared."""
     one, two = first.plan, other.plan
     names = sorted({*one.versions, *two.versions})
     versions = [name for name in names if one.versions.get(name) != two.versions.get(name)]

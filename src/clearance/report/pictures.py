@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.generic]
+Values = NDArray[np.generic]
+"""An input or a witness, `(*input)`, of any kind of number."""
+
 Pixels = NDArray[np.uint8]
+"""Colours, `(height, width, 3)`."""
 
 FEW_INPUTS = 100
 """Up to so many inputs the pictures of a page may take `SMALL_PAGE` bytes, else `LARGE_PAGE`."""
@@ -82,7 +85,7 @@ class Drawings:
         self.allowance = min(MOST_BYTES, budget // max(1, inputs + 2 * tasks))
         self._inputs: dict[str, str] = {}
 
-    def holds(self, values: Array) -> bool:
+    def holds(self, values: Values) -> bool:
         """Whether an input is an image: 1 or 3 channels, at least 2 x 2 pixels, with known finite bounds."""
         known = (
             self.bounds is not None
@@ -91,7 +94,7 @@ class Drawings:
         )
         return known and values.ndim == 3 and values.shape[0] in (1, 3) and min(values.shape[1:]) >= 2
 
-    def draw(self, key: str, values: Array, witness: Array | None) -> Drawing:
+    def draw(self, key: str, values: Values, witness: Values | None) -> Drawing:
         """The pictures of one task.
 
         Args:
@@ -162,7 +165,7 @@ def _compress(picture: Any, allowance: int) -> bytes:
     return data
 
 
-def largest_changes(values: Array, witness: Array) -> tuple[Change, ...]:
+def largest_changes(values: Values, witness: Values) -> tuple[Change, ...]:
     """The features that a witness changes most.
 
     Args:

@@ -47,7 +47,7 @@ class Fit:
         scale: 0 for maxima that are all equal.
         shape: At least 1.
         ks: Kolmogorov-Smirnov distance.
-        p_value: Of that distance, as in paper 001.
+        p_value: Of that distance, as Weng et al. 2018 compute it: too large, because it was fitted to the same maxima.
         status: What the fit may be trusted for.
     """
 

@@ -7,7 +7,7 @@ number of inputs that are left is beside the average.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -15,13 +15,10 @@ import numpy as np
 
 from clearance.estimates.extremes.reverse_weibull import POOR_FIT_P_VALUE, fit_reverse_weibull
 from clearance.estimates.status import Status
-from clearance.report.records import Entry, Raised
+from clearance.report.records import Entry
 
 FEWEST_BLOCKS = 4
 """Fewest block maxima that an estimate is refitted to: three parameters, and one more."""
-
-SEVERITIES = ("error", "warning", "info")
-"""Of flags, the worst first."""
 
 
 @dataclass(frozen=True, order=True)
@@ -41,7 +38,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Average:
-    """Averages of a group, in the form of tables 2 and 3 of paper 001.
+    """Averages of a group, in the form of tables 2 and 3 of Weng et al. 2018.
 
     Attributes:
         group: Norm, target and order.
@@ -62,7 +59,7 @@ class Average:
 
 @dataclass(frozen=True)
 class Doubt:
-    """What takes estimates of a group away, in the form of table 4 of paper 001.
+    """How often the estimates of a group are contradicted or doubted, in the form of table 4 of Weng et al. 2018.
 
     Attributes:
         group: Norm, target and order.
@@ -83,7 +80,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class FitShare:
-    """How many fits the Kolmogorov-Smirnov test does not reject (figure 3 and table 5 of paper 001).
+    """How many fits the Kolmogorov-Smirnov test does not reject (figure 3 and table 5 of Weng et al. 2018).
 
     Attributes:
         group: Norm, target and order.
@@ -94,32 +91,6 @@ class FitShare:
     group: Group
     fits: int
     share: float | None
-
-
-@dataclass(frozen=True)
-class FlagGroup:
-    """One kind of flag over all inputs.
-
-    Attributes:
-        code: Its name.
-        severity: The worst that was raised.
-        meaning: What it says.
-        remedy: What to try.
-        entries: The entries that it was raised for.
-        evidence: Of each number: the smallest and the largest; or a text.
-    """
-
-    code: str
-    severity: str
-    meaning: str
-    remedy: str
-    entries: tuple[Entry, ...]
-    evidence: Mapping[str, tuple[float, float] | str]
-
-    @property
-    def doubts(self) -> bool:
-        """Whether it casts doubt on a number, and is more than worth knowing."""
-        return self.severity != "info"
 
 
 @dataclass(frozen=True)
@@ -177,7 +148,7 @@ def _average(group: Group, judged: Sequence[Entry]) -> Average:
 
 
 def doubts(entries: Iterable[Entry]) -> list[Doubt]:
-    """How often each group's estimates are taken away."""
+    """How often the estimates of each group are contradicted or doubted."""
     return [_doubt(group, [e for e in found if e.judged]) for group, found in grouped(entries).items()]
 
 
@@ -212,7 +183,7 @@ def fit_shares(entries: Iterable[Entry]) -> list[FitShare]:
 
 
 def gaps(entries: Iterable[Entry]) -> list[Step]:
-    """The distribution of attack distance less estimate (figure 5 of paper 001), over inputs with a witness.
+    """The distribution of attack distance less estimate (figure 5 of Weng et al. 2018), over inputs with a witness.
 
     An input whose estimate must not be read counts as a gap below all others: each curve starts at the share of these.
     """
@@ -228,11 +199,13 @@ def gaps(entries: Iterable[Entry]) -> list[Step]:
 
 
 def refits(entries: Iterable[Entry]) -> list[Refit]:
-    """Average estimates from the first blocks only (figures 7 and 9 of paper 001), for halvings of all blocks.
+    """Average estimates from the first blocks only (figures 7 and 9 of Weng et al. 2018), for halvings of all blocks.
 
-    The fit is made again to the first `n` stored maxima, and `min(g / endpoint, R)` (at second order
-    `2 g / (b + sqrt(b² + 2 a g))`) computed from it alone: the largest norm met outside the blocks is not used. All
-    points of a group are over the same inputs, those of the directed sampler whose estimate may be read.
+    The reverse Weibull distribution is fitted again to the first `n` stored maxima, and its endpoint `L` alone gives
+    the estimate: `min(g / L, R)` (Weng et al. 2018, corollary 3.2.2); at second order, where `L` bounds the curvature
+    and `b` is the gradient norm at the input, `min(2 g / (b + sqrt(b² + 2 L g)), R)` ("On Extensions of CLEVER", Weng et al. 2018, theorem 3.1).
+    The largest norm met outside the blocks is not used. All points of a group are over the same inputs, those of the
+    directed sampler whose estimate may be read.
     """
     found: list[Refit] = []
     for group, members in grouped(entries).items():
@@ -265,39 +238,13 @@ def _refittable(entry: Entry) -> bool:
     return known and entry.sampler == "directed" and len(entry.maxima) >= FEWEST_BLOCKS
 
 
-def _radius(entry: Entry, strength: float) -> float:
+def _radius(entry: Entry, endpoint: float) -> float:
     """The radius that an endpoint gives: of gradient norms, or at second order of curvatures."""
-    margin, largest, slope = entry.margin or 0.0, entry.ball_radius or 0.0, entry.gradient_norm
-    if entry.order == 2 and slope is not None:
-        below = slope + math.sqrt(slope**2 + 2 * max(0.0, strength) * margin)
+    margin, largest, gradient = entry.margin or 0.0, entry.ball_radius or 0.0, entry.gradient_norm
+    if entry.order == 2 and gradient is not None:
+        below = gradient + math.sqrt(gradient**2 + 2 * max(0.0, endpoint) * margin)
         return min(2 * margin / below, largest) if below > 0 else largest
-    return min(margin / strength, largest) if strength > 0 else largest
-
-
-def flag_groups(entries: Iterable[Entry]) -> list[FlagGroup]:
-    """Every kind of flag that was raised: the worst first, then the most frequent."""
-    raised: dict[str, list[tuple[Entry, Raised]]] = {}
-    for entry in entries:
-        for flag in entry.flags:
-            raised.setdefault(flag.code, []).append((entry, flag))
-    groups = [_flag_group(code, found) for code, found in raised.items()]
-    return sorted(groups, key=lambda group: (SEVERITIES.index(group.severity), -len(group.entries), group.code))
-
-
-def _flag_group(code: str, found: Sequence[tuple[Entry, Raised]]) -> FlagGroup:
-    _, worst = min(found, key=lambda pair: SEVERITIES.index(pair[1].severity))
-    names = dict.fromkeys(name for _, flag in found for name in flag.evidence)
-    evidence = {name: _range([flag.evidence.get(name) for _, flag in found]) for name in names}
-    known = {name: value for name, value in evidence.items() if value is not None}
-    return FlagGroup(code, worst.severity, worst.meaning, worst.remedy, tuple(entry for entry, _ in found), known)
-
-
-def _range(values: Iterable[float | str | None]) -> tuple[float, float] | str | None:
-    known = [value for value in values if value is not None]
-    numbers = [value for value in known if not isinstance(value, str)]
-    if numbers:
-        return min(numbers), max(numbers)
-    return ", ".join(sorted({str(value) for value in known})) or None
+    return min(margin / endpoint, largest) if endpoint > 0 else largest
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

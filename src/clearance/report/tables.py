@@ -1,4 +1,4 @@
-"""Tables of a report, in the form of the papers': as rows of text, and as Markdown, CSV and LaTeX to copy."""
+"""Tables of a report, in the form of those of Weng et al. 2018: as text, and as Markdown, CSV and LaTeX to copy."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def make_tables(runs: Sequence[RunRecords]) -> list[Table]:
         runs: The runs.
 
     Returns:
-        Averages (tables 2 and 3 of paper 001), what takes estimates away (table 4), and accepted fits (table 5).
+        Averages (tables 2 and 3 of Weng et al. 2018), contradicted and doubted estimates (table 4), and fits that are
+        not rejected (table 5).
     """
     return [average_table(runs), doubt_table(runs), fit_table(runs)]
 

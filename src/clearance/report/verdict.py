@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clearance.estimates.status import Status
 from clearance.report.marks import count, name_norm, write_number, write_share
 from clearance.report.records import Entry, RunRecords
-from clearance.report.statistics import Group, grouped, share
+from clearance.report.statistics import Group, doubts, grouped
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,6 @@ def _of(some: int, every: int) -> str:
 
 
 def _doubt(members: list[Entry]) -> str:
-    kinds = (
-        ("refuted", [e.status is Status.REFUTED for e in members]),
-        ("masked", [e.status is Status.MASKED for e in members]),
-        ("flagged", [e.doubted for e in members]),
-    )
-    return ", ".join(f"{write_share(share(answers))} {word}" for word, answers in kinds if any(answers))
+    (found,) = doubts(members)
+    shares = (("refuted", found.refuted), ("masked", found.masked), ("flagged", found.flagged))
+    return ", ".join(f"{write_share(share)} {word}" for word, share in shares if share)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -54,7 +53,7 @@ def dot_size(count: int) -> float:
     return min(LARGEST_DOT, max(SMALLEST_DOT, SHARED_AREA / max(count, 1)))
 
 
-def page_rules() -> dict[str, Any]:
+def page_rules() -> dict[str, float | tuple[int, ...]]:
     """The numbers of `rank_step` and `dot_size`: the page's script computes both for the inputs that it shows."""
     return {
         "mostTicks": MOST_TICKS,
