@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from clearance.report.compare import compare
+from clearance.report.contest import Comparison
+from clearance.report.outcome import GateCheck, GateOutcome
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
 from clearance.runs.database import create_database
@@ -16,6 +19,9 @@ from clearance.runs.plan import DataSpec, ModelSpec, Plan, Task, ThreatModel, wr
 from clearance.runs.store import Result, Store
 
 COST = {"forward": 10, "backward": 5, "hessian_vector": 0, "seconds": 0.5}
+HOSTILE = "<script>alert(1)</script>|`x`\"'&\u202e\u05e9\u05dc\x1b[31m@user https://a.example www.a.example" + "x" * 300
+"""A name that tries everything in Markdown, XML and HTML: markup, controls, right-to-left letters, links, length."""
+
 MASKING = ("zero_gradient", "error")
 REFUTED = ("refuted", "error")
 CONTRADICTION = ("contradiction", "error")
@@ -76,6 +82,11 @@ def bracket(
 
 
 WRONG = bracket(status="misclassified")
+"""A misclassified input."""
+
+GOOD = [bracket(0.1 * k, 0.2 * k, 0.3 * k) for k in range(1, 11)]
+"""Ten brackets whose medians are 0.55, 1.1 and 1.65."""
+
 MASKED = bracket(estimated=None, attacked=50.0, status="masked", flags=[MASKING])
 """Hidden gradients: the attacks stop far away."""
 
@@ -121,11 +132,33 @@ def write_run(folder: Path, plan: Plan, answer: Callable[[Task], Answer]) -> Pat
     return folder
 
 
+def spoiled(count: int, by: Answer, *, of: int = 10) -> list[Answer]:
+    """Brackets of which `count` are replaced."""
+    return [by] * count + [bracket()] * (of - count)
+
+
 def run_of(folder: Path, answers: Sequence[Answer], **changes: Any) -> Path:
     """A run with one input for each answer, the same for every norm and target."""
     plan = make_plan(len(answers), **changes)
     return write_run(folder, plan, lambda task: answers[task.index - plan.data.offset])
 
 
+def far(distance: float | None, **changes: Any) -> dict[str, Any]:
+    """A bracket with this attack distance."""
+    return bracket(0.1, 0.5, distance, **changes)
+
+
+def comparison_of(folder: Path, *runs: Sequence[Answer]) -> Comparison:
+    """The runs with these answers, called a, b, c and so on, compared."""
+    names = "abcdef"
+    return compare([records_of(folder / names[k], answers, weights_hash=names[k]) for k, answers in enumerate(runs)])
+
+
 def records_of(folder: Path, answers: Sequence[Answer], **changes: Any) -> RunRecords:
     return read_records(run_of(folder, answers, **changes), pictures=False)
+
+
+def only(found: GateOutcome, flag: str) -> GateCheck:
+    """The one check of a flag."""
+    (check,) = [check for check in found.checks if check.flag == flag]
+    return check

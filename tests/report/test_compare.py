@@ -15,23 +15,26 @@ import pytest
 from clearance.errors import InputError
 from clearance.report.compare import compare
 from clearance.report.contest import Comparison, Difference, Standing
-from clearance.report.contest_tables import comparison_tables, unranked
+from clearance.report.contest_tables import unranked
 from clearance.report.paired import shown_distance
 from clearance.report.read import read_records
 from conftest import ROOT
-from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, Answer, bracket, make_plan, records_of, run_of
+from made_runs import (
+    CONTRADICTION,
+    HOSTILE,
+    MASKED,
+    MASKING,
+    REFUTED,
+    WRONG,
+    Answer,
+    bracket,
+    comparison_of,
+    far,
+    make_plan,
+    records_of,
+    run_of,
+)
 from made_runs import write_run as write
-
-HOSTILE = "<script>alert(1)</script>|\"'&\u202e\u05e9\u05dc" + "x" * 300
-
-
-def far(distance: float | None, **changes: Any) -> dict[str, Any]:
-    return bracket(0.1, 0.5, distance, **changes)
-
-
-def of(tmp_path: Path, *runs: list[Answer]) -> Comparison:
-    names = "abcdef"
-    return compare([records_of(tmp_path / names[k], answers, weights_hash=names[k]) for k, answers in enumerate(runs)])
 
 
 def standing(found: Comparison, run: str) -> Standing:
@@ -45,7 +48,7 @@ def difference(found: Comparison, quantity: str = "attacked", run: str = "b") ->
 
 
 def test_the_leaderboard_is_ordered_by_median_distance_and_ties_share_a_rank(tmp_path: Path):
-    found = of(tmp_path, [far(1.0)] * 3, [far(3.0)] * 3, [far(2.0)] * 3, [far(2.0)] * 3)
+    found = comparison_of(tmp_path, [far(1.0)] * 3, [far(3.0)] * 3, [far(2.0)] * 3, [far(2.0)] * 3)
     assert [(one.run, one.rank, one.shown) for one in found.contests[0].standings] == [
         ("b", 1, 3.0),
         ("c", 2, 2.0),
@@ -56,7 +59,7 @@ def test_the_leaderboard_is_ordered_by_median_distance_and_ties_share_a_rank(tmp
 
 
 def test_a_masked_run_has_no_rank_and_shows_no_distance(tmp_path: Path):
-    found = of(tmp_path, [far(0.1)] * 10, [MASKED] * 6 + [far(9.0)] * 4)
+    found = comparison_of(tmp_path, [far(0.1)] * 10, [MASKED] * 6 + [far(9.0)] * 4)
     one = standing(found, "b")
     assert one.rank is None and one.shown == 0 and standing(found, "a").rank == 1
     assert one.medians["attacked"].value is None and one.medians["attacked"].inputs == 4
@@ -64,14 +67,6 @@ def test_a_masked_run_has_no_rank_and_shows_no_distance(tmp_path: Path):
     assert difference(found).value is None and difference(found).verdict == "unreadable"
     assert unranked(found.contests[0]) == [
         "l2, untargeted: b has no rank. More than half of its inputs count as 0: the audit doubts the attacks on 60 %."
-    ]
-
-
-def test_every_reason_for_no_rank_is_named(tmp_path: Path):
-    found = of(tmp_path, [far(0.1)] * 10, [WRONG, *[far(None)] * 7, MASKED, far(1.0)])
-    assert unranked(found.contests[0]) == [
-        "l2, untargeted: b has no rank. More than half of its inputs count as 0: 10 % are misclassified, "
-        "the audit doubts the attacks on 10 %, 70 % have no witness."
     ]
 
 
@@ -89,7 +84,7 @@ def test_nothing_that_is_not_shown_can_raise_a_rank(tmp_path: Path, worse: dict[
     for count in (0, 3, 6, 11):
         spoiled = [worse if place < count else answer for place, answer in enumerate(honest)]
         folder = tmp_path / f"{count}"
-        now = standing(of(folder, honest, spoiled), "b").shown
+        now = standing(comparison_of(folder, honest, spoiled), "b").shown
         assert now <= last
         last = now
     assert last == 0
@@ -97,7 +92,7 @@ def test_nothing_that_is_not_shown_can_raise_a_rank(tmp_path: Path, worse: dict[
 
 def test_a_refuted_estimate_does_not_take_the_witness_away(tmp_path: Path):
     refuted = far(0.3, status="refuted", flags=[REFUTED])
-    found = of(tmp_path, [far(0.2)] * 8, [refuted] * 8)
+    found = comparison_of(tmp_path, [far(0.2)] * 8, [refuted] * 8)
     one = standing(found, "b")
     assert one.rank == 1 and one.shown == 0.3 and one.flagged == 1.0 and one.doubted == 0.0
     assert difference(found).value == pytest.approx(0.1) and difference(found).verdict == "ahead"
@@ -124,7 +119,7 @@ def test_differences_are_paired(tmp_path: Path):
     second = [
         bracket(float(v + s), float(2 * v + 2 * s), float(3 * v + 3 * s)) for v, s in zip(base, steps, strict=True)
     ]
-    found = of(tmp_path, first, second)
+    found = comparison_of(tmp_path, first, second)
     for quantity, factor in (("certified", 1), ("estimated", 2), ("attacked", 3)):
         one = difference(found, quantity)
         assert one.value == pytest.approx(0.5 * factor) and one.interval == pytest.approx((0.5 * factor, 0.5 * factor))
@@ -134,16 +129,16 @@ def test_differences_are_paired(tmp_path: Path):
 def test_a_difference_whose_interval_holds_zero_is_not_told_apart(tmp_path: Path):
     generator = np.random.default_rng(8)
     columns = [[far(float(value)) for value in generator.uniform(1, 2, size=12)] for _ in range(2)]
-    one = difference(of(tmp_path, *columns))
+    one = difference(comparison_of(tmp_path, *columns))
     assert one.interval is not None and one.interval[0] <= 0 <= one.interval[1] and one.verdict == "undecided"
-    few = difference(of(tmp_path / "few", columns[0][:5], columns[1][:5]))
+    few = difference(comparison_of(tmp_path / "few", columns[0][:5], columns[1][:5]))
     assert few.value is not None and few.interval is None and few.verdict == "too few"
 
 
 def test_only_inputs_that_both_classify_correctly_are_paired(tmp_path: Path):
     first = [WRONG, far(1.0), far(1.0), far(1.0), MASKED, bracket(9.0, flags=[CONTRADICTION], status="refuted")]
     second = [far(5.0), WRONG, far(2.0), far(2.0), far(5.0), bracket(0.1)]
-    found = of(tmp_path, first, second)
+    found = comparison_of(tmp_path, first, second)
     assert (difference(found).inputs, difference(found).asked) == (3, 4)
     assert difference(found, "certified").inputs == 3  # not the contradicted certificate
     assert difference(found, "certified").value == 0.0
@@ -151,7 +146,7 @@ def test_only_inputs_that_both_classify_correctly_are_paired(tmp_path: Path):
 
 def test_infinite_certificates(tmp_path: Path):
     none = bracket("inf", 5.0, None)
-    found = of(tmp_path, [far(1.0)] * 3 + [none] * 6, [none] * 9)
+    found = comparison_of(tmp_path, [far(1.0)] * 3 + [none] * 6, [none] * 9)
     one = difference(found, "certified")
     assert one.value == 0.0 and one.ahead == pytest.approx(1 / 3) and one.interval is not None
     assert standing(found, "b").shown == math.inf and standing(found, "b").rank == 1
@@ -176,7 +171,7 @@ def test_inputs_are_paired_by_content_and_what_is_left_out_is_named(tmp_path: Pa
 
 
 def test_unfinished_and_failed_tasks_are_left_out_of_all_runs(tmp_path: Path):
-    found = of(tmp_path, [far(1.0)] * 8, [None, "broken", *[far(2.0)] * 6])
+    found = comparison_of(tmp_path, [far(1.0)] * 8, [None, "broken", *[far(2.0)] * 6])
     assert len(found.contests[0].inputs) == 6 and all(len(run.entries) == 6 for run in found.runs)
     assert {"b is not finished: 7 of 8 tasks", "1 task of b failed"} <= set(found.notes)
 
@@ -201,24 +196,16 @@ def test_runs_that_share_nothing_are_refused(tmp_path: Path, changes: dict[str, 
 
 def test_runs_of_which_no_input_has_finished_in_both_are_refused(tmp_path: Path):
     with pytest.raises(InputError, match="no input has finished in all 2"):
-        of(tmp_path, [far(1.0), None], [None, far(1.0)])
+        comparison_of(tmp_path, [far(1.0), None], [None, far(1.0)])
 
 
 def test_only_misclassified_inputs_give_a_comparison_that_says_so(tmp_path: Path):
-    found = of(tmp_path, [WRONG] * 3, [WRONG] * 3)
+    found = comparison_of(tmp_path, [WRONG] * 3, [WRONG] * 3)
     assert all(
         one.rank is None and one.misclassified == 1 and one.flagged is None for one in found.contests[0].standings
     )
     assert "count as 0: 100 % are misclassified" in unranked(found.contests[0])[0]
     assert difference(found).asked == 0
-
-
-def test_the_tables_hold_names_as_text(tmp_path: Path):
-    runs = [records_of(tmp_path / name, [far(1.0)] * 6, model=HOSTILE, targets=(HOSTILE,)) for name in "ab"]
-    for table in comparison_tables(compare(runs)):
-        markdown = table.as_markdown().splitlines()
-        assert len(markdown) == len(table.rows) + 2
-        assert {len(re.findall(r"(?<!\\)\|", line)) for line in markdown} == {len(table.columns) + 1}
 
 
 def clearance(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -10,35 +10,34 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-import numpy as np
 import pytest
 
 from clearance.errors import InputError
 from clearance.report.demands import Limits
-from clearance.report.drop import relative_drop
 from clearance.report.gate import judge
-from clearance.report.outcome import GateOutcome, as_junit, as_markdown
-from clearance.report.paired import RESAMPLES, bootstrap_interval, subtract
-from clearance.runs.summary import middle
+from clearance.report.outcome import GateOutcome
 from conftest import ROOT
-from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, Answer, bracket, make_plan, records_of, run_of
+from made_runs import (
+    CONTRADICTION,
+    GOOD,
+    HOSTILE,
+    MASKED,
+    MASKING,
+    REFUTED,
+    WRONG,
+    Answer,
+    bracket,
+    make_plan,
+    only,
+    records_of,
+    run_of,
+    spoiled,
+)
 from made_runs import write_run as write
-
-GOOD = [bracket(0.1 * k, 0.2 * k, 0.3 * k) for k in range(1, 11)]  # medians 0.55, 1.1, 1.65
-HOSTILE = "<script>alert(1)</script>|`x`\"'&\u202e\u05e9\u05dc\x1b[31m@user https://a.example www.a.example" + "x" * 300
 
 
 def outcome(folder: Path, answers: list[Answer], limits: Limits, **options: Any) -> GateOutcome:
     return judge(records_of(folder / "run", answers), limits, **options)
-
-
-def only(found: GateOutcome, flag: str) -> Any:
-    (check,) = [check for check in found.checks if check.flag == flag]
-    return check
-
-
-def spoiled(count: int, by: dict[str, Any], *, of: int = 10) -> list[Answer]:
-    return [by] * count + [bracket()] * (of - count)
 
 
 @pytest.mark.parametrize(
@@ -180,160 +179,12 @@ def test_every_norm_and_target_is_judged_on_its_own(tmp_path: Path):
             judge(run, Limits(min_median=1.0), **options)
 
 
-def scaled(factor: float) -> list[Answer]:
-    return [bracket(0.1 * factor * k, 0.2 * factor * k, 0.3 * factor * k) for k in range(1, 11)]
-
-
-@pytest.mark.parametrize("name", ["attacked", "estimated", "certified"])
-def test_a_drop_is_measured_in_pairs(tmp_path: Path, name: str):
-    baseline = records_of(tmp_path / "old", GOOD, weights_hash="other")
-    run = records_of(tmp_path / "run", scaled(0.9))
-    check = only(judge(run, Limits(max_drop=0.11, drop_of=(name,)), baseline=baseline), "max-drop")
-    # The same share of every input: whatever is resampled, the drop is 10 %.
-    assert check.passed and check.value == pytest.approx(0.1) and check.interval == pytest.approx((0.1, 0.1))
-    tight = only(judge(run, Limits(max_drop=0.09, drop_of=(name,)), baseline=baseline), "max-drop")
-    assert not tight.passed and "by more than 0.09 is not excluded" in tight.reason
-    assert judge(baseline, Limits(max_drop=0.0, drop_of=(name,)), baseline=run).passed  # a rise is no drop
-
-
-def test_a_drop_that_is_not_excluded_falls_short(tmp_path: Path):
-    generator = np.random.default_rng(3)
-    old = generator.uniform(1, 2, size=40)
-    new = old * generator.uniform(0.6, 1.4, size=40)
-    runs = [records_of(tmp_path / name, [bracket(0.1, 0.2, float(v)) for v in values])
-            for name, values in (("old", old), ("new", new))]  # fmt: skip
-    check = only(judge(runs[1], Limits(max_drop=0.2), baseline=runs[0]), "max-drop")
-    low, high = check.interval
-    assert low < check.value < high
-    for limit, passed in ((high, True), ((check.value + high) / 2, False)):
-        assert only(judge(runs[1], Limits(max_drop=limit), baseline=runs[0]), "max-drop").passed is passed
-
-
-def test_a_masked_release_does_not_hide_a_drop(tmp_path: Path):
-    baseline = records_of(tmp_path / "old", [bracket()] * 20)
-    mostly = records_of(tmp_path / "new", [MASKED] * 11 + [bracket()] * 9)
-    check = only(judge(mostly, Limits(max_drop=0.5), baseline=baseline), "max-drop")
-    assert not check.passed and "only 9 of 20 inputs have a number that may be read in both runs" in check.reason
-
-
-def test_newly_misclassified_inputs_count_as_zero(tmp_path: Path):
-    baseline = records_of(tmp_path / "old", [*GOOD, WRONG])
-    run = records_of(tmp_path / "new", [WRONG] * 6 + [*GOOD[6:], bracket()])
-    check = only(judge(run, Limits(max_drop=0.5), baseline=baseline), "max-drop")
-    assert not check.passed and check.value == 1.0 and "of 10 inputs" in check.got
-
-
-def test_inputs_are_paired_by_content_whatever_their_place(tmp_path: Path):
-    baseline = records_of(tmp_path / "old", GOOD)  # key0 to key9
-    run = records_of(tmp_path / "new", [*GOOD[2:], bracket(9, 9, 9)], first=2, offset=50)  # key2 to key10
-    found = judge(run, Limits(max_drop=0.0), baseline=baseline)
-    assert found.passed and only(found, "max-drop").interval == (0.0, 0.0)
-    assert found.notes[0] == "the drop is over the 8 inputs that both runs have (9 here, 10 there)"
-
-
-def test_too_few_pairs_exclude_nothing(tmp_path: Path):
-    baseline, run = (records_of(tmp_path / name, GOOD[:5]) for name in ("old", "new"))
-    check = only(judge(run, Limits(max_drop=1.0), baseline=baseline), "max-drop")
-    assert not check.passed and check.reason == "only 5 inputs can be compared; an interval needs 6"
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"bounds": (0.0, 255.0)}, "bounds: 0 to 1 in run, 0 to 255 in old"),
-        ({"bounds": None}, "bounds: 0 to 1 in run, none in old"),
-        ({"budget": "thorough"}, "budget: quick in run, thorough in old"),
-        ({"norms": (1.0,)}, "l2, untargeted: not in old"),
-        ({"orders": (2,)}, "l2, untargeted: not in old"),
-        ({"first": 100}, "inputs: none in common"),
-        ({"labels": (1,) * 10}, "inputs: none in common, 10 have other labels"),
-    ],
-)
-def test_a_baseline_that_cannot_be_compared_is_refused(tmp_path: Path, changes: dict[str, Any], message: str):
-    run, baseline = records_of(tmp_path / "run", GOOD), records_of(tmp_path / "old", GOOD, **changes)
-    with pytest.raises(InputError, match=re.escape(message)):
-        judge(run, Limits(max_drop=0.1), baseline=baseline)
-
-
-def test_what_else_differs_is_said(tmp_path: Path):
-    changes: dict[str, Any] = {"seed": 7, "certificate": "crown", "versions": {"clearance": "0.1.0", "code": "beef"}}
-    run = records_of(tmp_path / "run", GOOD)
-    baseline = records_of(tmp_path / "old", [*GOOD[:9], None], labels=(0,) * 8 + (1, 0), **changes)
-    assert judge(run, Limits(max_drop=0.1), baseline=baseline).notes == (
-        "old was computed with other versions of code",
-        "old has another seed (7, not 0)",
-        "old was certified by crown, not best",
-        "the drop is over the 9 inputs that both runs have (10 here, 10 there)",
-        "1 input of both runs are left out: their labels differ",
-        "old is not finished: 9 of 10 tasks",
-        "old has the same weights",
-    )
-
-
 def test_a_drop_needs_a_baseline_and_a_baseline_a_drop(tmp_path: Path):
     run = records_of(tmp_path / "run", GOOD)
     with pytest.raises(InputError, match="--max-drop: expected --baseline with it"):
         judge(run, Limits(max_drop=0.1))
     with pytest.raises(InputError, match="--baseline: expected --max-drop with it"):
         judge(run, Limits(), baseline=run)
-
-
-def test_drops_where_a_median_is_zero_or_infinite():
-    assert relative_drop([0, 0], [1, 1]) == 1 and relative_drop([1], [0]) == 0
-    assert relative_drop([math.inf], [math.inf]) == 0 and relative_drop([1], [math.inf]) == 1
-    assert relative_drop([math.inf], [1]) == -math.inf
-
-
-def test_the_interval_covers_the_median_at_its_rate():
-    # 300 samples of a skewed distribution whose median is known; at a rate of .95 fewer than 270 has probability 2e-4.
-    generator = np.random.default_rng(11)
-    covered = 0
-    for seed in range(300):
-        interval = bootstrap_interval(middle, generator.exponential(size=15), seed=seed)
-        assert interval is not None
-        covered += interval[0] <= math.log(2) <= interval[1]
-    assert 270 <= covered <= 299
-
-
-def test_the_interval_is_fixed_by_its_seed_and_has_no_steps_between_values():
-    values = np.random.default_rng(0).normal(size=21)
-    first, again, other = (bootstrap_interval(middle, values, seed=seed) for seed in (1, 1, 2))
-    assert first == again and first is not None and other is not None and set(first) | set(other) <= set(values)
-    assert bootstrap_interval(middle, values[:5]) is None and RESAMPLES >= 1000
-    assert list(subtract([math.inf, math.inf, 1.0], [math.inf, 1.0, 3.0])) == [0.0, math.inf, -2.0]
-
-
-def test_junit_is_what_ci_servers_read_and_holds_names_as_text(tmp_path: Path):
-    answers = spoiled(3, bracket(status="refuted", flags=[REFUTED]))
-    run = records_of(tmp_path / "run", answers, model=HOSTILE, targets=(HOSTILE,))
-    found = judge(run, Limits(min_median=0.1, max_flagged=0.1))
-    root = Xml.fromstring(as_junit(found))
-    assert root.tag == "testsuites" and [suite.tag for suite in root] == ["testsuite"]
-    suite = root[0]
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "1", "0")
-    cases = suite.findall("testcase")
-    assert len(cases) == 4 and all(case.get("name") and case.get("classname") for case in cases)
-    (failure,) = suite.findall("testcase/failure")
-    assert failure.get("type") == "max-flagged" and "0.3 (3 of 10), above 0.1: refuted" in (
-        failure.get("message") or ""
-    )
-    shown = HOSTILE.replace("\u202e", "?").replace("\x1b", "?")
-    assert [p.get("value") for p in suite.findall("properties/property")] == [shown, "digits-test", "none"]
-    assert cases[2].get("classname") == f"clearance.gate.l2, {shown}"
-
-
-def test_markdown_shows_names_and_nothing_of_them_is_markup(tmp_path: Path):
-    run = records_of(tmp_path / "run", [bracket()] * 3, model=HOSTILE, data="a|b\nc", targets=(HOSTILE,))
-    text = as_markdown(judge(run, Limits(min_median=9.0)))
-    lines = text.splitlines()
-    assert lines[0] == "## Clearance gate failed&#58; 1 of 3 criteria"
-    table = [line for line in lines if line.startswith("|")]
-    assert len(table) == 5 and {line.count("|") for line in table} == {6}
-    names = text.replace("<!-- -->", "")
-    assert not set("<>`\u202e\x1b") & set(names) and "https:" not in names and "www." not in names
-    assert "@" not in names and "alert&#40;1&#41;" not in names and "alert(1)" in names
-    html = pytest.importorskip("markdown_it").MarkdownIt("gfm-like", {"linkify": False}).render(text)
-    assert html.count("<tr>") == 4 and "<script" not in html and "&lt;script&gt;alert(1)&lt;/script&gt;|`x`" in html
 
 
 def gate(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:

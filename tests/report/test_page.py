@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import html.parser
 import json
-import math
-import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clearance.errors import FileError
 from clearance.report.families import FAMILY_NAMES, Families, FamilyRow
 from clearance.report.page import render_report, write_report
-from clearance.report.payload import as_script, pack, short
 from clearance.report.read import read_records
 from clearance.runs.plan import Plan, Task
 from report_runs import HOSTILE, make_flag, make_plan, make_result, write_run
@@ -152,32 +146,6 @@ def test_names_are_text_everywhere(tmp_path: Path):
     assert HOSTILE in read.shown
 
 
-@given(st.text())
-def test_embedded_json_reads_back_and_ends_no_script(text: str):
-    embedded = as_script([text])
-    assert not re.search("[<>&\u2028\u2029]", embedded)
-    assert json.loads(embedded) == [text]
-    embedded.encode()
-
-
-def test_short_numbers():
-    assert [short(value) for value in (None, math.nan, -math.inf, 1 / 3, 123456.0)] == [
-        None,
-        None,
-        "-inf",
-        0.3333,
-        123500.0,
-    ]
-
-
-def test_no_estimate_that_must_not_be_read_is_in_the_data(tmp_path: Path):
-    run = write_run(
-        tmp_path / "run", make_plan(1), lambda task: make_result(task, status="refuted", estimated=0.123456)
-    )
-    columns = pack([read_records(run)])["columns"]
-    assert columns["estimated"] == columns["low"] == columns["high"] == [None]
-
-
 def mixed(task: Task, shape: tuple[int, ...]) -> Any:
     if task.index % 10 == 0:
         return make_result(task, shape=shape, status="misclassified")
@@ -210,12 +178,3 @@ def test_an_older_page_is_replaced_and_the_run_is_not(tmp_path: Path):
     assert {path.name for path in folder.iterdir()} >= {"plan.json", "results.sqlite", "report.html"}
     with pytest.raises(FileError):
         write_report(folder, tmp_path / "missing" / "report.html")
-
-
-def test_equal_inputs_share_a_picture(tmp_path: Path):
-    plan = make_plan(3)
-    data = plan.data.model_copy(update={"input_keys": ("a", "a", "b"), "labels": (1, 1, 2)})
-    run = read_records(write_run(tmp_path / "run", plan.model_copy(update={"data": data})))
-    assert (len(run.entries), run.total) == (3, 2)
-    assert len(pack([run])["pictures"]) == 2
-    assert np.array_equal(run.entries[0].maxima, run.entries[1].maxima)

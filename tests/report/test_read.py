@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from clearance.errors import FileError
 from clearance.estimates.status import Status
-from clearance.report.pictures import Drawings, encode, largest_changes, magnification
 from clearance.report.read import read_records
 from clearance.runs.store import Result
 from report_runs import digits_run, make_flag, make_plan, make_result, write_run
@@ -121,42 +119,3 @@ def test_inputs_that_are_no_images_have_a_table(tmp_path: Path):
         made = write_run(folder, make_plan(1, bounds=bounds), lambda task, shape=shape: make_result(task, shape=shape))
         (entry,) = read_records(made).entries
         assert entry.drawing is None and len(entry.changes) == min(20, math.prod(shape))
-
-
-def test_the_largest_changes_come_first():
-    before = np.array([[0.0, 1.0], [2.0, 3.0]])
-    after = np.array([[0.0, 1.5], [1.0, 3.0]])
-    found = largest_changes(before, after)
-    assert [(change.place, change.before, change.after) for change in found] == [((1, 0), 2.0, 1.0), ((0, 1), 1.0, 1.5)]
-
-
-def test_pictures_show_the_values():
-    import base64
-    import io
-
-    from PIL import Image
-
-    def pixels(address: str) -> np.ndarray:
-        data = base64.b64decode(address.removeprefix("data:image/webp;base64,"))
-        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-
-    x = np.zeros((1, 2, 2), dtype=np.float32)
-    witness = x.copy()
-    x[0, 0, 0], witness[0, 0, 0], witness[0, 1, 1] = 10, 8, 1  # bounds [0, 10]
-    found = Drawings((0.0, 10.0), inputs=1, tasks=1).draw("key", x, witness)
-    assert found.factor == 2.5 and found.witness and found.difference
-    assert pixels(found.input)[..., 0].tolist() == [[255, 0], [0, 0]]
-    assert pixels(found.witness)[..., 0].tolist() == [[204, 0], [0, 26]]
-    assert pixels(found.difference)[..., 1].tolist() == [[0, 128], [128, 191]]  # 0.5 - 2.5 x 0.2; grey; 0.5 + 0.25
-
-
-@pytest.mark.parametrize(("largest", "factor"), [(0.5, 1.0), (0.013, 38.0), (1.0, 0.5), (0.0, 1.0), (0.0003, 1600.0)])
-def test_the_magnification_brings_the_largest_change_to_half(largest: float, factor: float):
-    found = magnification(np.array([-largest, largest / 2]))
-    assert found == factor and found * largest <= 0.5 + 1e-12
-
-
-@pytest.mark.parametrize("allowance", [30_000, 3_000, 300])
-def test_a_picture_keeps_to_its_allowance(allowance: int):
-    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
-    assert len(encode(noise, allowance)) <= 4 / 3 * allowance + 30

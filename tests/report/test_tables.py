@@ -6,14 +6,11 @@ import csv
 import io
 import math
 import re
-from decimal import Decimal
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.report.marks import write_number
 from clearance.report.read import read_records
 from clearance.report.tables import Table, make_tables
 from report_runs import HOSTILE, make_plan, make_result, write_run
@@ -82,42 +79,3 @@ def test_a_hostile_target_is_no_markup(tmp_path: Path):
     run = read_records(write_run(tmp_path / "run", make_plan(1, targets=(HOSTILE,)), make_result))
     text = make_tables([run])[0].as_markdown()
     assert "\\<script\\>" in text and "<script>" not in text and len(text.splitlines()) == 3
-
-
-@given(st.floats(min_value=1e-12, max_value=1e12))
-def test_numbers_are_rounded_the_safe_way(value: float):
-    assert Decimal(write_number(value, "certified")) <= Decimal(repr(value)) <= Decimal(write_number(value, "attacked"))
-    assert float(write_number(value)) == pytest.approx(value, rel=0.0051)
-
-
-@given(st.floats(min_value=1e-12, max_value=1e12), st.sampled_from(["certified", "estimated", "attacked"]))
-def test_numbers_have_three_significant_digits(value: float, kind: str):
-    text = write_number(value, kind)
-    digits = text.split("e")[0].replace(".", "").lstrip("0")
-    assert len(digits) == 3 or (value > 999 and "." not in text and len(digits) <= 6 and set(digits[3:]) == {"0"})
-
-
-@pytest.mark.parametrize(
-    ("value", "kind", "text"),
-    [
-        (0.2304, "certified", "0.230"),
-        (0.8603, "attacked", "0.861"),
-        (0.06, "estimated", "0.0600"),
-        (1, "certified", "1.00"),
-        (0.9991, "attacked", "1.00"),
-        (99.96, "attacked", "100"),
-        (1234.5, "certified", "1230"),
-        (999_900.0, "attacked", "1.00e+6"),
-        (0.00009999, "attacked", "0.000100"),
-        (0.00009999, "certified", "9.99e-5"),
-    ],
-)
-def test_numbers_as_they_are_written(value: float, kind: str, text: str):
-    assert write_number(value, kind) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (math.nan, "–"), (math.inf, "∞"), (-math.inf, "-∞"), (0.0, "0"), (-0.5, "-0.500")]
-)
-def test_numbers_that_are_none(value: float | None, text: str):
-    assert write_number(value) == text

@@ -203,9 +203,9 @@ def refits(entries: Iterable[Entry]) -> list[Refit]:
 
     The reverse Weibull distribution is fitted again to the first `n` stored maxima, and its endpoint `L` alone gives
     the estimate: `min(g / L, R)` (Weng et al. 2018, corollary 3.2.2); at second order, where `L` bounds the curvature
-    and `b` is the gradient norm at the input, `min(2 g / (b + sqrt(b² + 2 L g)), R)` ("On Extensions of CLEVER", Weng et al. 2018, theorem 3.1).
-    The largest norm met outside the blocks is not used. All points of a group are over the same inputs, those of the
-    directed sampler whose estimate may be read.
+    and `b` is the gradient norm at the input, `min(2 g / (b + sqrt(b² + 2 L g)), R)` (Weng et al. 2018, "On Extensions
+    of CLEVER", theorem 3.1). The largest norm met outside the blocks is not used. All points of a group are over the
+    same inputs, those of the directed sampler whose estimate may be read.
     """
     found: list[Refit] = []
     for group, members in grouped(entries).items():

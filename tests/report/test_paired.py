@@ -1,0 +1,114 @@
+"""Numbers of several runs paired by input: what may be read, and intervals at their rate."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearance.report.paired import (
+    QUANTITIES,
+    RESAMPLES,
+    bootstrap_interval,
+    by_input,
+    distance_doubted,
+    readable,
+    relabelled,
+    setup_differences,
+    shared_inputs,
+    subtract,
+    threat_differences,
+)
+from clearance.report.records import Entry
+from clearance.runs.summary import middle
+from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, bracket, records_of
+
+
+def test_the_interval_covers_the_median_at_its_rate():
+    # 300 samples of a skewed distribution whose median is known; at a rate of .95 fewer than 270 has probability 2e-4.
+    def eighth(values: np.ndarray) -> float:
+        """The median of 15 values, faster than `middle`."""
+        return float(np.partition(values, 7)[7])
+
+    generator = np.random.default_rng(11)
+    covered = 0
+    for seed in range(300):
+        values = generator.exponential(size=15)
+        assert eighth(values) == middle(values)
+        interval = bootstrap_interval(eighth, values, seed=seed)
+        assert interval is not None
+        covered += interval[0] <= math.log(2) <= interval[1]
+    assert 270 <= covered <= 299
+
+
+def test_the_interval_is_fixed_by_its_seed_and_has_no_steps_between_values():
+    values = np.random.default_rng(0).normal(size=21)
+    first, again, other = (bootstrap_interval(middle, values, seed=seed) for seed in (1, 1, 2))
+    assert first == again and first is not None and other is not None and set(first) | set(other) <= set(values)
+    assert bootstrap_interval(middle, values[:5]) is None and RESAMPLES >= 1000
+    assert list(subtract([math.inf, math.inf, 1.0], [math.inf, 1.0, 3.0])) == [0.0, math.inf, -2.0]
+
+
+def entry(folder: Path, answer: dict[str, Any]) -> Entry:
+    (found,) = records_of(folder / "run", [answer]).entries
+    return found
+
+
+@pytest.mark.parametrize(
+    ("answer", "attacked", "estimated", "certified"),
+    [
+        (bracket(0.1, 0.5, 1.0), 1.0, 0.5, 0.1),
+        (bracket(0.1, 0.5, 1.0, flags=[("poor_fit", "info")]), 1.0, 0.5, 0.1),
+        (bracket(0.1, 0.5, 1.0, flags=[("blind_wins", "warning")]), None, 0.5, 0.1),
+        (bracket(0.1, 0.5, 1.0, status="refuted", flags=[REFUTED]), 1.0, None, 0.1),
+        (bracket(0.1, 0.5, 1.0, status="refuted", flags=[CONTRADICTION]), 1.0, None, None),
+        (bracket(0.1, 0.5, 1.0, status="masked", flags=[MASKING]), None, None, 0.1),
+        (bracket(0.1, 0.5, 1.0, status="no_gradient"), None, None, 0.1),
+        (bracket(0.1, 0.5, None), None, 0.5, 0.1),
+        (bracket("inf", 0.5, None), math.inf, 0.5, math.inf),
+        (bracket(None, 0.5, 1.0), 1.0, 0.5, None),
+        (WRONG, None, None, None),
+    ],
+)
+def test_what_may_be_read(tmp_path: Path, answer: dict[str, Any], attacked: Any, estimated: Any, certified: Any):
+    found = entry(tmp_path, answer)
+    assert [readable(found, quantity) for quantity in QUANTITIES] == [attacked, estimated, certified]
+
+
+def test_a_witness_that_refutes_is_not_in_doubt(tmp_path: Path):
+    refuted = bracket(status="refuted", flags=[REFUTED, CONTRADICTION])
+    assert not distance_doubted(entry(tmp_path / "a", refuted)) and distance_doubted(entry(tmp_path / "b", MASKED))
+
+
+def test_an_interval_is_of_pairs_that_stay_together():
+    """Columns that differ by 1 everywhere: whatever rows are drawn, so do their medians."""
+    values = np.random.default_rng(4).normal(size=30)
+    ends = bootstrap_interval(lambda one, other: middle(other) - middle(one), values, values + 1)
+    assert ends == pytest.approx((1.0, 1.0))
+
+
+def test_a_higher_level_gives_a_wider_interval():
+    values = np.random.default_rng(2).normal(size=40)
+    narrow, wide = (bootstrap_interval(middle, values, level=level) for level in (0.5, 0.99))
+    assert narrow is not None and wide is not None and wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_inputs_are_shared_where_content_and_label_are_the_same(tmp_path: Path):
+    first = records_of(tmp_path / "a", [bracket()] * 4, labels=(0, 0, 1, 0))  # key0 to key3
+    other = records_of(tmp_path / "b", [bracket()] * 4, first=1)  # key1 to key4, all of label 0
+    assert shared_inputs([first, other]) == [("key1", 0), ("key3", 0)] and relabelled(first, other) == 1
+    assert list(by_input(first.entries)) == [("key0", 0), ("key1", 0), ("key2", 1), ("key3", 0)]
+
+
+def test_what_forbids_a_comparison_and_what_only_explains_a_difference(tmp_path: Path):
+    first, same = (records_of(tmp_path / name, [bracket()]) for name in "ab")
+    assert threat_differences(first, same) == setup_differences(first, same) == []
+    other = records_of(tmp_path / "c", [bracket()], budget="thorough", bounds=None, seed=3, certificate="crown")
+    assert threat_differences(first, other) == [
+        "bounds: 0 to 1 in a, none in c",
+        "budget: quick in a, thorough in c",
+    ]
+    assert setup_differences(first, other) == ["c has another seed (3, not 0)", "c was certified by crown, not best"]
