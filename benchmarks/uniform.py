@@ -18,9 +18,10 @@ from torch import Tensor
 from clearance.estimates.clever import clever
 from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.extremes import fit_reverse_weibull
-from clearance.estimates.samplers.table import uniform_blocks
+from clearance.estimates.samplers.table import SAMPLERS
+from clearance.estimates.samplers.uniform import uniform_gradients
 from clearance.estimates.scores import CleverScore
-from clearance.estimates.settings import PAPER, TAIL_RATES
+from clearance.estimates.settings import PAPER
 from clearance.model.classifier import Classifier
 from clearance.model.seeds import content_key
 
@@ -34,7 +35,7 @@ def paper_maxima(model: Classifier, x0: Tensor, score: CleverScore, file: Path |
     targets = torch.tensor([score.target])
     margins = torch.tensor([score.margin])
     problem = MarginProblem(model, x0, content_key(x0), score.predicted, targets, margins, 2.0, 2.0, False, 0)
-    maxima, _ = uniform_blocks(problem, RADIUS, range(BLOCKS), BLOCK_SIZE, "uniform")
+    maxima, _ = uniform_gradients(problem, RADIUS, range(BLOCKS), BLOCK_SIZE, "uniform")
     if file is not None:
         np.save(file, maxima[0].numpy())
     return maxima[0].numpy()
@@ -57,7 +58,7 @@ def main() -> None:
     for index, score in enumerate(auto):
         maxima = paper_maxima(model, x[index], score, options.cache and options.cache / f"{index}.npy")
         assert score.maxima == tuple(maxima[: len(score.maxima)].tolist()), "the first blocks are the same ones"
-        fit = fit_reverse_weibull(maxima, tail_rate=TAIL_RATES["uniform"])
+        fit = fit_reverse_weibull(maxima, tail_rate=SAMPLERS["uniform"].tail_rate)
         paper = min(score.margin / max(float(fit.location), score.largest_seen), RADIUS)
         differences.append(abs(score.radius / paper - 1))
         plain = [float(fit_reverse_weibull(part).location) for part in (maxima, maxima[: len(score.maxima)])]

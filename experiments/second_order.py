@@ -39,7 +39,7 @@ class Row:
     """One input and one target: both scores and the attack's distance."""
 
     first: cl.CleverScore
-    second: cl.CleverScore
+    second: cl.SecondOrderScore
     attacked: float
 
 

@@ -546,8 +546,8 @@ def test_a_bootstrap_takes_any_seed(seed: int):
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({"scores": 3}, cl.InputError, "scores: expected a list of CleverScore, got 3"),
-        ({"scores": [3, 4]}, cl.InputError, "scores: expected a list of CleverScore, got .*3, 4"),
+        ({"scores": 3}, cl.InputError, "scores: expected a list of Score, got 3"),
+        ({"scores": [3, 4]}, cl.InputError, "scores: expected a list of Score, got .*3, 4"),
         ({"attacks": "ab"}, cl.InputError, "attacks: expected a list of AttackResult, got 'ab'"),
         ({"attacks": []}, cl.ShapeError, r"attacks: expected one per input \(2\), got 0"),
     ],

@@ -22,6 +22,7 @@ NO_TORCH = (
     "model.targets",
     "zoo.table",
     "estimates.extremes",
+    "estimates.samplers.table",
     "estimates.status",
     "runs.plan",
     "runs.store",

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from clearance.estimates import extremes
     from clearance.estimates.clever import clever
     from clearance.estimates.extremes import ReverseWeibullFit, fit_reverse_weibull
-    from clearance.estimates.scores import CleverScore
+    from clearance.estimates.scores import CleverScore, Score
+    from clearance.estimates.second_order import SecondOrderScore
     from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
     from clearance.estimates.status import Status
     from clearance.geometry import balls, norms
@@ -74,6 +75,8 @@ __all__ = [
     "Normalize",
     "PickleRefusedError",
     "ReverseWeibullFit",
+    "Score",
+    "SecondOrderScore",
     "Settings",
     "Severity",
     "ShapeError",
@@ -120,7 +123,8 @@ _NAMES = {
     ),
     "estimates.clever": ("clever",),
     "estimates.extremes": ("ReverseWeibullFit", "fit_reverse_weibull"),
-    "estimates.scores": ("CleverScore",),
+    "estimates.scores": ("CleverScore", "Score"),
+    "estimates.second_order": ("SecondOrderScore",),
     "estimates.settings": ("PAPER", "PAPER_SECOND_ORDER", "Settings"),
     "estimates.status": ("Status",),
     "model.classifier": ("Classifier",),

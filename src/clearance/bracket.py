@@ -28,7 +28,8 @@ from clearance.certificates import Certificate
 from clearance.certificates.best import certify_inputs, check_time_limit
 from clearance.errors import InputError
 from clearance.estimates.clever import iterate_scores
-from clearance.estimates.scores import CleverScore, without_number
+from clearance.estimates.judgement import without_number
+from clearance.estimates.scores import Score
 from clearance.estimates.settings import Settings
 from clearance.estimates.status import Status
 from clearance.model.budgets import BUDGETS
@@ -87,7 +88,7 @@ class Bracket:
     """
 
     certified: Certificate | None
-    estimated: CleverScore
+    estimated: Score
     attacked: AttackResult
     audit: Audit
     status: Status
@@ -248,14 +249,14 @@ def _one(inputs: CheckedInputs, choices: Choices, target: Target) -> Bracket:
     )
 
 
-def _search(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, CleverScore]:
+def _search(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, Score]:
     """What the attacks find and what the estimate says."""
     (witness,) = attack_inputs(inputs, ensemble(inputs.norm, choices.budget))
     (score,) = iterate_scores(inputs, choices.settings)
     return witness, score
 
 
-def _without_gradients(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, CleverScore]:
+def _without_gradients(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, Score]:
     """No witness and no number: there is nothing to follow, and only the audit's search without gradients goes on."""
     own = inputs.predicted[0]
     score = without_number(choices.settings, Status.NO_GRADIENT, predicted=own, target=inputs.targets[0][0])
@@ -277,7 +278,7 @@ def _nearer(model: Classifier, witness: AttackResult, found: Audit) -> AttackRes
     return AttackResult(found.witness, found.nearest, True, predicted, "audit", witness.cost, distances)
 
 
-def _compare(found: Audit, proof: Certificate | None, score: CleverScore, witness: AttackResult) -> Audit:
+def _compare(found: Audit, proof: Certificate | None, score: Score, witness: AttackResult) -> Audit:
     """Hold the certificate against the witness (`contradiction`) and the estimate (`below_certificate`)."""
     if proof is None or not proof.status.has_radius:
         return found
@@ -292,7 +293,7 @@ def _compare(found: Audit, proof: Certificate | None, score: CleverScore, witnes
     return replace(found, flags=flags, worst=flags[0].severity if flags else None)
 
 
-def _standing(score: CleverScore, found: Audit) -> Status:
+def _standing(score: Score, found: Audit) -> Status:
     """Of everything that applies, what takes away the most."""
     applies = {score.status}
     if score.status is not Status.MISCLASSIFIED:

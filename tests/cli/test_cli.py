@@ -17,7 +17,7 @@ import pytest
 
 import clearance
 from clearance.cli import run
-from clearance.estimates.settings import SAMPLER_DEFAULTS
+from clearance.estimates.samplers.table import SAMPLERS
 from clearance.estimates.status import Status
 from conftest import ROOT
 
@@ -347,7 +347,7 @@ def test_choices_of_the_flags_are_those_of_the_library():
     from clearance.cli import commands
 
     options = {option.name: option for option in commands.commands["score"].params}
-    assert list(options["sampler"].type.choices) == list(SAMPLER_DEFAULTS)
+    assert list(options["sampler"].type.choices) == list(SAMPLERS)
 
 
 def test_every_status_has_a_meaning_that_fits_a_line():

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clearance.estimates.ball import Ball
 from clearance.estimates.clever import clever
 from clearance.estimates.evidence import Evidence, MarginProblem, Observation
 from clearance.estimates.extremes import FitStatus, fit_reverse_weibull
+from clearance.estimates.fixed_point import Ball
+from clearance.estimates.judgement import TargetEstimate, judge
 from clearance.estimates.samplers.gradient_search import FEW_DIMENSIONS, search_blocks
-from clearance.estimates.samplers.region_search import WIDEST
-from clearance.estimates.scores import TargetEstimate, judge
+from clearance.estimates.samplers.region_search import PRESAMPLING_WIDTH
 from clearance.estimates.settings import PAPER, Settings
 from clearance.estimates.status import Status
 from clearance.geometry.norms import dual_norm, vector_norm
@@ -319,10 +319,10 @@ def test_the_largest_gradient_is_kept_with_its_point():
 @pytest.mark.parametrize("size", [6, 20])
 @pytest.mark.parametrize("order", [1.0, 2.0, 3.0, math.inf])
 def test_searches_stay_in_the_ball_and_spend_their_budget(order: float, size: int):
-    """Up to 16 inputs, some blocks scout in a wider ball; what they meet out there does not count."""
+    """Up to 16 inputs, some blocks pre-sample in a wider ball; what they meet out there does not count."""
     seen: list[Tensor] = []
     network = softplus_mlp((size,), 4, hidden=16, seed=6).double()
-    widest = WIDEST if size <= FEW_DIMENSIONS else 1.0
+    widest = PRESAMPLING_WIDTH if size <= FEW_DIMENSIONS else 1.0
 
     def watched(x: Tensor) -> Tensor:
         seen.append(x.detach())
@@ -340,8 +340,8 @@ def test_searches_stay_in_the_ball_and_spend_their_budget(order: float, size: in
         points = torch.cat(seen)
         assert len(points) == 5 * budget == evidence.samples
         assert float(vector_norm(points - x, order).max()) <= 0.3 * widest * (1 + 1e-9)
-        assert evidence.norm.value == float(maxima.max()) and bool(maxima.isfinite().all())
-        assert evidence.norm.distance <= 0.3 * (1 + 1e-6)
+        assert evidence.derivative.value == float(maxima.max()) and bool(maxima.isfinite().all())
+        assert evidence.derivative.distance <= 0.3 * (1 + 1e-6)
 
 
 def test_evidence_of_slopes_and_witnesses():
@@ -353,10 +353,10 @@ def test_evidence_of_slopes_and_witnesses():
     evidence = Evidence()
     points = torch.tensor([[-3.0, 0.0], [-2.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
     evidence.add(problem, 0, points, 2 + points.sum(1), torch.full((3,), 0.1, dtype=torch.float64))
-    assert evidence.slope.value == pytest.approx(1.0)
+    assert evidence.secant.value == pytest.approx(1.0)
     assert -evidence.witness.value == pytest.approx(2.0)
     assert evidence.refuted_above == pytest.approx(20.0)
-    assert evidence.within(1.5).slope.value in (0.0, pytest.approx(1.0))
+    assert evidence.within(1.5).secant.value in (0.0, pytest.approx(1.0))
 
 
 def test_running_out_of_memory_halves_the_micro_batch_and_goes_on():
@@ -416,7 +416,7 @@ def test_few_blocks_that_leave_the_interval_open_are_not_ok():
 
 def test_a_larger_norm_than_the_fit_allows_is_a_poor_fit():
     settings, fit = Settings(), fit_reverse_weibull((1 - 0.2 * torch.linspace(0.01, 1, 60) ** 2).tolist())
-    met = Evidence(norm=Observation(2.0, torch.zeros(1)))
+    met = Evidence(derivative=Observation(2.0, torch.zeros(1)))
     outcome = TargetEstimate(0, 1, 1.0, Ball(5.0, searched=True), (1.0, 1.1), fit, met)
     found = judge(settings, outcome, False, Cost())
     assert found.radius == 0.5 and found.interval == (0.0, 0.5) and found.status is Status.POOR_FIT
@@ -425,7 +425,7 @@ def test_a_larger_norm_than_the_fit_allows_is_a_poor_fit():
 def test_of_many_classes_short_blocks_drop_the_first(monkeypatch: pytest.MonkeyPatch):
     torch.manual_seed(2)
     model = Classifier(nn.Sequential(nn.Linear(30, 64), nn.Tanh(), nn.Linear(64, 100)))
-    scouted = clever(model, inputs(1, 30).float(), **SMALL)[0]
-    monkeypatch.setattr("clearance.estimates.ball.MANY", 10**9)
+    screened = clever(model, inputs(1, 30).float(), **SMALL)[0]
+    monkeypatch.setattr("clearance.estimates.fixed_point.MANY_CLASSES", 10**9)
     followed = clever(model, inputs(1, 30).float(), **SMALL)[0]
-    assert scouted.radius == followed.radius and scouted.cost.backward < 0.7 * followed.cost.backward
+    assert screened.radius == followed.radius and screened.cost.backward < 0.7 * followed.cost.backward

@@ -15,7 +15,7 @@ from clearance.audit.examine import audit_input
 from clearance.audit.record import Audit, Flag, Severity
 from clearance.audit.table import CHECKS, Check
 from clearance.errors import InputError, ShapeError
-from clearance.estimates.scores import CleverScore
+from clearance.estimates.scores import Score
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.inputs import prepare
 from clearance.model.margins import Target
@@ -30,7 +30,7 @@ def audit(
     *,
     norm: float | str = 2.0,
     target: Target = "untargeted",
-    scores: Sequence[CleverScore] | None = None,
+    scores: Sequence[Score] | None = None,
     attacks: Sequence[AttackResult] | None = None,
     seed: int = 0,
 ) -> list[Audit]:
@@ -68,7 +68,7 @@ def audit(
     (True, 0.0)
     """
     check_classifier(model)
-    _check_records("scores", scores, CleverScore, x)
+    _check_records("scores", scores, Score, x)
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     known = zip(scores or [None] * len(inputs), attacks or [None] * len(inputs), strict=True)

@@ -10,7 +10,8 @@ from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
 from clearance.audit.slope import slopes_from
 from clearance.estimates.extremes import FitStatus
-from clearance.estimates.scores import CleverScore
+from clearance.estimates.scores import CleverScore, Score
+from clearance.estimates.second_order import SecondOrderScore
 from clearance.estimates.status import Status
 from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.gradients import margin_gradients
@@ -19,7 +20,7 @@ ON_SEGMENT = 48
 """Points of the segment to the witness whose gradient norms and slopes are held against the estimate."""
 
 
-def check_estimate(case: Case, ledger: Ledger, score: CleverScore, nearest: float) -> None:
+def check_estimate(case: Case, ledger: Ledger, score: Score, nearest: float) -> None:
     """Raise `refuted`, `lipschitz_exceeded`, `poor_fit` and `at_radius`.
 
     An estimate is refuted where it exceeds the distance of a witness: `radius > d`, or where a slope in its ball
@@ -39,16 +40,28 @@ def check_estimate(case: Case, ledger: Ledger, score: CleverScore, nearest: floa
     elif score.status is Status.REFUTED:
         stairs = ledger.severity("locally_constant") is Severity.INFO  # their slopes over short distances have no limit
         severity = Severity.INFO if stairs else Severity.ERROR
-        ledger.raise_flag("refuted", severity, radius=score.radius, largest_slope=score.largest_slope)
+        ledger.raise_flag("refuted", severity, radius=score.radius, **_largest_secant(score))
     _check_lipschitz(case, ledger, score)
     _check_fit(ledger, score)
     if score.radius >= score.ball_radius and score.status is Status.AT_RADIUS:
         ledger.raise_flag("at_radius", Severity.INFO, ball_radius=score.ball_radius)
 
 
-def _check_lipschitz(case: Case, ledger: Ledger, score: CleverScore) -> None:
+def _largest_secant(score: Score) -> dict[str, float]:
+    """What refuted a score when it was made: a slope, or at second order a secant curvature."""
+    if isinstance(score, SecondOrderScore):
+        return {"largest_secant_curvature": score.largest_secant_curvature}
+    return {"largest_slope": score.largest_slope} if isinstance(score, CleverScore) else {}
+
+
+def _check_lipschitz(case: Case, ledger: Ledger, score: Score) -> None:
     """Gradient norms and slopes between the input and the witness, within the estimate's ball."""
-    if score.order != 1 or case.witness is None or score.target != case.target or not score.lipschitz > 0:
+    if (
+        not isinstance(score, CleverScore)
+        or case.witness is None
+        or score.target != case.target
+        or not score.lipschitz > 0
+    ):
         return
     way = case.witness - case.x0
     reach = float(vector_norm(way[None], case.norm))
@@ -65,7 +78,7 @@ def _check_lipschitz(case: Case, ledger: Ledger, score: CleverScore) -> None:
         ledger.raise_flag("lipschitz_exceeded", Severity.INFO, **numbers, distance=at)
 
 
-def _check_fit(ledger: Ledger, score: CleverScore) -> None:
+def _check_fit(ledger: Ledger, score: Score) -> None:
     """A p-value that is too small, or no endpoint."""
     if score.fit is None:
         return

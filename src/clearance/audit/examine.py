@@ -19,9 +19,9 @@ from clearance.audit.gradients import check_gradients, cut_off
 from clearance.audit.optimisation import attack_blindly, check_attacks, distances
 from clearance.audit.record import Audit, Flag, Severity, sort_flags
 from clearance.audit.table import CHECKS
-from clearance.estimates.ball import farthest_valid
 from clearance.estimates.clever import iterate_scores
-from clearance.estimates.scores import CleverScore
+from clearance.estimates.fixed_point import farthest_valid
+from clearance.estimates.scores import Score
 from clearance.estimates.settings import Settings
 from clearance.geometry.norms import vector_norm
 from clearance.model.cost import Cost
@@ -37,7 +37,7 @@ DRAWS = 8
 """Draws of a random network that are averaged before its gradients are looked at."""
 
 
-def audit_input(inputs: CheckedInputs, *, score: CleverScore | None, attack: AttackResult | None) -> Audit:
+def audit_input(inputs: CheckedInputs, *, score: Score | None, attack: AttackResult | None) -> Audit:
     """Run every check of `audit.table.CHECKS` on one input.
 
     Source: the table names the paper behind each check; how the flags are weighed (`settle`) is this project's.
@@ -55,9 +55,7 @@ def audit_input(inputs: CheckedInputs, *, score: CleverScore | None, attack: Att
     return audit_judged(inputs, score=score, attack=attack, cut=cut_off(inputs.model, inputs.x))
 
 
-def audit_judged(
-    inputs: CheckedInputs, *, score: CleverScore | None, attack: AttackResult | None, cut: str | None
-) -> Audit:
+def audit_judged(inputs: CheckedInputs, *, score: Score | None, attack: AttackResult | None, cut: str | None) -> Audit:
     """As `audit_input` (same source), where the prediction is right and the flow of gradients has been looked at.
 
     Args:
@@ -80,7 +78,7 @@ def audit_judged(
 
 
 def _run_checks(
-    inputs: CheckedInputs, ledger: Ledger, score: CleverScore | None, attack: AttackResult | None, cut: str | None
+    inputs: CheckedInputs, ledger: Ledger, score: Score | None, attack: AttackResult | None, cut: str | None
 ) -> tuple[Tensor | None, float]:
     """Write what every check finds to the ledger; returns the nearest witness that anyone met, and its distance."""
     result = _gradient_attack(inputs, ledger, attack, cut)
@@ -134,7 +132,7 @@ def _make_case(inputs: CheckedInputs, result: AttackResult, reach: float, *, ran
     )
 
 
-def _quick_score(inputs: CheckedInputs, target: int) -> CleverScore:
+def _quick_score(inputs: CheckedInputs, target: int) -> Score:
     """An estimate of few blocks for the class whose margin is followed."""
     settings = Settings(norm=inputs.norm, blocks=SCORE_BLOCKS, seed=inputs.seed)
     (score,) = iterate_scores(replace(inputs, targets=((target,),), untargeted=False), settings)

@@ -21,6 +21,7 @@ from clearance.cli.options import (
     with_order,
     with_seed,
 )
+from clearance.estimates.samplers.table import SAMPLERS, default_text
 from clearance.model.budgets import BUDGETS, describe_budgets
 from clearance.model.targets import describe_targets
 
@@ -49,10 +50,10 @@ def demo(count: int) -> None:
 )
 @click.option(
     "--sampler",
-    type=click.Choice(["directed", "uniform"]),
+    type=click.Choice(list(SAMPLERS)),
     default="directed",
     show_default=True,
-    help="How a block looks for steep points: by search, or by uniform sampling (the paper's).",
+    help=f"How a block finds its maximum. {'; '.join(f'{name}: {it.meaning}' for name, it in SAMPLERS.items())}.",
 )
 @click.option(
     "--radius",
@@ -66,13 +67,16 @@ def demo(count: int) -> None:
     "--block-size",
     type=int,
     metavar="N",
-    help="Gradients per block.  [default: directed 256, uniform 1024; order 2: 96, 32]",
+    help=f"Gradients per block.  [default: {default_text('block_size')}]",
 )
 @click.option(
     "--tolerance", default=0.05, show_default=True, help="For --blocks auto: relative width that is narrow enough."
 )
 @click.option(
-    "--max-blocks", type=int, metavar="N", help="For --blocks auto: where to stop.  [default: 48; order 2: 24]"
+    "--max-blocks",
+    type=int,
+    metavar="N",
+    help=f"For --blocks auto: where to stop.  [default: {default_text('most_blocks')}]",
 )
 @click.option("--racing/--no-racing", default=True, help="Untargeted: drop classes that cannot be the nearest.")
 @click.option("--clip", type=click.Choice(["project"]), help="Clip the samples into the bounds.")

@@ -17,7 +17,7 @@ from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
 from clearance.estimates.clever import iterate_clever
-from clearance.estimates.scores import CleverScore
+from clearance.estimates.scores import Score
 from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
 
 
@@ -35,7 +35,7 @@ class ScoreJob:
     target: str | int
     settings: Settings
 
-    def scores(self) -> Iterator[CleverScore]:
+    def scores(self) -> Iterator[Score]:
         """The scores, as they are finished."""
         images, labels = self.inputs.data.images, self.inputs.data.labels
         return iterate_clever(self.inputs.model, images, self.settings, labels=labels, target=self.target)
@@ -53,7 +53,7 @@ def run_score(*, given: set[str], as_json: bool, **flags: Any) -> None:
         KeyboardInterrupt: On Ctrl-C, after what was finished has been printed.
     """
     job = make_job(given, flags)
-    scores: list[CleverScore] = []
+    scores: list[Score] = []
     try:
         with tables.progress("scoring", len(job.inputs.data), shown=not as_json) as advance:
             for score in job.scores():
@@ -102,7 +102,7 @@ def make_settings(given: set[str], flags: dict[str, Any]) -> Settings:
     return Settings(**chosen)
 
 
-def print_report(job: ScoreJob, scores: Sequence[CleverScore]) -> None:
+def print_report(job: ScoreJob, scores: Sequence[Score]) -> None:
     """The table, what it amounts to, and how to read it."""
     inputs, settings = job.inputs, job.settings
     rows = [
@@ -132,7 +132,7 @@ def describe(job: ScoreJob) -> str:
     return f"{norm}, {target}{order}, {sampler}, seed {chosen.seed}"
 
 
-def as_document(job: ScoreJob, scores: Sequence[CleverScore]) -> dict[str, Any]:
+def as_document(job: ScoreJob, scores: Sequence[Score]) -> dict[str, Any]:
     """Everything as plain values for JSON. Only a status that has a number keeps its radius."""
     settings = asdict(job.settings)
     settings["norm"] = "inf" if math.isinf(job.settings.norm) else job.settings.norm
@@ -149,6 +149,6 @@ def as_document(job: ScoreJob, scores: Sequence[CleverScore]) -> dict[str, Any]:
     }
 
 
-def as_result(index: int, label: int, score: CleverScore) -> dict[str, Any]:
+def as_result(index: int, label: int, score: Score) -> dict[str, Any]:
     """One input's record, with its index and its label."""
     return {"input": index, "label": label, **score.as_record()}

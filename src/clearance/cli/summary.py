@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from clearance.estimates.scores import CleverScore
+from clearance.estimates.scores import Score
 from clearance.model.cost import Cost
 
 
@@ -35,7 +35,7 @@ class Summary:
         return asdict(self)
 
 
-def summarise(scores: Sequence[CleverScore]) -> Summary:
+def summarise(scores: Sequence[Score]) -> Summary:
     """The summary of some scores.
 
     Args:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # commands that only read runs use this file as well, and sta
     from torch import Tensor
 
     from clearance.cli.summary import Summary
-    from clearance.estimates.scores import CleverScore
+    from clearance.estimates.scores import Score
 
 NOTHING = "-"
 """Stands where there is no number."""
@@ -47,7 +47,7 @@ class ScoreRow:
 
     index: int
     label: int
-    score: CleverScore
+    score: Score
     classifier: str = ""
 
 
@@ -140,7 +140,7 @@ def print_cost(console: Console, summary: Summary) -> None:
     console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes{products}, {cost.seconds:.0f} s")
 
 
-def print_reading(console: Console, scores: Sequence[CleverScore], *, distance: str, other: str) -> None:
+def print_reading(console: Console, scores: Sequence[Score], *, distance: str, other: str) -> None:
     """What the numbers claim and what they do not, and what the statuses mean that occur.
 
     Args:

@@ -1,178 +1,128 @@
-"""Which ball? The one at which the bound and the ball's radius agree.
+"""The estimate in one ball: block maxima, their fit, and the nearest class.
 
-For every `R`, no adversarial example lies within `min(g / L(R), R)`. The first term falls as `R` grows, the second
-rises, so the best of these bounds is at the fixed point `g / L(R) = R`. Two facts shorten the search for it:
-
-- `L(R)` is at least the gradient norm at the input, so the fixed point is at most `g / ||∇g(x0)||_q`;
-- every evaluated point `x` refutes all radii above `max(||x - x0||_p, g / ||∇g(x)||_q)` (see `estimates.evidence`),
-  and every ball tried gives `g / L(R)` as a lower end where that is below `R`.
-
-At second order `2 g / (b + sqrt(b² + 2 a(R) g))` takes the place of `g / L(R)`; it is at most `g / b` in every ball.
-
-Bisection on the logarithm of `R`, with the same random numbers in every ball, does the rest. Where `L(R)` jumps there
-is no fixed point: the ball chosen holds what jumps, and the estimate errs on the low side.
+Algorithms 1 (one target) and 2 (untargeted: the minimum over the other classes) of Weng, Zhang, Chen, Yi, Su, Gao,
+Hsieh and Daniel 2018, with two additions of this project: the number of blocks may grow until the interval is narrow,
+and a candidate class whose interval lies above the nearest one's is dropped on the way (`racing`).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-
-import torch
-from torch import Tensor
 
 from clearance.estimates.evidence import Evidence, MarginProblem
-from clearance.estimates.samplers.curvature_search import SMALLEST_BLOCK, centre_bends
+from clearance.estimates.extremes import fit_reverse_weibull
+from clearance.estimates.fixed_point import ELIMINATION_FACTOR, Ball, choose_ball
+from clearance.estimates.judgement import TargetEstimate
+from clearance.estimates.samplers.point_curvature import SAMPLE_TOLERANCE, with_taylor
 from clearance.estimates.settings import Settings
-from clearance.geometry.norms import vector_norm
-from clearance.model.classifier import Classifier
-from clearance.model.gradients import margin_gradient_norms
-
-PILOT_BLOCKS = 8
-PILOT_ROUNDS = 7
-PILOT_SHARES = {"directed": 2, "uniform": 4}
-"""A pilot block spends the sampler's block size divided by this."""
-WIDE = 1.5
-"""The first ball tried is this many times wider than the first upper end: what is found beyond it is pulled in."""
-PRECISION = 0.006
-"""The bisection stops when its ends agree to this share."""
-RACE_SLACK = 2.0
-"""A class whose radius is more than this many times the smallest one is no longer followed."""
-MANY, SCOUT_BLOCKS, SCOUT_SHARE, SCOUT_SLACK = 16, 1, 8, 4.0
-"""Of more than this many classes a few short blocks each, of a pilot's size divided by the share, drop the first."""
-DOUBLINGS = 24
+from clearance.estimates.smoothness import is_twice_differentiable
 
 
-@dataclass
-class Ball:
-    """The ball to estimate in, and what was learnt on the way to it.
+def estimate_nearest(problem: MarginProblem, settings: Settings) -> TargetEstimate:
+    """The ball, the blocks in it, and the estimate of the nearest target.
 
-    Attributes:
-        radius: Its radius.
-        searched: Whether it was found by search; a radius that was given is not.
-        limited: Whether the search ended because no larger ball has a meaning (all valid inputs are inside it, or no
-            gradient was met in any ball).
-        rivals: Which of the problem's targets are still followed.
-        rounds: Evidence of each ball tried: target index → evidence.
-    """
-
-    radius: float
-    searched: bool = False
-    limited: bool = False
-    rivals: list[int] = field(default_factory=list[int])
-    rounds: list[dict[int, Evidence]] = field(default_factory=list[dict[int, Evidence]])
-
-    def evidence(self, index: int) -> Evidence:
-        """What the pilot balls say about one target within this ball."""
-        found = Evidence()
-        for tried in self.rounds:
-            if index in tried:
-                found = found.merged(tried[index].within(self.radius))
-        return found
-
-
-def choose_ball(problem: MarginProblem, settings: Settings) -> Ball:
-    """The ball that was asked for, or the fixed point.
+    Source: Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, algorithms 1 and 2; the ball and the elimination of
+    candidate classes are this project's.
 
     Args:
-        problem: The input and its targets.
-        settings: `radius`, the sampler, and whether to race.
+        problem: The input and its targets; with `taylor`, curvatures take the place of gradient norms.
+        settings: What was asked for.
 
     Returns:
-        The ball, with the evidence of the pilot samples.
+        The estimate of the target with the smallest radius, with the nearest witness met for any of them.
     """
-    centre = _centre_evidence(problem)
-    everyone = list(range(len(problem.targets)))
-    if settings.radius != "auto":
-        return Ball(settings.radius, rivals=everyone, rounds=[centre])
-    ball = Ball(math.inf, searched=True, rivals=everyone, rounds=[centre])
-    limit = farthest_valid(problem.model, problem.x0, problem.norm)
-    high = min([limit, *(found.refuted_above for found in centre.values())])
-    if math.isinf(high):
-        high = _first_steep_ball(problem, settings, ball)
-    return _bisect(problem, settings, ball, high, limit)
+    return _CandidateElimination(problem, settings, choose_ball(problem, settings)).run()
 
 
-def _bisect(problem: MarginProblem, settings: Settings, ball: Ball, high: float, limit: float) -> Ball:
-    """Narrow the fixed point down between `g / L(R)` of the balls tried and the smallest radius refuted."""
-    ball.radius = min(WIDE * high, limit)
-    if settings.racing and len(ball.rivals) > MANY:
-        _try_ball(problem, settings, ball, high, blocks=SCOUT_BLOCKS, share=SCOUT_SHARE, slack=SCOUT_SLACK)
-    _, refuted = _try_ball(problem, settings, ball, high)
-    high = min(high, refuted)
-    low, ball.radius = 0.0, high
-    for _ in range(PILOT_ROUNDS - 1):
-        bound, refuted = _try_ball(problem, settings, ball, high)
-        if bound < ball.radius:
-            high, low = min(high, ball.radius), max(low, bound)
-        else:
-            low = max(low, ball.radius)
-        high = min(high, max(refuted, low))
-        if high <= low * (1 + PRECISION):
-            break
-        ball.radius = math.sqrt(low * high)
-    ball.radius = high if high <= low * (1 + PRECISION) else ball.radius
-    ball.limited = ball.limited or ball.radius >= limit
-    return ball
+def estimate_second_order(problem: MarginProblem, settings: Settings, scale: float) -> TargetEstimate | None:
+    """The same with curvatures; one-sided, the better of both curvatures.
 
+    Source: Weng, Zhang, Chen, Lozano, Hsieh and Daniel 2018, "On Extensions of CLEVER", theorem 3.1. That negative
+    curvature alone lowers the margin, `max(0, -λ_min(H))`, is this project's (Taylor's theorem).
 
-def _try_ball(
-    problem: MarginProblem,
-    settings: Settings,
-    ball: Ball,
-    beat: float | None = None,
-    *,
-    blocks: int = PILOT_BLOCKS,
-    share: int = 1,
-    slack: float = RACE_SLACK,
-) -> tuple[float, float]:
-    """Smallest `g / L` of the rivals in the present ball, slopes counted, and the smallest radius that was refuted."""
-    part = problem.only(ball.rivals)
-    whole = max(1, settings.size // PILOT_SHARES[settings.sampler])
-    size = min(whole, max(SMALLEST_BLOCK, whole // share))
-    maxima, evidence = settings.draw(part, ball.radius, range(blocks), size, "pilot", beat)
-    ball.rounds.append(dict(zip(ball.rivals, evidence, strict=True)))
-    slopes = maxima.new_tensor([found.within(ball.radius).slope.value for found in evidence])
-    bounds: Tensor = part.reach(torch.where(maxima.isfinite(), maxima, 0.0).amax(1).maximum(slopes))
-    smallest = float(bounds.min())
-    if settings.racing:
-        near = (bounds <= slack * smallest).tolist()
-        ball.rivals = [rival for rival, close in zip(ball.rivals, near, strict=True) if close]
-    return smallest, min(found.refuted_above for found in evidence)
+    Args:
+        problem: The input and its targets, without `taylor`.
+        settings: What was asked for.
+        scale: Largest `|logit|` of the input.
 
-
-def _first_steep_ball(problem: MarginProblem, settings: Settings, ball: Ball) -> float:
-    """Where the gradient at the input is zero and nothing bounds it: double a ball until one refutes itself."""
-    ball.radius = max(1.0, float(vector_norm(problem.x0[None], problem.norm)))
-    for _ in range(DOUBLINGS):
-        bound, _ = _try_ball(problem, settings, ball)
-        if bound <= ball.radius:
-            return ball.radius
-        ball.radius *= 2
-    ball.limited = True
-    return ball.radius
-
-
-def _centre_evidence(problem: MarginProblem) -> dict[int, Evidence]:
-    """The gradient (and curvature) at the input itself, which every ball holds."""
-    if problem.taylor is not None:
-        return dict(enumerate(centre_bends(problem)))
-    points = problem.x0[None]
-    margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
-    found = {index: Evidence() for index in range(len(problem.targets))}
-    for index, evidence in found.items():
-        evidence.add(problem, index, points, margins[:, index], norms[:, index])
-        evidence.refuted_above = evidence.refuted_above if evidence.norm.value > 0 else math.inf
-    return found
-
-
-def farthest_valid(model: Classifier, x0: Tensor, norm: float) -> float:
-    """Distance from an input to the farthest point within the classifier's bounds; infinite without bounds.
-
-    >>> farthest_valid(Classifier(lambda x: x, bounds=(0, 1)), torch.tensor([0.0, 1.0]), 1.0)
-    2.0
+    Returns:
+        The estimate; `None` where the Hessian says nothing about the gradient.
     """
-    if model.bounds is None:
-        return math.inf
-    low, high = model.bounds
-    return float(vector_norm(torch.maximum(x0 - low, high - x0)[None], norm))
+    problem = with_taylor(problem, "norm", scale)
+    if not is_twice_differentiable(problem, None if settings.radius == "auto" else settings.radius):
+        return None
+    by_norm = estimate_nearest(problem, settings)
+    if settings.curvature == "norm":
+        return by_norm
+    one_sided = estimate_nearest(with_taylor(problem, "one-sided", scale), settings)
+    if one_sided.target == by_norm.target:  # no norm of a Hessian can be below what the one-sided searches met
+        met = one_sided.evidence.within(by_norm.ball.radius)
+        by_norm.evidence.secant = met.derivative.larger_of(by_norm.evidence.secant)
+    better, worse = (one_sided, by_norm) if one_sided.radius >= by_norm.radius else (by_norm, one_sided)
+    better.evidence.witness = better.evidence.witness.larger_of(worse.evidence.witness)
+    return better
+
+
+class _CandidateElimination:
+    """The targets of one input, sampled side by side until one of them is known to be the nearest."""
+
+    def __init__(self, problem: MarginProblem, settings: Settings, ball: Ball) -> None:
+        self.problem, self.settings, self.ball = problem, settings, ball
+        self.candidates = ball.candidates
+        self.maxima: dict[int, list[float]] = {index: [] for index in self.candidates}
+        self.evidence: dict[int, Evidence] = {index: ball.evidence(index) for index in self.candidates}
+
+    def run(self) -> TargetEstimate:
+        """Draw blocks, drop candidates that cannot be the nearest, and return the nearest target's estimate."""
+        nearest: TargetEstimate | None = None
+        for count in self.settings.schedule(len(self.candidates)):
+            self._extend(count)
+            estimates = [self._estimate(index) for index in self.candidates]
+            nearest = min(estimates, key=lambda estimate: (estimate.radius_left, estimate.radius))
+            if self.settings.racing:
+                kept = [_may_be_nearest(estimate, nearest) for estimate in estimates]
+                self.candidates = [index for index, keep in zip(self.candidates, kept, strict=True) if keep]
+            if self.settings.blocks == "auto" and nearest.width <= self.settings.tolerance:
+                break
+        assert nearest is not None, "a schedule is never empty"
+        for index in range(len(self.problem.targets)):
+            found = self.evidence.get(index) or self.ball.evidence(index)
+            nearest.evidence.witness = nearest.evidence.witness.larger_of(found.witness)
+        return nearest
+
+    def _extend(self, count: int) -> None:
+        """Draw the blocks that are missing to `count`, for every candidate."""
+        drawn = len(self.maxima[self.candidates[0]])
+        part, settings = self.problem.only(self.candidates), self.settings
+        maxima, evidence = settings.draw(part, self.ball.radius, range(drawn, count), settings.size, settings.sampler)
+        for index, row, found in zip(self.candidates, maxima.tolist(), evidence, strict=True):
+            self.maxima[index] += row
+            self.evidence[index] = self.evidence[index].merged(found)
+
+    def _estimate(self, index: int) -> TargetEstimate:
+        """One target's block maxima and their fit; curvatures that agree within their own error are set equal."""
+        maxima = [value for value in self.maxima[index] if math.isfinite(value)]
+        settings, taylor = self.settings, self.problem.taylor
+        if taylor is not None and maxima and max(maxima) - min(maxima) <= SAMPLE_TOLERANCE * max(maxima):
+            maxima = [max(maxima)] * len(maxima)
+        fit = fit_reverse_weibull(maxima, level=settings.level, tail_rate=settings.tail_rate) if maxima else None
+        return TargetEstimate(
+            predicted=self.problem.predicted,
+            target=int(self.problem.targets[index]),
+            margin=float(self.problem.margins[index]),
+            ball=self.ball,
+            maxima=tuple(maxima),
+            fit=fit,
+            evidence=self.evidence[index],
+            gradient_norm=None if taylor is None else float(taylor.gradient_norms[index]),
+            kind="norm" if taylor is None else taylor.kind,
+        )
+
+
+def _may_be_nearest(estimate: TargetEstimate, nearest: TargetEstimate) -> bool:
+    """Whether the interval of a candidate reaches down to the nearest one's.
+
+    Where the fit leaves the lower end open, the estimate divided by `ELIMINATION_FACTOR` stands in for it.
+    """
+    low, _ = estimate.interval
+    return min(low or estimate.radius / ELIMINATION_FACTOR, estimate.radius_left) <= nearest.interval[1]

@@ -4,31 +4,48 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict, cast
 
 from clearance.errors import InputError
-from clearance.estimates.samplers.curvature_search import SMALLEST_BLOCK
-from clearance.estimates.samplers.table import CURVATURE_SAMPLERS, SAMPLERS, Sampler
+from clearance.estimates.samplers.block_maxima import BlockRule
+from clearance.estimates.samplers.table import SAMPLERS, BlockChoice, SamplerChoice
 from clearance.geometry.norms import as_norm
 from clearance.model.curvature import Kind
 
-SAMPLER_DEFAULTS = {"directed": (256, 24, 48), "uniform": (1024, 12, 48)}
-"""For each sampler: block size, first number of blocks, and most blocks of `blocks="auto"`."""
+LARGEST_RADIUS = 1e30
+"""The largest radius (and tolerance): float32 squares none that is much larger."""
 
-CURVATURE_DEFAULTS = {"directed": (96, 12, 24), "uniform": (32, 12, 24)}
-"""The same for second order: directed blocks are counted in gradients and products, uniform ones in points."""
 
-LARGEST = 1e30
-"""The largest radius: float32 squares none that is much larger."""
+class ScoreOptions(TypedDict, total=False):
+    """The options of `clever` by name, all but `order`: what `**PAPER` gives. See there for what they mean."""
 
-TAIL_RATES = {"directed": 0.0, "uniform": 20.0}
-"""Rate of the prior on the tail index of a sampler's block maxima: only uniform ones need one."""
+    norm: float
+    sampler: str
+    radius: float | Literal["auto"]
+    blocks: int | Literal["auto"]
+    block_size: int | None
+    tolerance: float
+    max_blocks: int | None
+    racing: bool
+    clip: Literal["project"] | None
+    level: float
+    bootstrap: int
+    seed: int
+    curvature: Kind
 
-PAPER = {"sampler": "uniform", "radius": 5.0, "blocks": 500, "block_size": 1024, "racing": False}
-"""All of the paper's choices (Weng et al. 2018, section 5.1): `clever(model, x, **PAPER)`."""
 
-PAPER_SECOND_ORDER = {**PAPER, "order": 2, "blocks": 100, "block_size": 200}
-"""Those of "On Extensions of CLEVER" (Weng et al. 2018, section 5.1), which names no ball: `PAPER`'s is taken."""
+class SecondOrderOptions(ScoreOptions):
+    """The options of a second-order score by name: what `**PAPER_SECOND_ORDER` gives."""
+
+    order: Literal[2]
+
+
+PAPER: ScoreOptions = {"sampler": "uniform", "radius": 5.0, "blocks": 500, "block_size": 1024, "racing": False}
+"""All choices of Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, section 5.1: `clever(model, x, **PAPER)`."""
+
+PAPER_SECOND_ORDER: SecondOrderOptions = {**PAPER, "order": 2, "blocks": 100, "block_size": 200}
+"""Those of Weng, Zhang, Chen, Lozano, Hsieh and Daniel 2018, "On Extensions of CLEVER", in its experiments on tables 1
+to 3; it names no ball, so `PAPER`'s is taken."""
 
 
 @dataclass(frozen=True)
@@ -88,42 +105,63 @@ class Settings:
             raise InputError("curvature: only meaningful with order=2")
         if self.curvature == "one-sided" and self.norm != 2:
             raise InputError(f"curvature: expected norm 2 for 'one-sided', got norm {self.norm:g}")
-        if self.order == 2 and self.sampler == "directed" and self.size < SMALLEST_BLOCK:
-            expected = f"at least {SMALLEST_BLOCK} for order 2 with the directed sampler"
+        rule = self.choice.rule(self.order)
+        if rule is None:
+            able = ", ".join(name for name, choice in SAMPLERS.items() if choice.rule(self.order) is not None)
+            raise InputError(f"sampler: expected one with order {self.order} ({able}), got {self.sampler!r}")
+        if self.size < rule.smallest_block:
+            expected = f"at least {rule.smallest_block} for order {self.order} with the {self.sampler} sampler"
             raise InputError(f"block_size: expected {expected}, got {self.block_size}")
 
     @property
-    def draw(self) -> Sampler:
-        """The sampler's function."""
-        return (SAMPLERS if self.order == 1 else CURVATURE_SAMPLERS)[self.sampler]
+    def choice(self) -> SamplerChoice:
+        """The sampler's line of the table."""
+        return SAMPLERS[self.sampler]
 
     @property
-    def defaults(self) -> tuple[int, int, int]:
-        """Block size, first number of blocks, most blocks."""
-        return (SAMPLER_DEFAULTS if self.order == 1 else CURVATURE_DEFAULTS)[self.sampler]
+    def rule(self) -> BlockChoice:
+        """The sampler's rule of this order, with its defaults."""
+        rule = self.choice.rule(self.order)
+        assert rule is not None, "checked when the settings were made"
+        return rule
+
+    @property
+    def draw(self) -> BlockRule:
+        """The function of that rule."""
+        return cast("BlockRule", self.rule.load())
 
     @property
     def size(self) -> int:
-        """Gradient evaluations per block; at second order also products (directed), or points (uniform)."""
-        return self.block_size or self.defaults[0]
+        """`N_s`: gradients per block; at second order also products (directed), or points (uniform)."""
+        return self.block_size or self.rule.block_size
 
     @property
     def tail_rate(self) -> float:
         """Rate of the prior on the tail index of the block maxima."""
-        return TAIL_RATES[self.sampler]
+        return self.choice.tail_rate
 
     @property
     def most_blocks(self) -> int:
-        """Blocks after which no more are drawn."""
+        """`N_b`: blocks after which no more are drawn."""
         if self.blocks != "auto":
             return self.blocks
-        return self.max_blocks or self.defaults[2]
+        return self.max_blocks or self.rule.most_blocks
 
-    def schedule(self, rivals: int) -> list[int]:
-        """Numbers of blocks after which the interval is looked at (and rivals are dropped): each twice the last."""
-        if self.blocks != "auto" and not (self.racing and rivals > 1):
+    def schedule(self, candidates: int) -> list[int]:
+        """Numbers of blocks after which the interval is looked at (and candidates are dropped): each twice the last.
+
+        Args:
+            candidates: How many classes may be the nearest.
+
+        Returns:
+            At least one number, rising; the last is the most that may be drawn.
+
+        >>> Settings().schedule(1), Settings(blocks=10).schedule(1)
+        ([24, 48], [10])
+        """
+        if self.blocks != "auto" and not (self.racing and candidates > 1):
             return [self.blocks]
-        steps = [min(self.defaults[1], self.most_blocks)]
+        steps = [min(self.rule.first_blocks, self.most_blocks)]
         while steps[-1] < self.most_blocks:
             steps.append(min(2 * steps[-1], self.most_blocks))
         return steps
@@ -135,8 +173,8 @@ def _check_number(name: str, value: object, above: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < math.inf:
         expected = "a positive finite number" + (" or 'auto'" if name == "radius" else "")
         raise InputError(f"{name}: expected {expected}, got {value!r}")
-    if value > LARGEST:
-        raise InputError(f"{name}: expected at most {LARGEST:g}, got {str(value)[:20]}")
+    if value > LARGEST_RADIUS:
+        raise InputError(f"{name}: expected at most {LARGEST_RADIUS:g}, got {str(value)[:20]}")
 
 
 def _check_count(name: str, value: object, default: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Walks to steep linear pieces: exact half-spaces, exact nearest points, and what happens where nothing is linear."""
+"""Region searches: exact half-spaces, exact nearest points, and what happens where nothing is linear."""
 
 import math
 
@@ -8,24 +8,24 @@ import torch
 from scipy.optimize import minimize
 
 from clearance.estimates.clever import clever
-from clearance.estimates.samplers.region_search import HALVINGS, Hunt, nearest_point
+from clearance.estimates.samplers.region_search import FACE_BISECTIONS, RegionSearch, nearest_point
 from clearance.model.classifier import Classifier
 from regions import ReluNetwork, largest_norm
 
 
-def follow(hunt: Hunt, gradient) -> list[np.ndarray]:
-    walk, points = hunt.walk(), []
-    point = next(walk)
+def follow(search: RegionSearch, gradient) -> list[np.ndarray]:
+    queries, points = search.queries(), []
+    point = next(queries)
     while True:
         points.append(point)
         try:
-            point = walk.send(gradient(point))
+            point = queries.send(gradient(point))
         except StopIteration:
             return points
 
 
-def hunt(dimension: int, radius: float, budget: int = 256, order: float = 2.0, seed: int = 0) -> Hunt:
-    return Hunt(dimension, radius, order, budget, torch.Generator().manual_seed(seed))
+def region_search(dimension: int, radius: float, budget: int = 256, order: float = 2.0, seed: int = 0) -> RegionSearch:
+    return RegionSearch(dimension, radius, order, budget, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -55,7 +55,7 @@ def test_a_wedge_that_only_its_tip_reaches_into_the_ball_with():
         return 4.0 * on[0] * edges[0] - 4.0 * on[1] * edges[1]
 
     def met(seed: int) -> bool:
-        points = follow(hunt(2, 1.0, seed=seed), gradient)
+        points = follow(region_search(2, 1.0, seed=seed), gradient)
         return any(np.linalg.norm(gradient(p)) > 7 for p in points if np.linalg.norm(p) <= 1)
 
     assert sum(met(seed) for seed in range(20)) >= 6  # random points of the disc alone: 1.5 of 20
@@ -63,14 +63,14 @@ def test_a_wedge_that_only_its_tip_reaches_into_the_ball_with():
 
 @pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
 def test_exactly_the_budget_is_spent(order: float):
-    points = follow(hunt(3, 0.5, budget=77, order=order), lambda p: np.cos(3 * p))
+    points = follow(region_search(3, 0.5, budget=77, order=order), lambda p: np.cos(3 * p))
     assert len(points) == 77
 
 
 def test_a_smooth_function_is_recognised_and_searched_by_steps():
-    points = follow(hunt(2, 1.0), lambda p: 2 * p)
+    points = follow(region_search(2, 1.0), lambda p: 2 * p)
     outside = sum(np.linalg.norm(p) > 1 + 1e-9 for p in points)
-    assert outside <= 0.4 * 256 + 2 * HALVINGS
+    assert outside <= 0.4 * 256 + 2 * FACE_BISECTIONS
     assert max(np.linalg.norm(p) for p in points if np.linalg.norm(p) <= 1 + 1e-9) > 0.999
 
 

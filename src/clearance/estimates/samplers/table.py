@@ -1,87 +1,111 @@
-"""Block maxima: what the extreme-value step is fed with, whichever rule finds them.
+"""The samplers: for each one line with its rules of both orders and everything that depends on which it is.
 
-A sampler is a function `(problem, radius, blocks, block_size, purpose, beat) -> (maxima (targets, blocks), evidence)`
-whose blocks are independent runs of one randomised rule. `uniform` is the paper's rule (Weng et al. 2018, algorithm 1,
-lines 2 to 8), with the forward pass shared by all targets; `directed` spends a block on a
-search (`samplers.gradient_search`).
+A sampler's rule finds block maxima: independent, identically distributed maxima of gradient norms (first order) or of
+curvatures (second order) over a ball, as `samplers.block_maxima.BlockRule` describes. A new sampler is one new file
+with its rules and one line here: settings, the command line and its help read the table. Nothing here imports torch; a
+rule is imported when it is first used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from clearance.estimates.evidence import Evidence, MarginProblem
-from clearance.estimates.samplers.block_maxima import BlockMaxima, run_searches, run_uniform
-from clearance.estimates.samplers.curvature_search import directed_bends, uniform_bends
-from clearance.estimates.samplers.gradient_search import search_blocks
-from clearance.model.gradients import margin_gradient_norms
-
-Sampler = Callable[..., BlockMaxima]
+from clearance.records import Choice
 
 
-def uniform_blocks(
-    problem: MarginProblem,
-    radius: float,
-    blocks: Sequence[int],
-    block_size: int,
-    purpose: str,
-    beat: float | None = None,
-) -> BlockMaxima:
-    """Maxima of `||∇g||_q` over `block_size` uniform points of the ball, fresh ones for each block.
+@dataclass(frozen=True)
+class BlockChoice(Choice):
+    """One rule for block maxima, and how much of it is the default.
 
-    Args:
-        problem: The input and its targets.
-        radius: Radius of the ball; the same block draws the same points in every ball, scaled.
-        blocks: Numbers of the blocks; each names its own random stream.
-        block_size: Points per block.
-        purpose: Names the family of random streams.
-        beat: Ignored: uniform points do not look for anything.
-
-    Returns:
-        The maxima `(targets, len(blocks))` and, for each target, what was met.
-    """
-    del beat
-
-    def measure(points: Tensor, _: torch.Generator, evidence: list[Evidence]) -> Tensor:
-        margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
-        for index, found in enumerate(evidence):
-            found.add(problem, index, points, margins[:, index], norms[:, index])
-        return norms.nan_to_num(-torch.inf, -torch.inf).amax(0)
-
-    return run_uniform(problem, radius, blocks, block_size, purpose, measure)
-
-
-def directed_blocks(
-    problem: MarginProblem,
-    radius: float,
-    blocks: Sequence[int],
-    block_size: int,
-    purpose: str,
-    beat: float | None = None,
-) -> BlockMaxima:
-    """Maxima of `||∇g||_q` over independent directed searches of `block_size` gradients each.
-
-    Args:
-        problem: The input and its targets; each target has searches of its own.
-        radius: Radius of the ball.
-        blocks: Numbers of the blocks; each names its own random streams.
-        block_size: Gradient evaluations per search.
-        purpose: Names the family of random streams.
-        beat: A radius that the searches should try to refute.
-
-    Returns:
-        The maxima `(targets, len(blocks))` and, for each target, what was met.
+    Attributes:
+        block_size: What a block spends (`meaning` says in which unit), where the user says nothing.
+        first_blocks: Blocks after which `blocks="auto"` looks at the interval for the first time.
+        most_blocks: Most blocks of `blocks="auto"`.
+        smallest_block: The smallest block size that the rule can work with.
     """
 
-    def search(single: MarginProblem, group: Sequence[int]) -> tuple[Tensor, Evidence]:
-        return search_blocks(single, radius=radius, blocks=group, block_size=block_size, purpose=purpose, beat=beat)
+    block_size: int
+    first_blocks: int
+    most_blocks: int
+    smallest_block: int = 1
 
-    return run_searches(problem, blocks, search)
+
+@dataclass(frozen=True)
+class SamplerChoice:
+    """One sampler.
+
+    Attributes:
+        meaning: How a block finds its maximum, in a few words, for `--help` and the docs.
+        first_order: Its rule for gradient norms.
+        second_order: Its rule for curvatures; `None` where it has none.
+        tail_rate: Rate of the exponential prior on the tail index of its block maxima; 0 for none
+            (`extremes.fit_reverse_weibull`).
+        trial_divisor: A block in a trial ball, on the way to the ball's radius, spends the block size divided by this.
+    """
+
+    meaning: str
+    first_order: BlockChoice
+    second_order: BlockChoice | None
+    tail_rate: float
+    trial_divisor: int
+
+    def rule(self, order: int) -> BlockChoice | None:
+        """The rule of an order, 1 or 2."""
+        return self.first_order if order == 1 else self.second_order
 
 
-SAMPLERS: dict[str, Sampler] = {"uniform": uniform_blocks, "directed": directed_blocks}
-CURVATURE_SAMPLERS: dict[str, Sampler] = {"uniform": uniform_bends, "directed": directed_bends}
-"""The same at second order, where a block's maximum is one of curvatures (`samplers.curvature_search`)."""
+_PACKAGE = "clearance.estimates.samplers"
+
+SAMPLERS: dict[str, SamplerChoice] = {
+    "directed": SamplerChoice(
+        "by search",
+        BlockChoice("gradients of one search", f"{_PACKAGE}.gradient_search:directed_gradients", 256, 24, 48),
+        BlockChoice(
+            "gradients and Hessian-vector products of one search",
+            f"{_PACKAGE}.curvature_search:directed_curvatures",
+            96,
+            12,
+            24,
+            smallest_block=16,
+        ),
+        tail_rate=0.0,
+        trial_divisor=2,
+    ),
+    "uniform": SamplerChoice(
+        "by uniform sampling (the paper's)",
+        BlockChoice("gradients at uniform points of the ball", f"{_PACKAGE}.uniform:uniform_gradients", 1024, 12, 48),
+        BlockChoice("uniform points of the ball", f"{_PACKAGE}.uniform:uniform_curvatures", 32, 12, 24),
+        tail_rate=20.0,
+        trial_divisor=4,
+    ),
+}
+"""The samplers by name; a name is also the name of its random streams.
+
+Block sizes and numbers of blocks are set by hand; `benchmarks/directed.py` and `benchmarks/uniform.py` measure what
+they give. A directed search of curvature needs 16 evaluations for each of its parts to get any. Block maxima of uniform
+points leave the tail index open, and the prior keeps the endpoint from jumping (`benchmarks/uniform.py` compares the
+fits with and without it); maxima of searches do without. Trial balls are only compared with each other, so their
+blocks get a half or a quarter of the size.
+"""
+
+
+def default_text(name: str) -> str:
+    """A default of all samplers in words, for `--help`: the numbers of order 1, then those of order 2.
+
+    Args:
+        name: A field of `BlockChoice`.
+
+    >>> default_text("block_size")
+    'directed 256, uniform 1024; order 2: directed 96, uniform 32'
+    >>> default_text("most_blocks")
+    '48; order 2: 24'
+    """
+    return f"{_listed(name, 1)}; order 2: {_listed(name, 2)}"
+
+
+def _listed(name: str, order: int) -> str:
+    rules = {sampler: choice.rule(order) for sampler, choice in SAMPLERS.items()}
+    values = {sampler: getattr(rule, name) for sampler, rule in rules.items() if rule is not None}
+    if len(set(values.values())) == 1:
+        return str(next(iter(values.values())))
+    return ", ".join(f"{sampler} {value}" for sampler, value in values.items())
