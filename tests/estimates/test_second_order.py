@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,58 +11,16 @@ from hypothesis import given, settings, strategies
 from torch import Tensor, nn
 
 from clearance.cli import run
-from clearance.errors import InputError
 from clearance.estimates.clever import clever
-from clearance.estimates.evidence import Evidence, MarginProblem
-from clearance.estimates.samplers.curvature_search import directed_curvatures
-from clearance.estimates.samplers.point_curvature import with_taylor
-from clearance.estimates.samplers.uniform import uniform_curvatures
 from clearance.estimates.scores import CleverScore
 from clearance.estimates.second_order import SecondOrderScore, second_order_radius
-from clearance.estimates.settings import PAPER_SECOND_ORDER, Settings
-from clearance.estimates.smoothness import is_twice_differentiable
 from clearance.estimates.status import Status
 from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.classifier import Classifier
-from clearance.zoo.networks import initialise
 from closed_forms import ball_classifier, random_linear
+from score_cases import Quadratic, deep_mlp, half_hidden, margin_problem, normal, quadratic, stairs
 
 SMALL = {"order": 2, "blocks": 4, "block_size": 48}
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-class Quadratic(nn.Module):
-    """Logits `(m + a.x - x' A x / 2, 0)`: the Hessian is `-A` everywhere."""
-
-    def __init__(self, matrix: Tensor, slope: Tensor, margin: float) -> None:
-        super().__init__()
-        self.matrix, self.slope, self.margin = matrix, slope, margin
-
-    def forward(self, x: Tensor) -> Tensor:
-        flat = x.flatten(1)
-        values = self.margin + flat @ self.slope.to(x) - 0.5 * (flat * (flat @ self.matrix.to(x))).sum(1)
-        return torch.stack([values, torch.zeros_like(values)], 1)
-
-
-def quadratic(size: int, seed: int, margin: float = 2.0) -> Quadratic:
-    square = normal(size, size, seed=seed)
-    return Quadratic(square + square.T, normal(size, seed=seed + 100), margin)
-
-
-def mlp(activation: nn.Module, *, size: int = 8, seed: int = 0) -> nn.Module:
-    layers = (nn.Flatten(), nn.Linear(size, 24), activation, nn.Linear(24, 16), activation, nn.Linear(16, 4))
-    return initialise(nn.Sequential(*layers), seed=seed).double()
-
-
-def problem(model: Classifier, x: Tensor, order: float = 2.0) -> MarginProblem:
-    logits = model.logits(x[None])[0]
-    first, second = logits.topk(2).indices.tolist()
-    margin = (logits[first] - logits[second]).reshape(1)
-    plain = MarginProblem(model, x, "key", first, torch.tensor([second]), margin, order, dual_norm(order), False, 0)
-    return with_taylor(plain, "norm", float(logits.abs().max()))
 
 
 @pytest.mark.parametrize("curvature", ["norm", "one-sided"])
@@ -75,7 +32,7 @@ def test_quadratic_classifiers_are_exact(curvature: str, sampler: str, radius: A
         network = quadratic(size, seed)
         values = torch.linalg.eigvalsh(network.matrix)
         a = float(values.abs().max() if curvature == "norm" else values.max())
-        b = float(network.slope.norm())
+        b = float(network.weight.norm())
         exact = 2 * 2.0 / (b + math.sqrt(b**2 + 2 * a * 2.0))
         model = Classifier(network, dtype=torch.float64)
         score = clever(model, torch.zeros(1, size), curvature=curvature, sampler=sampler, radius=radius, **SMALL)[0]
@@ -99,7 +56,7 @@ def test_a_diagonal_quadratic_is_exact_for_other_norms(order: float):
     diagonal = torch.tensor([1.0, 3.0, 0.5, 2.0], dtype=torch.float64)
     network = Quadratic(torch.diag(diagonal), torch.tensor([0.3, -0.2, 0.1, 0.4], dtype=torch.float64), 2.0)
     a = float(diagonal.max() if order == 1 else diagonal.sum())
-    b = float(vector_norm(network.slope[None], dual_norm(order)))
+    b = float(vector_norm(network.weight[None], dual_norm(order)))
     score = clever(Classifier(network, dtype=torch.float64), torch.zeros(1, 4), norm=order, **SMALL)[0]
     exact = second_order_radius(2.0, b, a)
     assert score.largest_curvature == pytest.approx(a, rel=1e-9)
@@ -137,7 +94,9 @@ def test_no_digits_are_lost_as_the_curvature_vanishes(curvature: float):
     assert second_order_radius(0.7, 1.3, curvature) == pytest.approx(
         0.7 / 1.3 * (1 - curvature * 0.7 / (2 * 1.3**2)), rel=4e-16
     )
-    single = replace(problem(Classifier(quadratic(3, 0), dtype=torch.float64), torch.zeros(3, dtype=torch.float64)))
+    single = margin_problem(
+        Classifier(quadratic(3, 0), dtype=torch.float64), torch.zeros(3, dtype=torch.float64), order=2
+    )
     assert single.taylor is not None
     part = single.radius_for(torch.tensor([curvature], dtype=torch.float64))
     assert float(part) == pytest.approx(float(single.margins / single.taylor.gradient_norms), rel=1e-11)
@@ -155,7 +114,7 @@ def test_the_limits_of_the_radius():
     seed=strategies.integers(0, 10_000), radius=strategies.sampled_from(["auto", 0.3]), kind=strategies.integers(0, 1)
 )
 def test_one_sided_is_never_smaller(seed: int, radius: Any, kind: int):
-    network = quadratic(4, seed) if kind else mlp(nn.Tanh(), seed=seed)
+    network = quadratic(4, seed) if kind else deep_mlp(nn.Tanh(), seed=seed)
     model, x = Classifier(network, dtype=torch.float64), normal(1, 4 if kind else 8, seed=seed) * 0.3
     chosen = {"target": "runner-up", "radius": radius, "seed": seed, **SMALL}
     norm, one_sided = (clever(model, x, curvature=kind, **chosen)[0] for kind in ("norm", "one-sided"))
@@ -176,37 +135,15 @@ def kinked_maximum(x: Tensor) -> Tensor:
     return pooled @ normal(4, 3, seed=1)
 
 
-SMOOTH = [nn.Tanh(), nn.Softplus(), nn.Softplus(beta=100), nn.Softplus(beta=1000), nn.GELU(), nn.ELU(), nn.SiLU()]
-KINKED = [nn.ReLU(), nn.LeakyReLU(0.1), nn.Hardtanh(), nn.SELU()]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("activation", SMOOTH, ids=str)
-def test_smooth_networks_are_twice_differentiable(activation: nn.Module, dtype: torch.dtype):
-    for seed in range(3):
-        model = Classifier(mlp(activation, seed=seed), dtype=dtype)
-        for x in normal(3, 8, seed=seed).to(dtype):
-            with model.frozen():
-                assert all(is_twice_differentiable(problem(model, x), radius) for radius in (None, 1e-3, 5.0))
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("activation", KINKED, ids=str)
-def test_kinked_networks_are_not(activation: nn.Module, dtype: torch.dtype):
-    for seed in range(3):
-        model = Classifier(mlp(activation, seed=seed), dtype=dtype)
-        for x in normal(3, 8, seed=seed).to(dtype):
-            with model.frozen():
-                assert not any(is_twice_differentiable(problem(model, x), radius) for radius in (None, 1e-3, 5.0))
-
-
 def hidden(x: Tensor) -> Tensor:
     """Its gradient moves by a path that the second derivative does not see."""
     value = 2 + (x * (x.detach().sin() + 1)).sum(1)
     return torch.stack([value, torch.zeros_like(value)], 1)
 
 
-@pytest.mark.parametrize("network", [mlp(nn.ReLU()), kinked_maximum, hidden], ids=["relu", "max pooling", "hidden"])
+@pytest.mark.parametrize(
+    "network", [deep_mlp(nn.ReLU()), kinked_maximum, hidden], ids=["relu", "max pooling", "hidden"]
+)
 @pytest.mark.parametrize("radius", ["auto", 0.5])
 def test_no_number_without_a_hessian(network: Any, radius: Any):
     scores = clever(Classifier(network, dtype=torch.float64), normal(2, 8), radius=radius, **SMALL)
@@ -217,19 +154,8 @@ def test_no_number_without_a_hessian(network: Any, radius: Any):
     json.dumps(scores[0].as_record(), allow_nan=False)
 
 
-def stairs(x: Tensor) -> Tensor:
-    steps = torch.ceil(x.sum(1) * 20) / 20
-    return torch.stack([2 + steps, torch.zeros_like(steps)], 1)
-
-
 def undefined_nearby(x: Tensor) -> Tensor:
     value = 1 + torch.log(1 - x.square().sum(1))
-    return torch.stack([value, torch.zeros_like(value)], 1)
-
-
-def half_hidden(x: Tensor) -> Tensor:
-    """Linear to the gradient, while the margin really falls faster."""
-    value = 2 + 0.1 * x.sum(1) + 0.9 * x.detach().sum(1)
     return torch.stack([value, torch.zeros_like(value)], 1)
 
 
@@ -253,7 +179,7 @@ def test_statuses(network: Any, radius: Any, status: Status, sampler: str):
 
 
 def test_an_open_endpoint_opens_the_interval():
-    model = Classifier(mlp(nn.Tanh()), dtype=torch.float64)
+    model = Classifier(deep_mlp(nn.Tanh()), dtype=torch.float64)
     score = clever(model, normal(1, 8), order=2, radius=2.0, sampler="uniform", blocks=2, block_size=4)[0]
     assert score.fit is not None and math.isinf(float(score.fit.interval[1]))
     assert score.interval[0] == 0.0
@@ -263,7 +189,7 @@ def test_an_open_endpoint_opens_the_interval():
 
 
 def test_a_record_holds_what_its_numbers_rest_on():
-    network, x = mlp(nn.Tanh()), normal(1, 8)
+    network, x = deep_mlp(nn.Tanh()), normal(1, 8)
     model = Classifier(network, dtype=torch.float64)
     score = clever(model, x, target="runner-up", order=2, blocks=6)[0]
 
@@ -284,128 +210,6 @@ def test_a_record_holds_what_its_numbers_rest_on():
     assert type(first) is CleverScore
     document = json.loads(json.dumps(score.as_record(), allow_nan=False))
     assert "lipschitz" not in document and document["curvature"] == score.curvature
-
-
-def test_a_witness_refutes():
-    network = mlp(nn.Tanh())
-    model, x = Classifier(network, dtype=torch.float64), normal(1, 8)
-    where = problem(model, x[0])
-    evidence = Evidence()
-    points = x + 0.1 * normal(1, 8, seed=2)
-    evidence.add(where, 0, points, torch.tensor([-1.0], dtype=torch.float64), torch.tensor([0.0], dtype=torch.float64))
-    assert -evidence.witness.value == pytest.approx(float((points - x).norm()))
-    secant = evidence.secant.value  # the fall that no line explains needs at least this curvature
-    assert where.taylor is not None
-    linear = float(((points - x) * where.taylor.gradients).sum())
-    fall = float(where.margins) + linear + 1.0
-    assert secant == pytest.approx(2 * fall / float((points - x).norm()) ** 2, rel=1e-6)
-
-
-def test_secant_curvatures_never_exceed_the_curvature_between():
-    network = mlp(nn.Tanh())
-    model, x = Classifier(network, dtype=torch.float64), normal(1, 8)
-    where, values = problem(model, x[0]), []
-    for point in x[0] + normal(50, 8, seed=3):
-        evidence = Evidence()
-        logits = network(point[None])[0].detach()
-        margin = (logits[where.predicted] - logits[int(where.targets[0])]).reshape(1)
-        evidence.add(where, 0, point[None], margin, torch.zeros_like(margin))
-
-        def value(at: Tensor) -> Tensor:
-            output = network(at[None])[0]
-            return output[where.predicted] - output[int(where.targets[0])]
-
-        between = [
-            float(torch.linalg.eigvalsh(torch.func.hessian(value)(x[0] + share * (point - x[0]))).abs().max())
-            for share in np.linspace(0, 1, 21)
-        ]
-        values.append(evidence.secant.value / max(between))
-    assert 0.05 < max(values) <= 1.0
-
-
-def test_the_curvature_found_is_below_the_true_maximum_and_near_it():
-    """Two inputs only: the maximum over the ball is known from a grid."""
-    network = mlp(nn.Tanh(), size=2, seed=3)
-    x = torch.tensor([[0.3, -0.2]], dtype=torch.float64)
-    model, radius = Classifier(network, dtype=torch.float64), 1.0
-    score = clever(model, x, target="runner-up", order=2, radius=radius, blocks=12)[0]
-
-    def margin(point: Tensor) -> Tensor:
-        logits = network(point[None])[0]
-        return logits[score.predicted] - logits[score.target]
-
-    line = torch.linspace(-radius, radius, 121, dtype=torch.float64)
-    grid = torch.cartesian_prod(line, line)
-    grid = x + grid[grid.norm(dim=1) <= radius]
-    exact = float(torch.linalg.eigvalsh(torch.func.vmap(torch.func.hessian(margin))(grid)).abs().max())
-    assert 0.99 * exact <= score.largest_curvature <= exact * 1.01
-
-
-@pytest.mark.parametrize("sampler", [uniform_curvatures, directed_curvatures])
-@pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
-def test_samples_stay_in_the_ball_and_keep_to_their_budget(sampler: Any, order: float):
-    seen: list[Tensor] = []
-    network = mlp(nn.Tanh())
-
-    def watched(x: Tensor) -> Tensor:
-        seen.append(x.detach())
-        return network(x)
-
-    model, x = Classifier(watched, dtype=torch.float64, micro_batch=512), normal(1, 8)
-    where = problem(model, x[0], order)
-    for size in (16, 37, 96):
-        seen.clear()
-        start = model.meter.read()
-        maxima, evidence = sampler(where, 0.3, range(5), size, "test")
-        points = torch.cat(seen)
-        assert maxima.shape == (1, 5) and evidence[0].derivative.value == pytest.approx(float(maxima.max()))
-        assert float(vector_norm(points - x, order).max()) <= 0.3 * (1 + 1e-9)
-        if sampler is directed_curvatures:
-            cost = model.meter.since(start)
-            assert cost.backward + cost.hessian_vector <= 5 * size * 1.2  # rebuilt graphs are the rest
-            assert cost.backward + cost.hessian_vector >= 5 * size * 0.6
-
-
-def test_the_same_input_gives_the_same_bits_whatever_is_beside_it_or_follows():
-    model, x = Classifier(mlp(nn.Tanh()), dtype=torch.float64), normal(3, 8)
-    for sampler in ("directed", "uniform"):
-        chosen = {"target": "runner-up", "sampler": sampler, "radius": 0.4, "order": 2, "block_size": 16}
-        together = clever(model, x, blocks=26, **chosen)
-        alone = clever(model, x[1:2], blocks=26, **chosen)[0]
-        assert alone.maxima == together[1].maxima and alone.radius == together[1].radius
-        assert clever(model, x[1:2], blocks=24, **chosen)[0].maxima == together[1].maxima[:24]
-        assert clever(model, x[1:2], blocks=24, seed=1, **chosen)[0].maxima != together[1].maxima[:24]
-
-
-def test_racing_and_targets():
-    model, x = Classifier(mlp(nn.Tanh(), seed=2), dtype=torch.float64), normal(2, 8, seed=1)
-    labels = model.logits(x).argmax(1)
-    labels[1] = (labels[1] + 1) % 4
-    raced, plain = (clever(model, x, labels=labels, order=2, racing=racing, blocks=12) for racing in (True, False))
-    assert raced[0].target == plain[0].target
-    assert raced[0].radius == pytest.approx(plain[0].radius, rel=0.03)
-    assert raced[1].status is Status.MISCLASSIFIED and raced[1].order == 2
-
-
-@pytest.mark.parametrize(
-    ("choice", "message"),
-    [
-        ({"order": 3}, "order: expected 1 or 2, got 3"),
-        ({"order": 2, "curvature": "trace"}, "curvature: expected 'norm' or 'one-sided'"),
-        ({"curvature": "one-sided"}, "only meaningful with order=2"),
-        ({"order": 2, "curvature": "one-sided", "norm": 1}, "expected norm 2"),
-        ({"order": 2, "block_size": 4}, "block_size: expected at least 16"),
-    ],
-)
-def test_choices_that_cannot_be_used(choice: dict[str, Any], message: str):
-    with pytest.raises(InputError, match=message):
-        Settings(**choice)
-
-
-def test_the_papers_settings():
-    chosen = Settings(**PAPER_SECOND_ORDER)
-    assert (chosen.order, chosen.sampler, chosen.schedule(9), chosen.size) == (2, "uniform", [100], 200)
-    assert (Settings(order=2).size, Settings(order=2).most_blocks) == (96, 24)
 
 
 def test_the_command_line(capfd: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
