@@ -18,6 +18,7 @@ NO_TORCH = (
     "errors",
     "records",
     "model.budgets",
+    "certificates.table",
     "model.cost",
     "model.targets",
     "zoo.table",

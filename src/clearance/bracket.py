@@ -25,7 +25,8 @@ from clearance.audit.examine import audit_judged
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
 from clearance.certificates import Certificate
-from clearance.certificates.best import certify_inputs, check_time_limit
+from clearance.certificates.best import certify_inputs, check_package, check_time_limit
+from clearance.certificates.table import method_names
 from clearance.errors import InputError
 from clearance.estimates.clever import iterate_scores
 from clearance.estimates.judgement import without_number
@@ -39,8 +40,6 @@ from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 from clearance.records import in_words
 
-CERTIFICATES = ("best", "linear", "operator-norms", "one-hidden", "crown", "exact", "none")
-"""What `certificate` may be."""
 CONTRADICTION = 1e-6
 """Share by which a lower bound must exceed an upper one to contradict it."""
 
@@ -164,7 +163,7 @@ def bracket(
         target: `"untargeted"`, `"runner-up"`, `"random"`, `"least-likely"`, a class index, or one per input.
         order: Order of the estimate, 1 or 2.
         budget: `"quick"`, `"standard"` or `"thorough"`: how hard attacks and estimates try.
-        certificate: Method of `certify`, or `"none"`.
+        certificate: Method of `certify` (`clearance.certificates.table` lists them), or `"none"`.
         time_limit: Seconds that the certificate of one input may take.
         seed: With each input's content, fixes every random number.
 
@@ -186,9 +185,10 @@ def bracket(
     check_classifier(model)
     if budget not in BUDGETS:
         raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
-    if certificate not in CERTIFICATES:
-        raise InputError(f"certificate: expected one of {', '.join(CERTIFICATES)}, got {certificate!r}")
+    if certificate not in (known := (*method_names(), "none")):
+        raise InputError(f"certificate: expected one of {', '.join(known)}, got {certificate!r}")
     check_time_limit(time_limit)
+    check_package(certificate)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     choices = Choices(_settings(inputs, order, budget), budget, certificate, time_limit)
     return [_one(one, choices, target) for one in inputs.each()]

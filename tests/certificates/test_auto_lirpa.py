@@ -11,23 +11,12 @@ import torch
 from torch import nn
 
 import clearance as cl
+from certificate_cases import make_problem
 from clearance.certificates.auto_lirpa import auto_lirpa, import_auto_lirpa
 from clearance.certificates.crown import margin_bounds
 from clearance.certificates.operations import Affine, NotSupportedError
-from clearance.certificates.problem import VerificationProblem
-from clearance.certificates.translate import translate
 from clearance.errors import InputError
 from closed_forms import random_inputs, random_network
-
-
-def make_problem(
-    network: nn.Module, x: torch.Tensor, order: float, bounds: tuple[float, float] | None
-) -> VerificationProblem:
-    graph = translate(cl.Classifier(network), tuple(x.shape[1:]))
-    source = graph(x).argmax(1)
-    targets = torch.tensor([[k for k in range(graph.shape[0]) if k != own] for own in source.tolist()])
-    box = None if bounds is None else (torch.full_like(x, bounds[0]), torch.full_like(x, bounds[1]))
-    return VerificationProblem(graph, x, source, targets, order, box, False, math.inf)
 
 
 @pytest.fixture
@@ -42,6 +31,10 @@ def test_its_absence_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "auto_LiRPA", None)
     with pytest.raises(InputError, match="expected auto_LiRPA to be installed for 'auto-lirpa'"):
         cl.certify(cl.Classifier(random_network(0, (2, 3, 2), nn.ReLU)), random_inputs(0, 1, 2), method="auto-lirpa")
+    with pytest.raises(InputError, match="expected auto_LiRPA to be installed"):
+        cl.bracket(
+            cl.Classifier(random_network(0, (2, 3, 2), nn.ReLU)), random_inputs(0, 1, 2), certificate="auto-lirpa"
+        )
 
 
 class Double:
@@ -63,31 +56,31 @@ class Double:
     def compute(self, network: nn.Module, x: torch.Tensor, ball: Any, rows: torch.Tensor) -> tuple[torch.Tensor, None]:
         order, radius, low, _ = ball
         self.seen.append((order, low is not None))
-        problem = make_problem(network, x, order, self.bounds if low is not None else None)
+        problem = make_problem(network, x, order, bounds=self.bounds if low is not None else None)
         return margin_bounds(problem, torch.tensor([radius], dtype=torch.float64), rows), None
 
 
 @pytest.mark.parametrize("order", [2.0, math.inf])
-def test_its_bounds_are_bisected_to_a_radius(order: float):
+def test_its_bounds_are_bisected_to_a_radius(order: float, monkeypatch: pytest.MonkeyPatch):
     network, x = random_network(0, (4, 8, 8, 3), nn.ReLU), random_inputs(0, 3, 4)
     double = Double((-50.0, 50.0))
-    problem = make_problem(network, x, order, (-50.0, 50.0))
-    proofs = auto_lirpa(problem, network, double.module())
+    monkeypatch.setitem(sys.modules, "auto_LiRPA", double.module())
+    proofs = auto_lirpa(make_problem(network, x, order, bounds=(-50.0, 50.0)))
     bounds = (-50, 50) if math.isinf(order) else None  # it ignores them otherwise
     wanted = cl.certify(cl.Classifier(network, bounds), x, norm=order, method="crown")
     assert [proof.radius for proof in proofs] == pytest.approx([proof.radius for proof in wanted], rel=2e-3)
     assert set(double.seen) == {(order, math.isinf(order))}
 
 
-def test_what_it_cannot_do_is_not_supported():
+def test_what_it_cannot_do_is_not_supported(monkeypatch: pytest.MonkeyPatch):
     network, x = random_network(0, (2, 3, 2), nn.ReLU), random_inputs(0, 1, 2)
 
     def fail(*_: object, **__: object) -> None:
         raise NotImplementedError("Unsupported operations: Gelu")
 
-    broken = types.SimpleNamespace(BoundedModule=fail)
+    monkeypatch.setitem(sys.modules, "auto_LiRPA", types.SimpleNamespace(BoundedModule=fail))
     with pytest.raises(NotSupportedError, match="auto_LiRPA: NotImplementedError: Unsupported operations: Gelu"):
-        auto_lirpa(make_problem(network, x, 2.0, None), network, broken)
+        auto_lirpa(make_problem(network, x))
 
 
 @pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
@@ -96,7 +89,7 @@ def test_installed_it_has_the_same_bounds(
     package: Any, order: float, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ):
     network, x = random_network(1, sizes, nn.ReLU), random_inputs(1, 3, 6)
-    problem = make_problem(network, x, order, None)
+    problem = make_problem(network, x, order)
     bounded = package.BoundedModule(network, x, device="cpu")
     for radius in (0.01, 0.05, 0.2, 0.5):
         ball = package.PerturbationLpNorm(norm=order, eps=radius)

@@ -9,7 +9,6 @@ from torch import nn
 from clearance import Classifier
 from clearance.certificates import matrix_norms
 from clearance.certificates.matrix_norms import gram_norm, operator_norm
-from clearance.certificates.max_pool import make_max_pool
 from clearance.certificates.operations import Affine
 from clearance.certificates.translate import translate
 
@@ -17,7 +16,7 @@ from clearance.certificates.translate import translate
 def layer_of(layer: nn.Module, shape: tuple[int, ...]) -> Affine:
     """The layer as the first step of a network (its logits are what it gives, flattened)."""
     graph = translate(Classifier(nn.Sequential(layer, nn.Flatten())), shape)
-    operation = graph.nodes[1].operation
+    operation = graph.step(1).operation
     assert isinstance(operation, Affine)
     return operation
 
@@ -62,25 +61,16 @@ def test_a_map_too_large_for_eigenvalues_takes_the_product_of_sums(monkeypatch: 
     exact = operation.lipschitz(2.0)[0]
     monkeypatch.setattr(matrix_norms, "LARGEST_GRAM", 4)
     loose = operation.lipschitz(2.0)[0]
-    assert math.isinf(gram_norm(operation._map(0)))
+    assert math.isinf(gram_norm(operation.linear_map()))
     assert exact < loose == math.sqrt(operation.lipschitz(1.0)[0] * operation.lipschitz(math.inf)[0])
 
 
 def test_power_iteration_stays_below():
     torch.manual_seed(0)
     operation = layer_of(nn.Conv2d(3, 4, 3, padding=1), (3, 8, 8))
-    linear, bound = operation._map(0), operator_norm(operation._map(0), 2.0)
+    linear, bound = operation.linear_map(), operator_norm(operation.linear_map(), 2.0)
     vector = torch.randn(1, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     for _ in range(1000):
         vector = linear.backward(linear.forward(vector / vector.norm()))
     assert bound * (1 - 1e-3) < float(vector.norm().sqrt()) < bound
     assert bound == pytest.approx(float(torch.linalg.matrix_norm(dense(operation, (3, 8, 8)), 2)), rel=1e-12)
-
-
-def test_max_pooling_counts_the_windows_an_input_is_in():
-    device = torch.device("cpu")
-    apart = make_max_pool((1, 4, 4), 2, None, 0, 1, False, device)
-    overlapping = make_max_pool((1, 4, 4), 2, 1, 0, 1, False, device)
-    assert apart.lipschitz(2.0) == (1.0,)
-    assert overlapping.lipschitz(2.0) == (2.0,)
-    assert overlapping.lipschitz(math.inf) == (1.0,)

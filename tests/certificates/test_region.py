@@ -59,7 +59,7 @@ def test_without_bounds_it_is_the_dual_norm(order: float):
 @pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
 def test_with_bounds_it_is_the_constrained_minimum(order: float, seed: int):
     region, rows = problem(seed, order, bounds=True)
-    found = region.lowest(rows, steps=200)
+    found = region.lowest(rows, splits=200)
     for i in range(3):
         for row, value in zip(rows[i], found[i].tolist(), strict=True):
             wanted = smallest(row.numpy(), region.center[i].numpy(), float(region.radius[i]), order)
@@ -74,20 +74,20 @@ def test_orders_far_from_two_are_sound_and_come_near_their_limits(order: float, 
         region, rows = problem(seed, order, bounds=bounds)
         wanted = Region(region.center, region.radius, limit, region.bounds).lowest(rows)
         if limit > 1 or not bounds:  # near 1 the dual bounds within a box are right, and loose
-            assert torch.allclose(region.lowest(rows, steps=200), wanted, atol=2e-2)
+            assert torch.allclose(region.lowest(rows, splits=200), wanted, atol=2e-2)
         share = 1.0 if limit == 1 else 6 ** (-1 / order)  # of the limit's ball, which then lies within this one
         inner = Region(region.center, share * region.radius, limit, region.bounds)
         assert (region.lowest(rows) <= inner.lowest(rows) + 1e-9).all()
 
 
 @pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
-@pytest.mark.parametrize("steps", [1, 3])
-def test_few_steps_stay_below_and_shared_rows_count_for_all(order: float, steps: int):
+@pytest.mark.parametrize("splits", [1, 3])
+def test_few_splits_stay_below_and_shared_rows_count_for_all(order: float, splits: int):
     region, rows = problem(7, order, bounds=True)
-    exact = region.lowest(rows, steps=200)
-    assert (region.lowest(rows, steps=steps) <= exact + 1e-9).all()
-    shared = region.lowest(rows[:1], steps=steps)
-    assert torch.allclose(shared, region.lowest(rows[:1].expand(3, -1, -1), steps=steps), atol=1e-12)
+    exact = region.lowest(rows, splits=200)
+    assert (region.lowest(rows, splits=splits) <= exact + 1e-9).all()
+    shared = region.lowest(rows[:1], splits=splits)
+    assert torch.allclose(shared, region.lowest(rows[:1].expand(3, -1, -1), splits=splits), atol=1e-12)
 
 
 def test_covered_is_the_distance_to_the_farthest_corner():

@@ -1,19 +1,44 @@
 """Certificates: radii within which it is proved that no adversarial example lies.
 
-`certify` is the door. Each method is one function in the file of its name, from a `Problem` to one `Proof` per input:
+`certify` is the public function. Each method is one function in a file of its name, from a `VerificationProblem` to one
+`Proof` for each input; `table.CERTIFICATES` lists them. `translate` reads the network with `torch.fx` into a `Graph` of
+operations whose bounds are known (one file for each family of layers, in `layers/`); whatever else a network holds
+makes the status `unsupported`, with its name.
 
-    linear            an affine network: exact
-    operator_norms    the product of the layers' operator norms
-    one_hidden        one hidden layer: the largest gradient in a ball, in closed form
-    crown             linear bounds pulled backwards through any feed-forward network
-    exact             a tiny ReLU network: integer programs (l1, linf) and a search over regions (l2)
-    auto_lirpa        auto_LiRPA's bounds, where it is installed
+    a new certificate          one file beside `operator_norms.py`, one line in `table.py`
+    a new layer or function    its file in `layers/`, one line in `layers/table.py`
 
-`translate` reads the network with `torch.fx` into a `Graph` of operations whose bounds are known; whatever else a
-network holds makes the status `unsupported`, with its name.
+Names are imported when they are first used: `clearance.certificates.table` can be read without torch.
 """
 
-from clearance.certificates.best import certify
-from clearance.certificates.certificate import Certificate, CertificateStatus
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clearance.certificates.best import certify
+    from clearance.certificates.certificate import Certificate, CertificateStatus
 
 __all__ = ["Certificate", "CertificateStatus", "certify"]
+
+_HOMES = {"Certificate": "certificate", "CertificateStatus": "certificate", "certify": "best"}
+"""In which module each public name is defined."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use (PEP 562).
+
+    Raises:
+        AttributeError: If there is no such name.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clearance.certificates' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"clearance.certificates.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted({*globals(), *__all__})

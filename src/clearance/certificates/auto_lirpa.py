@@ -11,13 +11,14 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from clearance.certificates.bisection import largest_proven
-from clearance.certificates.crown import NARROW_ENOUGH
+from clearance.certificates.crown import CROWN_TOLERANCE
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem, make_proof
 from clearance.certificates.region import Region
+from clearance.certificates.translate import Whole
 from clearance.errors import InputError
 
 
@@ -40,13 +41,13 @@ def import_auto_lirpa() -> Any:
     return auto_LiRPA
 
 
-def auto_lirpa(problem: VerificationProblem, network: nn.Module, package: Any) -> list[Proof]:
-    """Certify by auto_LiRPA's backward CROWN bounds.
+def auto_lirpa(problem: VerificationProblem) -> list[Proof]:
+    """Certify by auto_LiRPA's backward CROWN bounds of the margins (Zhang et al. 2018; Xu et al. 2020).
+
+    The radius is the largest one, by bisection, at which its lower bound of every margin is positive.
 
     Args:
-        problem: What to prove; its graph is used for the first radius only.
-        network: From inputs to logits, preprocessing included.
-        package: What `import_auto_lirpa` returned.
+        problem: What to prove, with inputs `(batch, *input)`; its graph is used for the margins only.
 
     Returns:
         One proof per input.
@@ -54,10 +55,11 @@ def auto_lirpa(problem: VerificationProblem, network: nn.Module, package: Any) -
     Raises:
         NotSupportedError: If it cannot handle the network.
     """
+    package = import_auto_lirpa()
     try:
-        whole = copy.deepcopy(network).to(problem.x.device, torch.float64).eval()
+        whole = copy.deepcopy(Whole(problem.model)).to(problem.x.device, torch.float64).eval()
         bounded = package.BoundedModule(whole, problem.x, device=str(problem.x.device))
-        found = [_one(problem.part(slice(i, i + 1)), bounded, package) for i in range(len(problem.x))]
+        found = [_one(one, bounded, package) for one in problem.each()]
     except (RuntimeError, NotImplementedError, AttributeError, TypeError, KeyError, AssertionError) as error:
         said = str(error).split("\n", maxsplit=1)[0]
         raise NotSupportedError(f"auto_LiRPA: {type(error).__name__}: {said}") from error
@@ -78,5 +80,6 @@ def _one(problem: VerificationProblem, bounded: Any, package: Any) -> Proof:
 
     start = torch.ones_like(slack[:, 0])
     limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
-    found = largest_proven(lowest, start, limit, tolerance=NARROW_ENOUGH, late=problem.late)
-    return make_proof(float(found.proven), int(problem.targets[0, int(found.limiting)]), late=bool(found.late))
+    found = largest_proven(lowest, start, limit, tolerance=CROWN_TOLERANCE, stop=problem.time_is_up)
+    target = int(problem.targets[0, int(found.limiting)])
+    return make_proof(float(found.proven), target, timed_out=bool(found.timed_out))

@@ -1,4 +1,4 @@
-"""`certify`: one certified radius for each input, by one method or by the best of those that apply."""
+"""`certify`: one certified radius for each input, by one method of the table or by the best of those that apply."""
 
 from __future__ import annotations
 
@@ -6,22 +6,16 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from clearance.certificates.auto_lirpa import auto_lirpa, import_auto_lirpa
 from clearance.certificates.certificate import Certificate, CertificateStatus
-from clearance.certificates.crown import crown
-from clearance.certificates.exact import exact
 from clearance.certificates.graph import Graph
-from clearance.certificates.linear import linear
-from clearance.certificates.one_hidden import check_one_hidden, one_hidden
 from clearance.certificates.operations import NotSupportedError
-from clearance.certificates.operator_norms import operator_norms
 from clearance.certificates.problem import Proof, VerificationProblem
-from clearance.certificates.translate import Whole, translate
+from clearance.certificates.table import CERTIFICATES, Method, method_names
+from clearance.certificates.translate import translate
 from clearance.errors import InputError
 from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
@@ -29,12 +23,9 @@ from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 
-CLOSED = {"linear": linear, "operator-norms": operator_norms, "one-hidden": one_hidden, "crown": crown}
-METHODS = ("best", *CLOSED, "exact", "auto-lirpa")
-CROWN_NEURONS = 10_000
-"""`best` leaves CROWN out of larger networks, where it takes minutes for each input; it runs when asked for by name."""
 AGREEMENT = 1e-4
-"""How far the graph's logits may lie from the network's, relative to the largest of them."""
+"""How far the graph's logits, in float64, may lie from the network's, relative to the largest of them: well above the
+rounding of a float32 network, well below any real difference between the two."""
 
 
 def certify(
@@ -50,6 +41,9 @@ def certify(
 ) -> list[Certificate]:
     """A radius within which it is proved that no adversarial example lies, for each input.
 
+    It is a lower bound of the minimum distortion `min {‖d‖_p : argmax f(x + d) != c}`; targeted, of the smallest
+    `‖d‖_p` at which the target is predicted.
+
     Sound up to the rounding of floating-point arithmetic: bounds are computed in float64, a share of 1e-9 of each
     radius is given away, and the network is the one with its weights as real numbers. Where the method has no proof for
     a layer, the status is `unsupported` and `reason` names it.
@@ -57,13 +51,12 @@ def certify(
     Args:
         model: The classifier.
         x: Inputs `(batch, *input)`, within the bounds.
-        labels: True classes; a misclassified input has no radius. `None`: predictions are right.
+        labels: True classes, `(batch,)`; a misclassified input has no radius. `None`: predictions are right.
         norm: The `p` of distances, from 1 to infinity.
         target: Where an adversarial example would go: as `model.margins.resolve_targets` takes it. Untargeted, the
             proof covers every other class.
-        method: `"best"` keeps the largest radius of `linear`, `operator-norms`, `one-hidden` and `crown`, whichever
-            apply (`crown` up to 10,000 neurons). `"exact"` (tiny ReLU networks) and `"auto-lirpa"` (if installed) run
-            only when asked for by name.
+        method: A name of `clearance.certificates.table.CERTIFICATES`, where each has its formula and its source; or
+            `"best"`, which keeps the largest radius of the methods that the table marks for it, whichever apply.
         time_limit: Seconds for each input, on average. When they are up, what was proved until then is returned.
         seed: For `target="random"`.
 
@@ -82,13 +75,13 @@ def certify(
     """
     check_classifier(model)
     norm, started = as_norm(norm), model.meter.read()
-    if method not in METHODS:
-        raise InputError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+    if method not in method_names():
+        raise InputError(f"method: expected one of {', '.join(method_names())}, got {method!r}")
     check_time_limit(time_limit)
-    package = import_auto_lirpa() if method == "auto-lirpa" else None
+    check_package(method)
     with torch.inference_mode(False):  # some proofs build graphs
         inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
-        return certify_inputs(inputs, method=method, time_limit=time_limit, package=package, started=started)
+        return certify_inputs(inputs, method=method, time_limit=time_limit, started=started)
 
 
 def check_time_limit(seconds: float) -> None:
@@ -104,16 +97,25 @@ def check_time_limit(seconds: float) -> None:
         raise InputError(f"time_limit: expected a positive number of seconds, got {seconds!r}")
 
 
+def check_package(method: str) -> None:
+    """Check that the package that a method needs is installed; most need none.
+
+    Args:
+        method: A name of the table; others need nothing.
+    """
+    if method in CERTIFICATES:
+        CERTIFICATES[method].check_package()
+
+
 def certify_inputs(
-    inputs: CheckedInputs, *, method: str, time_limit: float, package: Any = None, started: Cost | None = None
+    inputs: CheckedInputs, *, method: str, time_limit: float, started: Cost | None = None
 ) -> list[Certificate]:
     """As `certify`, for inputs that have been checked.
 
     Args:
         inputs: The inputs.
-        method: Name of the method.
+        method: `"best"` or a name of the table.
         time_limit: Seconds for each input, on average.
-        package: The package of auto_LiRPA, for that method.
         started: What the classifier's meter read when the cost began to count; `None`: now.
 
     Returns:
@@ -125,9 +127,9 @@ def certify_inputs(
     if judged:
         with torch.inference_mode(False):
             job = VerificationJob(inputs.rows(judged), time_limit)
-            for row, result in zip(judged, job.prove(method, package), strict=True):
+            for row, result in zip(judged, job.prove(method), strict=True):
                 results[row] = result
-    cost = _each(meter.since(started), len(inputs))
+    cost = _share(meter.since(started), len(inputs))
     return [
         Certificate(
             radius=proof.radius,
@@ -144,7 +146,7 @@ def certify_inputs(
     ]
 
 
-Result = tuple[str, Proof]
+NamedProof = tuple[str, Proof]
 
 
 @dataclass(frozen=True)
@@ -159,16 +161,15 @@ class VerificationJob:
     inputs: CheckedInputs
     time_limit: float = 60.0
 
-    def prove(self, method: str, package: Any) -> list[Result]:
+    def prove(self, method: str) -> list[NamedProof]:
         """Each input's proof and the name of the method that found it."""
         try:
             problem = self.problem(translate(self.inputs.model, tuple(self.inputs.x.shape[1:])))
-            methods = self._applying(problem) if method == "best" else [method]
-            found = [[(name, proof) for proof in self._by(name, problem, package)] for name in methods]
+            if method == "best":
+                return best(problem)
+            return [(method, proof) for proof in CERTIFICATES[method].load()(problem)]
         except NotSupportedError as error:
             return [(method, Proof(math.nan, -1, CertificateStatus.UNSUPPORTED, str(error)))] * len(self.inputs)
-        left_out = self._left_out(problem) if method == "best" else ""
-        return [_largest(each, left_out) for each in zip(*found, strict=True)]
 
     def problem(self, graph: Graph) -> VerificationProblem:
         """The problem in float64, once the graph has been seen to answer as the network does.
@@ -184,50 +185,75 @@ class VerificationJob:
         """
         inputs, logits = self.inputs, self.inputs.logits
         x, bounds = inputs.x.double(), inputs.model.bounds
-        wide = None if bounds is None else (bounds[0].double().expand_as(x), bounds[1].double().expand_as(x))
         difference = (graph(x) - logits).abs().amax(1)
         if bool((difference > AGREEMENT * (1 + logits.abs().amax(1))).any()):
-            off = float(difference.max())
-            raise NotSupportedError(f"the traced network's logits differ from the network's by {off:.3g}")
-        source, targets = logits.argmax(1), torch.tensor(inputs.targets, device=x.device)
-        deadline = time.perf_counter() + self.time_limit * len(x)
-        return VerificationProblem(graph, x, source, targets, inputs.norm, wide, not inputs.untargeted, deadline)
+            largest = float(difference.max())
+            raise NotSupportedError(f"the traced network's logits differ from the network's by {largest:.3g}")
+        return VerificationProblem(
+            model=inputs.model,
+            graph=graph,
+            x=x,
+            source=logits.argmax(1),
+            targets=torch.tensor(inputs.targets, device=x.device),
+            norm=inputs.norm,
+            bounds=None if bounds is None else (bounds[0].double().expand_as(x), bounds[1].double().expand_as(x)),
+            targeted=not inputs.untargeted,
+            deadline=time.perf_counter() + self.time_limit * len(x),
+            seconds=self.time_limit,
+        )
 
-    def _applying(self, problem: VerificationProblem) -> list[str]:
-        """The methods that `best` tries: the exact one where the network is affine, else all that apply."""
-        bent = problem.graph.bent
-        if not bent:
-            return ["linear"]
-        crown = [] if self._left_out(problem) else ["crown"]
+
+def best(problem: VerificationProblem) -> list[NamedProof]:
+    """The largest radius of the methods that the table marks with `in_best`, for each input.
+
+    They are tried in the order of the table; one that refuses the network is passed over, and after one whose radius is
+    the minimum distortion itself (`exact`) no other is tried.
+
+    Args:
+        problem: What to prove.
+
+    Returns:
+        The name of the method and its proof for each input, `batch` of them.
+
+    Raises:
+        NotSupportedError: If all of them refuse.
+    """
+    found: list[list[NamedProof]] = []
+    left_out: list[str] = []
+    refusals: list[str] = []
+    for name, method in CERTIFICATES.items():
+        if not method.in_best:
+            continue
+        if reason := _too_many_neurons(name, method, problem.graph):
+            left_out.append(reason)
+            continue
         try:
-            check_one_hidden(problem.graph)
-        except NotSupportedError:
-            return [*crown, "operator-norms"]
-        return [*crown, "one-hidden", "operator-norms"]
-
-    def _left_out(self, problem: VerificationProblem) -> str:
-        """Why `best` does without CROWN, if it does."""
-        neurons = problem.graph.neurons
-        if not problem.graph.bent or neurons <= CROWN_NEURONS:
-            return ""
-        return f"crown was left out: {neurons:,} neurons, more than {CROWN_NEURONS:,}; ask for it by name"
-
-    def _by(self, name: str, problem: VerificationProblem, package: Any) -> list[Proof]:
-        if name == "exact":
-            return exact(problem, seconds=self.time_limit)
-        if name == "auto-lirpa":
-            return auto_lirpa(problem, Whole(self.inputs.model), package)
-        return CLOSED[name](problem)
+            found.append([(name, proof) for proof in method.load()(problem)])
+        except NotSupportedError as error:
+            refusals.append(str(error))
+            continue
+        if method.exact:
+            break
+    if not found:
+        raise NotSupportedError("; ".join([*left_out, *refusals]))
+    return [_largest(each, "; ".join(left_out)) for each in zip(*found, strict=True)]
 
 
-def _largest(results: Sequence[Result], left_out: str) -> Result:
+def _too_many_neurons(name: str, method: Method, graph: Graph) -> str:
+    """Why `best` does without a method on this network, if it is too large."""
+    if method.most_neurons is None or graph.neurons <= method.most_neurons:
+        return ""
+    return f"{name} was left out: {graph.neurons:,} neurons, more than {method.most_neurons:,}; ask for it by name"
+
+
+def _largest(results: Sequence[NamedProof], left_out: str) -> NamedProof:
     """The largest radius of one input; its reason says which other methods did not come to their end."""
-    name, best = max(results, key=lambda result: result[1].radius)
-    cut = [other for other, proof in results if proof.status == CertificateStatus.TIME_LIMIT and other != name]
-    said = [best.reason or left_out, *(f"{other}: the time was up" for other in cut)]
-    return name, replace(best, reason="; ".join(part for part in said if part))
+    name, proof = max(results, key=lambda result: result[1].radius)
+    unfinished = [other for other, p in results if p.status == CertificateStatus.TIME_LIMIT and other != name]
+    said = [proof.reason or left_out, *(f"{other}: the time was up" for other in unfinished)]
+    return name, replace(proof, reason="; ".join(part for part in said if part))
 
 
-def _each(cost: Cost, inputs: int) -> Cost:
-    """One input's share."""
+def _share(cost: Cost, inputs: int) -> Cost:
+    """One input's share of the cost of all."""
     return Cost(cost.forward // inputs, cost.backward // inputs, cost.hessian_vector // inputs, cost.seconds / inputs)

@@ -10,28 +10,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clearance.certificates.graph import Node
+from clearance.certificates.graph import Graph, Step
 from clearance.certificates.operations import Operation, make_affine, refuse
 
-PROBE = 7919
-"""Inputs in a meta tensor: a number that no other side of a tensor is likely to have."""
-TRIALS = (2, 3)
-"""Batches on which a function has to keep the batch as its first dimension."""
+META_BATCH = 7919
+"""Inputs in a meta tensor: a prime that no other side of a tensor is likely to have."""
+TRIAL_BATCHES = (2, 3)
+"""Batches on which a function has to keep the batch as its first dimension: two, so that no constant size passes."""
 
 Map = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Ref:
-    """The value of a node: its index, and its shape for one input."""
+    """A value of the graph: its number, and its shape for one input."""
 
     index: int
     shape: tuple[int, ...]
 
     @property
     def meta(self) -> Tensor:
-        """A tensor without content of the value's shape, for a batch of `PROBE` inputs."""
-        return torch.empty(PROBE, *self.shape, device="meta")
+        """A tensor without content of the value's shape, for a batch of `META_BATCH` inputs."""
+        return torch.empty(META_BATCH, *self.shape, device="meta")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Size:
 
 
 class Builder:
-    """Collects the nodes of a graph.
+    """Collects the steps of a graph.
 
     Args:
         shape: Shape of one input.
@@ -52,14 +52,15 @@ class Builder:
     def __init__(self, shape: tuple[int, ...], device: torch.device) -> None:
         self.device = device
         self.like = torch.zeros((), dtype=torch.float64, device=device)
-        self.nodes = [Node(None, (), shape)]
+        self.input = Ref(0, shape)
+        self.steps: list[Step] = []
 
     def add(self, operation: Operation, *inputs: Ref) -> Ref:
         """A step on earlier values."""
         zeros = (self.like.new_zeros(1, *value.shape) for value in inputs)
         shape = tuple(operation.apply(*zeros).shape[1:])
-        self.nodes.append(Node(operation, tuple(value.index for value in inputs), shape))
-        return Ref(len(self.nodes) - 1, shape)
+        self.steps.append(Step(operation, tuple(value.index for value in inputs), shape))
+        return Ref(len(self.steps), shape)
 
     def affine(
         self,
@@ -74,16 +75,30 @@ class Builder:
         """An affine step on one value; see `make_affine`."""
         return self.combine(name, function, x, absolute=absolute, transpose=transpose, mixes=mixes)
 
-    def combine(self, name: str, function: Callable[..., Tensor], *inputs: Ref, **facts: Any) -> Ref:
+    def combine(
+        self,
+        name: str,
+        function: Callable[..., Tensor],
+        *inputs: Ref,
+        absolute: Callable[..., Tensor] | None = None,
+        transpose: Map | None = None,
+        mixes: bool = False,
+    ) -> Ref:
         """An affine step on several values; the batch must stay the first dimension."""
-        for count in TRIALS:
+        for count in TRIAL_BATCHES:
             if function(*(self.like.new_zeros(count, *value.shape) for value in inputs)).shape[:1] != (count,):
                 refuse("the batch does not stay the first dimension")
-        return self.add(make_affine(name, function, [value.shape for value in inputs], self.like, **facts), *inputs)
+        shapes = [value.shape for value in inputs]
+        step = make_affine(name, function, shapes, self.like, absolute=absolute, transpose=transpose, mixes=mixes)
+        return self.add(step, *inputs)
 
     def reshape(self, x: Ref, meta: Tensor) -> Ref:
         """The same numbers in the shape of `meta`, whose batch must be the first dimension."""
-        if meta.shape[:1] != (PROBE,) or meta.numel() != PROBE * math.prod(x.shape):
+        if meta.shape[:1] != (META_BATCH,) or meta.numel() != META_BATCH * math.prod(x.shape):
             refuse("the batch does not stay the first dimension")
         shape = tuple(meta.shape[1:])
         return self.affine("reshape", lambda t: t.reshape(len(t), *shape), x)
+
+    def graph(self, logits: Ref) -> Graph:
+        """The graph up to a value, which holds the logits: what comes after it does not count."""
+        return Graph(self.input.shape, tuple(self.steps[: logits.index]))

@@ -3,24 +3,24 @@
 Within given bounds of the pre-activations, every unit that cannot change sign is linear. What is left is one variable
 `z_j` for each other unit: with the displacement `d` of the input, in order of the layers,
 
-    y_j = <A_j, (d, z_1, ..., z_{j-1})> + a_j,    z_j = max(y_j, slope_j y_j),    low_j <= y_j <= high_j,
+    y_j = <A_j, (d, z_1, ..., z_{j-1})> + a_j,    z_j = max(y_j, left_j y_j),    low_j <= y_j <= high_j,
     logits = B (d, z) + b.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clearance.certificates.activations import Activation
-from clearance.certificates.crown import Relaxation
 from clearance.certificates.graph import Graph
+from clearance.certificates.layers.activations import Activation
 from clearance.certificates.operations import Affine, NotSupportedError
+from clearance.certificates.relaxation import Relaxation
 
 Array = NDArray[np.float64]
 
@@ -33,9 +33,9 @@ class Encoding:
         size: Entries of the input.
         units: `A`, `(units, size + units)`: zero from column `size + j` on in row `j`.
         offsets: `a`, `(units,)`.
-        low: Lower bounds of `y`.
-        high: Upper bounds of `y`.
-        slopes: Slopes left of 0.
+        low: Lower bounds of `y`, `(units,)`.
+        high: Upper bounds of `y`, `(units,)`.
+        left_coefficients: Derivatives left of 0, `(units,)`: 0 for ReLU.
         logits: `B`, `(classes, size + units)`.
         biases: `b`, `(classes,)`.
     """
@@ -45,13 +45,13 @@ class Encoding:
     offsets: Array
     low: Array
     high: Array
-    slopes: Array
+    left_coefficients: Array
     logits: Array
     biases: Array
 
 
-def check_piecewise_linear(graph: Graph) -> int:
-    """How many units the network's activations have.
+def count_relu_units(graph: Graph) -> int:
+    """How many units the network's activations have, all of them ReLU or LeakyReLU.
 
     Args:
         graph: The network.
@@ -63,11 +63,10 @@ def check_piecewise_linear(graph: Graph) -> int:
         NotSupportedError: If an activation is not of two linear pieces that meet at 0.
     """
     count = 0
-    for place in graph.bent:
-        activation = graph.activation(place)
-        if activation is None or activation.pieces is None:
-            raise NotSupportedError(f"exact: expected ReLU layers only, found {', '.join(graph.kinds)}")
-        count += math.prod(graph.nodes[place].shape)
+    for place, operation in graph.nonlinear.items():
+        if not isinstance(operation, Activation) or operation.pieces is None:
+            raise NotSupportedError(f"exact: expected ReLU layers only, found {', '.join(graph.nonlinear_names)}")
+        count += math.prod(graph.shapes[place])
     return count
 
 
@@ -75,64 +74,71 @@ def encode(relaxed: Relaxation) -> Encoding:
     """Write the network down around one input, inside the region that it was relaxed on.
 
     Args:
-        relaxed: The network's bounds on a region of one input (a batch of one).
+        relaxed: The network's bounds on a region of one input, `(1, *input)`.
 
     Returns:
-        The encoding.
+        The encoding; `count_relu_units` says for which networks.
     """
     graph, center = relaxed.graph, relaxed.region.center
     size = center.numel()
-    total = size + sum(int(_open(relaxed, place).sum()) for place in graph.bent)
+    total = size + sum(int(_can_change_sign(relaxed, place).sum()) for place in graph.nonlinear)
     writer = _Writer(relaxed, size, total)
     columns = [torch.eye(total, size, dtype=center.dtype, device=center.device).reshape(total, *center.shape[1:])]
     constants = [center]
-    for place, node in enumerate(graph.nodes[1:], start=1):
-        inputs, parts = [columns[i] for i in node.inputs], [constants[i] for i in node.inputs]
-        if isinstance(node.operation, Affine):
-            columns.append(node.operation.apply(*inputs) - node.operation.constant)
-            constants.append(node.operation.apply(*parts))
-        elif isinstance(node.operation, Activation):
-            column, constant = writer.bend(place, node.operation, inputs[0], parts[0])
+    for place, step in enumerate(graph.steps, start=1):
+        inputs, parts = [columns[i] for i in step.inputs], [constants[i] for i in step.inputs]
+        if isinstance(step.operation, Affine):
+            columns.append(step.operation.apply(*inputs) - step.operation.constant)
+            constants.append(step.operation.apply(*parts))
+        elif isinstance(step.operation, Activation):
+            column, constant = writer.add_activations(place, step.operation, inputs[0], parts[0])
             columns.append(column)
             constants.append(constant)
     return writer.finish(columns[-1], constants[-1])
 
 
-def _open(relaxed: Relaxation, place: int) -> Tensor:
+def _can_change_sign(relaxed: Relaxation, place: int) -> Tensor:
     """Which units of an activation can change sign, `(units,)`."""
-    source = relaxed.graph.nodes[place].inputs[0]
+    (source,) = relaxed.graph.step(place).inputs
     return ((relaxed.low[source] < 0) & (relaxed.high[source] > 0)).flatten()
 
 
+@dataclass
 class _Writer:
-    """Collects the units that can change sign."""
+    """Collects the units that can change sign, of `total` variables with the `size` entries of the input."""
 
-    def __init__(self, relaxed: Relaxation, size: int, total: int) -> None:
-        self.relaxed, self.size, self.total, self.used = relaxed, size, total, size
-        self.parts: list[tuple[Tensor, ...]] = []
+    relaxed: Relaxation
+    size: int
+    total: int
+    parts: list[tuple[Tensor, ...]] = field(default_factory=list[tuple[Tensor, ...]])
 
-    def bend(self, place: int, activation: Activation, column: Tensor, constant: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def used(self) -> int:
+        """How many of the variables stand for something."""
+        return self.size + sum(len(part[0]) for part in self.parts)
+
+    def add_activations(
+        self, place: int, activation: Activation, column: Tensor, constant: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """One layer of activations: columns `(total, *shape)` and constant `(1, *shape)` of its output."""
         left, right = activation.pieces or (0.0, 1.0)
-        source, open_ = self.relaxed.graph.nodes[place].inputs[0], _open(self.relaxed, place)
+        (source,), undecided = self.relaxed.graph.step(place).inputs, _can_change_sign(self.relaxed, place)
         low, high = self.relaxed.low[source].flatten(), self.relaxed.high[source].flatten()
         flat, offset = column.flatten(1), constant.flatten()
-        kept = open_.nonzero().flatten()
-        slopes = torch.full_like(low, left)
-        self.parts.append((flat.T[kept], offset[kept], low[kept], high[kept], slopes[kept]))
-        factor = torch.where(open_, 0.0, torch.where(low >= 0, right, left))
+        kept, first = undecided.nonzero().flatten(), self.used
+        left_coefficients = torch.full_like(low, left)
+        self.parts.append((flat.T[kept], offset[kept], low[kept], high[kept], left_coefficients[kept]))
+        factor = torch.where(undecided, 0.0, torch.where(low >= 0, right, left))
         flat, offset = flat * factor, offset * factor
-        new = torch.arange(self.used, self.used + len(kept), device=kept.device)
-        flat[new, kept] = 1.0
-        self.used += len(kept)
+        flat[torch.arange(first, first + len(kept), device=kept.device), kept] = 1.0
         return flat.reshape(column.shape), offset.reshape(constant.shape)
 
     def finish(self, column: Tensor, constant: Tensor) -> Encoding:
         """The encoding, from the logits' columns and constants."""
         empty = column.new_zeros(0)
         nothing = (column.new_zeros(0, self.total), empty, empty, empty, empty)
-        units, offsets, low, high, slopes = (_array(torch.cat(part)) for part in zip(nothing, *self.parts, strict=True))
-        return Encoding(self.size, units, offsets, low, high, slopes, _array(column.T), _array(constant.flatten()))
+        units, offsets, low, high, left = (_array(torch.cat(part)) for part in zip(nothing, *self.parts, strict=True))
+        return Encoding(self.size, units, offsets, low, high, left, _array(column.T), _array(constant.flatten()))
 
 
 def _array(value: Tensor) -> Array:

@@ -19,27 +19,32 @@ import numpy as np
 import torch
 
 from clearance.certificates.certificate import CertificateStatus
-from clearance.certificates.crown import Relaxation, crown, linear_guess
-from clearance.certificates.encoding import Array, Encoding, check_piecewise_linear, encode
+from clearance.certificates.crown import crown, linear_guess
+from clearance.certificates.encoding import Array, Encoding, count_relu_units, encode
 from clearance.certificates.integer_program import Answer, nearest_by_integer_program
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import RESERVE, Proof, VerificationProblem
 from clearance.certificates.region import Region
 from clearance.certificates.region_search import nearest_by_regions
+from clearance.certificates.relaxation import relax
 
-MOST_UNITS, MOST_ENTRIES = 128, 256
-"""The largest network: hidden units altogether, and entries of an input."""
+MOST_UNITS = 128
+"""Hidden units altogether in the largest network that is taken: the work may double with each of them."""
+MOST_ENTRIES = 256
+"""Entries of an input in the largest network that is taken."""
 MOST_DOUBLINGS = 10
-CONFIRMED = 1e-5
+"""How often the ball is doubled: nothing within a thousand times the first radius is taken for out of reach."""
+CONFIRMATION = 1e-5
 """A solver's point counts where every margin that should be nonnegative is so up to this share of the largest logit."""
 
 
-def exact(problem: VerificationProblem, *, seconds: float) -> list[Proof]:
-    """Certify each input of a tiny ReLU network by its minimum distortion.
+def exact(problem: VerificationProblem) -> list[Proof]:
+    """Certify each input of a tiny ReLU network by its minimum distortion, `min {||d||_p : x + d is adversarial}`.
+
+    Source: Tjeng, Xiao and Tedrake (2019) for `p = 1, inf`; Jordan, Lewis and Dimakis (2019) for `p = 2`.
 
     Args:
-        problem: What to prove.
-        seconds: Time limit for each input.
+        problem: What to prove, with inputs `(batch, *input)`; each may take `problem.seconds`.
 
     Returns:
         One proof per input, with the gap between the bound and the solver's own point.
@@ -49,18 +54,17 @@ def exact(problem: VerificationProblem, *, seconds: float) -> list[Proof]:
     """
     if problem.norm not in {1.0, 2.0, math.inf}:
         raise NotSupportedError(f"exact: expected the norm 1, 2 or inf, got {problem.norm:g}")
-    units, entries = check_piecewise_linear(problem.graph), problem.x[0].numel()
+    units, entries = count_relu_units(problem.graph), problem.x[0].numel()
     if units > MOST_UNITS or entries > MOST_ENTRIES:
         said = f"{units} hidden units and {entries} input entries, at most {MOST_UNITS} and {MOST_ENTRIES}"
         return [Proof(math.nan, -1, CertificateStatus.TOO_LARGE, said) for _ in problem.x]
     starts, before = (1.5 * linear_guess(problem)).tolist(), [proof.radius for proof in crown(problem)]
-    parts = [problem.part(slice(i, i + 1)) for i in range(len(starts))]
-    return [_nearest(*given, seconds) for given in zip(parts, starts, before, strict=True)]
+    return [_nearest(*given) for given in zip(problem.each(), starts, before, strict=True)]
 
 
-def _nearest(problem: VerificationProblem, radius: float, proved: float, seconds: float) -> Proof:
+def _nearest(problem: VerificationProblem, radius: float, proved: float) -> Proof:
     """One input: ball after ball, until a target is reached or nothing is left; `proved` is a radius known before."""
-    deadline, targets = time.perf_counter() + seconds, problem.targets[0].tolist()
+    deadline, targets = time.perf_counter() + problem.seconds, problem.targets[0].tolist()
     if math.isinf(proved):
         return Proof(proved, targets[0], reason="no input within the bounds reaches the target")
     covered = float(_region(problem, radius).covered())
@@ -79,7 +83,7 @@ def _in_ball(
     problem: VerificationProblem, radius: float, targets: list[int], deadline: float
 ) -> tuple[float, float, int, bool]:
     """Lower and upper bound of the distance to the nearest target, that target, and whether the search was finished."""
-    network = encode(Relaxation(problem.graph, _region(problem, radius)))
+    network = encode(relax(problem.graph, _region(problem, radius)))
     lower, upper, nearest, finished = radius, math.inf, targets[0], True
     for target in targets:
         ahead = _ahead(problem, len(network.biases), target)
@@ -95,7 +99,7 @@ def _in_ball(
 def _ahead(problem: VerificationProblem, classes: int, target: int) -> Array:
     """Rows of the logits that are nonnegative where the target is reached."""
     one, source = np.eye(classes), int(problem.source)
-    others = [k for k in range(classes) if k != target] if problem.only else [source]
+    others = [k for k in range(classes) if k != target] if problem.targeted else [source]
     return one[target] - one[others]
 
 
@@ -105,7 +109,7 @@ def _confirmed(problem: VerificationProblem, ahead: Array, answer: Answer) -> bo
         return False
     step = torch.as_tensor(answer.point, dtype=problem.x.dtype, device=problem.x.device)
     logits = problem.graph(problem.x + step.reshape(problem.x.shape))[0].cpu().numpy()
-    return bool((ahead @ logits).min() >= -CONFIRMED * np.abs(logits).max())
+    return bool((ahead @ logits).min() >= -CONFIRMATION * np.abs(logits).max())
 
 
 def _to(problem: VerificationProblem, network: Encoding, ahead: Array, *, radius: float, seconds: float) -> Answer:

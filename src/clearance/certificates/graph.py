@@ -1,7 +1,12 @@
-"""A network as a list of steps in order, read off by `torch.fx`."""
+"""A network as a list of steps in order, in float64.
+
+Values are numbered: value 0 is the input, value `i` is what step `i` makes of earlier values, the last value holds the
+logits.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,84 +14,98 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from clearance.certificates.activations import Activation
-from clearance.certificates.operations import Affine, Operation
+from clearance.certificates.operations import Affine, NonlinearOperation, Operation
 
-CHUNK = 2**22
-"""Numbers in one tensor at most: 32 MiB."""
+LARGEST_TENSOR = 2**22
+"""Numbers in one tensor of coefficients at most, 32 MiB: large enough that the overhead of a call does not count."""
 
 
 @dataclass(frozen=True)
-class Node:
-    """One step: what it does, to which earlier nodes, and the shape of its output without the batch dimension.
+class Step:
+    """One step of a network.
 
-    The first node of a graph is the input and has no operation.
+    Attributes:
+        operation: What it does.
+        inputs: Numbers of the values that it takes.
+        shape: Shape of its output without the batch dimension.
     """
 
-    operation: Operation | None
+    operation: Operation
     inputs: tuple[int, ...]
     shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The steps of a network in float64; the last node holds the logits."""
+    """The steps of a network.
 
-    nodes: tuple[Node, ...]
+    Attributes:
+        input_shape: Shape of one input.
+        steps: Step `i` at place `i - 1`; none in a network that returns its input.
+    """
+
+    input_shape: tuple[int, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def last(self) -> int:
+        """Number of the value that holds the logits."""
+        return len(self.steps)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the logits of one input: `(classes,)`."""
-        return self.nodes[-1].shape
+        return self.shapes[-1]
 
     @cached_property
-    def bent(self) -> tuple[int, ...]:
-        """The nodes that are not affine."""
-        return tuple(i for i, node in enumerate(self.nodes) if i and not isinstance(node.operation, Affine))
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each value for one input; that of the input first."""
+        return (self.input_shape, *(step.shape for step in self.steps))
+
+    def step(self, index: int) -> Step:
+        """The step that makes a value, which is not the input."""
+        return self.steps[index - 1]
 
     @cached_property
-    def before_bends(self) -> frozenset[int]:
-        """The nodes that feed one that is not affine: their bounds decide how tight everything after them is."""
-        return frozenset(source for i in self.bent for source in self.nodes[i].inputs)
+    def nonlinear(self) -> dict[int, NonlinearOperation]:
+        """The steps that are not affine, such as activations, by number, in order."""
+        return {
+            index: step.operation
+            for index, step in enumerate(self.steps, start=1)
+            if not isinstance(step.operation, Affine)
+        }
+
+    @cached_property
+    def preactivations(self) -> frozenset[int]:
+        """The values that feed a step that is not affine: their bounds decide how tight all later ones are."""
+        return frozenset(source for index in self.nonlinear for source in self.step(index).inputs)
 
     @cached_property
     def widest(self) -> int:
-        """How many numbers the largest node holds."""
-        return max(_size(node.shape) for node in self.nodes)
+        """How many numbers the largest value holds."""
+        return max(math.prod(shape) for shape in self.shapes)
 
     @cached_property
     def neurons(self) -> int:
-        """How many numbers feed something that is not affine: what CROWN's cost grows with, squared."""
-        return sum(_size(self.nodes[i].shape) for i in self.before_bends)
+        """How many numbers feed a step that is not affine: what CROWN's cost grows with, squared."""
+        return sum(math.prod(self.shapes[index]) for index in self.preactivations)
 
     @property
-    def kinds(self) -> Sequence[str]:
+    def nonlinear_names(self) -> Sequence[str]:
         """Names of the steps that are not affine, each once."""
-        return sorted({operation.name for i in self.bent if (operation := self.nodes[i].operation) is not None})
-
-    def activation(self, index: int) -> Activation | None:
-        """The activation at a node, if it is one."""
-        operation = self.nodes[index].operation
-        return operation if isinstance(operation, Activation) else None
+        return sorted({operation.name for operation in self.nonlinear.values()})
 
     def __call__(self, x: Tensor) -> Tensor:
         """Logits `(batch, classes)` of `(batch, *input)`, for as many inputs at a time as fit."""
-        return torch.cat([self._answer(part) for part in x.split(self.fitting())])
+        return torch.cat([self.values(part)[-1] for part in x.split(self.fitting())])
 
     def fitting(self, rows: int = 1) -> int:
-        """How many inputs, each with so many rows of coefficients of the widest node, are worked on at a time."""
-        return max(1, CHUNK // (self.widest * rows))
+        """How many inputs, each with so many rows of coefficients of the largest value, are worked on at a time."""
+        return max(1, LARGEST_TENSOR // (self.widest * rows))
 
-    def _answer(self, x: Tensor) -> Tensor:
-        values: list[Tensor] = [x]
-        for node in self.nodes[1:]:
-            if node.operation is not None:
-                values.append(node.operation.apply(*(values[i] for i in node.inputs)))
-        return values[-1]
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for side in shape:
-        size *= side
-    return size
+    def values(self, x: Tensor) -> list[Tensor]:
+        """Every value, `(batch, *shape)` each, from the input on."""
+        values = [x]
+        for step in self.steps:
+            values.append(step.operation.apply(*(values[i] for i in step.inputs)))
+        return values

@@ -1,6 +1,6 @@
 """The exact distance in `l_1` or `l_inf` to one target, as a mixed-integer linear program (Tjeng, Xiao, Tedrake 2019).
 
-Each unit `z = max(y, s y)` that can change sign on the ball gets a binary `b` and four inequalities with the bounds of
+Each unit `z = max(y, l y)` that can change sign on the ball gets a binary `b` and four inequalities with the bounds of
 its pre-activation; everything is measured in units of the ball's radius, so that the solver's absolute tolerances are
 relative ones. The answer is the solver's dual bound: proved, whether or not it finished.
 """
@@ -16,7 +16,7 @@ from scipy import optimize
 
 from clearance.certificates.encoding import Array, Encoding
 
-TOLERANCE = 1e-6
+SOLVER_TOLERANCE = 1e-6
 """What HiGHS may violate a constraint by, and what is taken off its bound, both in units of the radius."""
 
 
@@ -65,11 +65,11 @@ def nearest_by_integer_program(
     total[0, size : size + sizes] = 1.0
     matrix = np.vstack([rows, more, goal, total])
     most: Any = np.concatenate([limits, upper, ahead @ network.biases, [1.0]])
-    values = network.slopes * network.low
+    values = network.left_coefficients * network.low
     low: Any = np.concatenate([np.maximum(box[0] / radius, -1), np.zeros(sizes), values, np.zeros(units)])
     high: Any = np.concatenate([np.minimum(box[1] / radius, 1), np.ones(sizes), network.high, np.ones(units)])
     integral = np.concatenate([np.zeros(width - units), np.ones(units)])
-    options = {"time_limit": max(seconds, 1e-3), "mip_rel_gap": TOLERANCE}
+    options = {"time_limit": max(seconds, 1e-3), "mip_rel_gap": SOLVER_TOLERANCE}
     solved = optimize.milp(
         total[0],
         constraints=optimize.LinearConstraint(matrix, -np.inf, most),
@@ -83,7 +83,7 @@ def nearest_by_integer_program(
     dual = (
         solved.mip_dual_bound if units else found
     )  # without binaries it is a linear program: no bound but the optimum
-    proved = max(0.0, float(dual) - TOLERANCE) if dual is not None and math.isfinite(dual) else 0.0
+    proved = max(0.0, float(dual) - SOLVER_TOLERANCE) if dual is not None and math.isfinite(dual) else 0.0
     point = None if solved.x is None else solved.x[:size] * radius
     return Answer(proved * radius, found * radius, finished=solved.status == 0, point=point)
 
@@ -98,21 +98,26 @@ def _distance_rows(size: int, sizes: int, width: int) -> tuple[Array, Array]:
 
 
 def _unit_rows(network: Encoding, radius: float, sizes: int, width: int) -> tuple[Array, Array]:
-    """`z >= y`, `z >= s y`, `z <= y - (1 - s) low (1 - b)`, `z <= s y + (1 - s) high b`."""
+    """`z >= y`, `z >= l y`, `z <= y - (1 - l) low (1 - b)`, `z <= l y + (1 - l) high b`."""
     size, units = network.size, len(network.offsets)
     first, binary = size + sizes, size + sizes + units
     before = np.zeros((units, width))
     before[:, :size], before[:, first:binary] = network.units[:, :size] * radius, network.units[:, size:]
     value, switch = np.zeros((units, width)), np.zeros((units, width))
     value[:, first:binary], switch[:, binary:] = np.eye(units), np.eye(units)
-    slope, jump = network.slopes[:, None], (1 - network.slopes)[:, None]
+    left, jump = network.left_coefficients[:, None], (1 - network.left_coefficients)[:, None]
     low, high = network.low[:, None], network.high[:, None]
     rows = [
         before - value,
-        slope * before - value,
+        left * before - value,
         value - before - jump * low * switch,
-        value - slope * before - jump * high * switch,
+        value - left * before - jump * high * switch,
     ]
     offsets = network.offsets
-    limits = [-offsets, -network.slopes * offsets, offsets - jump[:, 0] * network.low, network.slopes * offsets]
+    limits = [
+        -offsets,
+        -network.left_coefficients * offsets,
+        offsets - jump[:, 0] * network.low,
+        network.left_coefficients * offsets,
+    ]
     return np.vstack(rows), np.concatenate(limits)

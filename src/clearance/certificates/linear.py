@@ -1,7 +1,8 @@
 """An affine network: the distance to each hyperplane `f_c = f_t`, exact.
 
-Without bounds it is `g_t / ||grad g_t||_q`. With bounds it is the smallest radius at which the ball, cut by the bounds,
-reaches the hyperplane: exact for `p = 1, inf`; for other `p` from below, to a relative 1e-6.
+Without bounds it is `g_t / ||grad g_t||_q` (Hölder's inequality, which a direction attains). With bounds it is the
+smallest radius at which the ball, cut by the bounds, reaches the hyperplane: exact for `p = 1, inf`; for other `p` from
+below, to a relative 1e-6. Source: this project.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.bisection import largest_proven
-from clearance.certificates.crown import Relaxation
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem, as_proofs
 from clearance.certificates.region import Region
+from clearance.certificates.relaxation import relax
 from clearance.geometry.norms import dual_norm, last_norm
 
-NARROW_ENOUGH = 1e-10
-STEPS = 60
+LINEAR_TOLERANCE = 1e-10
+"""Relative width of the bisection's last bracket: below the share that every radius gives away, as the radius is
+exact."""
+LINEAR_SPLITS = 60
+"""Splits tried by `Region.lowest` for `1 < p < inf` with bounds: until the bound is exact to a relative 1e-6."""
 
 
 def linear(problem: VerificationProblem) -> list[Proof]:
-    """Certify an affine network. When the time is up, the distances without bounds stand for those within them.
+    """Certify an affine network: `min_t g_t / ||grad g_t||_q`, within bounds the distance within them.
+
+    When the time is up, the distances without bounds stand for those within them. Source: this project.
 
     Args:
-        problem: What to prove.
+        problem: What to prove, with inputs `(batch, *input)`.
 
     Returns:
         One proof per input.
@@ -33,36 +39,36 @@ def linear(problem: VerificationProblem) -> list[Proof]:
         NotSupportedError: If the network is not affine.
     """
     graph = problem.graph
-    if graph.bent:
-        raise NotSupportedError(f"linear: expected an affine network, found {', '.join(graph.kinds)}")
+    if graph.nonlinear:
+        raise NotSupportedError(f"linear: expected an affine network, found {', '.join(graph.nonlinear_names)}")
     return [proof for part in problem.parts() for proof in _linear(part)]
 
 
 def _linear(problem: VerificationProblem) -> list[Proof]:
     graph, rows, gaps = problem.graph, problem.rows, problem.gaps()
-    at_input = Relaxation(graph, Region(problem.x, torch.zeros_like(gaps[:, 0]), problem.norm, None))
-    radii, late = torch.empty_like(gaps), torch.zeros_like(gaps, dtype=torch.bool)
+    at_input = relax(graph, Region(problem.x, torch.zeros_like(gaps[:, 0]), problem.norm, None))
+    radii, timed_out = torch.empty_like(gaps), torch.zeros_like(gaps, dtype=torch.bool)
     for some in torch.arange(gaps.shape[1], device=gaps.device).split(max(1, graph.fitting() // len(gaps))):
-        slopes, _ = at_input.pull(len(graph.nodes) - 1, rows[:, some])
-        length = last_norm(slopes.flatten(2), dual_norm(problem.norm))
-        free = torch.where(gaps[:, some] > 0, torch.inf, 0.0)
-        radii[:, some] = torch.where(length > 0, gaps[:, some] / length, free)
+        gradients, _ = at_input.bound_backward(graph.last, rows[:, some])
+        length = last_norm(gradients.flatten(2), dual_norm(problem.norm))
+        constant = torch.where(gaps[:, some] > 0, torch.inf, 0.0)
+        radii[:, some] = torch.where(length > 0, gaps[:, some] / length, constant)
         for place, t in enumerate(some.tolist() if problem.bounds is not None else ()):
-            radii[:, t], late[:, t] = _within(problem, slopes[:, [place]], gaps[:, t], radii[:, t])
-    return as_proofs(radii, problem, late=late)
+            radii[:, t], timed_out[:, t] = _within(problem, gradients[:, [place]], gaps[:, t], radii[:, t])
+    return as_proofs(radii, problem, timed_out=timed_out)
 
 
-def _within(problem: VerificationProblem, slopes: Tensor, gaps: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-    """The distances to one hyperplane within the bounds, and which the time cut short; `start` are those without."""
-    if problem.late():
+def _within(problem: VerificationProblem, gradient: Tensor, gaps: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """The distances to one hyperplane within the bounds, and which were cut short; `start` are those without bounds."""
+    if problem.time_is_up():
         return start, torch.ones_like(start, dtype=torch.bool)
-    at_input = (slopes.flatten(2) @ problem.x.flatten(1)[:, :, None])[..., 0]
+    at_input = (gradient.flatten(2) @ problem.x.flatten(1)[:, :, None])[..., 0]
 
     def lowest(radius: Tensor) -> Tensor:
         region = Region(problem.x, radius, problem.norm, problem.bounds)
-        return region.lowest(slopes, steps=STEPS) - at_input + gaps[:, None]
+        return region.lowest(gradient, splits=LINEAR_SPLITS) - at_input + gaps[:, None]
 
     limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
     first = start.nan_to_num(1.0, posinf=1.0).clamp(1e-9, 1e9)
-    found = largest_proven(lowest, first, limit, tolerance=NARROW_ENOUGH, late=problem.late)
-    return torch.maximum(found.proven, start), found.late
+    found = largest_proven(lowest, first, limit, tolerance=LINEAR_TOLERANCE, stop=problem.time_is_up)
+    return torch.maximum(found.proven, start), found.timed_out

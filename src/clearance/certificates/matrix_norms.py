@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 LARGEST_GRAM = 4096
-"""Side of the largest symmetric matrix whose eigenvalues are computed."""
-CHUNK = 2**23
-"""Numbers in one tensor of rows at most."""
+"""Side of the largest symmetric matrix whose eigenvalues are computed: some seconds, 128 MiB."""
+LARGEST_BLOCK = 2**23
+"""Numbers in one block of rows of that matrix at most, 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ class LinearMap:
 
 def operator_norm(linear: LinearMap, norm: float, *, mixes: bool = True) -> float:
     """An upper bound of `||A||_{p -> p}`, equal to it for `p = 1, inf` and for `p = 2` of maps of moderate size.
+
+    `p = 2`: `sqrt(lambda_max(A A^T))`, or `sqrt(||A||_1 ||A||_inf)` (Schur's test) where that is smaller. Other `p`:
+    with `1/p = (1 - s) / p_0 + s / p_1`, `||A||_p <= ||A||_{p_0}^(1 - s) ||A||_{p_1}^s` (Riesz and Thorin).
 
     Args:
         linear: The map.
@@ -72,28 +75,36 @@ def operator_norm(linear: LinearMap, norm: float, *, mixes: bool = True) -> floa
 
 
 def row_sum(linear: LinearMap) -> float:
-    """`||A||_inf`: the largest sum of a row of `|A|`."""
+    """`||A||_inf`: the largest sum of a row of `|A|` (textbook, such as Golub and Van Loan, section 2.3)."""
     return float(linear.absolute(linear.like.new_ones(1, *linear.shape)).amax())
 
 
 def column_sum(linear: LinearMap) -> float:
-    """`||A||_1`: the largest sum of a column of `|A|`."""
+    """`||A||_1`: the largest sum of a column of `|A|` (textbook, such as Golub and Van Loan, section 2.3)."""
     ones = linear.like.new_ones(1, *linear.output)
-    pull: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(linear.absolute, linear.like.new_zeros(1, *linear.shape))[
-        1
-    ]
-    return float(pull(ones)[0].amax())
+    zeros = linear.like.new_zeros(1, *linear.shape)
+    transposed: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(linear.absolute, zeros)[1]
+    return float(transposed(ones)[0].amax())
 
 
 def gram_norm(linear: LinearMap) -> float:
-    """`||A||_2` from the largest eigenvalue of `A A^T` or `A^T A`, whichever is smaller; infinite where too large."""
+    """`||A||_2` from the largest eigenvalue of `A A^T` or `A^T A`, whichever matrix is smaller.
+
+    Dense, by LAPACK; raised by its rounding, `side * eps`. (Power iteration would give a lower bound of the norm.)
+
+    Args:
+        linear: The map, from `shape` to `output`.
+
+    Returns:
+        The norm; infinite where the matrix would be larger than `LARGEST_GRAM`.
+    """
     inputs, outputs = math.prod(linear.shape), math.prod(linear.output)
     side = min(inputs, outputs)
     if side > LARGEST_GRAM:
         return math.inf
     narrow_output = outputs <= inputs
     shape = linear.output if narrow_output else linear.shape
-    step = max(1, CHUNK // max(inputs, outputs))
+    step = max(1, LARGEST_BLOCK // max(inputs, outputs))
     one = torch.eye(side, dtype=linear.like.dtype, device=linear.like.device).reshape(side, *shape)
     parts: list[Tensor] = []
     for start in range(0, side, step):

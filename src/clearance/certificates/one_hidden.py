@@ -21,22 +21,26 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from clearance.certificates.activations import Activation
 from clearance.certificates.bisection import largest_proven
-from clearance.certificates.crown import Relaxation, linear_guess
+from clearance.certificates.crown import linear_guess
 from clearance.certificates.graph import Graph
+from clearance.certificates.layers.activations import Activation
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem, make_proof
 from clearance.certificates.region import Region
+from clearance.certificates.relaxation import relax
 from clearance.geometry.norms import dual_norm, last_norm
 
-NARROW_ENOUGH = 1e-6
-LARGEST_HIDDEN, LARGEST_WEIGHT = 4096, 2**27
-"""Hidden units, and numbers in their weights on the input (1 GiB), at most."""
-TARGETS = 64
+ONE_HIDDEN_TOLERANCE = 1e-6
+"""Relative width of the bisection's last bracket: a trial is cheap, and nothing else is lost in the closed form."""
+LARGEST_HIDDEN = 4096
+"""Hidden units at most: their Gram matrix has the square of it, 128 MiB."""
+LARGEST_WEIGHT = 2**27
+"""Numbers in the hidden units' weights on the input at most, 1 GiB."""
+TARGETS_AT_A_TIME = 64
 """Targets between two looks at the clock."""
-ROUNDING = 1e-12
-"""Share of the terms of a squared norm that is added to it: they may cancel."""
+SQUARE_ROUNDING = 1e-12
+"""Share of the terms of a squared norm that is added to it: they may cancel, and each is rounded."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,12 @@ class OneHidden:
 
 
 def one_hidden(problem: VerificationProblem) -> list[Proof]:
-    """Certify a network with one hidden layer.
+    """Certify a network with one hidden layer: the largest `R` with `R max ||grad g_t||_q <= g_t` for every target.
+
+    Source: Hein and Andriushchenko (2017), section 2.2; the maximum is over the ball of radius `R`.
 
     Args:
-        problem: What to prove.
+        problem: What to prove, with inputs `(batch, *input)`.
 
     Returns:
         One proof per input.
@@ -80,7 +86,7 @@ def one_hidden(problem: VerificationProblem) -> list[Proof]:
         NotSupportedError: See `check_one_hidden`.
     """
     network = as_one_hidden(problem.graph, problem.x)
-    return [_one(network, problem.part(slice(i, i + 1))) for i in range(len(problem.x))]
+    return [_one(network, one) for one in problem.each()]
 
 
 def _one(network: OneHidden, problem: VerificationProblem) -> Proof:
@@ -91,20 +97,25 @@ def _one(network: OneHidden, problem: VerificationProblem) -> Proof:
 
     def lowest(radius: Tensor) -> Tensor:
         low, high = (network.activation.derivative(before + side * radius * reach) for side in (-1, 1))
-        steepest = torch.full_like(margin, torch.inf)
-        for rows in torch.arange(len(margin), device=margin.device).split(TARGETS):
-            if int(rows[0]) > 0 and problem.late():
+        largest = torch.full_like(margin, torch.inf)
+        for rows in torch.arange(len(margin), device=margin.device).split(TARGETS_AT_A_TIME):
+            if int(rows[0]) > 0 and problem.time_is_up():
                 break
-            steepest[rows] = gradient_bound(network, values[rows], low, high, problem.norm)
-        return (margin - radius * steepest)[None]
+            largest[rows] = gradient_bound(network, values[rows], low, high, problem.norm)
+        return (margin - radius * largest)[None]
 
     start = linear_guess(problem)
-    found = largest_proven(lowest, start, torch.full_like(start, torch.inf), tolerance=NARROW_ENOUGH, late=problem.late)
-    return make_proof(float(found.proven), int(problem.targets[0, int(found.limiting)]), late=bool(found.late))
+    limit = torch.full_like(start, torch.inf)
+    found = largest_proven(lowest, start, limit, tolerance=ONE_HIDDEN_TOLERANCE, stop=problem.time_is_up)
+    target = int(problem.targets[0, int(found.limiting)])
+    return make_proof(float(found.proven), target, timed_out=bool(found.timed_out))
 
 
 def gradient_bound(network: OneHidden, values: Tensor, low: Tensor, high: Tensor, norm: float) -> Tensor:
     """Upper bounds of `||sum_r v_r s_r w_r||_q` over all `low <= s <= high`.
+
+    Any `p`: each entry by interval arithmetic, then the dual norm. `p = 2`: also the sum over all pairs of units in the
+    module's docstring (Hein and Andriushchenko 2017, section 2.2), and the smaller of the two.
 
     Args:
         network: Whose `w` they are.
@@ -117,13 +128,13 @@ def gradient_bound(network: OneHidden, values: Tensor, low: Tensor, high: Tensor
         `(rows,)`.
     """
     middle, half = (low + high) / 2, (high - low) / 2
-    largest = ((values * middle) @ network.weight).abs() + (values.abs() * half) @ network.size
-    bound = last_norm(largest, dual_norm(norm))
+    entries = ((values * middle) @ network.weight).abs() + (values.abs() * half) @ network.size
+    bound = last_norm(entries, dual_norm(norm))
     if norm != 2:
         return bound
     positive, negative = network.products
     added, taken = _sum(values * high, positive, negative), _sum(values * low, negative, positive)
-    square = (added - taken).clamp_min(0.0) + ROUNDING * (added + taken)
+    square = (added - taken).clamp_min(0.0) + SQUARE_ROUNDING * (added + taken)
     return torch.minimum(bound, square.sqrt())
 
 
@@ -133,27 +144,33 @@ def _sum(u: Tensor, same: Tensor, other: Tensor) -> Tensor:
     return ((plus @ same + 2 * (minus @ other)) * plus + (minus @ same) * minus).sum(1)
 
 
-def check_one_hidden(graph: Graph) -> None:
+def check_one_hidden(graph: Graph) -> tuple[int, Activation]:
     """See whether a network is two matrices and an activation.
+
+    Args:
+        graph: The network.
+
+    Returns:
+        Number of the step that is the activation, and the activation.
 
     Raises:
         NotSupportedError: If it has not exactly one layer of activations with a derivative that never decreases, or
             the layer is too wide.
     """
-    hidden = graph.activation(graph.bent[0]) if len(graph.bent) == 1 else None
-    if hidden is None or not hidden.convex:
-        found = ", ".join(graph.kinds) or "none"
+    place, hidden = next(iter(graph.nonlinear.items()), (0, None))
+    if len(graph.nonlinear) != 1 or not isinstance(hidden, Activation) or not hidden.convex:
+        found = ", ".join(graph.nonlinear_names) or "none"
         raise NotSupportedError(
-            f"one-hidden: expected one layer of ReLU or softplus, found {found} ({len(graph.bent)})"
+            f"one-hidden: expected one layer of ReLU or softplus, found {found} ({len(graph.nonlinear)})"
         )
-    place = graph.bent[0]
-    if any(i < place for node in graph.nodes[place + 1 :] for i in node.inputs):
+    if any(i < place for step in graph.steps[place:] for i in step.inputs):
         raise NotSupportedError("one-hidden: expected no connection around the hidden layer")
-    width, entries = math.prod(graph.nodes[place].shape), math.prod(graph.nodes[0].shape)
+    width, entries = math.prod(graph.shapes[place]), math.prod(graph.input_shape)
     if width > LARGEST_HIDDEN:
         raise NotSupportedError(f"one-hidden: expected at most {LARGEST_HIDDEN} hidden units, got {width}")
     if width * entries > LARGEST_WEIGHT:
         raise NotSupportedError(f"one-hidden: expected at most {LARGEST_WEIGHT} weights, got {width * entries}")
+    return place, hidden
 
 
 def as_one_hidden(graph: Graph, x: Tensor) -> OneHidden:
@@ -161,20 +178,15 @@ def as_one_hidden(graph: Graph, x: Tensor) -> OneHidden:
 
     Args:
         graph: The network.
-        x: Inputs, at least one.
+        x: Inputs, at least one, `(batch, *input)`.
 
     Returns:
-        The matrices.
-
-    Raises:
-        NotSupportedError: See `check_one_hidden`.
+        The matrices, of one input's `entries`.
     """
-    check_one_hidden(graph)
-    place = graph.bent[0]
+    place, activation = check_one_hidden(graph)
     at_input = Region(x[:1], torch.zeros_like(x[:1].flatten()[:1]), 2.0, None)
-    relaxed = Relaxation(graph, at_input, late=lambda: True)  # only its affine parts are of use
-    weight, offset = relaxed.matrix(graph.nodes[place].inputs[0])
-    last, _ = relaxed.matrix(len(graph.nodes) - 1, stop=place)
-    activation = graph.activation(place)
-    assert activation is not None
+    relaxed = relax(graph, at_input, stop=lambda: True)  # only its affine parts are of use
+    (source,) = graph.step(place).inputs
+    weight, offset = relaxed.matrix(source)
+    last, _ = relaxed.matrix(graph.last, stop=place)
     return OneHidden(weight, offset, last, activation)

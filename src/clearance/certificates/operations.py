@@ -1,20 +1,21 @@
-"""The steps that a network is made of, each with all that a proof needs to know about it.
+"""What a step of a network is: all that a proof needs to know about it.
 
-    apply(*inputs)               the step itself
-    interval(lows, highs)        bounds of its output from bounds of its inputs
-    relax(low, high)             linear bounds of its output over those of its input (nothing for an affine step)
-    pull(coefficients, lines)    the linear function `sum coefficients * output` bounded from below by a linear function
-                                 of the inputs: the backward step of CROWN (Zhang et al. 2018, theorem 3.2)
-    lipschitz(norm)              how much it can stretch the distance of two inputs, per input
+    apply(*inputs)                  the step itself
+    interval(lows, highs)           bounds of its output from bounds of its inputs (interval arithmetic)
+    relax(low, high)                linear bounds of its output over an interval of its input; not for affine steps
+    bound_backward(coefficients)    the linear function `sum coefficients * output` bounded from below by a linear
+                                    function of the inputs: the backward step of CROWN (Zhang et al. 2018, theorem 3.2)
+    lipschitz(norm)                 how much it can increase the distance of two inputs, per input
 
-Coefficients have the shape `(batch or 1, rows, *output)`; everything else `(batch, *shape)`.
+Coefficients have the shape `(batch or 1, rows, *output)`; everything else `(batch, *shape)`. Affine steps, `Affine`,
+are their own linear bounds; every other step is a `NonlinearOperation`, one class for each family in `layers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 import torch
 from torch import Tensor
@@ -38,8 +39,23 @@ def refuse(message: str) -> NoReturn:
     raise NotSupportedError(message)
 
 
-class Operation(Protocol):
-    """One step of a network; see the module's docstring."""
+class LinearBounds(Protocol):
+    """Linear functions of a step's inputs below and above its output, valid on the interval they were made for."""
+
+    def bound_backward(self, coefficients: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        """A linear function of the inputs below `<coefficients, output>`.
+
+        Args:
+            coefficients: `(batch or 1, rows, *output)`.
+
+        Returns:
+            Its coefficients for each input, `(batch or 1, rows, *input)`, and its offset `(batch or 1, rows)`.
+        """
+        ...
+
+
+class NonlinearOperation(Protocol):
+    """A step that is not affine; see the module's docstring."""
 
     @property
     def name(self) -> str:
@@ -47,19 +63,15 @@ class Operation(Protocol):
         ...
 
     def apply(self, *inputs: Tensor) -> Tensor:
-        """The step itself."""
+        """The step itself: `(batch, *shape)` for each input to `(batch, *output)`."""
         ...
 
     def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Bounds of the output from bounds of the inputs."""
+        """Bounds of the output, `(batch, *output)` each, from bounds of the inputs."""
         ...
 
-    def relax(self, low: Tensor, high: Tensor) -> Any:
-        """Linear bounds of the output."""
-        ...
-
-    def pull(self, coefficients: Tensor, lines: Any) -> tuple[Sequence[Tensor], Tensor]:
-        """Coefficients for each input, and the offset `(batch or 1, rows)`."""
+    def relax(self, low: Tensor, high: Tensor) -> LinearBounds:
+        """Linear bounds of the output over `[low, high]`, `(batch, *shape)` each."""
         ...
 
     def lipschitz(self, norm: float) -> Sequence[float]:
@@ -69,7 +81,7 @@ class Operation(Protocol):
 
 @dataclass(frozen=True)
 class Affine:
-    """`y = sum_i J_i x_i + c`.
+    """`y = sum_i J_i x_i + c`: an affine step, and at the same time its own linear bounds.
 
     Attributes:
         name: What to call it.
@@ -91,28 +103,25 @@ class Affine:
     mixes: bool = False
 
     def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Centre and radius: `J m + c -+ |J| r`."""
+        """Centre and radius: `J m + c -+ |J| r` (Gowal et al. 2018)."""
         middle = self.apply(*((low + high) / 2 for low, high in zip(lows, highs, strict=True)))
         spread = self.absolute(*((high - low) / 2 for low, high in zip(lows, highs, strict=True)))
         return middle - spread, middle + spread
 
-    def relax(self, low: Tensor, high: Tensor) -> None:
-        """Nothing: it is linear as it is."""
-
-    def pull(self, coefficients: Tensor, lines: None) -> tuple[Sequence[Tensor], Tensor]:  # noqa: ARG002
-        """`J^T` applied to each row."""
+    def bound_backward(self, coefficients: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        """It is its own linear bound: `<a, sum_i J_i x_i + c> = sum_i <J_i^T a, x_i> + <a, c>`."""
         flat = coefficients.flatten(0, 1)
         offset = (coefficients * self.constant).flatten(2).sum(2)
         parts = self.backward(flat)
         return [part.unflatten(0, coefficients.shape[:2]) for part in parts], offset
 
     def backward(self, rows: Tensor) -> Sequence[Tensor]:
-        """`(rows, *output)` to one `(rows, *input)` for each input."""
+        """`J_i^T y`: `(rows, *output)` to one `(rows, *input)` for each input."""
         if self.transpose is not None:
             return (self.transpose(rows),)
         zeros = (rows.new_zeros(len(rows), *shape) for shape in self.shapes)
-        pull: Callable[[Tensor], Sequence[Tensor]] = torch.func.vjp(self.apply, *zeros)[1]
-        return pull(rows)
+        transposed: Callable[[Tensor], Sequence[Tensor]] = torch.func.vjp(self.apply, *zeros)[1]
+        return transposed(rows)
 
     def forward(self, x: Tensor, place: int = 0) -> Tensor:
         """`J_i x` for one of the inputs, without the constant."""
@@ -121,9 +130,11 @@ class Affine:
 
     def lipschitz(self, norm: float) -> Sequence[float]:
         """Upper bounds of the operator norms of the `J_i`."""
-        return [operator_norm(self._map(place), norm, mixes=self.mixes) for place in range(len(self.shapes))]
+        return [operator_norm(self.linear_map(place), norm, mixes=self.mixes) for place in range(len(self.shapes))]
 
-    def _map(self, place: int) -> LinearMap:
+    def linear_map(self, place: int = 0) -> LinearMap:
+        """`J_i` as a linear map, for its norms."""
+
         def absolute(x: Tensor) -> Tensor:
             return self.absolute(*(x if i == place else x.new_zeros(len(x), *s) for i, s in enumerate(self.shapes)))
 
@@ -135,6 +146,10 @@ class Affine:
             absolute=absolute,
             like=self.constant,
         )
+
+
+Operation = Affine | NonlinearOperation
+"""Any step."""
 
 
 def make_affine(

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from clearance.geometry.norms import dual_norm, last_norm, vector_norm
 
-STEPS = 1
-"""Multipliers tried for `1 < p < inf` with bounds. Any is sound; two more gained .0005 on MNIST networks."""
+SPLITS = 1
+"""Splits tried for `1 < p < inf` with bounds. Any is sound; two more gained .0005 on MNIST networks."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Region:
             return low, high
         return torch.maximum(low, self.bounds[0]), torch.minimum(high, self.bounds[1])
 
-    def lowest(self, coefficients: Tensor, *, steps: int = STEPS) -> Tensor:
+    def lowest(self, coefficients: Tensor, *, splits: int = SPLITS) -> Tensor:
         """The smallest value of `<a, x>` on the region, or a lower bound of it, for each row.
 
         Without bounds it is `<a, x0> - r ||a||_q` (Hölder). With bounds it is exact for `p = 1` and `p = inf`; for
@@ -46,9 +46,11 @@ class Region:
 
             min <a, d> >= -r ||b||_q + sum_i min(c_i low_i, c_i high_i).
 
+        Source: this project (weak duality; Hölder's inequality for the first term).
+
         Args:
             coefficients: `a`, `(batch or 1, rows, *input)`.
-            steps: For `1 < p < inf` with bounds, how many splits are tried.
+            splits: For `1 < p < inf` with bounds, how many splits are tried.
 
         Returns:
             `(batch, rows)`.
@@ -67,10 +69,14 @@ class Region:
         low, high = low[:, None], high[:, None]
         if self.norm == 1:
             return at_center + self._greedy(rows, low, high)
-        return at_center + self._split(rows, low, high, steps)
+        return at_center + self._split(rows, low, high, splits)
 
     def covered(self) -> Tensor:
-        """The radius at which the ball holds everything within the bounds, `(batch,)`; infinite without bounds."""
+        """The radius at which the ball holds everything within the bounds: `max ||y - x||_p` over `low <= y <= high`.
+
+        Returns:
+            `(batch,)`, infinite without bounds.
+        """
         if self.bounds is None:
             return torch.full_like(self.radius, math.inf)
         farthest = torch.maximum(self.center - self.bounds[0], self.bounds[1] - self.center)
@@ -86,7 +92,7 @@ class Region:
         spent = torch.minimum(room, (self.radius[:, None, None] - before).clamp_min(0.0))
         return -(size * spent).sum(2)
 
-    def _split(self, rows: Tensor, low: Tensor, high: Tensor, steps: int) -> Tensor:
+    def _split(self, rows: Tensor, low: Tensor, high: Tensor, splits: int) -> Tensor:
         """`1 < p < inf`: from the minimiser `d(t) = clip(-sign(a) (t |a|)^(1/(p-1)))` of the Lagrangian at `1/t`.
 
         Its multipliers give `b = -sign(d) |d|^(p-1) / t`, which is `a` where nothing was clipped; `t` grows until
@@ -97,7 +103,7 @@ class Region:
         lowest = torch.maximum(-radius * length, torch.minimum(rows * low, rows * high).sum(2))
         scale = radius**power / length  # ||d(t)||_p = radius where nothing is clipped
         raised = rows.sign() * rows.abs() ** (1 / power) if power != 1 else rows
-        for _ in range(steps):
+        for _ in range(splits):
             t = scale[..., None]
             step = torch.minimum(torch.maximum(-raised * t ** (1 / power), low), high)
             kept = -step.sign() * step.abs() ** power / t if power != 1 else -step / t

@@ -1,14 +1,15 @@
 """The exact `l_2` distance to one target: best-first search over the signs of the units.
 
 A state fixes the signs of the first units, one after the other. Given them, the pre-activations so far are affine in
-the displacement `d`, and the margins lie below an affine function of it (each open unit between its two lines, as in
-CROWN). So the points of a state that reach the target lie in a polyhedron `G d >= h`. With any multipliers `m >= 0`
+the displacement `d`, and the margins lie below an affine function of it (each unit without a sign between its two
+linear bounds, as in CROWN). So the points of a state that reach the target lie in a polyhedron `G d >= h`. With any
+multipliers `m >= 0`
 
     min {||d||_2 : G d >= h} >= h^T m / ||G^T m||_2,
 
 with equality for the best ones, which non-negative least squares finds (Lawson and Hanson 1974, chapter 23). The state
-with the smallest bound is split next; when it has no open unit left, its bound is the distance. Jordan, Lewis and
-Dimakis (2019) search regions in the same order.
+with the smallest bound is split next; when it has no unit without a sign left, its bound is the distance. Jordan, Lewis
+and Dimakis (2019) search regions in the same order.
 """
 
 from __future__ import annotations
@@ -77,10 +78,10 @@ def _split(network: Encoding, state: _State) -> list[_State]:
     row = network.units[place]
     before = np.append(row[:size], network.offsets[place]) + row[size : size + place] @ state.values
     children = []
-    for sign, slope in ((1.0, 1.0), (-1.0, network.slopes[place])):
+    for sign, coefficient in ((1.0, 1.0), (-1.0, network.left_coefficients[place])):
         children.append(
             _State(
-                np.vstack([state.values, slope * before]),
+                np.vstack([state.values, coefficient * before]),
                 np.vstack([state.normals, sign * before[:size]]),
                 np.append(state.offsets, -sign * before[size]),
             )
@@ -102,16 +103,16 @@ def _bound(
 
 
 def _highest(network: Encoding, state: _State, ahead: Array) -> Array:
-    """Affine functions of `d` above the rows of logits, `(rows, size + 1)`: open units between their two lines."""
+    """Affine functions of `d` above the rows of logits, `(rows, size + 1)`, by linear bounds of the other units."""
     size, fixed = network.size, len(state.values)
     rows, constant = ahead @ network.logits, ahead @ network.biases
     for j in range(len(network.offsets) - 1, fixed - 1, -1):
         weight = rows[:, size + j]
-        low, high, left = network.low[j], network.high[j], network.slopes[j]
+        low, high, left = network.low[j], network.high[j], network.left_coefficients[j]
         chord = (high - left * low) / (high - low)
         below = 1.0 if high > -low else left
-        slope = np.where(weight > 0, chord, below)
-        constant = constant + weight * slope * network.offsets[j] + np.maximum(weight, 0.0) * (left - chord) * low
-        rows = rows + (weight * slope)[:, None] * network.units[j]
+        coefficient = np.where(weight > 0, chord, below)
+        constant = constant + weight * coefficient * network.offsets[j] + np.maximum(weight, 0.0) * (left - chord) * low
+        rows = rows + (weight * coefficient)[:, None] * network.units[j]
     above = rows[:, size : size + fixed] @ state.values
     return np.column_stack([rows[:, :size], constant]) + above

@@ -1,8 +1,8 @@
 """From a network to a `Graph`: `torch.fx` names the steps, a table here says what each of them is.
 
-Shapes are followed on meta tensors with a batch of `PROBE` inputs, which cost nothing; a step after which the batch is
-no longer the first dimension is refused, and so is everything that is not in the tables. What is refused raises
-`NotSupportedError` with the step's name.
+Shapes are followed on meta tensors with a batch of `META_BATCH` inputs, which cost nothing; a step after which the
+batch is no longer the first dimension is refused, and so is everything that is not in the tables. What is refused
+raises `NotSupportedError` with the step's name.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from torch.fx.node import map_arg
 
 from clearance.certificates.builder import Builder, Ref
 from clearance.certificates.graph import Graph
+from clearance.certificates.layers.table import FUNCTIONS, MODULES, TENSOR_METHODS
 from clearance.certificates.memory_use import MemoryUse
 from clearance.certificates.operations import NotSupportedError, refuse
-from clearance.certificates.steps import FUNCTIONS, METHODS, MODULES
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
 
@@ -28,6 +28,7 @@ TRANSPARENT = ("torch.nn.modules.", "torch.nn.utils.parametrize", "clearance.mod
 """Where leaf modules may come from: others, such as quantised ones, can share a name and compute something else."""
 
 IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+"""Operators that change their first argument; functions and layers say so by `inplace`."""
 
 
 class Whole(nn.Module):
@@ -146,16 +147,13 @@ class _Reader:
     def _finish(self, out: object) -> Graph:
         if not isinstance(out, Ref) or len(out.shape) != 1:
             raise NotSupportedError("does not come from the network's input as (batch, classes)")
-        nodes = self.build.nodes
-        if out.index != len(nodes) - 1:  # what comes after the output does not count
-            nodes = nodes[: out.index + 1]
-        return Graph(tuple(nodes))
+        return self.build.graph(out)
 
     def _remembered(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         """A step's value, its memory accounted for."""
-        count = len(self.build.nodes)
+        count = len(self.build.steps)
         value = self._step(node, values)
-        made = self.build.nodes[-1] if len(self.build.nodes) > count else None
+        made = self.build.steps[-1] if len(self.build.steps) > count else None
         if isinstance(value, Ref):
             self.memory.read(node)
         if made is not None and self._is_in_place(node):  # a step that adds nothing, such as dropout, changes nothing
@@ -171,7 +169,7 @@ class _Reader:
 
     def _step(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         if node.op == "placeholder":
-            return Ref(0, self.build.nodes[0].shape)
+            return self.build.input
         if node.op == "get_attr":
             return self._attribute(str(node.target))
         args, kwargs = map_arg((node.args, dict(node.kwargs)), values.__getitem__)
@@ -180,7 +178,7 @@ class _Reader:
             module = self.whole.get_submodule(str(node.target))
             return _handler_of(module)(self.build, module, *args, **kwargs)
         kwargs.pop("inplace", None)
-        table: dict[Any, Callable[..., Any]] = FUNCTIONS if node.op == "call_function" else METHODS
+        table: dict[Any, Callable[..., Any]] = FUNCTIONS if node.op == "call_function" else TENSOR_METHODS
         if node.target not in table:
             raise NotSupportedError("not a known step")
         return table[node.target](self.build, *args, **kwargs)

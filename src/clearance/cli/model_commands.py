@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from clearance.certificates.table import best_in_words, method_names, methods_in_words
 from clearance.cli.flags import EngineFlags, InputFlags, RunFlags, pick
 from clearance.cli.options import (
     AUTO_COUNT,
@@ -128,10 +129,10 @@ def attack(context: click.Context, **flags: Any) -> None:
 @with_one_threat
 @click.option(
     "--method",
-    type=click.Choice(["best", "linear", "operator-norms", "one-hidden", "crown", "exact", "auto-lirpa"]),
+    type=click.Choice(method_names()),
     default="best",
     show_default=True,
-    help="How to prove it. best: the largest radius of linear to crown.",
+    help=f"How to prove it. {methods_in_words()}",
 )
 @click.option("--time-limit", default=60.0, show_default=True, metavar="S", help="Seconds for each input.")
 @with_seed
@@ -195,10 +196,10 @@ def audit(inputs: InputFlags, **flags: Any) -> int:
 )
 @click.option(
     "--certificate",
-    type=click.Choice(["best", "linear", "operator-norms", "one-hidden", "crown", "exact", "none"]),
+    type=click.Choice((*method_names(), "none")),
     default="best",
     show_default=True,
-    help="How a radius is proved. best: the largest radius of linear to crown.",
+    help=f"How a radius is proved, as for `certify`. best: {best_in_words()}.",
 )
 @click.option(
     "--time-limit", type=float, metavar="S", help="Seconds for the certificate of each input.  [default: none]"

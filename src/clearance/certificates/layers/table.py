@@ -1,4 +1,8 @@
-"""The layers, functions and methods that are known, and what stands for each of them."""
+"""Which function stands for which layer, function or method of torch.
+
+A new one is a line here and a function in the file of its family. `torch.fx` names the steps of a network;
+`translate` looks them up: a module by its class, a function by itself, a method of a tensor by its name.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +11,28 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
-from clearance.certificates import activations
-from clearance.certificates.activations import Activation
-from clearance.certificates.builder import Builder, Ref, Size
-from clearance.certificates.number_steps import (
-    adaptive_average_pool,
-    add,
-    average_pool,
+from clearance.certificates.builder import Builder, Ref
+from clearance.certificates.layers import activations
+from clearance.certificates.layers.activations import Activation
+from clearance.certificates.layers.arithmetic import add, divide, multiply, negative, on_sizes, subtract
+from clearance.certificates.layers.average_pool import adaptive_average_pool, average_pool, mean
+from clearance.certificates.layers.linear import (
     batch_norm,
-    clip,
+    batch_norm_layer,
     conv2d,
-    divide,
+    convolution_layer,
     linear,
+    linear_layer,
     matmul,
-    max_pool,
-    mean,
-    multiply,
-    negative,
-    subtract,
-    times,
+    normalise,
 )
+from clearance.certificates.layers.max_pool import max_pool
+from clearance.certificates.layers.shapes import attribute, concatenate, dropout, item, keep, pad, rank, reshaped, size
 from clearance.certificates.operations import refuse
-from clearance.certificates.shape_steps import attribute, concatenate, dropout, item, keep, pad, rank, reshaped, size
 from clearance.model.preprocessing import Normalize
-
-
-def double(value: Tensor | None) -> Tensor | None:
-    """A constant in float64."""
-    return None if value is None else value.detach().double()
 
 
 def activation(make: Callable[..., Activation]) -> Callable[..., Ref]:
@@ -49,30 +44,18 @@ def activation(make: Callable[..., Activation]) -> Callable[..., Ref]:
     return handle
 
 
-def normalise(build: Builder, module: Normalize, x: Ref) -> Ref:
-    """`(x - mean) / std` per channel."""
-    mean, std = module.get_buffer("mean").double(), module.get_buffer("std").double()
-    shape = (1, -1) + (1,) * (len(x.shape) - 1)
-    return times(build, x, (1 / std).reshape(shape), (-mean / std).reshape(shape))
-
-
-def convolution_layer(build: Builder, layer: nn.Conv2d, x: Ref) -> Ref:
-    """`nn.Conv2d`."""
-    if layer.padding_mode != "zeros":
-        refuse(f"padding mode {layer.padding_mode}")
-    weight, options = double(layer.weight), (layer.stride, layer.padding, layer.dilation, layer.groups)
-    return conv2d(build, x, weight, double(layer.bias), *options)  # type: ignore[arg-type]
-
-
-def batch_norm_layer(build: Builder, layer: Any, x: Ref) -> Ref:
-    """`nn.BatchNorm1d` and `nn.BatchNorm2d`."""
-    mean, variance = double(layer.running_mean), double(layer.running_var)
-    return batch_norm(build, x, mean, variance, double(layer.weight), double(layer.bias), eps=layer.eps)
+def clip(build: Builder, x: Ref, min: float | None = None, max: float | None = None) -> Ref:  # noqa: A002
+    """`x` clipped to `[min, max]`; from 0 upwards it is ReLU."""
+    if max is None and min == 0:
+        return build.add(activations.relu(), x)
+    if not (isinstance(min, int | float) and isinstance(max, int | float)):
+        refuse("clipping without two numbers")
+    return build.add(activations.hardtanh(min, max), x)
 
 
 MODULES: dict[type[nn.Module], Callable[[Builder, Any, Ref], Ref]] = {
     Normalize: normalise,
-    nn.Linear: lambda b, m, x: linear(b, x, m.weight.detach().double(), double(m.bias)),
+    nn.Linear: linear_layer,
     nn.Conv2d: convolution_layer,
     nn.BatchNorm1d: batch_norm_layer,
     nn.BatchNorm2d: batch_norm_layer,
@@ -96,24 +79,17 @@ MODULES: dict[type[nn.Module], Callable[[Builder, Any, Ref], Ref]] = {
     nn.Dropout: lambda b, _, x: keep(b, x),
     nn.Dropout2d: lambda b, _, x: keep(b, x),
 }
-
-
-def on_sizes(compute: Callable[[Any, Any], Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
-    """Arithmetic on sizes stays a size; on values it is the given step."""
-
-    def handle(build: Builder, a: Any, b: Any) -> Any:
-        if any(isinstance(part, Size) for part in (a, b)) and not any(isinstance(part, Ref) for part in (a, b)):
-            return Size(compute(*(part.value if isinstance(part, Size) else part for part in (a, b))))
-        if compute is operator.floordiv:
-            refuse("a division that rounds")
-        return otherwise(build, a, b)
-
-    return handle
-
+"""What stands for a layer: from the builder, the module and the value that it takes."""
 
 RESHAPES = ("flatten", "reshape", "squeeze", "unsqueeze", "view")
-RELU, SIGMOID, TANH = (activation(make) for make in (activations.relu, activations.sigmoid, activations.tanh))
-METHODS: dict[str, Callable[..., Any]] = {
+"""Methods of a tensor that only give its numbers another shape."""
+RELU = activation(activations.relu)
+"""What stands for a ReLU, by whatever name."""
+SIGMOID = activation(activations.sigmoid)
+"""What stands for a logistic function, by whatever name."""
+TANH = activation(activations.tanh)
+"""What stands for a hyperbolic tangent, by whatever name."""
+TENSOR_METHODS: dict[str, Callable[..., Any]] = {
     **{name: reshaped(name) for name in RESHAPES},
     "contiguous": keep,
     "size": size,
@@ -132,8 +108,9 @@ METHODS: dict[str, Callable[..., Any]] = {
     "neg": negative,
     "matmul": matmul,
 }
+"""What stands for a method of a tensor, by its name: from the builder and the method's arguments."""
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    **{getattr(torch, name): METHODS[name] for name in METHODS if hasattr(torch, name)},
+    **{getattr(torch, name): TENSOR_METHODS[name] for name in TENSOR_METHODS if hasattr(torch, name)},
     getattr: attribute,
     operator.getitem: item,
     operator.add: on_sizes(operator.add, add),
@@ -165,3 +142,4 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     functional.dropout: dropout,
     functional.pad: pad,
 }
+"""What stands for a function: from the builder and the function's arguments."""

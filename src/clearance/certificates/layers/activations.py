@@ -1,10 +1,11 @@
-"""Elementwise activations and the lines above and below them.
+"""Activations: functions of one number that never decrease, and linear functions above and below them.
 
-For any slope `s`, `f(x) - s x` on `[l, u]` is extremal at an end, at a kink, or where `f'(x) = s`: those points are
-known in closed form, so the highest line of slope `s` below `f`, and the lowest above it, are exact for every slope.
-Which slopes are tried is a matter of tightness only, never of soundness: each side keeps the line that is best at the
-middle of the interval, which is the line with the least area to the function. For ReLU these are CROWN's own choices
-(Zhang et al. 2018, section 3.2 and 3.3: the chord above, slope 0 or 1 below, whichever encloses less).
+For any coefficient `s`, `f(x) - s x` on `[l, u]` is extremal at an end, at a kink, or where `f'(x) = s`: those points
+are known in closed form, so the highest `s x + b` below `f`, and the lowest above it, are exact for every `s`. Which
+coefficients are tried is a matter of tightness only, never of soundness: each side keeps the function that is best at
+the middle of the interval, which is the one with the least area between it and `f`. For ReLU these are CROWN's own
+choices (Zhang et al. 2018, section 3.2 and 3.3: the chord above, coefficient 0 or 1 below, whichever encloses less).
+The other choices: this project.
 """
 
 from __future__ import annotations
@@ -19,19 +20,27 @@ from torch.nn.functional import softplus
 
 from clearance.certificates.operations import NotSupportedError
 
-NARROW = 1e-7
-"""Relative width of an interval below which a chord's slope is all rounding and the derivative is taken."""
-HALVINGS = 30
+NARROW_INTERVAL = 1e-7
+"""Relative width of an interval below which a chord's coefficient is all rounding and the derivative is taken."""
+TANGENT_HALVINGS = 30
+"""Halvings of the search for a tangent point, to 1e-9 of the interval; it decides on tightness only."""
 
 
 @dataclass(frozen=True)
-class Lines:
-    """`lower_slope x + lower_offset <= f(x) <= upper_slope x + upper_offset`, each `(batch, *shape)`."""
+class ActivationBounds:
+    """`lower x + lower_offset <= f(x) <= upper x + upper_offset`, each `(batch, *shape)`."""
 
-    lower_slope: Tensor
+    lower: Tensor
     lower_offset: Tensor
-    upper_slope: Tensor
+    upper: Tensor
     upper_offset: Tensor
+
+    def bound_backward(self, coefficients: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        """Positive coefficients take the lower function, negative ones the upper (Zhang et al. 2018, theorem 3.2)."""
+        positive, negative = coefficients.clamp_min(0.0), coefficients.clamp_max(0.0)
+        through = positive * self.lower[:, None] + negative * self.upper[:, None]
+        offset = positive * self.lower_offset[:, None] + negative * self.upper_offset[:, None]
+        return (through,), offset.flatten(2).sum(2)
 
 
 @dataclass(frozen=True)
@@ -42,20 +51,21 @@ class Activation:
         name: What to call it.
         function: `f`.
         derivative: `f'`; at a kink, any value between the one-sided ones.
-        level: For a slope `s`, the points where `f' = s`, and the kinks; infinite where there is none.
-        slopes: For `l, u`, slopes worth trying besides the chord and the derivative in the middle.
-        steepest: The largest derivative.
+        extremes: For a coefficient `s`, the points where `f' = s`, and the kinks: where `f(x) - s x` may be extremal;
+            infinite where there is none.
+        candidates: For `l, u`, coefficients worth trying besides the chord's and the derivative in the middle.
+        largest_derivative: The largest derivative, a Lipschitz constant.
         convex: Whether the derivative never decreases.
-        pieces: Slopes left and right of 0, for a function of two pieces with `f(0) = 0`.
+        pieces: Derivatives left and right of 0, for a function of two pieces with `f(0) = 0`.
         error: How far the function as it is computed may lie below `f` (softplus is cut off).
     """
 
     name: str
     function: Callable[[Tensor], Tensor]
     derivative: Callable[[Tensor], Tensor]
-    level: Callable[[Tensor], Sequence[Tensor]]
-    slopes: Callable[[Tensor, Tensor], Sequence[Tensor]]
-    steepest: float = 1.0
+    extremes: Callable[[Tensor], Sequence[Tensor]]
+    candidates: Callable[[Tensor, Tensor], Sequence[Tensor]]
+    largest_derivative: float = 1.0
     convex: bool = False
     pieces: tuple[float, float] | None = None
     error: float = 0.0
@@ -65,52 +75,53 @@ class Activation:
         return self.function(inputs[0])
 
     def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """`f(l), f(u)`: it never decreases."""
+        """`f(l), f(u)`, as `f` never decreases (Gowal et al. 2018)."""
         return self.function(lows[0]) - self.error, self.function(highs[0])
 
-    def relax(self, low: Tensor, high: Tensor) -> Lines:
-        """The best line on each side over `[low, high]` among the slopes tried."""
+    def relax(self, low: Tensor, high: Tensor) -> ActivationBounds:
+        """The best linear function on each side over `[low, high]` among the coefficients tried; see the module.
+
+        Args:
+            low: `l`, `(batch, *shape)`.
+            high: `u`, `(batch, *shape)`.
+
+        Returns:
+            The bounds.
+        """
         middle, width = (low + high) / 2, high - low
-        narrow = width <= NARROW * (1 + middle.abs())
+        narrow = width <= NARROW_INTERVAL * (1 + middle.abs())
         rise = self.function(high) - self.function(low)
         local = self.derivative(middle)
         chord = torch.where(narrow, local, rise / torch.where(narrow, 1.0, width))
         lower, upper = self._offsets(chord, low, high)
-        best = Lines(chord, lower, chord, upper)
-        for slope in (local, *self.slopes(low, high)):
-            lower, upper = self._offsets(slope, low, high)
-            below = lower + slope * middle > best.lower_offset + best.lower_slope * middle
-            above = upper + slope * middle < best.upper_offset + best.upper_slope * middle
-            best = Lines(
-                torch.where(below, slope, best.lower_slope),
+        best = ActivationBounds(chord, lower, chord, upper)
+        for tried in (local, *self.candidates(low, high)):
+            lower, upper = self._offsets(tried, low, high)
+            below = lower + tried * middle > best.lower_offset + best.lower * middle
+            above = upper + tried * middle < best.upper_offset + best.upper * middle
+            best = ActivationBounds(
+                torch.where(below, tried, best.lower),
                 torch.where(below, lower, best.lower_offset),
-                torch.where(above, slope, best.upper_slope),
+                torch.where(above, tried, best.upper),
                 torch.where(above, upper, best.upper_offset),
             )
         return best
 
-    def _offsets(self, slope: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    def _offsets(self, coefficient: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Smallest and largest `f(x) - s x` on `[low, high]`, moved outwards by the rounding of their parts."""
-        least = most = self.function(low) - slope * low
-        for point in (high, *self.level(slope)):
+        least = most = self.function(low) - coefficient * low
+        for point in (high, *self.extremes(coefficient)):
             x = torch.minimum(torch.maximum(point, low), high)
-            value = self.function(x) - slope * x
+            value = self.function(x) - coefficient * x
             least, most = torch.minimum(least, value), torch.maximum(most, value)
-        size = slope.abs() * torch.maximum(low.abs(), high.abs())
+        size = coefficient.abs() * torch.maximum(low.abs(), high.abs())
         size = size + torch.maximum(self.function(low).abs(), self.function(high).abs())
         room = 4 * torch.finfo(low.dtype).eps * size
         return least - room - self.error, most + room
 
-    def pull(self, coefficients: Tensor, lines: Lines) -> tuple[Sequence[Tensor], Tensor]:
-        """Positive coefficients take the lower line, negative ones the upper."""
-        positive, negative = coefficients.clamp_min(0.0), coefficients.clamp_max(0.0)
-        pulled = positive * lines.lower_slope[:, None] + negative * lines.upper_slope[:, None]
-        offset = positive * lines.lower_offset[:, None] + negative * lines.upper_offset[:, None]
-        return (pulled,), offset.flatten(2).sum(2)
-
     def lipschitz(self, norm: float) -> Sequence[float]:  # noqa: ARG002
-        """The largest derivative, for every norm."""
-        return (self.steepest,)
+        """The largest derivative, for every norm (mean value theorem)."""
+        return (self.largest_derivative,)
 
 
 def relu() -> Activation:
@@ -136,8 +147,8 @@ def leaky_relu(negative_slope: float = 0.01) -> Activation:
         name="LeakyReLU" if negative_slope else "ReLU",
         function=lambda x: torch.maximum(x, negative_slope * x),
         derivative=lambda x: torch.where(x > 0, 1.0, negative_slope).to(x),
-        level=lambda s: (torch.zeros_like(s),),
-        slopes=lambda low, _: (torch.full_like(low, negative_slope), torch.ones_like(low)),
+        extremes=lambda s: (torch.zeros_like(s),),
+        candidates=lambda low, _: (torch.full_like(low, negative_slope), torch.ones_like(low)),
         convex=True,
         pieces=(negative_slope, 1.0),
     )
@@ -165,7 +176,7 @@ def hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> Activation:
         raise NotSupportedError(f"expected two finite numbers in order, got {min_val:g} and {max_val:g}")
     rise = max_val - min_val
 
-    def slopes(left: Tensor, right: Tensor) -> Sequence[Tensor]:
+    def candidates(left: Tensor, right: Tensor) -> Sequence[Tensor]:
         from_left = rise / (max_val - left.clamp_max(min_val))  # from (left, min_val) to the upper kink
         to_right = rise / (right.clamp_min(max_val) - min_val)
         return torch.zeros_like(left), torch.ones_like(left), from_left, to_right
@@ -174,8 +185,8 @@ def hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> Activation:
         name="bounded ReLU",
         function=lambda x: x.clamp(min_val, max_val),
         derivative=lambda x: ((x > min_val) & (x < max_val)).to(x),
-        level=lambda s: (torch.full_like(s, min_val), torch.full_like(s, max_val)),
-        slopes=slopes,
+        extremes=lambda s: (torch.full_like(s, min_val), torch.full_like(s, max_val)),
+        candidates=candidates,
     )
 
 
@@ -185,12 +196,16 @@ def tanh() -> Activation:
     def derivative(x: Tensor) -> Tensor:
         return 1 / x.cosh().square()
 
-    def level(s: Tensor) -> Sequence[Tensor]:
+    def extremes(s: Tensor) -> Sequence[Tensor]:
         point = (1 - s).clamp(0.0, 1.0).sqrt().atanh()
         return point, -point
 
     return Activation(
-        "tanh", torch.tanh, derivative, level, lambda low, high: _touching(torch.tanh, derivative, low, high)
+        "tanh",
+        torch.tanh,
+        derivative,
+        extremes,
+        lambda low, high: _tangent_derivatives(torch.tanh, derivative, low, high),
     )
 
 
@@ -200,7 +215,7 @@ def sigmoid() -> Activation:
     def derivative(x: Tensor) -> Tensor:
         return x.sigmoid() * (-x).sigmoid()
 
-    def level(s: Tensor) -> Sequence[Tensor]:
+    def extremes(s: Tensor) -> Sequence[Tensor]:
         point = 2 * (1 - 4 * s).clamp(0.0, 1.0).sqrt().atanh()  # logit((1 + r) / 2) = 2 artanh r
         return point, -point
 
@@ -208,9 +223,9 @@ def sigmoid() -> Activation:
         "sigmoid",
         torch.sigmoid,
         derivative,
-        level,
-        lambda low, high: _touching(torch.sigmoid, derivative, low, high),
-        steepest=0.25,
+        extremes,
+        lambda low, high: _tangent_derivatives(torch.sigmoid, derivative, low, high),
+        largest_derivative=0.25,
     )
 
 
@@ -236,30 +251,30 @@ def smooth_relu(beta: float = 1.0, threshold: float = 20.0) -> Activation:
         name="softplus",
         function=lambda x: softplus(beta * x, threshold=50.0) / beta,
         derivative=lambda x: (beta * x).sigmoid(),
-        level=lambda s: (s.clamp(0.0, 1.0).logit() / beta,),
-        slopes=lambda _low, _high: (),
+        extremes=lambda s: (s.clamp(0.0, 1.0).logit() / beta,),
+        candidates=lambda _low, _high: (),
         convex=True,
         error=math.exp(-threshold) / beta,
     )
 
 
-def _touching(
+def _tangent_derivatives(
     function: Callable[[Tensor], Tensor], derivative: Callable[[Tensor], Tensor], low: Tensor, high: Tensor
 ) -> Sequence[Tensor]:
-    """Slopes of the lines that pass an end and touch the function on the far side of its inflection point, at 0."""
+    """Derivatives of the tangents that pass one end and touch beyond the inflection point, at 0."""
     return (
-        derivative(_touch(function, derivative, low.clamp_max(0.0), high.clamp_min(0.0))),
-        derivative(_touch(function, derivative, high.clamp_min(0.0), low.clamp_max(0.0))),
+        derivative(_tangent_point(function, derivative, low.clamp_max(0.0), high.clamp_min(0.0))),
+        derivative(_tangent_point(function, derivative, high.clamp_min(0.0), low.clamp_max(0.0))),
     )
 
 
-def _touch(
+def _tangent_point(
     function: Callable[[Tensor], Tensor], derivative: Callable[[Tensor], Tensor], end: Tensor, far: Tensor
 ) -> Tensor:
     """The point `d` between 0 and `far` whose tangent passes `(end, f(end))`; `far` itself where there is none."""
     near = torch.zeros_like(far)
     at_end = function(end)
-    for _ in range(HALVINGS):
+    for _ in range(TANGENT_HALVINGS):
         d = (near + far) / 2
         beyond = (function(d) + derivative(d) * (end - d) - at_end) * (d - end).sign() >= 0
         near, far = torch.where(beyond, near, d), torch.where(beyond, d, far)

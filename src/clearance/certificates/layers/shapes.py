@@ -1,4 +1,4 @@
-"""Steps that move numbers about, and the sizes they ask for.
+"""Reshapes, indexing, padding, concatenation, and the sizes that networks ask for.
 
 Each function takes the `Builder` and then exactly the arguments of the step that it stands for, so that Python itself
 sorts out positions, keywords and defaults; an argument that is not foreseen is a `TypeError`, which refuses the step.

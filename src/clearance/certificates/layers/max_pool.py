@@ -9,18 +9,38 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d, pad, unfold
 
-from clearance.certificates.operations import NotSupportedError
+from clearance.certificates.builder import Builder, Ref
+from clearance.certificates.operations import NotSupportedError, refuse
 
-Pair = int | tuple[int, ...]
+Sides = int | tuple[int, ...]
+"""A number of pixels, or one for each side of an image."""
 
 
 @dataclass(frozen=True)
-class Windows:
-    """`(lower x)_w <= max over window w <= (upper x)_w + offset_w`: weights `(batch, windows, size)`."""
+class WindowBounds:
+    """`lower_w <= max over window w <= upper_w`, both linear: see `MaxPool.relax`.
 
+    Attributes:
+        pool: The step.
+        lower: Coefficients of the lower function, `(batch, windows, size)`; it has no offset.
+        upper: Coefficients of the upper function, `(batch, windows, size)`.
+        offset: Of the upper function, `(batch, windows)`.
+    """
+
+    pool: MaxPool
     lower: Tensor
     upper: Tensor
     offset: Tensor
+
+    def bound_backward(self, coefficients: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        """Positive coefficients take the lower function, negative ones the upper (Zhang et al. 2018, theorem 3.2)."""
+        flat = coefficients.flatten(2)
+        positive, negative = flat.clamp_min(0.0), flat.clamp_max(0.0)
+        weights = positive[..., None] * self.lower[:, None] + negative[..., None] * self.upper[:, None]
+        entries = self.pool.entries
+        found = weights.new_zeros(*weights.shape[:2], entries + 1)
+        found = found.index_add(2, self.pool.index.flatten(), weights.flatten(2))[..., :entries]
+        return (found.unflatten(2, self.pool.shape),), (negative * self.offset[:, None]).sum(2)
 
 
 @dataclass(frozen=True)
@@ -46,38 +66,41 @@ class MaxPool:
         return self._windows(inputs[0], -torch.inf).amax(2).unflatten(1, self.output)
 
     def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """It never decreases."""
+        """The largest value never decreases: `max l <= max x <= max u` for each window."""
         return self.apply(lows[0]), self.apply(highs[0])
 
-    def relax(self, low: Tensor, high: Tensor) -> Windows:
+    def relax(self, low: Tensor, high: Tensor) -> WindowBounds:
         """Lower: the input with the highest lower bound. Upper: one of two, whichever is lower at the middle.
 
         With `L` the highest lower bound of a window, `max x <= L + sum_i max(x_i - L, 0)`, and each term lies below its
-        chord: that is exact where one input exceeds all others. The other is the constant `max u`.
+        chord: that is exact where one input exceeds all others. The other is the constant `max u`. Source: this
+        project.
+
+        Args:
+            low: `l`, `(batch, *shape)`.
+            high: `u`, `(batch, *shape)`.
+
+        Returns:
+            The bounds.
         """
         lows, highs = self._windows(low, -torch.inf), self._windows(high, -torch.inf)
         floor, leader = lows.max(2, keepdim=True)
         lower = torch.zeros_like(lows).scatter(2, leader, 1.0)
-        open_ = highs > floor
-        excess, width = torch.where(open_, highs - floor, 0.0), torch.where(open_, highs - lows, 1.0)
+        active = highs > floor
+        excess, width = torch.where(active, highs - floor, 0.0), torch.where(active, highs - lows, 1.0)
         upper = (excess / width).scatter(2, leader, 1.0)
         offset = floor[..., 0] - (upper * torch.where(upper > 0, lows, 0.0)).sum(2)
         constant = highs.amax(2)
         spread = torch.where(upper > 0, (highs - lows) / 2, 0.0)
         flat = constant < floor[..., 0] + (upper * spread).sum(2)
-        return Windows(lower, torch.where(flat[..., None], 0.0, upper), torch.where(flat, constant, offset))
-
-    def pull(self, coefficients: Tensor, lines: Windows) -> tuple[Sequence[Tensor], Tensor]:
-        """Positive coefficients take the lower function, negative ones the upper."""
-        flat = coefficients.flatten(2)
-        positive, negative = flat.clamp_min(0.0), flat.clamp_max(0.0)
-        weights = positive[..., None] * lines.lower[:, None] + negative[..., None] * lines.upper[:, None]
-        pulled = weights.new_zeros(*weights.shape[:2], self.entries + 1)
-        pulled = pulled.index_add(2, self.index.flatten(), weights.flatten(2))[..., : self.entries]
-        return (pulled.unflatten(2, self.shape),), (negative * lines.offset[:, None]).sum(2)
+        return WindowBounds(self, lower, torch.where(flat[..., None], 0.0, upper), torch.where(flat, constant, offset))
 
     def lipschitz(self, norm: float) -> Sequence[float]:
-        """`k^(1/p)`, k = how many windows an input lies in at most."""
+        """`k^(1/p)`, k = how many windows an input lies in at most.
+
+        Each output changes by at most the largest change in its window, so `sum |dy|^p <= k sum |dx|^p`. Source: this
+        project.
+        """
         shared = int(self.index[self.index < self.entries].bincount().max())
         return (float(shared) ** (1 / norm),)
 
@@ -88,10 +111,10 @@ class MaxPool:
 
 def make_max_pool(
     shape: tuple[int, ...],
-    kernel_size: Pair,
-    stride: Pair | None,
-    padding: Pair,
-    dilation: Pair,
+    kernel_size: Sides,
+    stride: Sides | None,
+    padding: Sides,
+    dilation: Sides,
     ceil_mode: bool,
     device: torch.device,
 ) -> MaxPool:
@@ -110,3 +133,19 @@ def make_max_pool(
     offsets = torch.arange(channels, device=device)[:, None, None] * height * width
     index = torch.where(one < 0, channels * height * width, one + offsets).flatten(0, 1)
     return MaxPool("max pooling", index, channels * height * width, shape, (channels, *output))
+
+
+def max_pool(  # noqa: PLR0917
+    build: Builder,
+    x: Ref,
+    kernel_size: Sides,
+    stride: Sides | None = None,
+    padding: Sides = 0,
+    dilation: Sides = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Ref:
+    """Max pooling."""
+    if return_indices:
+        refuse("indices of the largest values")
+    return build.add(make_max_pool(x.shape, kernel_size, stride, padding, dilation, ceil_mode, build.device), x)

@@ -1,4 +1,4 @@
-"""Lines below and above each activation: dense grids, intervals of every size, and the slopes that CROWN would take."""
+"""Linear bounds of each activation: dense grids, intervals of every size, and the bounds that CROWN would take."""
 
 import math
 
@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from clearance.certificates import activations
-from clearance.certificates.activations import Activation
+from clearance.certificates.layers import activations
+from clearance.certificates.layers.activations import Activation
 from clearance.certificates.operations import NotSupportedError
 
 SHAPES: dict[str, tuple[Activation, nn.Module]] = {
@@ -29,10 +29,10 @@ ends = st.one_of(
 widths = st.one_of(st.floats(0, 6), st.floats(0, 1e-6), st.floats(0, 1e5))
 
 
-def lines(activation: Activation, low: float, high: float) -> list[float]:
+def linear_bounds(activation: Activation, low: float, high: float) -> list[float]:
     box = (torch.tensor([end], dtype=torch.float64) for end in (low, high))
     found = activation.relax(*box)
-    return [float(value) for value in (found.lower_slope, found.lower_offset, found.upper_slope, found.upper_offset)]
+    return [float(value) for value in (found.lower, found.lower_offset, found.upper, found.upper_offset)]
 
 
 def grid(low: float, high: float) -> torch.Tensor:
@@ -49,63 +49,63 @@ def grid(low: float, high: float) -> torch.Tensor:
 @example(low=-1e5, width=2e5)
 @example(low=0.0, width=0.0)
 @example(low=19.0, width=2.0)
-def test_the_function_lies_between_its_lines(name: str, low: float, width: float):
+def test_the_function_lies_between_its_bounds(name: str, low: float, width: float):
     activation, module = SHAPES[name]
     high = low + width
-    lower_slope, lower, upper_slope, upper = lines(activation, low, high)
+    below, below_offset, above, above_offset = linear_bounds(activation, low, high)
     x = grid(low, high)
     value = module(x)  # what torch computes, its cut of softplus included
     rounding = 1e-14 * (1 + x.abs())
-    assert (lower_slope * x + lower <= value + rounding).all()
-    assert (value <= upper_slope * x + upper + rounding).all()
+    assert (below * x + below_offset <= value + rounding).all()
+    assert (value <= above * x + above_offset + rounding).all()
 
 
 @each
 @pytest.mark.parametrize(("low", "high"), [(-2.0, 1.0), (-1.0, 3.0), (0.5, 2.0), (-3.0, -1.0), (-7.0, 8.0)])
-def test_the_lines_touch(name: str, low: float, high: float):
+def test_the_bounds_touch(name: str, low: float, high: float):
     activation, _ = SHAPES[name]
-    lower_slope, lower, upper_slope, upper = lines(activation, low, high)
+    below, below_offset, above, above_offset = linear_bounds(activation, low, high)
     x = grid(low, high)
     value = activation.function(x)
-    assert (value - lower_slope * x - lower).min() < 1e-5
-    assert (upper_slope * x + upper - value).min() < 1e-5
+    assert (value - below * x - below_offset).min() < 1e-5
+    assert (above * x + above_offset - value).min() < 1e-5
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "below"), [(-1.0, 2.0, 1.0), (-2.0, 1.0, 0.0), (1.0, 2.0, 1.0), (-2.0, -1.0, 0.0)]
+    ("low", "high", "wanted"), [(-1.0, 2.0, 1.0), (-2.0, 1.0, 0.0), (1.0, 2.0, 1.0), (-2.0, -1.0, 0.0)]
 )
-def test_relu_has_crowns_lines(low: float, high: float, below: float):
-    lower_slope, lower, upper_slope, upper = lines(activations.relu(), low, high)
+def test_relu_has_the_bounds_of_crown(low: float, high: float, wanted: float):
+    below, below_offset, above, above_offset = linear_bounds(activations.relu(), low, high)
     chord = (max(high, 0) - max(low, 0)) / (high - low)
-    assert (lower_slope, upper_slope) == pytest.approx((below, chord))
-    assert (lower, upper) == pytest.approx((0.0, max(low, 0) - chord * low), abs=1e-12)
+    assert (below, above) == pytest.approx((wanted, chord))
+    assert (below_offset, above_offset) == pytest.approx((0.0, max(low, 0) - chord * low), abs=1e-12)
 
 
 def test_tanh_over_its_inflection_point_is_tangent_from_the_end():
     low, high = -2.0, 3.0
-    _, _, slope, offset = lines(activations.tanh(), low, high)
-    assert slope * low + offset == pytest.approx(math.tanh(low), abs=1e-6)
-    touch = math.atanh(math.sqrt(1 - slope))
+    _, _, coefficient, offset = linear_bounds(activations.tanh(), low, high)
+    assert coefficient * low + offset == pytest.approx(math.tanh(low), abs=1e-6)
+    touch = math.atanh(math.sqrt(1 - coefficient))
     assert 0 < touch < high
-    assert slope * touch + offset == pytest.approx(math.tanh(touch), abs=1e-9)
+    assert coefficient * touch + offset == pytest.approx(math.tanh(touch), abs=1e-9)
 
 
 @each
-def test_derivatives_and_levels(name: str):
+def test_derivatives_and_extremes(name: str):
     activation, _ = SHAPES[name]
     x = torch.linspace(-3.05, 7.05, 102, dtype=torch.float64)
     step = 1e-6
-    slope = (activation.function(x + step) - activation.function(x - step)) / (2 * step)
-    assert torch.allclose(activation.derivative(x), slope, atol=1e-6)
-    assert (slope <= activation.steepest + 1e-9).all()
+    rate = (activation.function(x + step) - activation.function(x - step)) / (2 * step)
+    assert torch.allclose(activation.derivative(x), rate, atol=1e-6)
+    assert (rate <= activation.largest_derivative + 1e-9).all()
     if name in ("tanh", "sigmoid", "softplus", "sharp softplus"):
-        inner = slope > 1e-6
-        points = torch.stack(list(activation.level(activation.derivative(x[inner]))))
+        inner = rate > 1e-6
+        points = torch.stack(list(activation.extremes(activation.derivative(x[inner]))))
         distance = (points - x[inner]).abs().min(0).values
-        assert (distance[slope[inner] < activation.steepest * (1 - 1e-6)] < 1e-3).all()
+        assert (distance[rate[inner] < activation.largest_derivative * (1 - 1e-6)] < 1e-3).all()
 
 
-def test_what_has_no_lines_is_refused():
+def test_what_has_no_bounds_is_refused():
     for make in (
         lambda: activations.leaky_relu(-0.1),
         lambda: activations.leaky_relu(1.5),

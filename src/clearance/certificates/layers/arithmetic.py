@@ -1,0 +1,91 @@
+"""Sums, products with constants and clipping, with constants that broadcast over one input.
+
+For how a function here is called see `shapes`. A product of two values is not affine and has no bounds here.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clearance.certificates.builder import Builder, Ref, Size
+from clearance.certificates.operations import refuse
+
+
+def times(build: Builder, x: Ref, scale: Any, shift: Any = 0.0) -> Ref:
+    """`scale x + shift` with constants that broadcast over one input."""
+    scale, shift = (torch.as_tensor(value, dtype=torch.float64, device=build.device) for value in (scale, shift))
+    if any(value.ndim > len(x.shape) and value.shape[0] != 1 for value in (scale, shift)):
+        refuse("a constant with a batch of its own")
+    return build.affine(
+        "scaling",
+        lambda t: t * scale + shift,
+        x,
+        absolute=lambda t: t * scale.abs() + torch.zeros_like(shift),
+    )
+
+
+def add(build: Builder, a: Any, b: Any) -> Any:
+    """`a + b`, values or constants."""
+    if isinstance(a, Ref) and isinstance(b, Ref):
+        _same_rank(a, b)
+        return build.combine("addition", torch.add, a, b)
+    return _with_constant(build, a, b, lambda x, c: times(build, x, 1.0, c))
+
+
+def subtract(build: Builder, a: Any, b: Any) -> Any:
+    """`a - b`, values or constants."""
+    if isinstance(a, Ref) and isinstance(b, Ref):
+        _same_rank(a, b)
+        return build.combine("subtraction", torch.sub, a, b, absolute=torch.add)
+    if isinstance(a, Ref):
+        return _with_constant(build, a, b, lambda x, c: times(build, x, 1.0, -c))
+    return _with_constant(build, a, b, lambda x, c: times(build, x, -1.0, c))
+
+
+def multiply(build: Builder, a: Any, b: Any) -> Any:
+    """`a b`, one of them a constant."""
+    return _with_constant(build, a, b, lambda x, c: times(build, x, c))
+
+
+def divide(build: Builder, x: Any, constant: Any) -> Ref:
+    """`x / c`."""
+    if not isinstance(x, Ref):
+        refuse("a division by a value")
+    return _with_constant(build, x, constant, lambda x, c: times(build, x, 1 / c))
+
+
+def negative(build: Builder, x: Ref) -> Ref:
+    """`-x`."""
+    return times(build, x, -1.0)
+
+
+def _same_rank(a: Ref, b: Ref) -> None:
+    if len(a.shape) != len(b.shape):
+        refuse("two values of different rank")
+
+
+def _with_constant(build: Builder, a: Any, b: Any, function: Callable[[Ref, Tensor], Ref]) -> Any:
+    if isinstance(a, Size) or isinstance(b, Size):
+        refuse("a value that depends on the batch")
+    value, constant = (a, b) if isinstance(a, Ref) else (b, a)
+    if isinstance(constant, Ref) or not isinstance(value, Ref):
+        refuse("a product of two values")
+    return function(value, torch.as_tensor(constant, dtype=torch.float64, device=build.device))
+
+
+def on_sizes(compute: Callable[[Any, Any], Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Arithmetic on sizes stays a size; on values it is the given step."""
+
+    def handle(build: Builder, a: Any, b: Any) -> Any:
+        if any(isinstance(part, Size) for part in (a, b)) and not any(isinstance(part, Ref) for part in (a, b)):
+            return Size(compute(*(part.value if isinstance(part, Size) else part for part in (a, b))))
+        if compute is operator.floordiv:
+            refuse("a division that rounds")
+        return otherwise(build, a, b)
+
+    return handle

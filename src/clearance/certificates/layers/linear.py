@@ -1,0 +1,115 @@
+"""Products with constant matrices: linear layers, convolutions, batch normalisation.
+
+For how a function here is called see `shapes`. In evaluation all of them are affine, `y = J x + c`, so their bounds are
+exact for one layer (interval arithmetic: Gowal et al. 2018).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.grad import conv2d_input
+
+from clearance.certificates.builder import Builder, Ref
+from clearance.certificates.layers.arithmetic import times
+from clearance.certificates.operations import refuse
+from clearance.model.preprocessing import Normalize
+
+
+def linear(build: Builder, x: Ref, weight: Tensor, bias: Tensor | None = None) -> Ref:
+    """`x W^T + b`."""
+    return build.affine(
+        "linear",
+        lambda t: functional.linear(t, weight, bias),
+        x,
+        absolute=lambda t: functional.linear(t, weight.abs()),
+        transpose=lambda rows: rows @ weight,
+        mixes=True,
+    )
+
+
+def conv2d(  # noqa: PLR0917
+    build: Builder,
+    x: Ref,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Ref:
+    """A two-dimensional convolution."""
+    if isinstance(padding, str):
+        refuse(f"padding {padding!r}")
+
+    def convolve(t: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+        return functional.conv2d(t, w, b, stride, padding, dilation, groups)
+
+    return build.affine(
+        "convolution",
+        lambda t: convolve(t, weight, bias),
+        x,
+        absolute=lambda t: convolve(t, weight.abs()),
+        transpose=lambda rows: conv2d_input((len(rows), *x.shape), weight, rows, stride, padding, dilation, groups),
+        mixes=True,
+    )
+
+
+def matmul(build: Builder, x: Ref, matrix: Tensor) -> Ref:
+    """`x W` with a constant matrix."""
+    if not isinstance(matrix, Tensor) or matrix.ndim != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+        refuse("a product of two values")
+    return linear(build, x, matrix.T)
+
+
+def batch_norm(  # noqa: PLR0917
+    build: Builder,
+    x: Ref,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,  # noqa: ARG001
+    eps: float = 1e-5,
+) -> Ref:
+    """Batch normalisation in evaluation: a scale and a shift for each channel."""
+    if training or running_mean is None or running_var is None:
+        refuse("batch statistics instead of running ones")
+    scale = (running_var + eps).rsqrt() * (1.0 if weight is None else weight)
+    shift = (0.0 if bias is None else bias) - running_mean * scale
+    shape = (1, -1) + (1,) * (len(x.shape) - 1)
+    return times(build, x, scale.reshape(shape), shift.reshape(shape))
+
+
+def double(value: Tensor | None) -> Tensor | None:
+    """A constant in float64."""
+    return None if value is None else value.detach().double()
+
+
+def linear_layer(build: Builder, layer: nn.Linear, x: Ref) -> Ref:
+    """`nn.Linear`."""
+    return linear(build, x, layer.weight.detach().double(), double(layer.bias))
+
+
+def convolution_layer(build: Builder, layer: nn.Conv2d, x: Ref) -> Ref:
+    """`nn.Conv2d`."""
+    if layer.padding_mode != "zeros":
+        refuse(f"padding mode {layer.padding_mode}")
+    options = (layer.stride, layer.padding, layer.dilation, layer.groups)
+    return conv2d(build, x, layer.weight.detach().double(), double(layer.bias), *options)
+
+
+def batch_norm_layer(build: Builder, layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Ref) -> Ref:
+    """`nn.BatchNorm1d` and `nn.BatchNorm2d`."""
+    mean, variance = double(layer.running_mean), double(layer.running_var)
+    return batch_norm(build, x, mean, variance, double(layer.weight), double(layer.bias), eps=layer.eps)
+
+
+def normalise(build: Builder, module: Normalize, x: Ref) -> Ref:
+    """`(x - mean) / std` per channel."""
+    mean, std = module.get_buffer("mean").double(), module.get_buffer("std").double()
+    shape = (1, -1) + (1,) * (len(x.shape) - 1)
+    return times(build, x, (1 / std).reshape(shape), (-mean / std).reshape(shape))

@@ -1,0 +1,162 @@
+"""The one table of certificates: its lines lead somewhere, the docs repeat it, and a new line is a new method.
+
+`python tests/certificates/test_table.py` writes the table of docs/certificates.md anew, between its marks.
+"""
+
+import importlib
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import clearance as cl
+from clearance.certificates.table import CERTIFICATES, Method, method_names
+from clearance.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "certificates.md"
+MARKS = re.compile(
+    r"(?<=<!-- from clearance\.certificates\.table: python tests/certificates/test_table\.py -->\n).*?(?=<!-- end -->)",
+    re.S,
+)
+DUMMY = '''
+"""A certificate of radius 0.125 for every input."""
+
+from clearance.certificates.problem import Proof
+from clearance.certificates.table import CERTIFICATES, Method
+
+
+def prove(problem):
+    return [Proof(0.125, int(targets[0])) for targets in problem.targets]
+
+
+CERTIFICATES["dummy"] = Method("an eighth for every input", "dummy_certificate:prove", "nothing at all")
+'''
+
+
+@pytest.fixture
+def dummy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a module that adds one line to the table, imported; the table is as before afterwards."""
+    (tmp_path / "dummy_certificate.py").write_text(DUMMY)
+    for name, method in CERTIFICATES.items():
+        monkeypatch.setitem(CERTIFICATES, name, method)
+    monkeypatch.setitem(CERTIFICATES, "dummy", Method("", "", ""))  # so that it is taken out again
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "dummy_certificate", raising=False)
+    importlib.import_module("dummy_certificate")
+    return tmp_path
+
+
+def line() -> tuple[cl.Classifier, torch.Tensor]:
+    """The margin is `3 x + 4 y`: 5 at (1, 0.5), so the boundary is 1 away."""
+    network = nn.Linear(2, 2, bias=False)
+    network.weight.data = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+    return cl.Classifier(network), torch.tensor([[1.0, 0.5]])
+
+
+def table() -> str:
+    """The table of the docs."""
+    rows = [f"| `{name}` | {networks(method)} | {method.proves} |" for name, method in CERTIFICATES.items()]
+    return "\n".join(["| method | networks | what it proves |", "|---|---|---|", *rows]) + "\n"
+
+
+def networks(method: Method) -> str:
+    limit = "" if method.most_neurons is None else f"; in `best` up to {method.most_neurons:,} neurons"
+    return method.networks + limit
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_every_line_names_a_function_and_says_what_it_does(name: str):
+    method = CERTIFICATES[name]
+    assert callable(method.load()) and method.load().__doc__
+    assert method.meaning.isascii() and not method.meaning.endswith(".") and method.proves and method.networks
+
+
+def test_the_page_says_what_the_table_says():
+    assert MARKS.findall(PAGE.read_text()) == [table()], "run: python tests/certificates/test_table.py"
+
+
+def test_reading_the_table_imports_neither_torch_nor_scipy():
+    code = (
+        "import sys, clearance.certificates\n"
+        "from clearance.certificates.table import CERTIFICATES\n"
+        "from clearance.cli import run\n"
+        "assert len(CERTIFICATES) > 1 and run(['certify', '--help']) == 0\n"
+        "sys.exit(bool({'torch', 'scipy', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(f"{name}: " in " ".join(done.stdout.split()) for name in CERTIFICATES)
+
+
+def test_a_new_line_is_a_method_of_certify_and_bracket(dummy: Path):
+    model, x = line()
+    (proof,) = cl.certify(model, x, method="dummy")
+    assert (proof.radius, proof.method, proof.status.value, proof.target) == (0.125, "dummy", "certified", 1)
+    (found,) = cl.bracket(model, x, certificate="dummy", budget="quick")
+    assert found.certified is not None and found.certified.method == "dummy" and found.lower == 0.125
+    with pytest.raises(InputError, match=r"method: expected one of best, .*, dummy, got 'magic'"):
+        cl.certify(model, x, method="magic")
+    with pytest.raises(InputError, match=r"certificate: expected one of best, .*, dummy, none, got 'magic'"):
+        cl.bracket(model, x, certificate="magic")
+
+
+def test_best_tries_a_line_that_asks_for_it(dummy: Path, monkeypatch: pytest.MonkeyPatch):
+    torch_network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Tanh(), nn.Linear(2, 2, bias=False))
+    for layer, weight in ((torch_network[0], [[3.0, 4.0], [0.0, 0.0]]), (torch_network[2], [[0.01, 0.0], [0.0, 0.01]])):
+        layer.weight.data = torch.tensor(weight)
+    model, x = cl.Classifier(torch_network), torch.tensor([[1.0, 0.5]])
+    (before,) = cl.certify(model, x)
+    assert before.radius > 0.125 and before.method != "dummy"
+    large = Method("", "dummy_certificate:prove", "", in_best=True, most_neurons=1)
+    monkeypatch.setitem(CERTIFICATES, "dummy", large)
+    assert "dummy was left out: 2 neurons, more than 1" in cl.certify(model, x)[0].reason
+    for name in ("crown", "operator-norms"):
+        monkeypatch.delitem(CERTIFICATES, name)
+    (alone,) = cl.certify(model, x)
+    assert alone.status == "unsupported" and math.isnan(alone.radius)
+    assert "dummy was left out" in alone.reason and "linear: expected an affine network" in alone.reason
+    monkeypatch.setitem(CERTIFICATES, "dummy", Method("", "dummy_certificate:prove", "", in_best=True))
+    (after,) = cl.certify(model, x)
+    assert (after.method, after.radius) == ("dummy", 0.125)
+
+
+def test_a_new_line_is_a_choice_of_the_command_line(dummy: Path):
+    code = (
+        "import dummy_certificate\n"
+        "from clearance.cli import main\n"
+        "main(['certify', 'digits-standard', 'digits', '--count', '2', '--method', 'dummy', '--json'])"
+    )
+    path = os.pathsep.join([str(dummy), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert [(result["method"], result["radius"]) for result in results] == [("dummy", 0.125)] * 2
+
+
+def test_the_table_is_left_as_it_was():
+    assert "dummy" not in method_names() and "dummy_certificate" not in {
+        m.where.split(":")[0] for m in CERTIFICATES.values()
+    }
+
+
+def rewrite() -> None:
+    """Put what the table says between the marks of the page."""
+    PAGE.write_text(MARKS.sub(lambda _: table(), PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    rewrite()
