@@ -1,9 +1,6 @@
-"""`clearance attack` as a subprocess: table, JSON, saved witnesses, bad input."""
+"""`clearance attack`: table, JSON (in a process of its own), saved witnesses, bad input."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +8,13 @@ import pytest
 
 from clearance.data import datasets
 from clearance.zoo.specs import load_model
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def clearance(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from clearance.cli import main; main()", "attack", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, timeout=300, check=False, env=environment
-    )
+from command_line import run_command, run_process
 
 
 def test_table_and_saved_witnesses(tmp_path: Path):
     file = tmp_path / "witnesses.npz"
-    result = clearance("digits-standard", "digits", "--count", "3", "--budget", "quick", "--save", str(file))
+    arguments = ("--count", "3", "--budget", "quick", "--save", str(file))
+    result = run_command("attack", "digits-standard", "digits", *arguments)
     assert result.returncode == 0, result.stderr
     assert "digits-standard on digits" in result.stdout
     assert "misclassified" in result.stdout
@@ -46,7 +35,7 @@ def test_table_and_saved_witnesses(tmp_path: Path):
 
 def test_json():
     arguments = ("--count", "2", "--norm", "inf", "--target", "runner-up", "--budget", "quick", "--json")
-    result = clearance("digits-robust", "digits", *arguments)
+    result = run_process("attack", "digits-robust", "digits", *arguments)
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     first, second = document["results"]
@@ -70,7 +59,7 @@ def test_json():
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_two(arguments: tuple[str, ...], message: str, tmp_path: Path):
-    result = clearance(*arguments, "--count", "1", folder=tmp_path)
+    result = run_command("attack", *arguments, "--count", "1", folder=tmp_path)
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1

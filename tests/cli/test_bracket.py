@@ -1,30 +1,19 @@
-"""`clearance bracket` and `clearance demo` as a user types them."""
+"""`clearance bracket`: the first run in a process of its own, the others in this one."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from command_line import run_command, run_process
 
 QUICK = ("--budget", "quick", "--norm", "2", "--count", "2")
-
-
-def clearance(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from clearance.cli import main; main()", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80"}
-    return subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=folder, env=environment, timeout=500
-    )
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("bracket")
-    done = clearance(
+    done = run_process(
         "bracket", "digits-robust", "digits", *QUICK, "--target", "runner-up,3", "--out", "run", "--json", folder=place
     )
     assert done.returncode == 0, done.stderr
@@ -42,7 +31,7 @@ def test_the_document(folder: Path):
 
 
 def test_it_is_not_computed_twice_and_the_table_fits(folder: Path):
-    again = clearance(
+    again = run_command(
         "bracket",
         "digits-robust",
         "digits",
@@ -62,14 +51,14 @@ def test_it_is_not_computed_twice_and_the_table_fits(folder: Path):
 
 
 def test_a_run_is_not_overwritten(folder: Path):
-    done = clearance("bracket", "digits-robust", "digits", *QUICK, "--out", "run", folder=folder)
+    done = run_command("bracket", "digits-robust", "digits", *QUICK, "--out", "run", folder=folder)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "got one with a run; add --resume" in done.stderr
 
 
 def test_another_plan_is_refused_and_the_difference_named(folder: Path):
     arguments = ("--target", "runner-up,3", "--out", "run", "--resume", "--seed", "7")
-    done = clearance("bracket", "digits-robust", "digits", *QUICK, *arguments, folder=folder)
+    done = run_command("bracket", "digits-robust", "digits", *QUICK, *arguments, folder=folder)
     assert done.returncode == 2 and "seed: 0 -> 7" in done.stderr
 
 
@@ -85,16 +74,6 @@ def test_another_plan_is_refused_and_the_difference_named(folder: Path):
     ],
 )
 def test_bad_flags_are_one_line_and_leave_nothing(flags: tuple[str, ...], message: str, tmp_path: Path):
-    done = clearance("bracket", "digits-robust", "digits", "--count", "1", "--out", "new", *flags, folder=tmp_path)
+    done = run_command("bracket", "digits-robust", "digits", "--count", "1", "--out", "new", *flags, folder=tmp_path)
     assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "new").exists()
-
-
-def test_the_demo_can_be_repeated(tmp_path: Path):
-    first = clearance("demo", "--count", "1", folder=tmp_path)
-    assert first.returncode == 0 and "standard" in first.stdout and "robust" in first.stdout, first.stderr
-    again = clearance("demo", "--count", "1", folder=tmp_path)
-    assert again.stdout == first.stdout
-    pages = [line.strip() for line in first.stdout.splitlines() if line.endswith(".html")]
-    assert len(pages) == 3 and all("<html" in (tmp_path / page).read_text() for page in pages)
-    assert max(map(len, first.stdout.splitlines())) <= 80

@@ -1,4 +1,4 @@
-"""`clearance certify` as a subprocess: table, JSON, bad input."""
+"""`clearance certify`: table, JSON (in a process of its own), bad input."""
 
 import json
 import os
@@ -8,19 +8,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def clearance(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from clearance.cli import main; main()", "certify", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, timeout=300, check=False, env=environment
-    )
+from command_line import run_command, run_process
+from conftest import ROOT
+from waiting import HANG
 
 
 def test_table():
-    result = clearance("digits-standard", "digits", "--count", "3", "--norm", "inf")
+    result = run_command("certify", "digits-standard", "digits", "--count", "3", "--norm", "inf")
     assert result.returncode == 0, result.stderr
     assert "digits-standard on digits" in result.stdout
     assert "misclassified" in result.stdout and "certified" in result.stdout and "crown" in result.stdout
@@ -31,7 +25,7 @@ def test_table():
 
 def test_json():
     arguments = ("--count", "2", "--target", "runner-up", "--method", "operator-norms", "--json")
-    result = clearance("digits-robust", "digits", *arguments)
+    result = run_process("certify", "digits-robust", "digits", *arguments)
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     first, second = document["results"]
@@ -42,11 +36,11 @@ def test_json():
 
 
 def test_why_there_is_no_radius_is_said(tmp_path: Path):
-    (tmp_path / "mine.py").write_text(
+    (tmp_path / "network_with_gelu.py").write_text(
         "import torch\nfrom torch import nn\ndef make():\n    torch.manual_seed(0)\n"
         "    return nn.Sequential(nn.Flatten(), nn.GELU(), nn.Linear(64, 10))\n"
     )
-    result = clearance("mine:make", "digits", "--count", "20", folder=tmp_path)
+    result = run_command("certify", "network_with_gelu:make", "digits", "--count", "20", folder=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "GELU (1)" in result.stdout and "unsupported" in result.stdout
     assert "Median certified radius - over 0 of 20 inputs" in result.stdout
@@ -60,7 +54,7 @@ def test_what_a_solver_prints_stays_out_of_stdout():
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, env=environment)
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANG, env=environment)
     assert result.stdout == "before\nafter\n"
     assert "noise" in result.stderr and "more noise" in result.stderr
 
@@ -76,7 +70,7 @@ def test_what_a_solver_prints_stays_out_of_stdout():
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_two(arguments: tuple[str, ...], message: str, tmp_path: Path):
-    result = clearance(*arguments, "--count", "1", folder=tmp_path)
+    result = run_command("certify", *arguments, "--count", "1", folder=tmp_path)
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1

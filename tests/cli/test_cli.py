@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ import clearance
 from clearance.cli import run
 from clearance.estimates.samplers.table import SAMPLERS
 from clearance.estimates.status import Status
+from command_line import run_process
 from conftest import ROOT
+from waiting import HANG, wait_until
 
 FACTORIES = """
 import time
@@ -69,12 +70,6 @@ def process(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", code, *arguments], **pipes, **options)
 
 
-def finished(*arguments: str, folder: Path | None = None) -> tuple[int, str, str]:
-    with process(*arguments, cwd=folder) as started:
-        out, err = started.communicate(timeout=300)
-    return started.returncode, out, err
-
-
 @pytest.fixture
 def work(here: Path, request: pytest.FixtureRequest) -> str:
     """A folder with a data set `data.npz` and a module of factories, whose name is returned."""
@@ -119,22 +114,10 @@ def test_the_package_runs_as_a_module():
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("clearance: ")
 
 
-def test_demo_ends_with_a_table_and_says_what_it_claims(tmp_path: Path):
-    code, out, err = finished("demo", "--count", "2", folder=tmp_path)
-    assert (code, err) == (0, "")
-    assert re.search(r"0 +0 +standard +0\.\d{3} +0\.\d{3} +0\.\d{3} +\w+", out)
-    assert re.search(r"1 +5 +standard +- +- +- +misclassified", out)
-    assert len(re.findall(r"^ +(?:\d +\d +)?robust ", out, re.MULTILINE)) == 2
-    assert re.search(r"^robust +0\.\d{3} +0\.\d{3} +0\.\d{3} +2 +1 +0 +0$", out, re.MULTILINE)  # the medians
-    text = " ".join(out.split())
-    assert "estimate, not a bound" in text and "Distances are in pixel values in [0, 1]" in text
-    assert all(len(line) <= 80 for line in out.splitlines())
-
-
 def test_score_of_digits_as_json():
-    code, out, err = finished("score", "digits-robust", "digits", "--count", "2", "--target", "runner-up", "--json")
-    assert (code, err) == (0, "")
-    document = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    done = run_process("score", "digits-robust", "digits", "--count", "2", "--target", "runner-up", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     assert document["clearance"] == clearance.__version__
     assert document["model"]["name"] == "digits-robust" and document["model"]["bounds"] == [0.0, 1.0]
     assert document["data"] == {"source": "digits", "name": "digits-test", "offset": 0, "count": 2}
@@ -243,7 +226,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --radius 0", r"radius: expected a positive finite number or 'auto', got 0\.0"),
         ("{m}:linear data.npz --radius wide", "'--radius': expected a number or 'auto', got 'wide'"),
         ("{m}:linear data.npz --blocks 1.5", r"'--blocks': expected a whole number or 'auto', got '1\.5'"),
-        ("{m}:linear data.npz --sampler best", "'best' is not one of 'directed', 'uniform'"),
+        ("{m}:linear data.npz --sampler best", "'best'.*'directed', 'uniform'"),
         ("{m}:linear data.npz --paper --radius 4", r"--paper: sets --radius to 5\.0, got --radius 4\.0"),
         ("{m}:linear data.npz --paper --sampler directed", "sets --sampler to uniform, got --sampler directed"),
         ("{m}:linear data.npz --paper --block-size 5", "sets --block-size to 1024"),
@@ -253,8 +236,8 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --mean 1", "expected both --mean and --std"),
         ("{m}:linear data.npz --mean 1 --std 1,x", "expected numbers with commas between them, got '1,x'"),
         ("{m}:linear data.npz --device nowhere", "device: expected a device that torch has here"),
-        ("{m}:linear", "Missing argument 'DATA'"),
-        ("{m}:linear data.npz --frobnicate", "No such option '--frobnicate'"),
+        ("{m}:linear", "DATA"),
+        ("{m}:linear data.npz --frobnicate", "--frobnicate"),
     ],
 )
 def test_bad_input_gets_one_clear_line(work: str, capfd: pytest.CaptureFixture[str], arguments: str, message: str):
@@ -278,8 +261,9 @@ def test_the_line_stays_one_line(capfd: pytest.CaptureFixture[str]):
 
 
 def test_exit_codes_of_the_process(here: Path):
-    code, out, err = finished("score", "digits-robust", "nowhere.npz")
-    assert (code, out) == (2, "") and re.fullmatch(r"clearance: nowhere\.npz: no such file.*\n", err)
+    done = run_process("score", "digits-robust", "nowhere.npz")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"clearance: nowhere\.npz: no such file.*\n", done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -308,11 +292,9 @@ def test_ctrl_c_exits_with_130(work: str):
         "score", f"{work}:Slow", "data.npz", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     )
     with started:
-        deadline = time.monotonic() + 120
-        while not Path("started").exists() and started.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: Path("started").exists() or started.poll() is not None, "the first forward pass")
         started.send_signal(signal.SIGINT)
-        out, err = started.communicate(timeout=60)
+        out, err = started.communicate(timeout=HANG)
     assert (started.returncode, out, err.strip()) == (130, "", "clearance: interrupted")  # click ends the line of ^C
 
 

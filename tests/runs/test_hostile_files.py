@@ -16,10 +16,10 @@ import pytest
 from clearance.cli import run as command
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.execute import open_run
-from clearance.zoo.specs import DATA_FOLDER
+from clearance.zoo.specs import WEIGHTS_FOLDER
 from run_tasks import make_plan, numbers
 
-WEIGHTS = (DATA_FOLDER / "digits-standard.safetensors").read_bytes()
+WEIGHTS = (WEIGHTS_FOLDER / "digits-standard.safetensors").read_bytes()
 HEADER = struct.unpack("<Q", WEIGHTS[:8])[0]
 
 

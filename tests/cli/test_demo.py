@@ -1,0 +1,42 @@
+"""`clearance demo`: a first time in a process of its own, and once more in the same folder."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from command_line import Ended, run_command, run_process
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the demo runs."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def first(place: Path) -> Ended:
+    """What the first demo of that folder said."""
+    return run_process("demo", "--count", "2", folder=place)
+
+
+def test_demo_ends_with_a_table_and_says_what_it_claims(first: Ended):
+    assert (first.returncode, first.stderr) == (0, "")
+    out = first.stdout
+    assert re.search(r"0 +0 +standard +0\.\d{3} +0\.\d{3} +0\.\d{3} +\w+", out)
+    assert re.search(r"1 +5 +standard +- +- +- +misclassified", out)
+    assert len(re.findall(r"^ +(?:\d +\d +)?robust ", out, re.MULTILINE)) == 2
+    assert re.search(r"^robust +0\.\d{3} +0\.\d{3} +0\.\d{3} +2 +1 +0 +0$", out, re.MULTILINE)  # the medians
+    text = " ".join(out.split())
+    assert "estimate, not a bound" in text and "Distances are in pixel values in [0, 1]" in text
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_it_writes_the_pages_it_names(first: Ended, place: Path):
+    pages = [line.strip() for line in first.stdout.splitlines() if line.endswith(".html")]
+    assert len(pages) == 3 and all("<html" in (place / page).read_text() for page in pages)
+
+
+def test_the_demo_can_be_repeated(first: Ended, place: Path):
+    again = run_command("demo", "--count", "2", folder=place)
+    assert again == first
