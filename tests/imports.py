@@ -7,6 +7,7 @@ import each other without cycles.
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from doc_tables import rewrite, table
@@ -42,8 +43,13 @@ def floor(module: str) -> int:
     return next((rank for rank, names in enumerate(FLOORS) if top in names), -1)
 
 
-def imports(source: str) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(source: str) -> tuple[tuple[str, bool], ...]:
     """Each imported module's full name, and whether the import runs with the module (top level, no TYPE_CHECKING)."""
+    return tuple(_imports(source))
+
+
+def _imports(source: str) -> Iterator[tuple[str, bool]]:
     tree = ast.parse(source)
     late = {id(node) for scope in ast.walk(tree) if is_late(scope) for node in ast.walk(scope)}
     for node in ast.walk(tree):
@@ -79,7 +85,8 @@ def wrong_direction(module: str, source: str) -> list[str]:
     return [name for name, top in others.items() if floor(name) >= here or top in apart]
 
 
-def reach(module: str) -> set[str]:
+@cache
+def reach(module: str) -> frozenset[str]:
     """Every module of this package that importing `module` may bring in."""
     seen, waiting = set(), [module]
     while waiting:
@@ -87,7 +94,7 @@ def reach(module: str) -> set[str]:
         if name in FILES and name not in seen:
             seen.add(name)
             waiting.extend(own_modules(FILES[name].read_text()))
-    return seen
+    return frozenset(seen)
 
 
 def cycles() -> list[str]:

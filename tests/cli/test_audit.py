@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import clearance
-from clearance.audit import CHECKS, Severity
+from clearance.audit import CHECKS, Audit, Severity
 from clearance.cli import commands, run
 from clearance.cli.audit import MEANINGS
 
@@ -45,6 +45,27 @@ def work(here: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     name = f"audited_{abs(hash(request.node.nodeid))}"
     Path(f"{name}.py").write_text(FACTORIES)
     return name
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[object, list[Audit]]:
+    """The audits that a test of this file has made."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def each_audit_is_made_once(known: dict[object, list[Audit]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about what the command does with an audit: the same network and input are audited once."""
+    module = importlib.import_module("clearance.cli.audit")
+    audit = module.audit
+
+    def remembering(model: Any, x: Any, labels: Any, **options: Any) -> list[Audit]:
+        key = (repr(model.network), str(model.bounds), x.numpy().tobytes(), str(labels), str(options))
+        if key not in known:
+            known[key] = audit(model, x, labels, **options)
+        return known[key]
+
+    monkeypatch.setattr(module, "audit", remembering)
 
 
 def words(text: str) -> str:
