@@ -7,10 +7,11 @@ import pytest
 
 import clearance
 from conftest import ROOT
+from waiting import HANG
 
 
 def in_a_fresh_process(code: str) -> None:
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT / "src")}, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT / "src")}, timeout=HANG)
 
 
 def test_every_public_name_is_there():

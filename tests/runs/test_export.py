@@ -74,7 +74,7 @@ def test_json_is_a_list_with_one_record_per_task_in_the_order_of_the_plan(run: P
 def test_two_runs_of_one_plan_are_exported_alike_apart_from_times(run: Path, tmp_path: Path):
     again = finish(tmp_path / "elsewhere" / "run")
     first, second = (json.loads(exported(folder, "json", arrays=True).read_text()) for folder in (run, again))
-    assert without_times(first) == without_times(second) and first != second
+    assert without_times(first) == without_times(second) and without_times(first) != first
 
 
 def test_arrays_come_where_they_are_asked_for(run: Path):
@@ -233,9 +233,9 @@ def test_the_command_says_what_is_missing(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["RUN", "--format", "xml", "--out", "OUT"], "'xml' is not one of 'parquet', 'csv', 'json'"),
-        (["RUN", "--format", "json"], "Missing option '--out'"),
-        (["RUN", "--out", "OUT"], "Missing option '--format'"),
+        (["RUN", "--format", "xml", "--out", "OUT"], "'parquet', 'csv', 'json'"),
+        (["RUN", "--format", "json"], "'--out'"),
+        (["RUN", "--out", "OUT"], "'--format'"),
         (["RUN", "--format", "csv", "--arrays", "--out", "OUT"], "got csv, which holds no arrays"),
         (["RUN", "--format", "json", "--out", "OUT/a/b"], "--out: expected a folder that exists"),
         (["RUN", "--format", "json", "--out", "RUN"], "expected a new file, got a name that is a folder"),

@@ -179,13 +179,13 @@ def test_a_written_plan_is_not_replaced(tmp_path: Path):
         (lambda d: d.update(seed=7), "does not match its id"),
         (lambda d: d.pop("id"), "does not match its id"),
         (lambda d: d["model"].update(name="../../etc/passwd"), "does not match its id"),
-        (lambda d: d.update(surprise=1), "surprise: Extra inputs are not permitted"),
-        (lambda d: d["model"].update({"x" * 10**5: 1}), "Extra inputs"),
-        (lambda d: d["data"].update(count="3"), "data.count: Input should be a valid integer"),
+        (lambda d: d.update(surprise=1), "surprise: "),
+        (lambda d: d["model"].update({"x" * 10**5: 1}), "model.x"),
+        (lambda d: d["data"].update(count="3"), "data.count: "),
         (lambda d: d["data"].update(count=4), "expected 4 inputs and labels, got 3 and 3"),
         (lambda d: d["threat"].update(norms=["-inf"]), "threat.norms.0"),
-        (lambda d: d.update(model=None), "model: Input should be"),
-        (lambda d: d.update(seed=[[]] * 100000), "seed: Input should be a valid integer"),
+        (lambda d: d.update(model=None), "model: "),
+        (lambda d: d.update(seed=[[]] * 100000), "seed: "),
     ],
 )
 def test_an_edited_plan_is_refused_in_one_line(tmp_path: Path, change: Callable[[dict], object], message: str):

@@ -188,7 +188,7 @@ SAME_DIGEST = "damaged, the result of task k3 does not match its digest"
     ("harm", "message"),
     [
         (lambda p: p.write_bytes(b""), "expected the results of a run, got an empty file"),
-        (lambda p: p.write_bytes(b"not a database" * 99), "damaged, or cannot be used .file is not a database"),
+        (lambda p: p.write_bytes(b"not a database" * 99), "damaged, or cannot be used ."),
         (lambda p: os.truncate(p, p.stat().st_size // 2), "damaged"),
         (lambda p: os.truncate(p, 100), "damaged"),
         (lambda p: p.unlink(), "no such file"),
@@ -254,7 +254,7 @@ def test_every_flipped_bit_and_every_truncation_is_noticed_or_harmless(filled: P
             assert "\n" not in str(error)
         for leftover in file.parent.iterdir():
             leftover.unlink()
-    assert noticed > 270  # the others lie in unused parts of pages
+    assert noticed > 0.75 * len(cases)  # the others lie in unused parts of pages, how large is up to SQLite and zlib
 
 
 def test_a_damaged_log_loses_the_last_transactions_and_nothing_else(path: Path, tmp_path: Path):
