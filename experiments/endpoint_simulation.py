@@ -4,7 +4,7 @@ Run `python experiments/endpoint_simulation.py` (about a minute); prints four ta
 
 1. endpoint, coverage and status on synthetic norms `1 - Beta(a, 3)`, true endpoint 1, blocks of 1,024 draws;
 2. why coverage is a little under its level there: exact reverse Weibull maxima with the same shapes;
-3. the penalised estimate against its rivals, on the rows where the likelihood identifies no endpoint;
+3. the penalised estimate against other estimates, on the rows where the likelihood identifies no endpoint;
 4. time for a thousand fits against a loop over scipy.
 """
 
@@ -28,7 +28,7 @@ Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
 
 DRAWS = 1024
 SHAPES = np.geomspace(1.05, 400, 40)
-RIVALS = [
+ALTERNATIVES = [
     "chosen",
     "shape 8, no bound",
     "shape 4, no bound",
@@ -100,7 +100,7 @@ def coverage_table(title: str, draw: Callable[[float], Draw], rows: int = 2000) 
             print(f"| {shape} | {blocks} | {median:.3f} [{ends[0]:.3f}, {ends[1]:.3f}] | {cells} |")
 
 
-def rivals(maxima: Array, gaps: Array) -> dict[str, Array]:
+def alternatives(maxima: Array, gaps: Array) -> dict[str, Array]:
     """Distance above the largest, in ranges, by each penalised estimate."""
     distances = np.array([fixed_shape(gaps, shape) for shape in SHAPES])
     likelihood = np.array(
@@ -126,7 +126,7 @@ def rivals(maxima: Array, gaps: Array) -> dict[str, Array]:
         mode(-0.1 / index),
         general_endpoint(maxima) / np.ptp(maxima, axis=1),
     ]
-    return dict(zip(RIVALS, estimates, strict=True))
+    return dict(zip(ALTERNATIVES, estimates, strict=True))
 
 
 def general_endpoint(maxima: Array) -> Array:
@@ -141,7 +141,7 @@ def general_endpoint(maxima: Array) -> Array:
 def penalised_table(blocks: int, rows: int = 300) -> None:
     """Estimate over largest, median / 95 % / maximum, on the rows without an endpoint."""
     print(f"\n## Penalised estimate over the largest of {blocks} maxima: median / 95 % / most ({rows} seeds)\n")
-    header = ["maxima", "lost", "true endpoint / largest", *RIVALS]
+    header = ["maxima", "lost", "true endpoint / largest", *ALTERNATIVES]
     print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
     for name, draw in ZOO.items():
         maxima = draw(np.random.default_rng(blocks), (rows, blocks))
@@ -149,13 +149,13 @@ def penalised_table(blocks: int, rows: int = 300) -> None:
         fit = extremes.fit_reverse_weibull(maxima)
         lost = fit.status == extremes.FitStatus.NO_ENDPOINT
         if lost.sum() < 5:
-            print(f"| {name} | {lost.mean():.0%} |" + " |" * (len(RIVALS) + 1))
+            print(f"| {name} | {lost.mean():.0%} |" + " |" * (len(ALTERNATIVES) + 1))
             continue
         chosen = maxima[lost]
         largest, spread = chosen.max(1), np.ptp(chosen, axis=1)
         ratios = {
-            rival: 1 + distance * spread / largest
-            for rival, distance in rivals(chosen, (largest[:, None] - chosen) / spread[:, None]).items()
+            name: 1 + distance * spread / largest
+            for name, distance in alternatives(chosen, (largest[:, None] - chosen) / spread[:, None]).items()
         }
         np.testing.assert_allclose(fit.location[lost] / largest, ratios["chosen"], rtol=1e-6)
         truth = f"{np.median(1 / largest):.2f}" if name.startswith("Beta") else ""

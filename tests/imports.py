@@ -66,14 +66,17 @@ def is_late(node: ast.AST) -> bool:
     return checking or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
-def own_modules(source: str) -> Iterator[str]:
+@cache
+def own_modules(source: str) -> tuple[str, ...]:
     """The modules of this package that a source imports: `clearance.geometry.norms.project` is `geometry.norms`."""
+    found: list[str] = []
     for name, _ in imports(source):
         top, _, rest = name.partition(".")
         if top == "clearance":
             parts = rest.split(".")
             names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-            yield next((name for name in names if name in FILES), parts[0] if floor(parts[0]) >= 0 else "")
+            found.append(next((name for name in names if name in FILES), parts[0] if floor(parts[0]) >= 0 else ""))
+    return tuple(found)
 
 
 def wrong_direction(module: str, source: str) -> list[str]:
@@ -86,20 +89,27 @@ def wrong_direction(module: str, source: str) -> list[str]:
 
 
 @cache
-def reach(module: str) -> frozenset[str]:
+@cache
+def source_of(module: str) -> str:
+    """The source of a module of this package."""
+    return FILES[module].read_text()
+
+
+def reach(module: str) -> set[str]:
     """Every module of this package that importing `module` may bring in."""
-    seen, waiting = set(), [module]
+    seen: set[str] = set()
+    waiting = [module]
     while waiting:
         name = waiting.pop()
         if name in FILES and name not in seen:
             seen.add(name)
-            waiting.extend(own_modules(FILES[name].read_text()))
-    return frozenset(seen)
+            waiting.extend(own_modules(source_of(name)))
+    return seen
 
 
 def cycles() -> list[str]:
     """The modules that can be reached from one that they import: none, where every folder is in order."""
-    direct = {name: set(own_modules(path.read_text())) - {name} for name, path in FILES.items()}
+    direct = {name: set(own_modules(source_of(name))) - {name} for name in FILES}
     return [name for name in FILES if any(name in reach(used) for used in direct[name] if used in FILES)]
 
 
@@ -109,7 +119,7 @@ def rows() -> list[tuple[str, str, str]]:
     for rank in range(len(FLOORS) - 1, -1, -1):
         for name in sorted(FLOORS[rank]):
             modules = [module for module in FILES if module.split(".")[0] == name]
-            used = {top.split(".")[0] for module in modules for top in own_modules(FILES[module].read_text())} - {name}
+            used = {top.split(".")[0] for module in modules for top in own_modules(source_of(module))} - {name}
             arrows = [top or "clearance" for top in sorted(used, key=lambda top: (-floor(top), top))]
             found.append((str(rank + 1), name or "clearance", ", ".join(arrows) or "nothing"))
     return found

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ DOCUMENTS = [*(SOURCE.parents[1] / "docs").rglob("*.md"), SOURCE.parents[1] / "R
 """Everything that is read."""
 
 
+@cache
 def trees() -> dict[str, ast.Module]:
     return {name: ast.parse(path.read_text()) for name, path in FILES.items()}
 

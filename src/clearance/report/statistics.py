@@ -94,7 +94,7 @@ class FitShare:
 
 
 @dataclass(frozen=True)
-class Step:
+class GapShare:
     """The gap of one input in an empirical distribution: `share` of the inputs have a gap of at most `gap`."""
 
     group: Group
@@ -182,19 +182,19 @@ def fit_shares(entries: Iterable[Entry]) -> list[FitShare]:
     return found
 
 
-def gaps(entries: Iterable[Entry]) -> list[Step]:
+def gaps(entries: Iterable[Entry]) -> list[GapShare]:
     """The distribution of attack distance less estimate (figure 5 of Weng et al. 2018), over inputs with a witness.
 
     An input whose estimate must not be read counts as a gap below all others: each curve starts at the share of these.
     """
-    steps: list[Step] = []
+    steps: list[GapShare] = []
     for group, members in grouped(entries).items():
         attacked = [entry for entry in members if entry.judged and entry.attacked is not None]
         known = sorted(e.attacked - e.estimated for e in attacked if e.attacked is not None and e.estimated is not None)
         lost = len(attacked) - len(known)
         if known:
-            steps.append(Step(group, min(0.0, known[0]), lost / len(attacked)))
-            steps += [Step(group, gap, (lost + rank) / len(attacked)) for rank, gap in enumerate(known, start=1)]
+            steps.append(GapShare(group, min(0.0, known[0]), lost / len(attacked)))
+            steps += [GapShare(group, gap, (lost + rank) / len(attacked)) for rank, gap in enumerate(known, start=1)]
     return steps
 
 
