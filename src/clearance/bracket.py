@@ -160,9 +160,10 @@ def bracket(
         x: `(batch, *input)`, in input units.
         labels: True classes; a misclassified input has a row with that status and no numbers.
         norm: The norm `p` of distances, from 1 to infinity.
-        target: `"untargeted"`, `"runner-up"`, `"random"`, `"least-likely"`, a class index, or one per input.
+        target: A name of `model.targets.TARGETS`, such as `"untargeted"` (any other class), a class index, or one per
+            input.
         order: Order of the estimate, 1 or 2.
-        budget: `"quick"`, `"standard"` or `"thorough"`: how hard attacks and estimates try.
+        budget: How hard attacks and estimates try: a name of `model.budgets.BUDGETS`, such as `"quick"`.
         certificate: Method of `certify` (`clearance.certificates.table` lists them), or `"none"`.
         time_limit: Seconds that the certificate of one input may take.
         seed: With each input's content, fixes every random number.

@@ -33,7 +33,7 @@ class Certificate:
         radius: Proved: no adversarial example lies nearer than this, in input units. Infinite where none lies within
             the bounds at all; 0 where nothing is proved; NaN where the input is misclassified or the network
             unsupported.
-        method: The method that proved it: `linear`, `operator-norms`, `one-hidden`, `crown`, `exact`, `auto-lirpa`;
+        method: The method that proved it, a name of `certificates.table.CERTIFICATES`;
             the one that was asked for where none did.
         status: Its standing.
         reason: In words what the status does not say, such as the name of the layer that is not supported.

@@ -97,24 +97,24 @@ def clever(
         model: The classifier.
         x: `(batch, *input)`, in input units.
         labels: True classes; an input whose prediction differs is skipped, with the status `misclassified`.
-        target: `"untargeted"`, `"runner-up"`, `"random"`, `"least-likely"`, a class index, or one per input.
+        target: A name of `model.targets.TARGETS`, such as `"untargeted"` (any other class), a class index, or one per
+            input.
         norm: The norm `p` of distances, from 1 to `math.inf`.
         sampler: How a block finds its maximum, a name of `estimates.samplers.table.SAMPLERS`: `"directed"` by search,
             `"uniform"` by uniform sampling (the paper's).
         radius: Radius `R` of the ball, or `"auto"` for the fixed point `g / L(R) = R`, the best of all these
             bounds where `L` does not jump.
         blocks: Number of block maxima, or `"auto"`: doubled until the interval is narrower than `tolerance`.
-        block_size: Gradient evaluations per block; default 256 (directed) or 1,024 (uniform).
+        block_size: Gradient evaluations per block; default: the sampler's own, in its table.
         tolerance: For `blocks="auto"`: width of the interval, as a share of its upper end, that is narrow enough.
-        max_blocks: For `blocks="auto"`: where to stop; default 48 (24 at order 2).
+        max_blocks: For `blocks="auto"`: where to stop; default: the sampler's own, in its table.
         racing: Untargeted only: drop classes that cannot be the nearest; False keeps all of them to the end.
         clip: `"project"` clips the samples into the bounds; the paper's scheme does not.
         level: Confidence level of the interval.
         bootstrap: Resamples for the bootstrap p-value of the fit; 0 leaves it out.
         seed: With the content of an input, fixes all of its samples.
-        order: 1, or 2 for second-order CLEVER, which wants a network that is twice differentiable. There a block's
-            default is 96 gradients and Hessian-vector products (directed) or 32 points (uniform), and at most 24
-            blocks.
+        order: 1, or 2 for second-order CLEVER, which wants a network that is twice differentiable. There a block is
+            counted in gradients and Hessian-vector products together (directed) or in points (uniform).
         curvature: For order 2: `"norm"`, `||H||_{p→q}`, the paper's, or for `p = 2` `"one-sided"`, `max(0, -λ_min(H))`:
             never a smaller radius, because the estimate by the norm is made as well, and the larger one counts.
 

@@ -49,8 +49,8 @@ def resolve_targets(
 
     Args:
         logits: `(batch, classes)` of the inputs themselves.
-        target: `"untargeted"` (every other class, nearest in logits first), `"runner-up"`, `"random"` (drawn from the
-            input's own stream), `"least-likely"`, a class index for all inputs, or one index per input.
+        target: A name of `model.targets.TARGETS` (`"untargeted"` is every other class, nearest in logits first;
+            `"random"` is drawn from the input's own stream), a class index for all inputs, or one index per input.
         seed: Seed of `"random"`.
         keys: A content key for each input, for `"random"`; default: its position.
         skip: Inputs that are not judged (misclassified ones): theirs may equal the predicted class.
