@@ -16,6 +16,7 @@ MOST_ROOT_NAMES, MOST_FLOORS = 15, 12
 
 NO_TORCH = (
     "errors",
+    "attacks.table",
     "records",
     "model.budgets",
     "certificates.table",

@@ -23,7 +23,7 @@ from clearance.attacks import (
     pdpgd,
     pgd,
 )
-from clearance.attacks.geometry import linear_distance
+from clearance.attacks.linear_model import linear_distance
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.margins import resolve_targets

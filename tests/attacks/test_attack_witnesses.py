@@ -30,8 +30,9 @@ from clearance.attacks import (
     square,
 )
 from clearance.attacks.best import best
-from clearance.attacks.ensembles import AttackRun, ensemble, make_task
+from clearance.attacks.ensembles import ensemble
 from clearance.attacks.goals import dlr, margin
+from clearance.attacks.task import AttackRun, make_task
 from clearance.errors import InputError, ShapeError, TargetError
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier

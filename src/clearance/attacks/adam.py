@@ -6,10 +6,14 @@ import torch
 from torch import Tensor
 
 DECAY, SQUARE_DECAY, SMALL = 0.9, 0.999, 1e-8
+"""`beta_1`, `beta_2` and `epsilon` of the paper, and its values."""
 
 
 class Adam:
     """Running moments of a gradient; `direction` gives the step of unit learning rate.
+
+    `m <- b_1 m + (1 - b_1) w`, `v <- b_2 v + (1 - b_2) w^2`; the step of the `k`-th gradient is
+    `m / (1 - b_1^k) / (sqrt(v / (1 - b_2^k)) + e)`.
 
     Args:
         like: A tensor of the gradient's shape.
@@ -22,7 +26,7 @@ class Adam:
         self._mean, self._square, self._count = torch.zeros_like(like), torch.zeros_like(like), 0
 
     def direction(self, gradient: Tensor) -> Tensor:
-        """Take in a gradient; the corrected mean over the root of the corrected second moment."""
+        """Take in a gradient; the corrected mean over the root of the corrected second moment, in its shape."""
         self._count += 1
         self._mean = DECAY * self._mean + (1 - DECAY) * gradient
         self._square = SQUARE_DECAY * self._square + (1 - SQUARE_DECAY) * gradient**2

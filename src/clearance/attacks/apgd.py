@@ -8,20 +8,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_radius, as_steps, descent, into_ball
-from clearance.attacks.goals import Goal, Loss, dlr
-from clearance.attacks.passes import LossEvaluation, Streams, evaluate
-from clearance.attacks.pgd import random_points
+from clearance.attacks.bisect_radius import bisect_radius
+from clearance.attacks.goals import Goal, Loss, dlr, soft_margin
+from clearance.attacks.passes import LossEvaluation, Streams
 from clearance.attacks.result import Witnesses
+from clearance.attacks.schedule import as_steps
+from clearance.attacks.steps import as_radius, descent, into_ball, random_points, visit
+from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
+from clearance.model.seeds import derive_seed
 
 MOMENTUM = 0.75
-"""Weight of the new step against the one before (`alpha` of the paper)."""
-INCREASES = 0.75
-"""Share of iterations that must lower the loss, or the step is halved (`rho`)."""
-FIRST_PERIOD, SHORTER, SHORTEST = 0.22, 0.03, 0.06
-"""Checkpoints: the first period, how much each next one is shorter, and the shortest, as shares of the iterations."""
+"""Weight of the new step against the one before: `alpha` of the paper, and its value."""
+ENOUGH_FALLS = 0.75
+"""Share of iterations that must lower the loss, or the step is halved: `rho` of the paper, and its value."""
+FIRST_PERIOD, PERIOD_DECREASE, LAST_PERIOD = 0.22, 0.03, 0.06
+"""Checkpoints, as shares of the iterations, with the paper's values: the first period, how much each next one is
+shorter, and the shortest."""
 
 
 def apgd(
@@ -75,9 +79,7 @@ def apgd(
         points = into_ball(model, x, start if start is not None and restart == 0 else drawn, norm, radius)
         search = _StepControl(points, 2 * radius, steps)
         for step in range(as_steps(steps)):
-            seen = evaluate(model, search.points, goal, loss=loss, aim=aim)
-            found.offer(search.points, seen.reached)
-            search.learn(step, seen)
+            search.learn(step, visit(model, search.points, goal, found, loss=loss, aim=aim))
             search.move(model, x, norm, radius)
     return found
 
@@ -99,8 +101,8 @@ class _Checkpoints:
     def advance(self, step: int) -> None:
         """Start the next, shorter period."""
         self.last = step
-        shorter = self.period - round(SHORTER * self.steps)
-        self.period = max(1, shorter, round(SHORTEST * self.steps))
+        shorter = self.period - round(PERIOD_DECREASE * self.steps)
+        self.period = max(1, shorter, round(LAST_PERIOD * self.steps))
 
 
 class _StepControl:
@@ -128,7 +130,7 @@ class _StepControl:
             self.checkpoints.advance(step)
 
     def _judge(self) -> None:
-        few = self.falls < INCREASES * self.checkpoints.period
+        few = self.falls < ENOUGH_FALLS * self.checkpoints.period
         stuck = (self.step == self.judged_step) & (self.best_loss >= self.judged_loss)
         halve = few | stuck
         back = expand(halve, self.points)
@@ -146,3 +148,28 @@ class _StepControl:
         plain = into_ball(model, x, self.points - downhill, norm, radius)
         momentum = MOMENTUM * (plain - self.points) + (1 - MOMENTUM) * (self.points - self.before)
         self.points, self.before = into_ball(model, x, self.points + momentum, norm, radius), self.points
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`apgd` as one run of `attacks.table`: `run.rounds` radii for each input, each from the best witness so far.
+
+    Restarts begin at random points of the ball. Towards one class the loss is `dlr`, else `soft_margin`.
+    """
+    aim, loss = run.aim(task), soft_margin if run.rank is None else dlr
+
+    def within(epsilon: Tensor, start: Tensor) -> Witnesses:
+        return apgd(
+            task.model,
+            task.x,
+            task.goal,
+            norm=task.norm,
+            epsilon=epsilon,
+            steps=run.steps,
+            loss=loss,
+            aim=aim,
+            start=start if run.restart == 0 else None,
+            seed=derive_seed(task.seed, run.restart),
+            keys=task.keys,
+        )
+
+    return bisect_radius(within, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)

@@ -1,4 +1,4 @@
-"""The nearest witness that an ensemble of attacks finds, confirmed by a fresh forward pass."""
+"""The nearest witness that one attack or an ensemble of attacks finds, confirmed by a fresh forward pass."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clearance.attacks.ensembles import AttackRun, AttackTask, carry_out, ensemble, make_task
+from clearance.attacks.ensembles import carry_out, runs_of
 from clearance.attacks.result import AttackResult, Witnesses
 from clearance.attacks.segments import bisect_segments
+from clearance.attacks.table import ENSEMBLE
+from clearance.attacks.task import AttackRun, AttackTask, make_task
 from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 
-HALVINGS = 10
-"""Forward passes that each run's witness is pulled back with."""
+SEGMENT_HALVINGS = 10
+"""Halvings of the segment from each run's witness back to its input: a thousandth of its length is left."""
 OUTWARD = (1.01, 1.03, 1.1, 1.3)
-"""How much farther out a witness is looked for that a fresh forward pass takes back."""
+"""How much farther out, as factors of its distance, a witness is looked for that a fresh forward pass takes back: the
+noise of a randomised network decides which is enough."""
 
 
 def attack(
@@ -30,10 +33,11 @@ def attack(
     *,
     norm: float | str = 2,
     target: Target = "untargeted",
+    method: str = ENSEMBLE,
     budget: str = "standard",
     seed: int = 0,
 ) -> list[AttackResult]:
-    """The nearest adversarial example of each input that an ensemble of attacks can find.
+    """The nearest adversarial example of each input that an ensemble of attacks, or one of them, can find.
 
     Every run's nearest witness over all its iterates is confirmed by a fresh forward pass, bisected along the segment
     back to its input, and confirmed again; the smallest is returned. Its distance is an upper bound of the minimum
@@ -46,7 +50,10 @@ def attack(
         labels: True classes; an input that the network misclassifies is not attacked. `None`: predictions are right.
         norm: The `p` of distances, from 1 to infinity.
         target: Where to go: as `model.margins.resolve_targets` takes it.
-        budget: `"quick"`, `"standard"` or `"thorough"`: about 150, 1,000 or 5,000 passes of each kind per input.
+        method: `"best"`, the ensemble of the budget; or a name of `attacks.table.ATTACKS`, for that attack alone with
+            about as many passes as the budget gives.
+        budget: A name of `model.budgets.BUDGETS`, such as `"quick"`, `"standard"` or `"thorough"`: about 150, 1,000 or
+            5,000 passes of each kind per input.
         seed: With each input's content, fixes every random number.
 
     Returns:
@@ -62,18 +69,18 @@ def attack(
     (1.0, 1)
     """
     check_classifier(model)
-    runs = ensemble(as_norm(norm), budget)
+    runs = runs_of(method, as_norm(norm), budget)
     started = model.meter.read()
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
     return attack_inputs(inputs, runs, started)
 
 
 def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cost | None = None) -> list[AttackResult]:
-    """As `attack`, for inputs that have been checked.
+    """As `attack`, for inputs that have been checked, `(batch, *input)`.
 
     Args:
         inputs: The inputs.
-        runs: The runs, as `attacks.ensembles.ensemble` gives them.
+        runs: The runs, as `attacks.ensembles.runs_of` or `ensemble` gives them.
         started: What the classifier's meter read when the cost began to count; `None`: now.
 
     Returns:
@@ -114,7 +121,7 @@ class Best:
         """Confirm a run's witnesses, pull them back towards their inputs, and keep what is nearer than before."""
         task = self.task
         sure, _ = confirmed(task, witnesses)
-        sure.absorb(confirmed(task, bisect_segments(task.model, task.goal, sure, steps=HALVINGS))[0])
+        sure.absorb(confirmed(task, bisect_segments(task.model, task.goal, sure, steps=SEGMENT_HALVINGS))[0])
         for row in (sure.distance < self.witnesses.distance).nonzero().flatten().tolist():
             self.method[row] = method
         before = self.distances.get(method, torch.full_like(sure.distance, torch.inf))
@@ -142,11 +149,12 @@ class Best:
 def best(task: AttackTask, runs: Sequence[AttackRun]) -> Best:
     """Carry out the runs in order and keep the smallest witness of each input.
 
-    A longer sequence with the same beginning never finds a larger distance.
+    A longer sequence with the same beginning never finds a larger distance. Source: this project, by the minimum over
+    runs (the worst case over attacks of Croce and Hein 2020, AutoAttack, for distances).
 
     Args:
         task: What is attacked.
-        runs: The runs, as `clearance.attacks.ensembles.ensemble` gives them.
+        runs: The runs, as `attacks.ensembles.runs_of` gives them.
 
     Returns:
         The nearest confirmed witnesses.
@@ -161,8 +169,15 @@ def best(task: AttackTask, runs: Sequence[AttackRun]) -> Best:
 def confirmed(task: AttackTask, witnesses: Witnesses) -> tuple[Witnesses, Tensor]:
     """The witnesses that a fresh forward pass, of nothing but them, finds to reach their goals, and what it predicts.
 
-    A randomised network may take back a witness that lies right at the boundary; then the points a little farther out
-    on its segment are tried. Where no witness is left the prediction is that of the input.
+    A randomised network may take back a witness `w` that lies right at the boundary; then `x + f (w - x)` is tried for
+    the factors `f` of `OUTWARD`. Where no witness is left the prediction is that of the input.
+
+    Args:
+        task: What is attacked.
+        witnesses: Of its inputs, `(batch, *input)`.
+
+    Returns:
+        What is left of them, and the predicted class of each, `(batch,)`.
     """
     kept, said = Witnesses(task.x, task.norm), task.goal.source.clone()
     for factor in (1.0, *OUTWARD):

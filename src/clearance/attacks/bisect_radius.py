@@ -7,14 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_radius, as_steps
 from clearance.attacks.result import Witnesses
+from clearance.attacks.schedule import as_steps
+from clearance.attacks.steps import as_radius
 
 FixedRadius = Callable[[Tensor, Tensor], Witnesses]
 """`attack(epsilon, start)`: witnesses within `epsilon`, `(batch,)`, of the inputs; it may begin at `start`."""
 
-MARGIN = 0.98
-"""A round after a success asks for at most this share of the distance that is known."""
+MOST_OF_KNOWN = 0.98
+"""A round after a success asks for at most this share of the distance that is known: less would be no progress."""
 
 
 def bisect_radius(
@@ -23,7 +24,8 @@ def bisect_radius(
     """Bisect the radius of each input: halve on success, double until the first success, then meet in the middle.
 
     A success at radius `r` sets the upper end to the distance of its witness, which may be much smaller; a failure
-    makes `r` the lower end (for this attack: it proves nothing). Cost: `rounds` runs of the attack, its budget.
+    makes `r` the lower end (for this attack: it proves nothing). Source: this project, by plain bisection. Cost:
+    `rounds` runs of the attack.
 
     Args:
         attack: Called with radii `(batch,)` and points `(batch, *input)`: the best witnesses so far, or the inputs.
@@ -54,7 +56,7 @@ def bisect_radius(
         run = attack(radius, found.adversarial)
         found.absorb(run)
         low = torch.where(run.success, low, torch.maximum(low, radius))
-        low = torch.minimum(low, MARGIN * found.distance)
-        middle = torch.minimum((low + found.distance) / 2, MARGIN * found.distance)
+        low = torch.minimum(low, MOST_OF_KNOWN * found.distance)
+        middle = torch.minimum((low + found.distance) / 2, MOST_OF_KNOWN * found.distance)
         radius = torch.where(found.success, middle, (2 * radius).clamp_max(widest))
     return found

@@ -5,20 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, nearest_in_half_space, room
 from clearance.attacks.goals import Goal
 from clearance.attacks.passes import LossEvaluation, evaluate, look
 from clearance.attacks.result import Witnesses
+from clearance.attacks.schedule import as_steps
 from clearance.attacks.segments import bisect_segments
+from clearance.attacks.steps import room
+from clearance.attacks.task import AttackRun, AttackTask
+from clearance.geometry.half_space import nearest_in_half_space
 from clearance.geometry.norms import expand, vector_norm
 from clearance.model.classifier import Classifier
 
-PROBES = 4
-"""Halvings after each step that led to a nearer witness."""
-PULL = 0.98
-"""They begin at this share of the linearised distance."""
+WALK_HALVINGS = 4
+"""Halvings after each step that led to a nearer witness: the next step moves on, so that few are enough."""
+LOWEST_SHARE = 0.98
+"""They begin at this share of the linearised distance: little below it, since the boundary is nearly linear there."""
 OVERSHOOT = 1e-3
-"""Steps aim this share beyond the linearised boundary."""
+"""Steps aim this share beyond the linearised boundary, so that rounding and a slight curvature leave a witness."""
 
 
 def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps: int = 20) -> Witnesses:
@@ -29,7 +32,7 @@ def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps:
     adversarial examples", equation 9). The walk tries the direction `(1 - s)(z - x) + s (t - x)`, as far out as `z`; if
     that is a witness it is pulled back towards `x` by bisection and `s` doubles, otherwise `s` is halved. Distances
     only fall, and on a linear classifier the first step ends at the exact minimum. Cost: `steps` backward passes and at
-    most `steps * (2 + PROBES)` forward passes per input.
+    most `steps * (2 + WALK_HALVINGS)` forward passes per input.
 
     Args:
         model: The classifier.
@@ -55,8 +58,9 @@ def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps:
         tried = Witnesses(x, found.norm)
         points = model.clip(x + expand(scale, x) * mixed)
         tried.offer(points, goal.reached(look(model, points)) & found.success)
-        low = torch.where(tried.success, PULL * vector_norm(ideal, found.norm) / tried.distance, 0.0).clamp(0.0, PULL)
-        pulled = bisect_segments(model, goal, tried, steps=PROBES, low=low)
+        low = torch.where(tried.success, LOWEST_SHARE * vector_norm(ideal, found.norm) / tried.distance, 0.0)
+        low = low.clamp(0.0, LOWEST_SHARE)
+        pulled = bisect_segments(model, goal, tried, steps=WALK_HALVINGS, low=low)
         better = pulled.distance < found.distance
         found.absorb(pulled)
         share = torch.where(better, (2 * share).clamp_max(1.0), share / 2)
@@ -68,3 +72,8 @@ def _linear_minimum(model: Classifier, found: Witnesses, seen: LossEvaluation) -
     at_input = seen.loss + (seen.gradient * (found.x - found.adversarial)).flatten(1).sum(1)
     down, up = room(model, found.x)
     return nearest_in_half_space(seen.gradient, at_input * (1 + OVERSHOOT), down, up, found.norm)
+
+
+def carry_out(task: AttackTask, run: AttackRun, known: Witnesses) -> Witnesses:
+    """`boundary_walk` as one run of `attacks.table`, from the witnesses that are known."""
+    return boundary_walk(task.model, task.goal, known, steps=run.steps)

@@ -9,17 +9,20 @@ from torch import Tensor
 
 from clearance.attacks.adam import Adam
 from clearance.attacks.constants import ConstantSearch, Penalty, make_penalty
-from clearance.attacks.geometry import as_steps, cosine
 from clearance.attacks.goals import Goal
 from clearance.attacks.result import Witnesses
+from clearance.attacks.schedule import as_steps, cosine
+from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
 from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
 
-FIRST_RATE, LAST_RATE = 0.3, 0.01
-"""Adam's learning rate, in units of the typical coordinate of a perturbation of the estimated length."""
-SHRINK = 0.9
-"""Factor by which the `l_inf` threshold falls after each round that kept below it."""
+LEARNING_RATES = 0.3, 0.01
+"""Adam's first and last learning rate, in units of the typical coordinate of a perturbation of the estimated length: a
+few steps cross it, and the last ones settle to a hundredth."""
+THRESHOLD_DECREASE = 0.9
+"""Factor by which the `l_inf` threshold falls after each round that kept below it (section VI.C of the paper, and its
+value)."""
 
 
 def carlini_wagner(
@@ -38,7 +41,7 @@ def carlini_wagner(
     `l_inf`: `sum_i max(|y_i - x_i| - tau, 0) + c max(g(y) + k, 0)`, where
     `tau` falls after each success and `c` doubles after each failure (section VI.C). Lengths are in units of the linear
     estimate of the distance and margins in units of the first one, so that constants and rates fit any scale. Of the
-    paper's three ways to keep to the bounds (section V.B) this is projection: the hyperbolic tangent has no slope at
+    paper's three ways to keep to the bounds (section V.B) this is projection: the hyperbolic tangent is flat at
     the bounds, where most pixels of a digit lie. Cost: `searches * steps` forward and backward passes per input, plus
     2 forward passes and 1 backward pass.
 
@@ -95,10 +98,15 @@ def _maximum(x: Tensor, penalty: Penalty, searches: int, steps: int) -> Witnesse
             points = penalty.model.clip(points - _rate(step, steps) * unit * adam.direction(gradient))
         found.absorb(round_found)
         constant = torch.where(round_found.success, constant, 2 * constant)
-        threshold = torch.where(found.success, SHRINK * torch.minimum(threshold, found.distance), threshold)
+        threshold = torch.where(found.success, THRESHOLD_DECREASE * torch.minimum(threshold, found.distance), threshold)
         begin = found.adversarial
     return found
 
 
 def _rate(step: int, steps: int) -> float:
-    return cosine(FIRST_RATE, LAST_RATE, step, steps)
+    return cosine(*LEARNING_RATES, step, steps)
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`carlini_wagner` as one run of `attacks.table`: `run.rounds` weights (or thresholds), `run.steps` steps each."""
+    return carlini_wagner(task.model, task.x, task.goal, norm=task.norm, searches=run.rounds, steps=run.steps)

@@ -1,4 +1,4 @@
-"""What the attacks with a constant share: a penalty on the margin, and the binary search over its weight."""
+"""What the attacks that weigh a penalty share: a penalty on the margin, and the binary search over its weight."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import linear_distance
 from clearance.attacks.goals import Goal, margin
+from clearance.attacks.linear_model import linear_distance
 from clearance.attacks.passes import evaluate, look
 from clearance.errors import InputError
 from clearance.geometry.norms import expand
@@ -37,12 +37,12 @@ class Penalty:
         """The penalty's gradient in units of length, `(batch, *input)`, and whether each point is a witness."""
         seen = evaluate(self.model, points, self.goal)
         reached = seen.reached & (seen.loss <= -self.confidence)
-        slope = torch.where(reached, 0.0, self.distance / self.scale)
-        return seen.gradient * expand(slope, points), reached
+        rate = torch.where(reached, 0.0, self.distance / self.scale)
+        return seen.gradient * expand(rate, points), reached
 
 
 def make_penalty(model: Classifier, x: Tensor, goal: Goal, *, norm: float, confidence: float) -> Penalty:
-    """The penalty of a batch of inputs.
+    """The penalty of a batch of inputs, scaled by the margin there: two forward passes and one backward pass per input.
 
     Args:
         model: The classifier.
@@ -64,10 +64,22 @@ def make_penalty(model: Classifier, x: Tensor, goal: Goal, *, norm: float, confi
 
 
 class ConstantSearch:
-    """Binary search over the weight of the penalty, for each input: halve the interval, or grow tenfold until it works.
+    """Binary search over the weight `c` of the penalty, for each input (Carlini and Wagner 2017, section VI.A).
+
+    The next `c` is the middle of the largest that gave no witness and the smallest that gave one, or tenfold the last
+    until one did.
 
     Args:
         first: The first constant, `(batch,)`.
+
+    Attributes:
+        constant: `c`, `(batch,)`.
+
+    >>> search = ConstantSearch(torch.tensor([1.0]))
+    >>> search.learn(torch.tensor([False]))
+    >>> search.learn(torch.tensor([True]))
+    >>> search.constant
+    tensor([5.5000])
     """
 
     def __init__(self, first: Tensor) -> None:
@@ -75,7 +87,7 @@ class ConstantSearch:
         self._high = torch.full_like(first, torch.inf)
 
     def learn(self, worked: Tensor) -> None:
-        """Choose the next constants from whether the last ones gave a witness."""
+        """Choose the next constants from whether the last ones gave a witness, `(batch,)`."""
         self._high = torch.where(worked, torch.minimum(self._high, self.constant), self._high)
         self._low = torch.where(worked, self._low, torch.maximum(self._low, self.constant))
         middle = (self._low + self._high) / 2

@@ -5,17 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, ratio, slight, unit
 from clearance.attacks.goals import Goal, soft_margin
-from clearance.attacks.passes import evaluate
+from clearance.attacks.linear_model import boundary_distance, tie_distance
 from clearance.attacks.result import Witnesses
-from clearance.geometry.norms import expand, vector_norm
+from clearance.attacks.schedule import as_steps, cosine
+from clearance.attacks.steps import free, visit
+from clearance.attacks.task import AttackRun, AttackTask
+from clearance.geometry.norms import expand, unit, vector_norm
 from clearance.model.classifier import Classifier
 
-FIRST_STEP, LAST_STEP = 1.0, 0.01
-"""Length of the gradient step, in radii."""
-FIRST_CHANGE, LAST_CHANGE = 0.05, 0.001
-"""Share by which the radius grows or shrinks (`gamma` of the paper, which keeps it at 0.05)."""
+DDN_STEPS = 1.0, 0.01
+"""First and last length of the gradient step, in radii: the paper's step falls from 1 to 0.01 as well."""
+DDN_CHANGES = 0.05, 0.001
+"""First and last share by which the radius grows or shrinks: `gamma` of the paper, which keeps it at 0.05. It falls, so
+that the last iterates are near the boundary."""
 
 
 def ddn(
@@ -49,15 +52,18 @@ def ddn(
     """
     found = Witnesses(x, 2.0)
     points = x if start is None else model.clip(start)
-    radius, least = vector_norm(points - x, 2.0), slight(model, x, 2.0)
+    radius, on_tie = vector_norm(points - x, 2.0), tie_distance(model, x, 2.0)
     for step in range(as_steps(steps)):
-        seen = evaluate(model, points, goal, loss=soft_margin, aim=aim)
-        found.offer(points, seen.reached)
-        change = cosine(FIRST_CHANGE, LAST_CHANGE, step, steps)
-        linear = ratio(seen.margin, vector_norm(seen.gradient, 2.0))
-        first = torch.where(linear > 0, linear, least)
-        radius = torch.where(radius > 0, radius * torch.where(seen.reached, 1 - change, 1 + change), first)
-        length = expand(cosine(FIRST_STEP, LAST_STEP, step, steps) * radius, x)
+        seen = visit(model, points, goal, found, loss=soft_margin, aim=aim)
+        change = cosine(*DDN_CHANGES, step, steps)
+        changed = radius * torch.where(seen.reached, 1 - change, 1 + change)
+        radius = torch.where(radius > 0, changed, boundary_distance(seen, 2.0, on_tie))
+        length = expand(cosine(*DDN_STEPS, step, steps) * radius, x)
         moved = model.clip(points - length * unit(free(model, points, seen.gradient)))
         points = model.clip(x + expand(radius, x) * unit(moved - x))
     return found
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`ddn` as one run of `attacks.table`: `(batch, *input)` of the task, from the run's start towards its aim."""
+    return ddn(task.model, task.x, task.goal, steps=run.steps, aim=run.aim(task), start=run.start(task))

@@ -6,16 +6,17 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.constants import ConstantSearch, make_penalty
-from clearance.attacks.geometry import as_steps, cosine
 from clearance.attacks.goals import Goal
-from clearance.attacks.pdpgd import soft_threshold
 from clearance.attacks.result import Witnesses
+from clearance.attacks.schedule import as_steps, cosine
+from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
-from clearance.geometry.norms import expand
+from clearance.geometry.norms import expand, soft_threshold
 from clearance.model.classifier import Classifier
 
-FIRST_STEP, LAST_STEP = 0.1, 0.001
-"""Step of the iteration, over the weight of the `l_1` term."""
+EAD_STEPS = 0.1, 0.001
+"""First and last step of the iteration, over the weight of the `l_1` term: soft thresholding then takes off a tenth of
+the estimated distance at first, a thousandth at last."""
 
 
 def elastic_net(
@@ -63,7 +64,7 @@ def elastic_net(
             push, reached = penalty.at(ahead)
             found.offer(ahead, reached)
             worked = worked | reached
-            length = cosine(FIRST_STEP, LAST_STEP, step, steps) / beta
+            length = cosine(*EAD_STEPS, step, steps) / beta
             gradient = 2 * (ahead - x) / unit + expand(constants.constant, x) * push
             moved = (ahead - x) / unit - length * gradient
             shrunk = soft_threshold(moved, torch.full_like(found.distance, length * beta))
@@ -71,3 +72,8 @@ def elastic_net(
             ahead = model.clip(points + step / (step + 3) * (points - before))
         constants.learn(worked)
     return found
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`elastic_net` as one run of `attacks.table`: `run.rounds` weights for each input, `run.steps` steps for each."""
+    return elastic_net(task.model, task.x, task.goal, searches=run.rounds, steps=run.steps)

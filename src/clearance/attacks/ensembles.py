@@ -3,117 +3,65 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from torch import Tensor
-
-from clearance.attacks.apgd import apgd
-from clearance.attacks.bisect_radius import bisect_radius
-from clearance.attacks.boundary_walk import boundary_walk
-from clearance.attacks.carlini_wagner import carlini_wagner
-from clearance.attacks.ddn import ddn
-from clearance.attacks.elastic_net import elastic_net
-from clearance.attacks.fast_minimum_norm import fast_minimum_norm
-from clearance.attacks.geometry import linear_distance, rank_classes
-from clearance.attacks.goals import Goal, dlr, make_goal, soft_margin
-from clearance.attacks.passes import Streams
-from clearance.attacks.pdpgd import pdpgd
-from clearance.attacks.pgd import random_points
 from clearance.attacks.result import Witnesses
-from clearance.attacks.square import square
+from clearance.attacks.table import ATTACKS, ENSEMBLE, check_method
+from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
 from clearance.model.budgets import BUDGETS
-from clearance.model.classifier import Classifier
-from clearance.model.inputs import CheckedInputs
-from clearance.model.seeds import derive_seed
-
-NEAR = 9
-"""How many wanted classes, nearest in logits, are ranked by their linearised distance."""
 
 
-@dataclass(frozen=True)
-class AttackTask:
-    """Inputs to attack.
-
-    Attributes:
-        model: The classifier.
-        x: `(batch, *input)`.
-        goal: Where each input has to go.
-        near: Wanted classes of each input, nearest in the linearised model first, `(batch, k)`.
-        scale: Linear estimate of each input's distance, `(batch,)`.
-        norm: The norm `p`.
-        seed: The user's seed.
-        keys: Content key of each input.
-    """
-
-    model: Classifier
-    x: Tensor
-    goal: Goal
-    near: Tensor
-    scale: Tensor
-    norm: float
-    seed: int
-    keys: tuple[str, ...]
-
-
-def make_task(inputs: CheckedInputs) -> AttackTask:
-    """Look at the linearised model once: which wanted classes are near, and how near.
+def runs_of(method: str, norm: float, budget: str) -> tuple[AttackRun, ...]:
+    """The runs of one choice of `attack`: an ensemble, or one method alone.
 
     Args:
-        inputs: The inputs, none of them misclassified.
+        method: `"best"`, or a name of `attacks.table.ATTACKS`.
+        norm: The norm `p`.
+        budget: A name of `model.budgets.BUDGETS`.
 
     Returns:
-        The task. Cost: 2 forward passes and, per input, 1 backward pass and one for each class that is looked at
-        (`NEAR` at most).
+        The runs, in order.
+
+    Raises:
+        InputError: If there is no such method or budget, or the method is not for the norm.
     """
-    model, x, logits, norm = inputs.model, inputs.x, inputs.logits, inputs.norm
-    goal = make_goal(logits.argmax(1), inputs.targets, logits.shape[1])
-    near = rank_classes(model, x, goal, logits, norm=norm, most=NEAR)
-    scale = linear_distance(model, x, goal, norm)
-    return AttackTask(model, x, goal, near, scale, norm, inputs.seed, inputs.keys)
+    check_method(method, norm)
+    return ensemble(norm, budget) if method == ENSEMBLE else alone(method, budget)
 
 
-@dataclass(frozen=True)
-class AttackRun:
-    """One attack of an ensemble.
+def alone(method: str, budget: str) -> tuple[AttackRun, ...]:
+    """One method by itself, from the input: `steps = passes / (rounds * forwards)`, at least 1.
 
-    Attributes:
-        method: A key of `METHODS`.
-        steps: Iterations; of each round where there are several.
-        rounds: Rounds of `bisect_radius`, or constants that are searched.
-        rank: Lead the loss to the wanted class of this rank in `AttackTask.near` instead of to any of them.
-        restart: 0 starts at the input (or as the method does); others start at a random point, one for each number.
+    `passes` is what the budget gives, `rounds` and `forwards` are those of the method's line in the table. A method
+    that needs a witness starts from that of `fgsm`.
+
+    Args:
+        method: A name of `attacks.table.ATTACKS`.
+        budget: A name of `model.budgets.BUDGETS`.
+
+    Returns:
+        The run, or the two.
+
+    Raises:
+        InputError: If there is no such budget.
+
+    >>> alone("ddn", "quick")
+    (AttackRun(method='ddn', steps=150, rounds=1, rank=None, restart=0),)
     """
-
-    method: str
-    steps: int
-    rounds: int = 1
-    rank: int | None = None
-    restart: int = 0
-
-    def aim(self, task: AttackTask) -> Goal:
-        """The goal that the loss leads to."""
-        if self.rank is None:
-            return task.goal
-        return task.goal.to_class(task.near[:, min(self.rank, task.near.shape[1] - 1)])
-
-    def start(self, task: AttackTask) -> Tensor | None:
-        """Uniform points of balls as wide as the linear estimate of the distance; `None` for the input itself."""
-        if self.restart == 0:
-            return None
-        streams = Streams(task.x, task.seed, "start", self.method, self.restart, keys=task.keys)
-        return task.model.clip(task.x + random_points(task.x, streams, task.norm, task.scale))
+    line, passes = ATTACKS[method], _passes(budget)
+    run = AttackRun(method, max(1, passes // (line.rounds * line.forwards)), rounds=line.rounds)
+    return (*alone("fgsm", budget), run) if line.needs_witness else (run,)
 
 
 def ensemble(norm: float, budget: str) -> tuple[AttackRun, ...]:
     """The runs for a norm and a budget, in order.
 
-    Forward and backward passes per input, of each kind: quick about 150, standard about 1,000, thorough about 5,000.
+    Forward and backward passes per input, of each kind: about `BUDGETS[budget].passes`.
 
     Args:
         norm: The norm `p`.
-        budget: `"quick"`, `"standard"` or `"thorough"`.
+        budget: A name of `model.budgets.BUDGETS`.
 
     Returns:
         The runs; those of a smaller budget come first, so that a larger one never finds less.
@@ -121,94 +69,31 @@ def ensemble(norm: float, budget: str) -> tuple[AttackRun, ...]:
     Raises:
         InputError: If there is no such budget.
     """
-    if budget not in BUDGETS:
-        raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
+    _passes(budget)
     quick = _QUICK.get(norm, _QUICK[math.inf])
     standard = quick + _STANDARD.get(norm, _STANDARD[math.inf])
     return {"quick": quick, "standard": standard, "thorough": standard + _thorough(norm, standard)}[budget]
 
 
-def carry_out(task: AttackTask, run: AttackRun, best: Witnesses) -> Witnesses:
-    """What one run finds, given the best witnesses so far (which only the boundary walk looks at)."""
-    return METHODS[run.method](task, run, best)
+def carry_out(task: AttackTask, run: AttackRun, known: Witnesses) -> Witnesses:
+    """What one run finds, given the nearest witnesses so far (which only the boundary walk looks at).
+
+    Args:
+        task: What is attacked.
+        run: The run.
+        known: The nearest witnesses of the runs before.
+
+    Returns:
+        The run's own witnesses, not yet confirmed.
+    """
+    return ATTACKS[run.method].load()(task, run, known)
 
 
-def _ddn(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
-    return ddn(task.model, task.x, task.goal, steps=run.steps, aim=run.aim(task), start=run.start(task))
+def _passes(budget: str) -> int:
+    if budget not in BUDGETS:
+        raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
+    return BUDGETS[budget].passes
 
-
-def _fast_minimum_norm(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
-    aim, start = run.aim(task), run.start(task)
-    return fast_minimum_norm(task.model, task.x, task.goal, norm=task.norm, steps=run.steps, aim=aim, start=start)
-
-
-def _pdpgd(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
-    aim, start = run.aim(task), run.start(task)
-    return pdpgd(task.model, task.x, task.goal, steps=run.steps, aim=aim, start=start)
-
-
-def _apgd(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
-    aim, loss = run.aim(task), soft_margin if run.rank is None else dlr
-
-    def attack(epsilon: Tensor, start: Tensor) -> Witnesses:
-        return apgd(
-            task.model,
-            task.x,
-            task.goal,
-            norm=task.norm,
-            epsilon=epsilon,
-            steps=run.steps,
-            loss=loss,
-            aim=aim,
-            start=start if run.restart == 0 else None,
-            seed=derive_seed(task.seed, run.restart),
-            keys=task.keys,
-        )
-
-    return bisect_radius(attack, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)
-
-
-def _elastic_net(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
-    return elastic_net(task.model, task.x, task.goal, searches=run.rounds, steps=run.steps)
-
-
-def _carlini_wagner(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
-    return carlini_wagner(task.model, task.x, task.goal, norm=task.norm, searches=run.rounds, steps=run.steps)
-
-
-def _square(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
-
-    def attack(epsilon: Tensor, _: Tensor) -> Witnesses:
-        seed = derive_seed(task.seed, run.restart)
-        return square(
-            task.model,
-            task.x,
-            task.goal,
-            norm=task.norm,
-            epsilon=epsilon,
-            steps=run.steps,
-            seed=seed,
-            keys=task.keys,
-        )
-
-    return bisect_radius(attack, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)
-
-
-def _boundary_walk(task: AttackTask, run: AttackRun, best: Witnesses) -> Witnesses:
-    return boundary_walk(task.model, task.goal, best, steps=run.steps)
-
-
-METHODS: dict[str, Callable[[AttackTask, AttackRun, Witnesses], Witnesses]] = {
-    "ddn": _ddn,
-    "fast_minimum_norm": _fast_minimum_norm,
-    "pdpgd": _pdpgd,
-    "apgd": _apgd,
-    "elastic_net": _elastic_net,
-    "carlini_wagner": _carlini_wagner,
-    "square": _square,
-    "boundary_walk": _boundary_walk,
-}
-"""How each method is carried out."""
 
 _QUICK = {
     1.0: (AttackRun("pdpgd", 60), AttackRun("pdpgd", 40, rank=0), AttackRun("boundary_walk", 4)),
@@ -219,6 +104,8 @@ _QUICK = {
         AttackRun("boundary_walk", 4),
     ),
 }
+"""The smallest ensemble of each norm (that of infinity serves every other `p`): a minimum-distance method for the norm,
+the same towards the class that is nearest in the linearised model, and a walk along the boundary."""
 _STANDARD = {
     1.0: (
         AttackRun("pdpgd", 200),
@@ -246,6 +133,7 @@ _STANDARD = {
         AttackRun("boundary_walk", 10),
     ),
 }
+"""What the standard budget adds: longer runs, a second method, more target classes and a random start."""
 
 
 def _thorough(norm: float, standard: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:

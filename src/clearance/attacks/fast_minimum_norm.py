@@ -7,19 +7,22 @@ import math
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, into_ball, ratio, slight, unit
 from clearance.attacks.goals import Goal, Loss, soft_margin
-from clearance.attacks.passes import evaluate
+from clearance.attacks.linear_model import tie_distance, zero_crossing
 from clearance.attacks.result import Witnesses
-from clearance.geometry.norms import as_norm, dual_norm, expand, vector_norm
+from clearance.attacks.schedule import as_steps, cosine
+from clearance.attacks.steps import free, into_ball, visit
+from clearance.attacks.task import AttackRun, AttackTask
+from clearance.geometry.norms import as_norm, dual_norm, expand, unit, vector_norm
 from clearance.model.classifier import Classifier
 
-FIRST_STEP, LAST_STEP = 1.0, 0.001
-"""Length of the gradient step, in units of the longest `l_2` vector of the ball."""
-WIDER = 3.0
+FMN_STEPS = 1.0, 0.001
+"""First and last length of the gradient step, in units of the longest `l_2` vector of the ball: from across the ball to
+the last digits."""
+LINF_FACTOR = 3.0
 """Factor of both for `p = inf`, where a step that leaves the ball on most coordinates moves along its sign."""
-FIRST_CHANGE, LAST_CHANGE = 0.05, 0.0001
-"""Share by which the radius grows or shrinks."""
+FMN_CHANGES = 0.05, 0.0001
+"""First and last share by which the radius grows or shrinks (`gamma` of the paper, which starts at 0.05 as well)."""
 
 
 def fast_minimum_norm(
@@ -57,20 +60,25 @@ def fast_minimum_norm(
         InputError: If `norm < 1` or `steps` is below 1.
     """
     norm = as_norm(norm)
-    reach = max(1.0, x[0].numel() ** (0.5 - 1 / norm)) * (WIDER if math.isinf(norm) else 1.0)
+    reach = max(1.0, x[0].numel() ** (0.5 - 1 / norm)) * (LINF_FACTOR if math.isinf(norm) else 1.0)
     found = Witnesses(x, norm)
     points = x if start is None else model.clip(start)
-    radius, least = torch.zeros_like(found.distance), slight(model, x, norm)
+    radius, on_tie = torch.zeros_like(found.distance), tie_distance(model, x, norm)
     for step in range(as_steps(steps)):
-        seen = evaluate(model, points, goal, loss=loss, aim=aim)
-        found.offer(points, seen.reached)
-        change = cosine(FIRST_CHANGE, LAST_CHANGE, step, steps)
-        linear = vector_norm(points - x, norm) + ratio(seen.margin, vector_norm(seen.gradient, dual_norm(norm)))
-        linear = torch.where(linear > 0, linear, least)
+        seen = visit(model, points, goal, found, loss=loss, aim=aim)
+        change = cosine(*FMN_CHANGES, step, steps)
+        linear = vector_norm(points - x, norm) + zero_crossing(seen.margin, vector_norm(seen.gradient, dual_norm(norm)))
+        linear = torch.where(linear > 0, linear, on_tie)
         wider = radius * (1 + change)
         wider = torch.where(found.success, wider, torch.maximum(wider, linear))
         radius = torch.where(seen.reached, torch.minimum(radius * (1 - change), found.distance), wider)
-        length = cosine(FIRST_STEP, LAST_STEP, step, steps) * reach * radius
+        length = cosine(*FMN_STEPS, step, steps) * reach * radius
         downhill = unit(free(model, points, seen.gradient))
         points = into_ball(model, x, model.clip(points - expand(length, x) * downhill), norm, radius)
     return found
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`fast_minimum_norm` as one run of `attacks.table`: `(batch, *input)` of the task, from the run's start."""
+    aim, start = run.aim(task), run.start(task)
+    return fast_minimum_norm(task.model, task.x, task.goal, norm=task.norm, steps=run.steps, aim=aim, start=start)

@@ -2,10 +2,12 @@
 
 from torch import Tensor
 
-from clearance.attacks.geometry import as_radius
+from clearance.attacks.bisect_radius import bisect_radius
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate, look
 from clearance.attacks.result import Witnesses
+from clearance.attacks.steps import as_radius
+from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import as_norm, expand, steepest
 from clearance.model.classifier import Classifier
 
@@ -36,3 +38,12 @@ def fgsm(model: Classifier, x: Tensor, goal: Goal, *, norm: float, epsilon: floa
     found = Witnesses(x, norm)
     found.offer(points, goal.reached(look(model, points)))
     return found
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`fgsm` as one run of `attacks.table`: `run.rounds` radii for each input, whatever the number of steps."""
+
+    def within(epsilon: Tensor, _: Tensor) -> Witnesses:
+        return fgsm(task.model, task.x, task.goal, norm=task.norm, epsilon=epsilon)
+
+    return bisect_radius(within, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)

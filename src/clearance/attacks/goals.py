@@ -21,7 +21,7 @@ from torch import Tensor
 from clearance.errors import InputError
 from clearance.model.autodiff import savable
 
-ROUNDING = 8.0
+TIE_ROUNDING = 8.0
 """A goal counts as reached when its margin is below minus this many units of rounding of the largest logit: a tie, or a
 difference that a batch of another size could turn, is no witness."""
 
@@ -47,7 +47,7 @@ class Goal:
 
     def reached(self, logits: Tensor) -> Tensor:
         """Whether each row of `(batch, classes)` predicts a wanted class by more than rounding; false for NaN."""
-        slack = ROUNDING * torch.finfo(logits.dtype).eps * logits.abs().amax(1)
+        slack = TIE_ROUNDING * torch.finfo(logits.dtype).eps * logits.abs().amax(1)
         return margin(logits, self) < -slack
 
     def to_class(self, classes: Tensor) -> Goal:

@@ -10,12 +10,13 @@ from torch import Tensor
 from clearance.attacks.goals import Goal
 from clearance.attacks.pgd import pgd
 from clearance.attacks.result import Witnesses
+from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
 from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier
 
-EPSILONS = (0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 0.8, 1.0)
-"""The paper's radii, for inputs of a range of 1."""
+GRID = (0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 0.8, 1.0)
+"""The radii of Weng et al. 2018, section 5.3, for inputs of a range of 1."""
 
 
 def ifgsm(
@@ -24,7 +25,7 @@ def ifgsm(
     goal: Goal,
     *,
     norm: float = math.inf,
-    epsilons: Sequence[float] = EPSILONS,
+    epsilons: Sequence[float] = GRID,
     steps: int = 50,
 ) -> Witnesses:
     """For each radius, `steps` steps of length `epsilon / steps` along the sign of the gradient, from `x` itself.
@@ -53,17 +54,12 @@ def ifgsm(
     norm = as_norm(norm)
     found = Witnesses(x, norm)
     for epsilon in sorted(epsilons):
-        step_size, random_start = 1 / max(steps, 1), False
-        found.absorb(
-            pgd(
-                model,
-                x,
-                goal,
-                norm=norm,
-                epsilon=epsilon,
-                steps=steps,
-                step_size=step_size,
-                random_start=random_start,
-            )
-        )
+        step_size = 1 / max(steps, 1)
+        run = pgd(model, x, goal, norm=norm, epsilon=epsilon, steps=steps, step_size=step_size, random_start=False)
+        found.absorb(run)
     return found
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`ifgsm` as one run of `attacks.table`: the paper's grid of radii, in input units, `run.steps` steps for each."""
+    return ifgsm(task.model, task.x, task.goal, norm=task.norm, steps=run.steps)

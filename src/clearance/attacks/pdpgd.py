@@ -7,17 +7,23 @@ import math
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_steps, cosine, free, ratio, slight
 from clearance.attacks.goals import Goal, soft_margin
-from clearance.attacks.passes import evaluate
+from clearance.attacks.linear_model import boundary_distance, tie_distance
 from clearance.attacks.result import Witnesses
-from clearance.geometry.norms import expand, project, vector_norm
+from clearance.attacks.schedule import as_steps, cosine
+from clearance.attacks.steps import free, visit
+from clearance.attacks.task import AttackRun, AttackTask
+from clearance.geometry.norms import expand, soft_threshold, vector_norm
 from clearance.model.classifier import Classifier
 
-FIRST_STEP, LAST_STEP = 1.0, 0.01
-"""Primal step, in units of the linear estimate of the distance (or of the width of the bounds, if that is less)."""
-FIRST_RATE, LAST_RATE = 0.3, 0.01
-"""Dual step: how fast the logarithm of the distance's weight moves."""
+FIRST_WEIGHT = 0.5
+"""The distance's weight to begin with: below 1, its value at the solution, so that the first steps lower the loss."""
+PDPGD_STEPS = 1.0, 0.01
+"""First and last primal step, in units of the linear estimate of the distance (or of the width of the bounds, if that
+is less): the first may reach the linearised boundary."""
+PDPGD_RATES = 0.3, 0.01
+"""First and last dual step: how fast the logarithm of the distance's weight moves. A hundred steps can change it
+by several orders of magnitude, the last ones by a hundredth."""
 
 
 def pdpgd(
@@ -53,35 +59,29 @@ def pdpgd(
     """
     found = Witnesses(x, 1.0)
     points = x if start is None else model.clip(start)
-    weight, scale = torch.full_like(found.distance, 0.5), torch.zeros_like(found.distance)
-    least = slight(model, x, 1.0)
+    weight, scale = torch.full_like(found.distance, FIRST_WEIGHT), torch.zeros_like(found.distance)
+    on_tie = tie_distance(model, x, 1.0)
     for step in range(as_steps(steps)):
-        seen = evaluate(model, points, goal, loss=soft_margin, aim=aim)
-        found.offer(points, seen.reached)
-        slope = vector_norm(seen.gradient, math.inf)
-        linear = ratio(seen.margin, slope)
-        scale = torch.where(scale > 0, scale, _width(model, torch.where(linear > 0, linear, least)))
-        rate = cosine(FIRST_RATE, LAST_RATE, step, steps)
+        seen = visit(model, points, goal, found, loss=soft_margin, aim=aim)
+        scale = torch.where(scale > 0, scale, _within_width(model, boundary_distance(seen, 1.0, on_tie)))
+        rate = cosine(*PDPGD_RATES, step, steps)
         weight = weight * torch.where(seen.reached, math.exp(rate), math.exp(-rate))
-        length = cosine(FIRST_STEP, LAST_STEP, step, steps) * scale
-        downhill = free(model, points, seen.gradient) / expand(torch.where(slope > 0, slope, 1.0), x)
+        length = cosine(*PDPGD_STEPS, step, steps) * scale
+        largest = vector_norm(seen.gradient, math.inf)
+        downhill = free(model, points, seen.gradient) / expand(torch.where(largest > 0, largest, 1.0), x)
         moved = model.clip(points - expand(length, x) * downhill)
         points = model.clip(x + soft_threshold(moved - x, length * weight))
     return found
 
 
-def soft_threshold(delta: Tensor, weight: Tensor) -> Tensor:
-    """`argmin_d w ||d||_1 + ½ ||d - v||_2^2`: every coordinate brought nearer to 0 by `w`, as far as 0.
-
-    >>> soft_threshold(torch.tensor([[3.0, -0.5]]), torch.tensor([1.0]))
-    tensor([[2., 0.]])
-    """
-    return delta - project(delta, math.inf, weight)
-
-
-def _width(model: Classifier, linear: Tensor) -> Tensor:
+def _within_width(model: Classifier, linear: Tensor) -> Tensor:
     """The linear estimate, at most the narrowest width of the bounds (of coordinates that can move)."""
     if model.bounds is None:
         return linear
     widths = model.bounds[1] - model.bounds[0]
     return linear.clamp_max(float(widths[widths > 0].min()))
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`pdpgd` as one run of `attacks.table`: `(batch, *input)` of the task, from the run's start towards its aim."""
+    return pdpgd(task.model, task.x, task.goal, steps=run.steps, aim=run.aim(task), start=run.start(task))

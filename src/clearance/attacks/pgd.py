@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_radius, as_steps, descent, into_ball
+from clearance.attacks.bisect_radius import bisect_radius
 from clearance.attacks.goals import Goal, Loss, soft_margin
-from clearance.attacks.passes import Streams, evaluate, look
+from clearance.attacks.passes import Streams, look
 from clearance.attacks.result import Witnesses
-from clearance.geometry.balls import sample_shifts
+from clearance.attacks.schedule import as_steps
+from clearance.attacks.steps import as_radius, descent, into_ball, random_points, visit
+from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
+from clearance.model.seeds import derive_seed
+
+PGD_PATH = 2.5
+"""Length of all steps together, in radii, where no step is given: with it, as Madry et al. have it, the end of the ball
+can be reached from any start, and there is some way left to move along the boundary."""
 
 
 def pgd(
@@ -45,7 +51,7 @@ def pgd(
         epsilon: Radius of the ball in input units, a number or `(batch,)`.
         steps: Iterations of each restart.
         restarts: Runs, each from its own start.
-        step_size: Step in radii; default `2.5 / steps`.
+        step_size: Step in radii; default `PGD_PATH / steps`.
         random_start: Start uniformly in the ball instead of at `x`.
         loss: What to lower.
         seed: With the input's content, fixes the starts.
@@ -58,22 +64,30 @@ def pgd(
         InputError: If an argument has no meaning.
     """
     norm, radius = as_norm(norm), as_radius(epsilon, x)
-    length = expand(radius * (2.5 / as_steps(steps) if step_size is None else step_size), x)
+    length = expand(radius * (PGD_PATH / as_steps(steps) if step_size is None else step_size), x)
     found, streams = Witnesses(x, norm), Streams(x, seed, "pgd", norm, keys=keys)
     for _ in range(as_steps(restarts)):
         points = model.clip(x + random_points(x, streams, norm, radius)) if random_start else x
         for _ in range(steps):
-            seen = evaluate(model, points, goal, loss=loss)
-            found.offer(points, seen.reached)
+            seen = visit(model, points, goal, found, loss=loss)
             points = into_ball(model, x, points - length * descent(model, points, seen.gradient, norm), norm, radius)
         found.offer(points, goal.reached(look(model, points)))
     return found
 
 
-def random_points(x: Tensor, streams: Streams, norm: float, radius: Tensor) -> Tensor:
-    """One uniform point of each input's `l_p` ball around 0, `(batch, *input)`."""
-    draws = [
-        sample_shifts(row, 1, norm=norm, radius=1.0, generator=generator)
-        for row, generator in zip(x, streams.generators, strict=True)
-    ]
-    return torch.cat(draws) * expand(radius, x)
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`pgd` as one run of `attacks.table`: `run.rounds` radii for each input, each from one random point."""
+
+    def within(epsilon: Tensor, _: Tensor) -> Witnesses:
+        return pgd(
+            task.model,
+            task.x,
+            task.goal,
+            norm=task.norm,
+            epsilon=epsilon,
+            steps=run.steps,
+            seed=derive_seed(task.seed, run.restart),
+            keys=task.keys,
+        )
+
+    return bisect_radius(within, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)

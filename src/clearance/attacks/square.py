@@ -8,18 +8,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clearance.attacks.geometry import as_radius, as_steps, into_ball
+from clearance.attacks.bisect_radius import bisect_radius
 from clearance.attacks.goals import Goal, Loss, margin
 from clearance.attacks.passes import Streams, look
 from clearance.attacks.result import Witnesses
+from clearance.attacks.schedule import as_steps
+from clearance.attacks.steps import as_radius, into_ball
+from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
 from clearance.geometry.norms import as_norm, expand, vector_norm
 from clearance.model.classifier import Classifier
+from clearance.model.seeds import derive_seed
 
 FIRST_SHARE = 0.8
-"""Share of the image that the first patches cover."""
-HALVINGS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
-"""Shares of the iterations after which the patches' area is halved."""
+"""Share of the image that the first patches cover: that of AutoAttack (Croce and Hein 2020)."""
+HALVE_AFTER = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+"""Shares of the iterations after which the patches' area is halved: 10, 50, 200, 500, 1,000, 2,000, 4,000, 6,000 and
+8,000 of 10,000 in the authors' code."""
 
 
 def square(
@@ -80,7 +85,7 @@ def square(
 
 def _share(progress: float) -> float:
     """Share of the image that a patch covers."""
-    return FIRST_SHARE / 2 ** sum(progress > moment for moment in HALVINGS)
+    return FIRST_SHARE / 2 ** sum(progress > moment for moment in HALVE_AFTER)
 
 
 class _Canvas:
@@ -124,3 +129,21 @@ class _Canvas:
         offset = torch.arange(size, device=uniform.device, dtype=uniform.dtype) - first[:, None]
         height = (side + 1) / 2 - (offset - (side - 1) / 2).abs()
         return torch.where((offset >= 0) & (offset < side), height, 0.0)
+
+
+def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+    """`square` as one run of `attacks.table`: `run.rounds` radii for each input, `run.steps` patches for each."""
+
+    def within(epsilon: Tensor, _: Tensor) -> Witnesses:
+        return square(
+            task.model,
+            task.x,
+            task.goal,
+            norm=task.norm,
+            epsilon=epsilon,
+            steps=run.steps,
+            seed=derive_seed(task.seed, run.restart),
+            keys=task.keys,
+        )
+
+    return bisect_radius(within, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.bisect_radius import bisect_radius
-from clearance.attacks.geometry import cosine, descent, into_ball
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import Streams, evaluate, look
-from clearance.attacks.pgd import random_points
 from clearance.attacks.result import AttackResult, Witnesses
+from clearance.attacks.schedule import cosine
 from clearance.attacks.segments import bisect_segments
 from clearance.attacks.square import square
+from clearance.attacks.steps import descent, into_ball, random_points
+from clearance.attacks.table import ATTACKS
 from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
 from clearance.geometry.norms import expand, steepest
@@ -38,8 +39,6 @@ BLIND_NORMS = (2.0, math.inf)
 LINE_POINTS, LINE_RANGE = 24, (0.25, 64.0)
 """Lengths of the single step that are tried, in radii of the ball, and its halvings afterwards."""
 LINE_HALVINGS = 8
-ITERATIVE = ("ddn", "fast_minimum_norm", "apgd", "pdpgd", "elastic_net", "carlini_wagner")
-"""Methods of the ensemble that follow gradients over many steps."""
 
 
 def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor) -> Witnesses:
@@ -98,7 +97,7 @@ class Distances:
 
 def distances(result: AttackResult, blind: float) -> Distances:
     """Sort an ensemble's distances; a witness of the blind kind in it counts as blind."""
-    methods = {name: found for name, found in result.distances.items() if name in ITERATIVE}
+    methods = {name: found for name, found in result.distances.items() if name in ATTACKS and ATTACKS[name].iterative}
     return Distances(methods, min(blind, result.distances.get("square", math.inf)))
 
 

@@ -1,4 +1,4 @@
-"""`clearance attack`: one model, one set of inputs, the nearest witness that an ensemble of attacks finds for each."""
+"""`clearance attack`: one model, one set of inputs, the nearest witness that attacks find for each."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.text import Text
 
 from clearance import __version__
 from clearance.attacks import AttackResult, attack
+from clearance.attacks.table import ENSEMBLE
 from clearance.cli import tables
 from clearance.cli.flags import InputFlags, pick
 from clearance.cli.inputs import Inputs, as_target, load_inputs
@@ -26,6 +27,9 @@ from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
 
 MISCLASSIFIED = "misclassified"
+"""The method of a result whose input was not attacked."""
+CHOICES = ("norm", "method", "budget", "seed")
+"""Flags that are passed on to `attack` as they are."""
 
 
 def run_attack(*, given: set[str], as_json: bool, save: str | None, **flags: Any) -> None:
@@ -40,7 +44,7 @@ def run_attack(*, given: set[str], as_json: bool, save: str | None, **flags: Any
     inputs = load_inputs(pick(InputFlags, flags | {"given": frozenset(given)}))
     file = None if save is None else _writable(Path(save))
     results: list[AttackResult] = []
-    choices = {"norm": flags["norm"], "budget": flags["budget"], "seed": flags["seed"]}
+    choices = {name: flags[name] for name in CHOICES}
     target = as_target(flags["target"])
     with tables.progress("attacking", len(inputs.data), shown=not as_json) as advance:
         for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
@@ -95,6 +99,7 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[s
     """One line for each input, the median, and how to read it."""
     console, model = tables.make_console(), inputs.model
     choices = f"{tables.norm_name(as_norm(flags['norm']))}, {tables.towards(flags['target'])}, budget {flags['budget']}"
+    choices += "" if flags["method"] == ENSEMBLE else f", method {flags['method']}"
     tables.print_heading(console, inputs.title(), f"{choices}, seed {flags['seed']}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("input", "label"):
@@ -147,7 +152,7 @@ def as_document(inputs: Inputs, results: Sequence[AttackResult], flags: dict[str
         "clearance": __version__,
         **inputs.as_record(),
         "target": as_target(flags["target"]),
-        "settings": {name: flags[name] for name in ("norm", "budget", "seed")},
+        "settings": {name: flags[name] for name in CHOICES},
         "results": [
             {
                 "input": inputs.offset + index,

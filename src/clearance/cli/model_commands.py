@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from clearance.attacks.table import ATTACKS, ENSEMBLE, choices
 from clearance.certificates.table import best_in_words, method_names, methods_in_words
 from clearance.cli.flags import EngineFlags, InputFlags, RunFlags, pick
 from clearance.cli.options import (
@@ -103,11 +104,21 @@ def score(context: click.Context, **flags: Any) -> None:
 @with_model_and_data
 @with_one_threat
 @click.option(
+    "--method",
+    type=click.Choice(choices()),
+    default=ENSEMBLE,
+    show_default=True,
+    metavar="NAME",
+    help=f"{ENSEMBLE}: the ensemble of the budget. Or one attack alone (docs/attacks.md says what each does): "
+    + ", ".join(f"{name} ({line.norm_names})" for name, line in ATTACKS.items())
+    + ".",
+)
+@click.option(
     "--budget",
-    type=click.Choice(["quick", "standard", "thorough"]),
+    type=click.Choice(list(BUDGETS)),
     default="standard",
     show_default=True,
-    help="About 150, 1,000 or 5,000 passes of each kind per input.",
+    help=f"About {describe_budgets()} passes of each kind per input.",
 )
 @with_seed
 @with_input_options
@@ -115,7 +126,7 @@ def score(context: click.Context, **flags: Any) -> None:
 @with_json
 @click.pass_context
 def attack(context: click.Context, **flags: Any) -> None:
-    """Find for each input of DATA the nearest adversarial example of MODEL that an ensemble of attacks can find.
+    """Find for each input of DATA the nearest adversarial example of MODEL that attacks can find.
 
     The distance of such a witness is an upper bound of the minimum distortion. MODEL and DATA are as for `score`.
     """

@@ -134,6 +134,14 @@ def steepest(gradient: Tensor, norm: float) -> Tensor:
     return (raised / length.clamp_min(torch.finfo(flat.dtype).tiny)).reshape(gradient.shape)
 
 
+def unit(vectors: Tensor) -> Tensor:
+    """Each row scaled to `l_2` norm 1; a zero row stays zero."""
+    largest = vectors.flatten(1).abs().amax(1)
+    scaled = vectors / expand(torch.where(largest > 0, largest, 1.0), vectors)
+    length = vector_norm(scaled, 2.0)
+    return scaled / expand(torch.where(length > 0, length, 1.0), scaled)
+
+
 def project(delta: Tensor, norm: float, radius: Tensor | float) -> Tensor:
     """Bring each row into the `l_p` ball of its radius around 0.
 
@@ -161,6 +169,15 @@ def project(delta: Tensor, norm: float, radius: Tensor | float) -> Tensor:
         return _project_simplex(delta, limit)
     length = vector_norm(delta, norm)
     return delta * expand((limit / length.clamp_min(torch.finfo(delta.dtype).tiny)).clamp_max(1.0), delta)
+
+
+def soft_threshold(delta: Tensor, weight: Tensor) -> Tensor:
+    """`argmin_d w ||d||_1 + ½ ||d - v||_2^2`: every coordinate brought nearer to 0 by `w`, as far as 0.
+
+    >>> soft_threshold(torch.tensor([[3.0, -0.5]]), torch.tensor([1.0]))
+    tensor([[2., 0.]])
+    """
+    return delta - project(delta, math.inf, weight)
 
 
 def _project_simplex(delta: Tensor, limit: Tensor) -> Tensor:

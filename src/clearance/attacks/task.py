@@ -1,0 +1,92 @@
+"""What a method of the table is given: the inputs to attack, and one run with its number of iterations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from clearance.attacks.goals import Goal, make_goal
+from clearance.attacks.linear_model import linear_distance, rank_classes
+from clearance.attacks.passes import Streams
+from clearance.attacks.steps import random_points
+from clearance.model.classifier import Classifier
+from clearance.model.inputs import CheckedInputs
+
+RANKED_CLASSES = 9
+"""How many wanted classes, those with the largest logits, are ranked by their linearised distance: all of a data set
+with ten classes."""
+
+
+@dataclass(frozen=True)
+class AttackTask:
+    """Inputs to attack.
+
+    Attributes:
+        model: The classifier.
+        x: `(batch, *input)`.
+        goal: Where each input has to go.
+        near: Wanted classes of each input, nearest in the linearised model first, `(batch, k)`.
+        scale: Linear estimate of each input's distance, `(batch,)`.
+        norm: The norm `p`.
+        seed: The user's seed.
+        keys: Content key of each input.
+    """
+
+    model: Classifier
+    x: Tensor
+    goal: Goal
+    near: Tensor
+    scale: Tensor
+    norm: float
+    seed: int
+    keys: tuple[str, ...]
+
+
+def make_task(inputs: CheckedInputs) -> AttackTask:
+    """Look at the linearised model once: which wanted classes are near, and how near.
+
+    Args:
+        inputs: The inputs, none of them misclassified.
+
+    Returns:
+        The task. Cost: 2 forward passes and, per input, 1 backward pass and one for each class that is looked at
+        (`RANKED_CLASSES` at most).
+    """
+    model, x, logits, norm = inputs.model, inputs.x, inputs.logits, inputs.norm
+    goal = make_goal(logits.argmax(1), inputs.targets, logits.shape[1])
+    near = rank_classes(model, x, goal, logits, norm=norm, most=RANKED_CLASSES)
+    scale = linear_distance(model, x, goal, norm)
+    return AttackTask(model, x, goal, near, scale, norm, inputs.seed, inputs.keys)
+
+
+@dataclass(frozen=True)
+class AttackRun:
+    """One run of one method.
+
+    Attributes:
+        method: A name of `attacks.table.ATTACKS`.
+        steps: Iterations; of each round where there are several.
+        rounds: Rounds of `bisect_radius`, or weights of a penalty that are searched.
+        rank: Lead the loss to the wanted class of this rank in `AttackTask.near` instead of to any of them.
+        restart: 0 starts at the input (or as the method does); others start at a random point, one for each number.
+    """
+
+    method: str
+    steps: int
+    rounds: int = 1
+    rank: int | None = None
+    restart: int = 0
+
+    def aim(self, task: AttackTask) -> Goal:
+        """The goal that the loss leads to."""
+        if self.rank is None:
+            return task.goal
+        return task.goal.to_class(task.near[:, min(self.rank, task.near.shape[1] - 1)])
+
+    def start(self, task: AttackTask) -> Tensor | None:
+        """Uniform points, `(batch, *input)`, of balls as wide as the linear estimate; `None` for the input itself."""
+        if self.restart == 0:
+            return None
+        streams = Streams(task.x, task.seed, "start", self.method, self.restart, keys=task.keys)
+        return task.model.clip(task.x + random_points(task.x, streams, task.norm, task.scale))
