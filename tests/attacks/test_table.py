@@ -16,33 +16,31 @@ import pytest
 import torch
 
 import clearance as cl
+import doc_tables
 from clearance.attacks import Witnesses
 from clearance.attacks.ensembles import alone
-from clearance.attacks.table import ATTACKS, ENSEMBLE, Method, choices
+from clearance.attacks.table import ATTACKS, ENSEMBLE, AttackMethod, choices
 from clearance.errors import InputError
 from clearance.model.budgets import BUDGETS
 from closed_forms import random_inputs, random_linear
 from conftest import ROOT
 
 PAGE, PACKAGE = ROOT / "docs" / "attacks.md", ROOT / "src" / "clearance" / "attacks" / "__init__.py"
-IN_PAGE = re.compile(
-    r"(?<=<!-- from clearance\.attacks\.table\.ATTACKS: python tests/attacks/test_table\.py -->\n).*?(?=<!-- end -->)",
-    re.S,
-)
+SOURCE = "clearance.attacks.table.ATTACKS: python tests/attacks/test_table.py"
 IN_PACKAGE = re.compile(r"(?<=can run by name:\n\n).*?(?=\n\n)", re.S)
 each_name = pytest.mark.parametrize("name", ATTACKS)
 
 
 def page_table() -> str:
-    rows = [f"| `{name}` | {line.norm_names} | {line.meaning} |" for name, line in ATTACKS.items()]
-    return "\n".join(["| method | norms | what it does |", "|---|---|---|", *rows]) + "\n"
+    rows = [(f"`{name}`", line.norm_names, line.meaning) for name, line in ATTACKS.items()]
+    return doc_tables.table(("method", "norms", "what it does"), rows)
 
 
 def package_list() -> str:
     return "\n".join(f"    {name:19}{line.norm_names}" for name, line in ATTACKS.items())
 
 
-def norm_of(line: Method) -> float:
+def norm_of(line: AttackMethod) -> float:
     """One of its norms."""
     return line.norms[0] if line.norms else math.inf
 
@@ -55,7 +53,7 @@ def in_a_fresh_process(code: str, **more: object) -> subprocess.CompletedProcess
 
 
 def test_docs_and_docstring_say_what_the_table_says():
-    assert IN_PAGE.findall(PAGE.read_text()) == [page_table()], "run: python tests/attacks/test_table.py"
+    assert doc_tables.part(PAGE, SOURCE) == page_table(), "run: python tests/attacks/test_table.py"
     assert IN_PACKAGE.findall(PACKAGE.read_text()) == [package_list()], "run: python tests/attacks/test_table.py"
 
 
@@ -116,7 +114,7 @@ def test_best_is_the_default():
 
 
 DUMMY = '''
-from clearance.attacks.table import ATTACKS, Method
+from clearance.attacks.table import ATTACKS, AttackMethod
 
 
 def far_away(task, run, known):
@@ -132,7 +130,7 @@ def far_away(task, run, known):
 
 
 '''
-ONE_LINE = 'ATTACKS["far_away"] = Method("a corner of a huge box", "dummy_attack:far_away", norms=(2.0,))\n'
+ONE_LINE = 'ATTACKS["far_away"] = AttackMethod("a corner of a huge box", "dummy_attack:far_away", norms=(2.0,))\n'
 
 
 @pytest.fixture
@@ -202,7 +200,7 @@ def test_public_names_are_functions_however_they_are_imported():
 
 def rewrite() -> None:
     """Put what the table says into the page and the docstring."""
-    PAGE.write_text(IN_PAGE.sub(lambda _: page_table(), PAGE.read_text()))
+    doc_tables.rewrite(PAGE, SOURCE, page_table())
     PACKAGE.write_text(IN_PACKAGE.sub(lambda _: package_list(), PACKAGE.read_text(), count=1))
 
 

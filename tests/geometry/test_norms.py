@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import InputError
-from clearance.geometry.norms import as_norm, dual_norm, last_norm, project, steepest, vector_norm
+from clearance.geometry.norms import (
+    as_norm,
+    dual_norm,
+    last_norm,
+    project,
+    soft_threshold,
+    steepest,
+    unit,
+    vector_norm,
+)
 
 NORMS = (1.0, 1.5, 2.0, 3.0, math.inf)
 
@@ -89,3 +98,22 @@ def test_a_row_has_the_same_norm_whatever_else_is_in_the_batch(norm: float):
     others = torch.tensor([0.0, 1e-30, 1e30])[:, None].expand(3, 7)
     for other in others:
         assert torch.equal(vector_norm(torch.cat([x, other[None]]), norm)[:50], vector_norm(x, norm))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_unit_rows_have_length_one_at_any_scale(scale: float):
+    rows = scale * torch.randn(9, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rows[0] = 0.0
+    found = unit(rows)
+    assert not found[0].any()
+    assert torch.allclose(vector_norm(found, 2.0)[1:], torch.ones(8, dtype=torch.float64))
+    assert torch.allclose(found[1:] * vector_norm(rows, 2.0)[1:, None, None], rows[1:])
+
+
+def test_soft_thresholding_minimises_its_objective():
+    """`w |d| + (d - v)^2 / 2`, coordinate by coordinate, against a grid."""
+    values, grid = torch.linspace(-2, 2, 9, dtype=torch.float64), torch.linspace(-3, 3, 6001, dtype=torch.float64)
+    for weight in (0.0, 0.3, 1.0):
+        found = soft_threshold(values[None], torch.tensor([weight], dtype=torch.float64))[0]
+        cost = weight * grid.abs() + (grid - values[:, None]).square() / 2
+        assert (found - grid[cost.argmin(1)]).abs().max() <= 0.001  # the grid's step

@@ -31,8 +31,8 @@ def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps:
     is known in closed form within the bounds (`nearest_in_half_space`, as in Croce and Hein 2020, "Minimally distorted
     adversarial examples", equation 9). The walk tries the direction `(1 - s)(z - x) + s (t - x)`, as far out as `z`; if
     that is a witness it is pulled back towards `x` by bisection and `s` doubles, otherwise `s` is halved. Distances
-    only fall, and on a linear classifier the first step ends at the exact minimum. Cost: `steps` backward passes and at
-    most `steps * (2 + WALK_HALVINGS)` forward passes per input.
+    only fall, and on a linear classifier the first step has the direction of the exact minimum. Cost: `steps` backward
+    passes and at most `steps * (2 + WALK_HALVINGS)` forward passes per input.
 
     Args:
         model: The classifier.

@@ -135,7 +135,20 @@ def steepest(gradient: Tensor, norm: float) -> Tensor:
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """Each row scaled to `l_2` norm 1; a zero row stays zero."""
+    """Each row scaled to `l_2` norm 1, `v / ||v||_2`; a zero row stays zero.
+
+    The largest entry is divided out first, so that no square underflows or overflows.
+
+    Args:
+        vectors: `(batch, *input)`.
+
+    Returns:
+        `(batch, *input)`.
+
+    >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[0.6000, 0.8000],
+            [0.0000, 0.0000]])
+    """
     largest = vectors.flatten(1).abs().amax(1)
     scaled = vectors / expand(torch.where(largest > 0, largest, 1.0), vectors)
     length = vector_norm(scaled, 2.0)
@@ -173,6 +186,16 @@ def project(delta: Tensor, norm: float, radius: Tensor | float) -> Tensor:
 
 def soft_threshold(delta: Tensor, weight: Tensor) -> Tensor:
     """`argmin_d w ||d||_1 + ½ ||d - v||_2^2`: every coordinate brought nearer to 0 by `w`, as far as 0.
+
+    The proximal operator of the `l_1` norm; by Moreau's decomposition it is `v` less its projection onto the `l_inf`
+    ball of radius `w` (Parikh and Boyd 2014, "Proximal algorithms", section 6.5).
+
+    Args:
+        delta: `v`, `(batch, *input)`.
+        weight: `w`, `(batch,)`, >= 0.
+
+    Returns:
+        `(batch, *input)`.
 
     >>> soft_threshold(torch.tensor([[3.0, -0.5]]), torch.tensor([1.0]))
     tensor([[2., 0.]])

@@ -1,0 +1,70 @@
+"""Which runs a norm and a budget have: each budget begins with the one below it, and costs what it says."""
+
+from dataclasses import replace
+
+import pytest
+
+from attack_cases import INF, relu_network, small_inputs
+from clearance.attacks import attack
+from clearance.attacks.best import best
+from clearance.attacks.ensembles import ensemble, runs_of
+from clearance.attacks.table import ATTACKS
+from clearance.attacks.task import AttackRun, make_task
+from clearance.errors import InputError
+from clearance.model.budgets import BUDGETS
+from clearance.model.classifier import Classifier
+from clearance.model.inputs import prepare
+
+each_norm = pytest.mark.parametrize("norm", [1.0, 2.0, 3.0, INF])
+
+
+@each_norm
+def test_each_budget_begins_with_the_one_below(norm: float):
+    quick, standard, thorough = (ensemble(norm, budget) for budget in BUDGETS)
+    assert standard[: len(quick)] == quick and thorough[: len(standard)] == standard
+    assert len(quick) < len(standard) < len(thorough)
+    assert runs_of("best", norm, "standard") == standard
+
+
+@each_norm
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_run_is_of_a_method_for_the_norm(norm: float, budget: str):
+    assert all(ATTACKS[run.method].is_for(norm) for run in ensemble(norm, budget))
+
+
+@pytest.mark.parametrize(("budget", "least", "most"), [("quick", 80, 250), ("standard", 700, 1300)])
+@pytest.mark.parametrize("norm", [1.0, 2.0, INF])
+def test_budgets_cost_what_they_say(norm: float, budget: str, least: int, most: int):
+    model, x = Classifier(relu_network(0, 5), (0, 1)), small_inputs(0, 2)
+    before = model.meter.read()
+    cost = attack(model, x, norm=norm, budget=budget)[0].cost
+    spent = model.meter.since(before)
+    assert least <= cost.forward <= most and least * 0.7 <= cost.backward <= most
+    assert 2 * cost.forward <= spent.forward < 2 * cost.forward + 2
+    assert 2 * cost.backward <= spent.backward < 2 * cost.backward + 2
+
+
+def twice(runs: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:
+    """Twice the iterations: the same runs, then all of them again from other starts."""
+    return runs + tuple(replace(run, restart=run.restart + 1) for run in runs)
+
+
+@each_norm
+def test_twice_the_iterations_never_give_a_larger_distance(norm: float):
+    for seed in range(3):
+        model, x = Classifier(relu_network(seed, 4), (0, 1)), small_inputs(seed, 6)
+        task = make_task(prepare(model, x, None, target="untargeted", norm=norm, seed=0))
+        runs = (AttackRun("fast_minimum_norm", 15), AttackRun("apgd", 8, rounds=3), AttackRun("boundary_walk", 2))
+        once, again = best(task, runs), best(task, twice(runs))
+        assert sum(run.steps * run.rounds for run in twice(runs)) == 2 * sum(run.steps * run.rounds for run in runs)
+        assert (again.witnesses.distance <= once.witnesses.distance).all()
+        assert (again.witnesses.distance < once.witnesses.distance).any()
+        budgets = [attack(model, x, norm=norm, budget=budget) for budget in ("quick", "standard")]
+        assert all(more.distance <= less.distance for less, more in zip(*budgets, strict=True))
+
+
+def test_misuse_is_one_clear_line():
+    with pytest.raises(InputError, match="budget: expected one of quick, standard, thorough, got 'lavish'"):
+        ensemble(2.0, "lavish")
+    with pytest.raises(InputError, match="budget: expected one of quick, standard, thorough, got 'lavish'"):
+        runs_of("ddn", 2.0, "lavish")

@@ -1,0 +1,39 @@
+"""What a method is given: the goal, the near classes, aims and starts."""
+
+import torch
+
+from attack_cases import LinearCase, linear_case
+from clearance.attacks.task import AttackRun, AttackTask, make_task
+from clearance.geometry.norms import vector_norm
+from clearance.model.inputs import prepare
+
+
+def task_of(case: LinearCase, norm: float = 2.0, seed: int = 0) -> AttackTask:
+    return make_task(prepare(case.model, case.x, None, target="untargeted", norm=norm, seed=seed))
+
+
+def test_a_task_knows_how_near_the_boundary_is(case: LinearCase):
+    task = task_of(case)
+    assert torch.allclose(task.scale, case.exact(2.0)) and torch.equal(task.goal.wanted, case.goal.wanted)
+    assert torch.equal(task.near, (1 - case.goal.source)[:, None])
+
+
+def test_a_rank_aims_at_one_class():
+    case = linear_case(0, classes=4)
+    task = task_of(case)
+    assert AttackRun("ddn", 10).aim(task) is task.goal
+    for rank in range(3):
+        wanted = AttackRun("ddn", 10, rank=rank).aim(task).wanted
+        assert (wanted.sum(1) == 1).all() and torch.equal(wanted.long().argmax(1), task.near[:, rank])
+    last = AttackRun("ddn", 10, rank=8).aim(task)
+    assert torch.equal(last.wanted.long().argmax(1), task.near[:, -1])
+
+
+def test_a_restart_starts_in_a_ball_of_the_linear_distance(case: LinearCase):
+    task = task_of(case)
+    assert AttackRun("ddn", 10).start(task) is None
+    starts = [AttackRun("ddn", 10, restart=restart).start(task) for restart in (1, 1, 2)]
+    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+    assert (vector_norm(starts[0] - task.x, 2.0) <= task.scale * (1 + 1e-12)).all()
+    other = AttackRun("ddn", 10, restart=1).start(task_of(case, seed=1))
+    assert not torch.equal(starts[0], other)
