@@ -52,8 +52,8 @@ def attack(
         target: Where to go: as `model.margins.resolve_targets` takes it.
         method: `"best"`, the ensemble of the budget; or a name of `attacks.table.ATTACKS`, for that attack alone with
             about as many passes as the budget gives.
-        budget: A name of `model.budgets.BUDGETS`, such as `"quick"`, `"standard"` or `"thorough"`: about 150, 1,000 or
-            5,000 passes of each kind per input.
+        budget: A name of `model.budgets.BUDGETS`, such as `"quick"`: about how many passes of each kind an input may
+            cost.
         seed: With each input's content, fixes every random number.
 
     Returns:

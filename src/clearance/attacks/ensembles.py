@@ -72,7 +72,8 @@ def ensemble(norm: float, budget: str) -> tuple[AttackRun, ...]:
     _passes(budget)
     quick = _QUICK.get(norm, _QUICK[math.inf])
     standard = quick + _STANDARD.get(norm, _STANDARD[math.inf])
-    return {"quick": quick, "standard": standard, "thorough": standard + _thorough(norm, standard)}[budget]
+    levels = (quick, standard, standard + _thorough(norm, standard))
+    return dict(zip(BUDGETS, levels, strict=True))[budget]
 
 
 def carry_out(task: AttackTask, run: AttackRun, known: Witnesses) -> Witnesses:

@@ -37,8 +37,9 @@ BLIND_ROUNDS, BLIND_STEPS = 6, 60
 BLIND_NORMS = (2.0, math.inf)
 """Norms that the square attack knows."""
 LINE_POINTS, LINE_RANGE = 24, (0.25, 64.0)
-"""Lengths of the single step that are tried, in radii of the ball, and its halvings afterwards."""
+"""How many lengths of the single step are tried, and between which, in radii of the ball."""
 LINE_HALVINGS = 8
+"""Halvings of the segment back to the input from the nearest witness of the line."""
 
 
 def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor) -> Witnesses:

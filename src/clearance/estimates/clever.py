@@ -100,8 +100,8 @@ def clever(
         target: A name of `model.targets.TARGETS`, such as `"untargeted"` (any other class), a class index, or one per
             input.
         norm: The norm `p` of distances, from 1 to `math.inf`.
-        sampler: How a block finds its maximum, a name of `estimates.samplers.table.SAMPLERS`: `"directed"` by search,
-            `"uniform"` by uniform sampling (the paper's).
+        sampler: How a block finds its maximum, a name of `estimates.samplers.table.SAMPLERS`, such as `"uniform"`
+            (the paper's).
         radius: Radius `R` of the ball, or `"auto"` for the fixed point `g / L(R) = R`, the best of all these
             bounds where `L` does not jump.
         blocks: Number of block maxima, or `"auto"`: doubled until the interval is narrower than `tolerance`.

@@ -10,7 +10,7 @@ from pathlib import Path
 from clearance.errors import FileError
 from clearance.runs.arrays import MAX_ARRAY_BYTES
 
-SCHEMA_VERSION = 1
+DATABASE_VERSION = 1
 """Version of the tables."""
 
 APPLICATION = 0x436C7231
@@ -49,7 +49,7 @@ def create_database(path: Path, plan_id: str) -> None:
                     connection.execute(table)
                 connection.execute("INSERT INTO run VALUES (?)", (plan_id,))
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                connection.execute(f"PRAGMA user_version = {DATABASE_VERSION}")
         finally:
             connection.close()
         part.replace(path)
@@ -107,8 +107,8 @@ def _check_kind(path: Path, connection: sqlite3.Connection, plan_id: str) -> Non
         what = "an empty file" if path.stat().st_size == 0 else "another file"
         raise FileError(f"{path}: expected the results of a run, got {what}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version != SCHEMA_VERSION:
-        raise FileError(f"{path}: expected results of version {SCHEMA_VERSION}, got version {version}")
+    if version != DATABASE_VERSION:
+        raise FileError(f"{path}: expected results of version {DATABASE_VERSION}, got version {version}")
     tables = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     if sorted(sql for (sql,) in tables) != sorted(TABLES):
         raise FileError(f"{path}: damaged, expected other tables")

@@ -33,7 +33,7 @@ from pydantic import (
 from clearance.errors import FileError, InputError
 from clearance.runs.files import read_limited, replacing
 
-SCHEMA_VERSION = 1
+PLAN_VERSION = 1
 """Version of the form of `plan.json`."""
 
 MAX_BYTES = 2**24
@@ -151,7 +151,7 @@ class Plan(_Part):
     seed: int
     threads: int = Field(default=1, ge=1)
     versions: Versions
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = PLAN_VERSION
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -248,8 +248,8 @@ def read_plan(path: Path) -> Plan:
     if not isinstance(document, dict) or "schema_version" not in document:
         raise FileError(f"{path}: expected a plan, got JSON of another kind")
     found: object = document["schema_version"]
-    if found != SCHEMA_VERSION:
-        raise FileError(f"{path}: expected a plan of version {SCHEMA_VERSION}, got version {str(found)[:20]}")
+    if found != PLAN_VERSION:
+        raise FileError(f"{path}: expected a plan of version {PLAN_VERSION}, got version {str(found)[:20]}")
     claimed = document.pop("id", None)
     try:
         plan = Plan.model_validate_json(json.dumps(document))
