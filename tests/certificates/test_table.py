@@ -7,7 +7,6 @@ import importlib
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,13 +19,11 @@ from torch import nn
 import clearance as cl
 from clearance.certificates.table import CERTIFICATES, Method, method_names
 from clearance.errors import InputError
+from doc_tables import part, rewrite, table
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "certificates.md"
-MARKS = re.compile(
-    r"(?<=<!-- from clearance\.certificates\.table: python tests/certificates/test_table\.py -->\n).*?(?=<!-- end -->)",
-    re.S,
-)
+SOURCE = "clearance.certificates.table: python tests/certificates/test_table.py"
 DUMMY = '''
 """A certificate of radius 0.125 for every input."""
 
@@ -63,10 +60,9 @@ def line() -> tuple[cl.Classifier, torch.Tensor]:
     return cl.Classifier(network), torch.tensor([[1.0, 0.5]])
 
 
-def table() -> str:
-    """The table of the docs."""
-    rows = [f"| `{name}` | {networks(method)} | {method.proves} |" for name, method in CERTIFICATES.items()]
-    return "\n".join(["| method | networks | what it proves |", "|---|---|---|", *rows]) + "\n"
+def written() -> str:
+    rows = [(f"`{name}`", networks(method), method.proves) for name, method in CERTIFICATES.items()]
+    return table(("method", "networks", "what it proves"), rows)
 
 
 def networks(method: Method) -> str:
@@ -82,7 +78,7 @@ def test_every_line_names_a_function_and_says_what_it_does(name: str):
 
 
 def test_the_page_says_what_the_table_says():
-    assert MARKS.findall(PAGE.read_text()) == [table()], "run: python tests/certificates/test_table.py"
+    assert part(PAGE, SOURCE) == written(), "run: python tests/certificates/test_table.py"
 
 
 def test_reading_the_table_imports_neither_torch_nor_scipy():
@@ -153,10 +149,5 @@ def test_the_table_is_left_as_it_was():
     assert method_names() == ("best", *CERTIFICATES)
 
 
-def rewrite() -> None:
-    """Put what the table says between the marks of the page."""
-    PAGE.write_text(MARKS.sub(lambda _: table(), PAGE.read_text()))
-
-
 if __name__ == "__main__":
-    rewrite()
+    rewrite(PAGE, SOURCE, written())

@@ -1,0 +1,35 @@
+"""Means over windows and dimensions: against torch and their matrices."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from clearance import Classifier, certify
+from layer_cases import Function, check_affine
+
+CASES: dict[str, nn.Module] = {
+    "windows": nn.AvgPool2d(2),
+    "overlapping": nn.AvgPool2d(3, 1),
+    "padded": nn.AvgPool2d(3, 2, padding=1),
+    "padding not counted": nn.AvgPool2d(3, 2, padding=1, count_include_pad=False),
+    "another divisor": nn.AvgPool2d(2, divisor_override=3),
+    "rounded up": nn.AvgPool2d(3, 2, ceil_mode=True),
+    "to a size": nn.AdaptiveAvgPool2d((2, 3)),
+    "as a function": Function(lambda x: functional.avg_pool2d(x, 2, stride=1)),
+    "to a size as a function": Function(lambda x: functional.adaptive_avg_pool2d(x, 1)),
+    "mean": Function(lambda x: x.mean((2, 3))),
+    "mean of a side": Function(lambda x: x.mean(-1, keepdim=True)),
+    "torch.mean": Function(lambda x: torch.mean(x, 1)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_its_matrix(name: str):
+    check_affine(CASES[name], (2, 4, 5))
+
+
+@pytest.mark.parametrize("function", [lambda x: x - x.mean(0, keepdim=True), lambda x: x.mean((-4,), keepdim=True)])
+def test_a_mean_over_the_batch_is_refused(function: object):
+    (proof,) = certify(Classifier(Function(function), micro_batch=2), torch.rand(1, 2, 4, 5))  # type: ignore[arg-type]
+    assert proof.status == "unsupported" and "a mean over the batch" in proof.reason
