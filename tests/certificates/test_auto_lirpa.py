@@ -54,22 +54,22 @@ class Double:
         )
 
     def compute(self, network: nn.Module, x: torch.Tensor, ball: Any, rows: torch.Tensor) -> tuple[torch.Tensor, None]:
-        order, radius, low, _ = ball
-        self.seen.append((order, low is not None))
-        problem = make_problem(network, x, order, bounds=self.bounds if low is not None else None)
+        norm, radius, low, _ = ball
+        self.seen.append((norm, low is not None))
+        problem = make_problem(network, x, norm, bounds=self.bounds if low is not None else None)
         return margin_bounds(problem, torch.tensor([radius], dtype=torch.float64), rows), None
 
 
-@pytest.mark.parametrize("order", [2.0, math.inf])
-def test_its_bounds_are_bisected_to_a_radius(order: float, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("norm", [2.0, math.inf])
+def test_its_bounds_are_bisected_to_a_radius(norm: float, monkeypatch: pytest.MonkeyPatch):
     network, x = random_network(0, (4, 8, 8, 3), nn.ReLU), random_inputs(0, 3, 4)
     double = Double((-50.0, 50.0))
     monkeypatch.setitem(sys.modules, "auto_LiRPA", double.module())
-    proofs = auto_lirpa(make_problem(network, x, order, bounds=(-50.0, 50.0)))
-    bounds = (-50, 50) if math.isinf(order) else None  # it ignores them otherwise
-    wanted = cl.certify(cl.Classifier(network, bounds), x, norm=order, method="crown")
+    proofs = auto_lirpa(make_problem(network, x, norm, bounds=(-50.0, 50.0)))
+    bounds = (-50, 50) if math.isinf(norm) else None  # it ignores them otherwise
+    wanted = cl.certify(cl.Classifier(network, bounds), x, norm=norm, method="crown")
     assert [proof.radius for proof in proofs] == pytest.approx([proof.radius for proof in wanted], rel=2e-3)
-    assert set(double.seen) == {(order, math.isinf(order))}
+    assert set(double.seen) == {(norm, math.isinf(norm))}
 
 
 def test_what_it_cannot_do_is_not_supported(monkeypatch: pytest.MonkeyPatch):
@@ -83,16 +83,16 @@ def test_what_it_cannot_do_is_not_supported(monkeypatch: pytest.MonkeyPatch):
         auto_lirpa(make_problem(network, x))
 
 
-@pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
+@pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
 @pytest.mark.parametrize("sizes", [(6, 10, 3), (6, 10, 10, 4), (6, 12, 12, 12, 4)])
 def test_installed_it_has_the_same_bounds(
-    package: Any, order: float, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    package: Any, norm: float, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ):
     network, x = random_network(1, sizes, nn.ReLU), random_inputs(1, 3, 6)
-    problem = make_problem(network, x, order)
+    problem = make_problem(network, x, norm)
     bounded = package.BoundedModule(network, x, device="cpu")
     for radius in (0.01, 0.05, 0.2, 0.5):
-        ball = package.PerturbationLpNorm(norm=order, eps=radius)
+        ball = package.PerturbationLpNorm(norm=norm, eps=radius)
         theirs = bounded.compute_bounds(x=(package.BoundedTensor(x, ball),), C=problem.rows, method="CROWN")[0].detach()
         radii = torch.full((3,), radius, dtype=torch.float64)
         ours = margin_bounds(problem, radii, problem.rows)

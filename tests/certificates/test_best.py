@@ -18,9 +18,9 @@ from closed_forms import as_module, random_inputs, random_linear, random_network
 def test_best_is_the_best_of_those_that_apply():
     network, x = random_network(2, (4, 10, 3), nn.Softplus), random_inputs(2, 4, 4)
     model = cl.Classifier(network)
-    for order in (1.0, 2.0, math.inf):
-        best = cl.certify(model, x, norm=order)
-        single = {m: cl.certify(model, x, norm=order, method=m) for m in ("crown", "one-hidden", "operator-norms")}
+    for norm in (1.0, 2.0, math.inf):
+        best = cl.certify(model, x, norm=norm)
+        single = {m: cl.certify(model, x, norm=norm, method=m) for m in ("crown", "one-hidden", "operator-norms")}
         for row, proof in enumerate(best):
             assert proof.radius == max(found[row].radius for found in single.values())
             assert proof.radius == single[proof.method][row].radius

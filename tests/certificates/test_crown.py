@@ -19,21 +19,21 @@ each = pytest.mark.parametrize("name", NETWORKS)
 
 
 @each
-@pytest.mark.parametrize("order", [1.0, 1.7, 2.0, math.inf])
+@pytest.mark.parametrize("norm", [1.0, 1.7, 2.0, math.inf])
 @pytest.mark.parametrize("method", ["crown", "operator-norms"])
-def test_no_point_of_the_ball_changes_the_class(name: str, order: float, method: str):
-    bounds = None if order == 1.7 else (0.0, 1.0)
+def test_no_point_of_the_ball_changes_the_class(name: str, norm: float, method: str):
+    bounds = None if norm == 1.7 else (0.0, 1.0)
     model, x = model_of(name, bounds=bounds), images(3)
-    proofs = certify(model, x, norm=order, method=method)
+    proofs = certify(model, x, norm=norm, method=method)
     assert all(proof.status == "certified" and proof.radius > 0 for proof in proofs)
     draw = torch.Generator().manual_seed(2)
     for i, proof in enumerate(proofs):
         if math.isinf(proof.radius):
             continue
-        points = sample_ball(300, IMAGE, norm=order, radius=proof.radius, generator=draw).double() + x[i]
+        points = sample_ball(300, IMAGE, norm=norm, radius=proof.radius, generator=draw).double() + x[i]
         assert (model.logits(model.clip(points)).argmax(1) == proof.predicted).all()
     if method == "crown":
-        for proof, witness in zip(proofs, attack(model, x, norm=order, budget="quick"), strict=True):
+        for proof, witness in zip(proofs, attack(model, x, norm=norm, budget="quick"), strict=True):
             assert proof.radius <= witness.distance
 
 

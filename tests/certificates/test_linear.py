@@ -12,23 +12,23 @@ from clearance.certificates.problem import RESERVE
 from closed_forms import as_module, exact_linear, random_inputs, random_linear, random_network
 
 
-@pytest.mark.parametrize("order", [1.0, 1.0001, 1.5, 2.0, 3.0, 300.0, math.inf])
-def test_a_linear_network_is_certified_to_its_hyperplanes(order: float):
+@pytest.mark.parametrize("norm", [1.0, 1.0001, 1.5, 2.0, 3.0, 300.0, math.inf])
+def test_a_linear_network_is_certified_to_its_hyperplanes(norm: float):
     line, x = random_linear(0), random_inputs(0, 5, 6)
-    proofs = cl.certify(cl.Classifier(as_module(line)), x, norm=order)
-    wanted = line.distance(x, order).tolist()
+    proofs = cl.certify(cl.Classifier(as_module(line)), x, norm=norm)
+    wanted = line.distance(x, norm).tolist()
     assert [proof.method for proof in proofs] == ["linear"] * 5
     assert [proof.radius for proof in proofs] == pytest.approx(wanted, rel=2 * RESERVE)
     assert all(proof.radius < distance for proof, distance in zip(proofs, wanted, strict=True))
 
 
-@pytest.mark.parametrize("order", [1.0, math.inf])
-def test_a_linear_network_within_bounds(order: float):
+@pytest.mark.parametrize("norm", [1.0, math.inf])
+def test_a_linear_network_within_bounds(norm: float):
     line, x = random_linear(1), random_inputs(1, 6, 6)
-    proofs = cl.certify(cl.Classifier(as_module(line), (0, 1)), x, norm=order)
+    proofs = cl.certify(cl.Classifier(as_module(line), (0, 1)), x, norm=norm)
     for row, proof in zip(x, proofs, strict=True):
         others = [k for k in range(4) if k != proof.predicted]
-        wanted = exact_linear(line, row, order, others, 0.0, 1.0)
+        wanted = exact_linear(line, row, norm, others, 0.0, 1.0)
         assert proof.radius == pytest.approx(wanted, rel=1e-6) and proof.radius <= wanted
 
 
@@ -49,13 +49,13 @@ def test_a_tie_proves_nothing():
     assert proof.radius == 0 and proof.status == "unproven"
 
 
-@pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
-def test_an_affine_network_without_time_has_the_distances_without_bounds(order: float):
+@pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
+def test_an_affine_network_without_time_has_the_distances_without_bounds(norm: float):
     network, x = as_module(random_linear(3)), random_inputs(3, 5, 6)
     held = cl.Classifier(network, (0, 1))
-    free = cl.certify(cl.Classifier(network), x, norm=order, target="least-likely")
-    full = cl.certify(held, x, norm=order, target="least-likely")
-    short = cl.certify(held, x, norm=order, target="least-likely", time_limit=NO_TIME)
+    free = cl.certify(cl.Classifier(network), x, norm=norm, target="least-likely")
+    full = cl.certify(held, x, norm=norm, target="least-likely")
+    short = cl.certify(held, x, norm=norm, target="least-likely", time_limit=NO_TIME)
     assert all(proof.status == "time_limit" for proof in short)
     assert [proof.radius for proof in short] == pytest.approx([proof.radius for proof in free], rel=1e-12)
     assert all(a.radius <= b.radius for a, b in zip(short, full, strict=True))

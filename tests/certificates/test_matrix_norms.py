@@ -39,20 +39,20 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("order", [1.0, 1.3, 2.0, 4.0, math.inf])
-def test_norms_bound_the_dense_matrix(name: str, order: float):
+@pytest.mark.parametrize("norm", [1.0, 1.3, 2.0, 4.0, math.inf])
+def test_norms_bound_the_dense_matrix(name: str, norm: float):
     make, shape = LAYERS[name]
     torch.manual_seed(0)
     operation = layer_of(make(), shape)
     matrix = dense(operation, shape)
-    (bound,) = operation.lipschitz(order)
+    (bound,) = operation.lipschitz(norm)
     draw = torch.Generator().manual_seed(1)
     points = torch.randn(500, matrix.shape[1], generator=draw, dtype=torch.float64)
     points = torch.cat([points, torch.eye(matrix.shape[1], dtype=torch.float64), points.sign()])
-    stretched = torch.linalg.vector_norm(points @ matrix.T, order, dim=1)
-    assert (stretched <= bound * torch.linalg.vector_norm(points, order, dim=1) * (1 + 1e-12)).all()
-    if order in (1.0, math.inf) or (order == 2 and operation.mixes):
-        assert bound == pytest.approx(float(torch.linalg.matrix_norm(matrix, order)), rel=1e-9)
+    stretched = torch.linalg.vector_norm(points @ matrix.T, norm, dim=1)
+    assert (stretched <= bound * torch.linalg.vector_norm(points, norm, dim=1) * (1 + 1e-12)).all()
+    if norm in (1.0, math.inf) or (norm == 2 and operation.mixes):
+        assert bound == pytest.approx(float(torch.linalg.matrix_norm(matrix, norm)), rel=1e-9)
 
 
 def test_a_map_too_large_for_eigenvalues_takes_the_product_of_sums(monkeypatch: pytest.MonkeyPatch):

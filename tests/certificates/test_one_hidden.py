@@ -16,7 +16,7 @@ from closed_forms import random_inputs, random_network
 
 
 def test_one_hidden_unit_by_hand():
-    """`g = w - softplus(v x)` (up to a constant): the largest slope in the ball is at its right end."""
+    """`g = w - softplus(v x)` (up to a constant): the largest derivative in the ball is at its right end."""
     first, last = nn.Linear(1, 1, dtype=torch.float64), nn.Linear(1, 2, dtype=torch.float64)
     for layer, weight, bias in ((first, [[2.0]], [0.0]), (last, [[0.0], [1.0]], [3.0, 0.0])):
         layer.weight.data.copy_(torch.tensor(weight))
@@ -26,26 +26,26 @@ def test_one_hidden_unit_by_hand():
     low, high = 0.0, 10.0
     for _ in range(100):
         radius = (low + high) / 2
-        slope = 2 / (1 + math.exp(-2 * (0.1 + radius)))
-        low, high = (radius, high) if radius * slope < gap else (low, radius)
-    for order in (1.0, 2.0, math.inf):
+        derivative = 2 / (1 + math.exp(-2 * (0.1 + radius)))
+        low, high = (radius, high) if radius * derivative < gap else (low, radius)
+    for norm in (1.0, 2.0, math.inf):
         network = nn.Sequential(first, nn.Softplus(), last)
-        (proof,) = cl.certify(cl.Classifier(network), x, norm=order, method="one-hidden")
+        (proof,) = cl.certify(cl.Classifier(network), x, norm=norm, method="one-hidden")
         assert proof.radius == pytest.approx(low, rel=1e-5) and proof.radius <= low
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Softplus, nn.LeakyReLU])
-@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, math.inf])
-def test_one_hidden_bounds_every_gradient_in_its_ball(activation: type[nn.Module], order: float):
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, math.inf])
+def test_one_hidden_bounds_every_gradient_in_its_ball(activation: type[nn.Module], norm: float):
     network = random_network(5, (4, 12, 3), activation)
     x = random_inputs(5, 3, 4)
     model = cl.Classifier(network)
-    proofs = cl.certify(model, x, norm=order, method="one-hidden")
-    products = cl.certify(model, x, norm=order, method="operator-norms")
+    proofs = cl.certify(model, x, norm=norm, method="one-hidden")
+    products = cl.certify(model, x, norm=norm, method="operator-norms")
     assert all(a.radius > b.radius > 0 for a, b in zip(proofs, products, strict=True))
     draw = torch.Generator().manual_seed(0)
     for row, proof in zip(x, proofs, strict=True):
-        ball = cl.balls.sample_ball(2000, (4,), norm=order, radius=proof.radius, generator=draw)
+        ball = cl.balls.sample_ball(2000, (4,), norm=norm, radius=proof.radius, generator=draw)
         assert (model.logits(row + ball.double()).argmax(1) == proof.predicted).all()
 
 

@@ -18,12 +18,12 @@ def test_the_product_of_norms_by_hand():
     first, last = network[1].weight.detach(), network[3].weight.detach()
     x = random_inputs(0, 3, 3)
     logits = network(x).detach()
-    for order, dual in ((1.0, math.inf), (2.0, 2.0), (math.inf, 1.0)):
-        proofs = cl.certify(cl.Classifier(network), x, norm=order, method="operator-norms")
+    for norm, dual in ((1.0, math.inf), (2.0, 2.0), (math.inf, 1.0)):
+        proofs = cl.certify(cl.Classifier(network), x, norm=norm, method="operator-norms")
         for row, proof in zip(logits, proofs, strict=True):
             own = int(row.argmax())
-            slopes = torch.linalg.vector_norm(last[own] - last, dual, dim=1) * torch.linalg.matrix_norm(first, order)
-            radii = torch.where(slopes > 0, (row[own] - row) / slopes, torch.inf)
+            lengths = torch.linalg.vector_norm(last[own] - last, dual, dim=1) * torch.linalg.matrix_norm(first, norm)
+            radii = torch.where(lengths > 0, (row[own] - row) / lengths, torch.inf)
             assert proof.radius == pytest.approx(float(radii.min()), rel=1e-8)
             assert proof.target == int(radii.argmin())
 

@@ -11,21 +11,21 @@ from clearance.certificates.region import Region
 from clearance.geometry.norms import dual_norm
 
 
-def problem(seed: int, order: float, bounds: bool, size: int = 6) -> tuple[Region, torch.Tensor]:
+def problem(seed: int, norm: float, bounds: bool, size: int = 6) -> tuple[Region, torch.Tensor]:
     draw = torch.Generator().manual_seed(seed)
     center = torch.rand(3, size, generator=draw, dtype=torch.float64)
     radius = torch.tensor([0.05, 0.4, 1.5], dtype=torch.float64)
     rows = torch.randn(3, 4, size, generator=draw, dtype=torch.float64)
     box = (torch.zeros_like(center), torch.ones_like(center)) if bounds else None
-    return Region(center, radius, order, box), rows
+    return Region(center, radius, norm, box), rows
 
 
-def smallest(row: np.ndarray, center: np.ndarray, radius: float, order: float) -> float:
+def smallest(row: np.ndarray, center: np.ndarray, radius: float, norm: float) -> float:
     """By a general convex solver, within [0, 1]; exact linear programs for 1 and infinity."""
     size = len(row)
-    if order in (1.0, math.inf):
-        sizes = size if order == 1 else 1
-        spread = np.eye(size) if order == 1 else np.ones((size, 1))
+    if norm in (1.0, math.inf):
+        sizes = size if norm == 1 else 1
+        spread = np.eye(size) if norm == 1 else np.ones((size, 1))
         matrix = np.block([[np.eye(size), -spread], [-np.eye(size), -spread]])
         total = np.concatenate([np.zeros(size), np.ones(sizes)])
         solved = optimize.linprog(
@@ -40,50 +40,50 @@ def smallest(row: np.ndarray, center: np.ndarray, radius: float, order: float) -
         np.zeros(size),
         jac=lambda d: row,
         bounds=[(-c, 1 - c) for c in center],
-        constraints={"type": "ineq", "fun": lambda d: radius**order - (np.abs(d) ** order).sum()},
+        constraints={"type": "ineq", "fun": lambda d: radius**norm - (np.abs(d) ** norm).sum()},
         method="SLSQP",
         options={"maxiter": 500, "ftol": 1e-14},
     )
     return float(row @ solved.x + row @ center)
 
 
-@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
-def test_without_bounds_it_is_the_dual_norm(order: float):
-    region, rows = problem(0, order, bounds=False)
-    length = torch.linalg.vector_norm(rows, dual_norm(order), dim=2)
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])
+def test_without_bounds_it_is_the_dual_norm(norm: float):
+    region, rows = problem(0, norm, bounds=False)
+    length = torch.linalg.vector_norm(rows, dual_norm(norm), dim=2)
     wanted = (rows * region.center[:, None]).sum(2) - region.radius[:, None] * length
     assert torch.allclose(region.lowest(rows), wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
-def test_with_bounds_it_is_the_constrained_minimum(order: float, seed: int):
-    region, rows = problem(seed, order, bounds=True)
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])
+def test_with_bounds_it_is_the_constrained_minimum(norm: float, seed: int):
+    region, rows = problem(seed, norm, bounds=True)
     found = region.lowest(rows, splits=200)
     for i in range(3):
         for row, value in zip(rows[i], found[i].tolist(), strict=True):
-            wanted = smallest(row.numpy(), region.center[i].numpy(), float(region.radius[i]), order)
+            wanted = smallest(row.numpy(), region.center[i].numpy(), float(region.radius[i]), norm)
             assert value <= wanted + 1e-7
             assert value >= wanted - 1e-4
 
 
 @pytest.mark.parametrize("bounds", [False, True])
-@pytest.mark.parametrize(("order", "limit"), [(1 + 1e-5, 1.0), (1e5, math.inf)])
-def test_orders_far_from_two_are_sound_and_come_near_their_limits(order: float, limit: float, bounds: bool):
+@pytest.mark.parametrize(("norm", "limit"), [(1 + 1e-5, 1.0), (1e5, math.inf)])
+def test_norms_far_from_two_are_sound_and_come_near_their_limits(norm: float, limit: float, bounds: bool):
     for seed in range(3):
-        region, rows = problem(seed, order, bounds=bounds)
+        region, rows = problem(seed, norm, bounds=bounds)
         wanted = Region(region.center, region.radius, limit, region.bounds).lowest(rows)
         if limit > 1 or not bounds:  # near 1 the dual bounds within a box are right, and loose
             assert torch.allclose(region.lowest(rows, splits=200), wanted, atol=2e-2)
-        share = 1.0 if limit == 1 else 6 ** (-1 / order)  # of the limit's ball, which then lies within this one
+        share = 1.0 if limit == 1 else 6 ** (-1 / norm)  # of the limit's ball, which then lies within this one
         inner = Region(region.center, share * region.radius, limit, region.bounds)
         assert (region.lowest(rows) <= inner.lowest(rows) + 1e-9).all()
 
 
-@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0, math.inf])
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])
 @pytest.mark.parametrize("splits", [1, 3])
-def test_few_splits_stay_below_and_shared_rows_count_for_all(order: float, splits: int):
-    region, rows = problem(7, order, bounds=True)
+def test_few_splits_stay_below_and_shared_rows_count_for_all(norm: float, splits: int):
+    region, rows = problem(7, norm, bounds=True)
     exact = region.lowest(rows, splits=200)
     assert (region.lowest(rows, splits=splits) <= exact + 1e-9).all()
     shared = region.lowest(rows[:1], splits=splits)

@@ -18,19 +18,19 @@ each = pytest.mark.parametrize("name", NETWORKS)
 
 
 @each
-@pytest.mark.parametrize("order", [1.0, 2.0, math.inf])
-def test_bounds_of_every_value_hold(name: str, order: float):
+@pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
+def test_bounds_of_every_value_hold(name: str, norm: float):
     model, x = model_of(name), images(2)
     graph = translate(model, IMAGE)
-    radius = torch.tensor([0.02, 0.3], dtype=torch.float64) * (1 if math.isinf(order) else 10)
+    radius = torch.tensor([0.02, 0.3], dtype=torch.float64) * (1 if math.isinf(norm) else 10)
     box = (torch.zeros_like(x), torch.ones_like(x))
-    region = Region(x, radius, order, box)
+    region = Region(x, radius, norm, box)
     relaxed = relax(graph, region)
     rows = torch.cat([torch.eye(4, dtype=torch.float64), -torch.eye(4, dtype=torch.float64)])[None]
     below = relaxed.lowest(graph.last, rows)
     draw = torch.Generator().manual_seed(1)
     for i in range(2):
-        points = sample_ball(300, IMAGE, norm=order, radius=float(radius[i]), generator=draw).double() + x[i]
+        points = sample_ball(300, IMAGE, norm=norm, radius=float(radius[i]), generator=draw).double() + x[i]
         points = points.clamp(0, 1)  # nearer to x in every entry
         values = graph.values(points)
         for j, (low, high) in enumerate(zip(relaxed.low, relaxed.high, strict=True)):

@@ -39,21 +39,21 @@ def linear(seed: int) -> list[float]:
     """Certified less exact, relative, for each input."""
     classes, size = 3 + seed % 3, 2 + seed % 7
     line, x = random_linear(seed, classes=classes, size=size), random_inputs(seed, INPUTS, size)
-    order, bounded, target = (1.0, 2.0, math.inf, 1.5)[seed % 4], seed // 4 % 2 == 1, target_of(seed)
-    if bounded and order in (1.5, 2.0):
-        order = 1.0 if order == 2 else math.inf
-    proofs = certify(Classifier(as_module(line), BOUNDS if bounded else None), x, norm=order, target=target)
+    norm, bounded, target = (1.0, 2.0, math.inf, 1.5)[seed % 4], seed // 4 % 2 == 1, target_of(seed)
+    if bounded and norm in (1.5, 2.0):
+        norm = 1.0 if norm == 2 else math.inf
+    proofs = certify(Classifier(as_module(line), BOUNDS if bounded else None), x, norm=norm, target=target)
     excess = []
     for row, proof in zip(x, proofs, strict=True):
         others = [k for k in range(classes) if k != proof.predicted]
         targets = others if target == "untargeted" else [proof.target]
         if bounded:
-            exact = exact_linear(line, row, order, targets, *BOUNDS)
+            exact = exact_linear(line, row, norm, targets, *BOUNDS)
         else:
             logits = line(row[None])[0]
-            dual = 1.0 if math.isinf(order) else math.inf if order == 1 else order / (order - 1)
-            slopes = torch.linalg.vector_norm(line.weight[proof.predicted] - line.weight, dual, dim=1)
-            exact = min(float((logits[proof.predicted] - logits[t]) / slopes[t]) for t in targets)
+            dual = 1.0 if math.isinf(norm) else math.inf if norm == 1 else norm / (norm - 1)
+            lengths = torch.linalg.vector_norm(line.weight[proof.predicted] - line.weight, dual, dim=1)
+            exact = min(float((logits[proof.predicted] - logits[t]) / lengths[t]) for t in targets)
         if target == "untargeted":  # then it is exact, not only below
             assert proof.radius == pytest.approx(exact, rel=1e-6)
         excess.append(relative(proof.radius, exact))
@@ -63,29 +63,29 @@ def linear(seed: int) -> list[float]:
 def one_hidden(seed: int) -> list[float]:
     size = 2 + seed % 4
     model, x = random_relu(seed, size=size, hidden=4 + seed % 6), random_inputs(seed, INPUTS, size)
-    order, target = (1.0, math.inf)[seed % 2], target_of(seed)
+    norm, target = (1.0, math.inf)[seed % 2], target_of(seed)
     method = ("best", "crown", "one-hidden", "operator-norms", "exact")[seed // 2 % 5]
-    proofs = certify(Classifier(as_module(model), BOUNDS), x, norm=order, target=target, method=method)
+    proofs = certify(Classifier(as_module(model), BOUNDS), x, norm=norm, target=target, method=method)
     excess = []
     for row, proof in zip(x, proofs, strict=True):
         others = [k for k in range(3) if k != proof.predicted]
         targets = others if target == "untargeted" else [proof.target]
-        exact = exact_relu(model, row, order, targets, *BOUNDS)
+        exact = exact_relu(model, row, norm, targets, *BOUNDS)
         excess.append(relative(proof.radius, exact) - SOLVER)
     return excess
 
 
 def softplus(seed: int) -> list[float]:
     network, x = random_network(seed, (2, 4 + seed % 9, 3), nn.Softplus), random_inputs(seed, INPUTS, 2)
-    order, target = (1.0, 2.0, math.inf, 3.0)[seed % 4], target_of(seed)
+    norm, target = (1.0, 2.0, math.inf, 3.0)[seed % 4], target_of(seed)
     bounds = BOUNDS if seed // 4 % 2 else None
     method = ("best", "one-hidden")[seed // 8 % 2]
-    proofs = certify(Classifier(network, bounds), x, norm=order, target=target, method=method)
+    proofs = certify(Classifier(network, bounds), x, norm=norm, target=target, method=method)
     excess = []
     for row, proof in zip(x, proofs, strict=True):
         aim = None if target == "untargeted" else proof.target
         farthest = 1.0 if math.isinf(proof.radius) else 1.5 * proof.radius
-        found = nearest_on_rays(network, row, order, farthest, target=aim, bounds=bounds, rays=180, steps=60)
+        found = nearest_on_rays(network, row, norm, farthest, target=aim, bounds=bounds, rays=180, steps=60)
         excess.append(relative(proof.radius, found))
     return excess
 
@@ -94,10 +94,10 @@ def deeper(seed: int) -> list[float]:
     size = 2 + seed % 3
     network = random_network(seed, (size, 4 + seed % 3, 4, 3), nn.ReLU)
     x = random_inputs(seed, INPUTS, size)
-    order, target = (1.0, 2.0, 2.0, math.inf)[seed % 4], target_of(seed)
+    norm, target = (1.0, 2.0, 2.0, math.inf)[seed % 4], target_of(seed)
     model = Classifier(network, BOUNDS if seed // 4 % 2 else None)
-    proofs = certify(model, x, norm=order, target=target)
-    solved = certify(model, x, norm=order, target=target, method="exact")
+    proofs = certify(model, x, norm=norm, target=target)
+    solved = certify(model, x, norm=norm, target=target, method="exact")
     assert all(solution.status == "certified" for solution in solved)
     exact = [s.radius + s.gap if math.isfinite(s.gap) else math.inf for s in solved]  # a point was confirmed there
     return [relative(proof.radius, distance) for proof, distance in zip(proofs, exact, strict=True)]

@@ -147,6 +147,7 @@ def certify_inputs(
 
 
 NamedProof = tuple[str, Proof]
+"""The name of a method, and what it proved."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ TRIAL_BATCHES = (2, 3)
 """Batches on which a function has to keep the batch as its first dimension: two, so that no constant size passes."""
 
 Map = Callable[[Tensor], Tensor]
+"""A function of one tensor, `(batch, *shape)` to `(batch, *output)`."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from clearance.certificates.operations import Affine, NotSupportedError
 from clearance.certificates.relaxation import Relaxation
 
 Array = NDArray[np.float64]
+"""Numbers in float64, for NumPy and SciPy."""
 
 
 @dataclass(frozen=True)

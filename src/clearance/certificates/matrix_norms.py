@@ -24,7 +24,7 @@ LARGEST_BLOCK = 2**23
 
 @dataclass(frozen=True)
 class LinearMap:
-    """A linear map as functions on batches.
+    """A linear map `A` as functions on batches.
 
     Attributes:
         shape: Shape of an input.

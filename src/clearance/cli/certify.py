@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -25,6 +26,30 @@ from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.geometry.norms import as_norm
 
 
+@dataclass(frozen=True)
+class CertifyFlags:
+    """What is to be proved, and how.
+
+    Attributes:
+        target: Where an adversarial example would go.
+        norm: The norm of distances.
+        method: `"best"` or a name of the table of certificates.
+        time_limit: Seconds for each input.
+        seed: For random targets.
+    """
+
+    target: str
+    norm: str
+    method: str
+    time_limit: float
+    seed: int
+
+    @property
+    def settings(self) -> dict[str, str | float]:
+        """The choices but the target, as the document has them."""
+        return {"norm": self.norm, "method": self.method, "time_limit": self.time_limit, "seed": self.seed}
+
+
 def run_certify(*, given: set[str], as_json: bool, **flags: Any) -> None:
     """Certify the inputs and print a table or a JSON document.
 
@@ -34,16 +59,24 @@ def run_certify(*, given: set[str], as_json: bool, **flags: Any) -> None:
         **flags: The flags' values.
     """
     inputs = load_inputs(pick(InputFlags, flags | {"given": frozenset(given)}))
-    choices = {name: flags[name] for name in ("norm", "method", "time_limit", "seed")}
-    target, proofs = as_target(flags["target"]), list[Certificate]()
+    chosen, proofs = pick(CertifyFlags, flags), list[Certificate]()
     with tables.progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
         for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
-            proofs += certify(inputs.model, image[None], labels=label[None], target=target, **choices)
+            proofs += certify(
+                inputs.model,
+                image[None],
+                labels=label[None],
+                target=as_target(chosen.target),
+                norm=chosen.norm,
+                method=chosen.method,
+                time_limit=chosen.time_limit,
+                seed=chosen.seed,
+            )
             advance()
     if as_json:
-        click.echo(json.dumps(as_document(inputs, proofs, flags), indent=2, allow_nan=False))
+        click.echo(json.dumps(as_document(inputs, proofs, chosen), indent=2, allow_nan=False))
     else:
-        print_proofs(inputs, proofs, flags)
+        print_proofs(inputs, proofs, chosen)
 
 
 @contextmanager
@@ -61,15 +94,15 @@ def native_output_on_stderr() -> Generator[None]:
         os.close(kept)
 
 
-def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: dict[str, Any]) -> None:
+def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: CertifyFlags) -> None:
     """One line for each input, the median, and how to read it."""
-    console, order = tables.make_console(), as_norm(flags["norm"])
-    choices = f"{tables.norm_name(order)}, {tables.towards(flags['target'])}, method {flags['method']}"
+    console, norm = tables.make_console(), as_norm(flags.norm)
+    choices = f"{tables.norm_name(norm)}, {tables.towards(flags.target)}, method {flags.method}"
     tables.print_heading(console, inputs.title(), choices)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("input", "label"):
         table.add_column(name, justify="right")
-    table.add_column("predicted\n-> nearest" if flags["target"] == "untargeted" else "predicted\n-> target")
+    table.add_column("predicted\n-> nearest" if flags.target == "untargeted" else "predicted\n-> target")
     table.add_column("certified\nradius", justify="right")
     table.add_column("method")
     table.add_column("status", no_wrap=True)
@@ -82,7 +115,7 @@ def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: dict[str,
     middle = tables.number(median(proved), "certified") if proved else tables.NOTHING
     console.print(f"Median certified radius {middle} over {len(proved)} of {len(proofs)} inputs{_left_out(proofs)}")
     console.print(f"{sum(proof.cost.seconds for proof in proofs):.0f} s")
-    print_reading(console, proofs, tables.unit(order, inputs.model.bounds))
+    print_reading(console, proofs, tables.unit(norm, inputs.model.bounds))
 
 
 def print_reading(console: Console, proofs: Sequence[Certificate], distance: str) -> None:
@@ -130,14 +163,14 @@ def _status(status: CertificateStatus) -> Text:
     return Text(status.value, "green" if certified else "yellow" if status.has_radius else "red")
 
 
-def as_document(inputs: Inputs, proofs: Sequence[Certificate], flags: dict[str, Any]) -> dict[str, Any]:
+def as_document(inputs: Inputs, proofs: Sequence[Certificate], flags: CertifyFlags) -> dict[str, Any]:
     """Everything as plain values for JSON: a radius that is not proved is `None`, an infinite one `"inf"`."""
     labels = inputs.data.labels.tolist()
     return {
         "clearance": __version__,
         **inputs.as_record(),
-        "target": as_target(flags["target"]),
-        "settings": {name: flags[name] for name in ("norm", "method", "time_limit", "seed")},
+        "target": as_target(flags.target),
+        "settings": flags.settings,
         "results": [
             {"input": inputs.offset + index, "label": label, **proof.as_record()}
             for index, (label, proof) in enumerate(zip(labels, proofs, strict=True))

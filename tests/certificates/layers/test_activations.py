@@ -19,8 +19,8 @@ SHAPES: dict[str, tuple[Activation, nn.Module]] = {
     "hardtanh": (activations.hardtanh(-0.3, 2.0), nn.Hardtanh(-0.3, 2.0)),
     "tanh": (activations.tanh(), nn.Tanh()),
     "sigmoid": (activations.sigmoid(), nn.Sigmoid()),
-    "softplus": (activations.smooth_relu(), nn.Softplus()),
-    "sharp softplus": (activations.smooth_relu(10.0), nn.Softplus(beta=10.0)),
+    "softplus": (activations.softplus(), nn.Softplus()),
+    "sharp softplus": (activations.softplus(10.0), nn.Softplus(beta=10.0)),
 }
 each = pytest.mark.parametrize("name", SHAPES)
 ends = st.one_of(
@@ -110,8 +110,8 @@ def test_what_has_no_bounds_is_refused():
         lambda: activations.leaky_relu(-0.1),
         lambda: activations.leaky_relu(1.5),
         lambda: activations.hardtanh(0.0, math.inf),
-        lambda: activations.smooth_relu(threshold=1.0),
-        lambda: activations.smooth_relu(beta=-1.0),
+        lambda: activations.softplus(threshold=1.0),
+        lambda: activations.softplus(beta=-1.0),
     ):
         with pytest.raises(NotSupportedError):
             make()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn import functional
 
 from clearance.certificates.operations import NotSupportedError
 
@@ -54,7 +54,7 @@ class Activation:
         extremes: For a coefficient `s`, the points where `f' = s`, and the kinks: where `f(x) - s x` may be extremal;
             infinite where there is none.
         candidates: For `l, u`, coefficients worth trying besides the chord's and the derivative in the middle.
-        largest_derivative: The largest derivative, a Lipschitz constant.
+        largest_derivative: The largest value of `f'`, a Lipschitz constant.
         convex: Whether the derivative never decreases.
         pieces: Derivatives left and right of 0, for a function of two pieces with `f(0) = 0`.
         error: How far the function as it is computed may lie below `f` (softplus is cut off).
@@ -71,7 +71,7 @@ class Activation:
     error: float = 0.0
 
     def apply(self, *inputs: Tensor) -> Tensor:
-        """`f(x)`."""
+        """`f(x)`, `(batch, *shape)` to the same."""
         return self.function(inputs[0])
 
     def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -125,24 +125,24 @@ class Activation:
 
 
 def relu() -> Activation:
-    """`max(x, 0)`."""
+    """ReLU, `f(x) = max(x, 0)`; kink at 0. Bounds: Zhang et al. (2018), section 3.3."""
     return leaky_relu(0.0)
 
 
 def leaky_relu(negative_slope: float = 0.01) -> Activation:
-    """`max(x, slope x)`.
+    """LeakyReLU, `f(x) = max(x, a x)`; kink at 0.
 
     Args:
-        negative_slope: Left of 0.
+        negative_slope: `a`, the derivative left of 0, as torch calls it.
 
     Returns:
         The activation.
 
     Raises:
-        NotSupportedError: If the slope is not in [0, 1].
+        NotSupportedError: If it is not in [0, 1]: the function would not be convex and nondecreasing.
     """
     if not 0 <= negative_slope <= 1:
-        raise NotSupportedError(f"expected a slope in [0, 1], got {negative_slope:g}")
+        raise NotSupportedError(f"expected a negative_slope in [0, 1], got {negative_slope:g}")
     return Activation(
         name="LeakyReLU" if negative_slope else "ReLU",
         function=lambda x: torch.maximum(x, negative_slope * x),
@@ -155,12 +155,12 @@ def leaky_relu(negative_slope: float = 0.01) -> Activation:
 
 
 def relu6() -> Activation:
-    """`x` clipped to `[0, 6]`."""
+    """ReLU6, `f(x) = min(max(x, 0), 6)`; kinks at 0 and 6."""
     return hardtanh(0.0, 6.0)
 
 
 def hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> Activation:
-    """`x` clipped to `[min_val, max_val]`.
+    """Hard tanh, `f(x) = min(max(x, min_val), max_val)`; kinks at both.
 
     Args:
         min_val: Smallest value.
@@ -191,7 +191,7 @@ def hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> Activation:
 
 
 def tanh() -> Activation:
-    """The hyperbolic tangent: `f' = s` at `+- artanh sqrt(1 - s)`."""
+    """The hyperbolic tangent; `f'(x) = 1 / cosh(x)^2 = s` at `x = +- artanh sqrt(1 - s)`."""
 
     def derivative(x: Tensor) -> Tensor:
         return 1 / x.cosh().square()
@@ -210,7 +210,7 @@ def tanh() -> Activation:
 
 
 def sigmoid() -> Activation:
-    """The logistic function: `f' = s` where `f = (1 +- sqrt(1 - 4 s)) / 2`."""
+    """The logistic function; `f' = f (1 - f) = s` where `f = (1 +- sqrt(1 - 4 s)) / 2`."""
 
     def derivative(x: Tensor) -> Tensor:
         return x.sigmoid() * (-x).sigmoid()
@@ -229,8 +229,8 @@ def sigmoid() -> Activation:
     )
 
 
-def smooth_relu(beta: float = 1.0, threshold: float = 20.0) -> Activation:
-    """Softplus, `log(1 + exp(beta x)) / beta`: `f' = s` at `logit(s) / beta`.
+def softplus(beta: float = 1.0, threshold: float = 20.0) -> Activation:
+    """Softplus, `f(x) = log(1 + exp(beta x)) / beta`; `f'(x) = s` at `x = logit(s) / beta`.
 
     torch cuts it off: it returns `x` where `beta x > threshold`, which is up to `exp(-threshold) / beta` too low
     (2e-9 at its default threshold).
@@ -249,7 +249,7 @@ def smooth_relu(beta: float = 1.0, threshold: float = 20.0) -> Activation:
         raise NotSupportedError(f"expected beta > 0 and threshold >= 20, got {beta:g} and {threshold:g}")
     return Activation(
         name="softplus",
-        function=lambda x: softplus(beta * x, threshold=50.0) / beta,
+        function=lambda x: functional.softplus(beta * x, threshold=50.0) / beta,
         derivative=lambda x: (beta * x).sigmoid(),
         extremes=lambda s: (s.clamp(0.0, 1.0).logit() / beta,),
         candidates=lambda _low, _high: (),

@@ -1,4 +1,4 @@
-"""Sums, products with constants and clipping, with constants that broadcast over one input.
+"""Sums, and products with constants that broadcast over one input.
 
 For how a function here is called see `shapes`. A product of two values is not affine and has no bounds here.
 """
@@ -17,7 +17,7 @@ from clearance.certificates.operations import refuse
 
 
 def times(build: Builder, x: Ref, scale: Any, shift: Any = 0.0) -> Ref:
-    """`scale x + shift` with constants that broadcast over one input."""
+    """`scale x + shift`, entry by entry: `(batch, *shape)` and constants that broadcast over `(1, *shape)`."""
     scale, shift = (torch.as_tensor(value, dtype=torch.float64, device=build.device) for value in (scale, shift))
     if any(value.ndim > len(x.shape) and value.shape[0] != 1 for value in (scale, shift)):
         refuse("a constant with a batch of its own")
@@ -30,7 +30,7 @@ def times(build: Builder, x: Ref, scale: Any, shift: Any = 0.0) -> Ref:
 
 
 def add(build: Builder, a: Any, b: Any) -> Any:
-    """`a + b`, values or constants."""
+    """`a + b`: two values of the same rank, or a value `(batch, *shape)` and a constant."""
     if isinstance(a, Ref) and isinstance(b, Ref):
         _same_rank(a, b)
         return build.combine("addition", torch.add, a, b)
@@ -38,7 +38,7 @@ def add(build: Builder, a: Any, b: Any) -> Any:
 
 
 def subtract(build: Builder, a: Any, b: Any) -> Any:
-    """`a - b`, values or constants."""
+    """`a - b`: two values of the same rank, or a value `(batch, *shape)` and a constant."""
     if isinstance(a, Ref) and isinstance(b, Ref):
         _same_rank(a, b)
         return build.combine("subtraction", torch.sub, a, b, absolute=torch.add)
@@ -48,19 +48,19 @@ def subtract(build: Builder, a: Any, b: Any) -> Any:
 
 
 def multiply(build: Builder, a: Any, b: Any) -> Any:
-    """`a b`, one of them a constant."""
+    """`a b`, entry by entry: a value `(batch, *shape)` and a constant."""
     return _with_constant(build, a, b, lambda x, c: times(build, x, c))
 
 
 def divide(build: Builder, x: Any, constant: Any) -> Ref:
-    """`x / c`."""
+    """`x / c`, entry by entry: a value `(batch, *shape)` and a constant."""
     if not isinstance(x, Ref):
         refuse("a division by a value")
     return _with_constant(build, x, constant, lambda x, c: times(build, x, 1 / c))
 
 
 def negative(build: Builder, x: Ref) -> Ref:
-    """`-x`."""
+    """`-x`, `(batch, *shape)` to the same."""
     return times(build, x, -1.0)
 
 
@@ -79,7 +79,7 @@ def _with_constant(build: Builder, a: Any, b: Any, function: Callable[[Ref, Tens
 
 
 def on_sizes(compute: Callable[[Any, Any], Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
-    """Arithmetic on sizes stays a size; on values it is the given step."""
+    """An operator on sizes gives a size; on values it is the step `otherwise`."""
 
     def handle(build: Builder, a: Any, b: Any) -> Any:
         if any(isinstance(part, Size) for part in (a, b)) and not any(isinstance(part, Ref) for part in (a, b)):

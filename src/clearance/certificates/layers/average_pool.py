@@ -22,18 +22,18 @@ def average_pool(  # noqa: PLR0917
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Ref:
-    """Average pooling."""
+    """The mean over each window: `(batch, channels, height, width)` to `(batch, channels, height', width')`."""
     options: Any = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
     return build.affine("average pooling", lambda t: functional.avg_pool2d(t, *options), x)
 
 
 def adaptive_average_pool(build: Builder, x: Ref, output_size: Any) -> Ref:
-    """Average pooling to a given size."""
+    """The mean over windows that give images of `output_size`: `(batch, channels, height, width)` to that size."""
     return build.affine("average pooling", lambda t: functional.adaptive_avg_pool2d(t, output_size), x)
 
 
 def mean(build: Builder, x: Ref, dim: int | Sequence[int], keepdim: bool = False) -> Ref:
-    """The mean over dimensions other than the batch's."""
+    """The mean over the sides `dim` of `(batch, *shape)`, none of them the batch."""
     dims = [dim] if isinstance(dim, int) else list(dim)
     if not dims or any(d % (len(x.shape) + 1) == 0 for d in dims):
         refuse("a mean over the batch")

@@ -19,7 +19,7 @@ from clearance.model.preprocessing import Normalize
 
 
 def linear(build: Builder, x: Ref, weight: Tensor, bias: Tensor | None = None) -> Ref:
-    """`x W^T + b`."""
+    """`x W^T + b`: `(batch, *, inputs)` to `(batch, *, outputs)` with `W` `(outputs, inputs)`."""
     return build.affine(
         "linear",
         lambda t: functional.linear(t, weight, bias),
@@ -40,7 +40,10 @@ def conv2d(  # noqa: PLR0917
     dilation: Any = 1,
     groups: int = 1,
 ) -> Ref:
-    """A two-dimensional convolution."""
+    """A two-dimensional convolution: `(batch, channels, height, width)` to `(batch, filters, height', width')`.
+
+    Its transpose `J^T` is the gradient with respect to its input; `|J|` is the convolution with `|W|`.
+    """
     if isinstance(padding, str):
         refuse(f"padding {padding!r}")
 
@@ -58,7 +61,7 @@ def conv2d(  # noqa: PLR0917
 
 
 def matmul(build: Builder, x: Ref, matrix: Tensor) -> Ref:
-    """`x W` with a constant matrix."""
+    """`x W` with a constant matrix: `(batch, *, inputs)` to `(batch, *, outputs)` with `W` `(inputs, outputs)`."""
     if not isinstance(matrix, Tensor) or matrix.ndim != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
         refuse("a product of two values")
     return linear(build, x, matrix.T)
@@ -75,7 +78,10 @@ def batch_norm(  # noqa: PLR0917
     momentum: float = 0.1,  # noqa: ARG001
     eps: float = 1e-5,
 ) -> Ref:
-    """Batch normalisation in evaluation: a scale and a shift for each channel."""
+    """Batch normalisation in evaluation: `(x - mean) / sqrt(variance + eps) weight + bias` for each channel.
+
+    `(batch, channels, *)` to the same; an affine step, as mean and variance are constants.
+    """
     if training or running_mean is None or running_var is None:
         refuse("batch statistics instead of running ones")
     scale = (running_var + eps).rsqrt() * (1.0 if weight is None else weight)
@@ -90,12 +96,12 @@ def double(value: Tensor | None) -> Tensor | None:
 
 
 def linear_layer(build: Builder, layer: nn.Linear, x: Ref) -> Ref:
-    """`nn.Linear`."""
+    """`nn.Linear`: see `linear`."""
     return linear(build, x, layer.weight.detach().double(), double(layer.bias))
 
 
 def convolution_layer(build: Builder, layer: nn.Conv2d, x: Ref) -> Ref:
-    """`nn.Conv2d`."""
+    """`nn.Conv2d`: see `conv2d`."""
     if layer.padding_mode != "zeros":
         refuse(f"padding mode {layer.padding_mode}")
     options = (layer.stride, layer.padding, layer.dilation, layer.groups)
@@ -103,13 +109,13 @@ def convolution_layer(build: Builder, layer: nn.Conv2d, x: Ref) -> Ref:
 
 
 def batch_norm_layer(build: Builder, layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Ref) -> Ref:
-    """`nn.BatchNorm1d` and `nn.BatchNorm2d`."""
+    """`nn.BatchNorm1d` and `nn.BatchNorm2d`: see `batch_norm`."""
     mean, variance = double(layer.running_mean), double(layer.running_var)
     return batch_norm(build, x, mean, variance, double(layer.weight), double(layer.bias), eps=layer.eps)
 
 
 def normalise(build: Builder, module: Normalize, x: Ref) -> Ref:
-    """`(x - mean) / std` per channel."""
+    """`(x - mean) / std` for each channel: `(batch, channels, *)` to the same."""
     mean, std = module.get_buffer("mean").double(), module.get_buffer("std").double()
     shape = (1, -1) + (1,) * (len(x.shape) - 1)
     return times(build, x, (1 / std).reshape(shape), (-mean / std).reshape(shape))

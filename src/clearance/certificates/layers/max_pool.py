@@ -62,7 +62,7 @@ class MaxPool:
     output: tuple[int, ...]
 
     def apply(self, *inputs: Tensor) -> Tensor:
-        """The largest value of each window."""
+        """The largest value of each window: `(batch, *shape)` to `(batch, *output)`."""
         return self._windows(inputs[0], -torch.inf).amax(2).unflatten(1, self.output)
 
     def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -145,7 +145,7 @@ def max_pool(  # noqa: PLR0917
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Ref:
-    """Max pooling."""
+    """The largest value of each window: `(batch, channels, height, width)` to `(batch, channels, height', width')`."""
     if return_indices:
         refuse("indices of the largest values")
     return build.add(make_max_pool(x.shape, kernel_size, stride, padding, dilation, ceil_mode, build.device), x)

@@ -18,19 +18,19 @@ from clearance.certificates.operations import refuse
 
 
 def keep(_: Builder, x: Ref, *__: Any, **___: Any) -> Ref:
-    """The identity."""
+    """The identity, `(batch, *shape)` to the same."""
     return x
 
 
 def dropout(_: Builder, x: Ref, p: float = 0.5, training: bool = True) -> Ref:
-    """The identity, in evaluation."""
+    """The identity in evaluation, `(batch, *shape)` to the same."""
     if training and p > 0:
         refuse("dropout that stays on in evaluation")
     return x
 
 
 def reshaped(method: str) -> Callable[..., Ref]:
-    """A step that only gives the numbers another shape."""
+    """What stands for a method that gives the numbers of `(batch, *shape)` another shape, the batch first."""
 
     def handle(build: Builder, x: Ref, *args: Any, **kwargs: Any) -> Ref:
         return build.reshape(x, getattr(torch.Tensor, method)(x.meta, *_plain(args), **kwargs))
@@ -81,14 +81,14 @@ def _listed(index: Any) -> Sequence[Any]:
 
 
 def pad(build: Builder, x: Ref, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Ref:
-    """Padding with a constant."""
+    """Padding with a constant: `(batch, *shape)` to larger sides, as `torch.nn.functional.pad` counts them."""
     if mode != "constant" or len(pad) > 2 * len(x.shape):
         refuse(f"padding mode {mode}, or of the batch")
     return build.affine("padding", lambda t: functional.pad(t, list(pad), value=value or 0.0), x)
 
 
 def concatenate(build: Builder, tensors: Sequence[Any], dim: int = 0) -> Ref:
-    """Values one after the other."""
+    """Values one after the other along a side that is not the batch: `(batch, *shape)` each."""
     if not all(isinstance(value, Ref) for value in tensors) or dim % (len(tensors[0].shape) + 1) == 0:
         refuse("with constants, or along the batch")
 

@@ -36,7 +36,7 @@ from clearance.model.preprocessing import Normalize
 
 
 def activation(make: Callable[..., Activation]) -> Callable[..., Ref]:
-    """An activation: `make` takes the step's own options."""
+    """What stands for an activation: `make` takes the step's own options, such as `negative_slope`."""
 
     def handle(build: Builder, x: Ref, *args: Any, **kwargs: Any) -> Ref:
         return build.add(make(*args, **kwargs), x)
@@ -45,7 +45,7 @@ def activation(make: Callable[..., Activation]) -> Callable[..., Ref]:
 
 
 def clip(build: Builder, x: Ref, min: float | None = None, max: float | None = None) -> Ref:  # noqa: A002
-    """`x` clipped to `[min, max]`; from 0 upwards it is ReLU."""
+    """`min(max(x, low), high)`, `(batch, *shape)` to the same; `max(x, 0)` is ReLU."""
     if max is None and min == 0:
         return build.add(activations.relu(), x)
     if not (isinstance(min, int | float) and isinstance(max, int | float)):
@@ -64,7 +64,7 @@ MODULES: dict[type[nn.Module], Callable[[Builder, Any, Ref], Ref]] = {
     nn.Hardtanh: lambda b, m, x: b.add(activations.hardtanh(m.min_val, m.max_val), x),
     nn.Tanh: lambda b, _, x: b.add(activations.tanh(), x),
     nn.Sigmoid: lambda b, _, x: b.add(activations.sigmoid(), x),
-    nn.Softplus: lambda b, m, x: b.add(activations.smooth_relu(m.beta, m.threshold), x),
+    nn.Softplus: lambda b, m, x: b.add(activations.softplus(m.beta, m.threshold), x),
     nn.MaxPool2d: lambda b, m, x: max_pool(
         b, x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, m.return_indices
     ),
@@ -135,7 +135,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     functional.leaky_relu: activation(activations.leaky_relu),
     functional.sigmoid: SIGMOID,
     functional.tanh: TANH,
-    functional.softplus: activation(activations.smooth_relu),
+    functional.softplus: activation(activations.softplus),
     functional.max_pool2d: max_pool,
     functional.avg_pool2d: average_pool,
     functional.adaptive_avg_pool2d: adaptive_average_pool,
