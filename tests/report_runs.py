@@ -80,7 +80,6 @@ def make_result(
             "interval": [0.9 * estimated, 1.1 * estimated] if readable and estimated is not None else None,
             "margin": None if misclassified else 5.0,
             "lipschitz": None if misclassified else 10.0,
-            "gradient_norm": None,
             "ball_radius": None if misclassified else 0.5,
             "target": (predicted + 1) % classes,
             "sampler": "directed",

@@ -51,6 +51,24 @@ def test_made_up_results_have_the_form_of_real_ones(real: Path, tmp_path: Path):
     }
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_estimates_of_both_orders_are_read_in_the_old_form_and_in_the_new(tmp_path: Path, order: int):
+    """Runs stored before the orders had records of their own: one held the fields of both orders, the other order's as `None`."""
+    own = {1: {"lipschitz": 4.0}, 2: {"gradient_norm": 3.0}}[order]
+    other = {1: {"gradient_norm": None, "largest_bend": None}, 2: {"lipschitz": None, "largest_slope": None}}[order]
+    read = []
+    for name, fields in {"new": own, "old": {**own, **other}}.items():
+
+        def result(task, fields=fields):
+            made = make_result(task)
+            estimated = {key: value for key, value in made.values["estimated"].items() if key != "lipschitz"}
+            return Result({**made.values, "estimated": {**estimated, **fields}}, made.arrays)
+
+        records = read_records(write_run(tmp_path / name, make_plan(1, orders=(order,)), result))
+        read.append((records.entries[0].lipschitz, records.entries[0].gradient_norm))
+    assert read == [((4.0, None) if order == 1 else (None, 3.0))] * 2
+
+
 @pytest.mark.parametrize("status", [status for status in Status if not status.has_number])
 def test_an_estimate_that_must_not_be_read_is_not_here(tmp_path: Path, status: Status):
     """Even where a record holds one."""
