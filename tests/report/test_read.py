@@ -53,7 +53,7 @@ def test_made_up_results_have_the_form_of_real_ones(real: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_estimates_of_both_orders_are_read_in_the_old_form_and_in_the_new(tmp_path: Path, order: int):
-    """Runs stored before the orders had records of their own: one held the fields of both orders, the other order's as `None`."""
+    """Runs stored before each order had a record of its own hold the other order's fields too, as `None`."""
     own = {1: {"lipschitz": 4.0}, 2: {"gradient_norm": 3.0}}[order]
     other = {1: {"gradient_norm": None, "largest_bend": None}, 2: {"lipschitz": None, "largest_slope": None}}[order]
     read = []
