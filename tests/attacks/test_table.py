@@ -23,8 +23,8 @@ from clearance.attacks.table import ATTACKS, ENSEMBLE, AttackMethod, choices
 from clearance.errors import InputError
 from clearance.model.budgets import BUDGETS
 from closed_forms import random_inputs, random_linear
-from conftest import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 PAGE, PACKAGE = ROOT / "docs" / "attacks.md", ROOT / "src" / "clearance" / "attacks" / "__init__.py"
 SOURCE = "clearance.attacks.table.ATTACKS: python tests/attacks/test_table.py"
 IN_PACKAGE = re.compile(r"(?<=can run by name:\n\n).*?(?=\n\n)", re.S)
