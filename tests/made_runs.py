@@ -52,7 +52,6 @@ def bracket(
             "target": 1,
             "margin": 1.0,
             "lipschitz": 2.0,
-            "gradient_norm": None,
             "ball_radius": 5.0,
             "sampler": "directed",
             "fit": fit,

@@ -79,7 +79,7 @@ def make_result(
             "radius": estimated if readable else None,
             "interval": [0.9 * estimated, 1.1 * estimated] if readable and estimated is not None else None,
             "margin": None if misclassified else 5.0,
-            "lipschitz": None if misclassified else 10.0,
+            **({"lipschitz": None if misclassified else 10.0} if task.order == 1 else {"gradient_norm": 2.0}),
             "ball_radius": None if misclassified else 0.5,
             "target": (predicted + 1) % classes,
             "sampler": "directed",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from clearance.audit.table import CHECKS
+from clearance.audit.flags import CHECKS
 from clearance.certificates.table import CERTIFICATES
 from clearance.estimates.samplers.table import SAMPLERS
 from clearance.model.budgets import BUDGETS
@@ -23,7 +23,7 @@ TABLES: dict[str, tuple[str, Mapping[str, object]]] = {
     "budgets": ("model.budgets", BUDGETS),
     "targets": ("model.targets", TARGETS),
     "transforms": ("model.transforms.table", TRANSFORMS),
-    "flags": ("audit.table", CHECKS),
+    "flags": ("audit.flags", CHECKS),
     "architectures": ("zoo.table", ARCHITECTURES),
     "bundled classifiers": ("zoo.table", BUNDLED),
     "figures": ("report.figures.table", FIGURES),

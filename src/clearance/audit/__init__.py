@@ -12,8 +12,8 @@ from torch import Tensor
 
 from clearance.attacks import AttackResult
 from clearance.audit.examine import audit_input
+from clearance.audit.flags import CHECKS, Check
 from clearance.audit.record import Audit, Flag, Severity
-from clearance.audit.table import CHECKS, Check
 from clearance.errors import InputError, ShapeError
 from clearance.estimates.scores import Score
 from clearance.model.classifier import Classifier, check_classifier
@@ -36,7 +36,7 @@ def audit(
 ) -> list[Audit]:
     """Look for signs of gradient masking around each input, with evidence and remedies.
 
-    The checks and their thresholds are `audit.table.CHECKS`, each with its source: Athalye, Carlini and Wagner (2018,
+    The checks and their thresholds are `audit.flags.CHECKS`, each with its source: Athalye, Carlini and Wagner (2018,
     section 3.1), Goodfellow (2018), Carlini et al. (2019), Pintor et al. (2022), and the test of this project, whether
     `∫ ∇g(x + s d)·d ds = g(x + d) - g(x)` (`audit.path_integral`).
 

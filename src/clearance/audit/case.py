@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal
+from clearance.audit.flags import CHECKS
 from clearance.audit.path_integral import PathIntegral
 from clearance.audit.record import Flag, Severity
-from clearance.audit.table import CHECKS
 from clearance.geometry.balls import sample_shifts
 from clearance.model.classifier import Classifier
 from clearance.model.seeds import make_generator
@@ -89,7 +89,7 @@ class Ledger:
 
 
 def threshold(code: str) -> float:
-    """The threshold of a check that has one, in the unit that its line of `audit.table.CHECKS` says."""
+    """The threshold of a check that has one, in the unit that its line of `audit.flags.CHECKS` says."""
     value = CHECKS[code].threshold
     assert value is not None, f"{code} has no threshold"
     return value

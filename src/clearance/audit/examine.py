@@ -14,11 +14,11 @@ from clearance.attacks.goals import Goal, make_goal
 from clearance.attacks.result import AttackResult, Witnesses
 from clearance.audit.case import Case, Ledger
 from clearance.audit.estimates import check_estimate
+from clearance.audit.flags import CHECKS
 from clearance.audit.forward import check_forward, check_mode, check_stairs, is_random
 from clearance.audit.gradients import check_gradients, cut_off
 from clearance.audit.optimisation import attack_blindly, check_attacks, distances
 from clearance.audit.record import Audit, Flag, Severity, sort_flags
-from clearance.audit.table import CHECKS
 from clearance.estimates.clever import iterate_scores
 from clearance.estimates.fixed_point import farthest_valid
 from clearance.estimates.scores import Score
@@ -38,7 +38,7 @@ DRAWS = 8
 
 
 def audit_input(inputs: CheckedInputs, *, score: Score | None, attack: AttackResult | None) -> Audit:
-    """Run every check of `audit.table.CHECKS` on one input.
+    """Run every check of `audit.flags.CHECKS` on one input.
 
     Source: the table names the paper behind each check; how the flags are weighed (`settle`) is this project's.
 

@@ -105,7 +105,7 @@ def distances(result: AttackResult, blind: float) -> Distances:
 def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
     """Raise `unbounded_fails`, `attack_spread`, `blind_wins` and `one_step_wins`, then trace some descents.
 
-    Ratios of distances are held against the thresholds of `audit.table.CHECKS`: the largest over the smallest iterative
+    Ratios of distances are held against the thresholds of `audit.flags.CHECKS`: the largest over the smallest iterative
     one, that of an attack without gradients over it, that of a single step over it (Athalye, Carlini and Wagner 2018,
     section 3.1; Carlini et al. 2019, section 4).
 

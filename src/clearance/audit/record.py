@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
+from clearance.audit.flags import CHECKS
 from clearance.audit.path_integral import PathIntegral
-from clearance.audit.table import CHECKS
 from clearance.model.cost import Cost
 from clearance.records import plain
 
@@ -113,6 +113,6 @@ class Audit:
 
 
 def sort_flags(flags: list[Flag]) -> tuple[Flag, ...]:
-    """The worst first; within a severity, in the order of `audit.table.CHECKS`."""
+    """The worst first; within a severity, in the order of `audit.flags.CHECKS`."""
     places = list(CHECKS)
     return tuple(sorted(flags, key=lambda flag: (-flag.severity.rank, places.index(flag.code))))

@@ -20,7 +20,7 @@ from clearance import __version__
 from clearance.attacks import AttackResult, attack
 from clearance.attacks.table import ENSEMBLE
 from clearance.cli import tables
-from clearance.cli.flags import InputFlags, pick
+from clearance.cli.flag_values import InputFlags, pick
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.errors import FileError
 from clearance.geometry.norms import as_norm

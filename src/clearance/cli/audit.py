@@ -19,7 +19,7 @@ from clearance import __version__
 from clearance.audit import CHECKS, Audit, Flag, Severity, audit
 from clearance.audit.record import sort_flags
 from clearance.cli import tables
-from clearance.cli.flags import InputFlags
+from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import printable
 from clearance.geometry.norms import as_norm

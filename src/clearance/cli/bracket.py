@@ -12,7 +12,7 @@ import click
 
 from clearance import __version__
 from clearance.cli import bracket_tables, tables
-from clearance.cli.flags import EngineFlags, InputFlags, RunFlags
+from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import Interrupted
 from clearance.errors import FileError, InputError

@@ -21,7 +21,7 @@ from rich.text import Text
 from clearance import __version__
 from clearance.certificates import Certificate, CertificateStatus, certify
 from clearance.cli import tables
-from clearance.cli.flags import InputFlags, pick
+from clearance.cli.flag_values import InputFlags, pick
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.geometry.norms import as_norm
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clearance.cli.flags import GateFlags
+from clearance.cli.flag_values import GateFlags
 from clearance.cli.run_values import out_file, split_names
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable

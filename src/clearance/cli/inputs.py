@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from clearance.cli.flags import InputFlags
+from clearance.cli.flag_values import InputFlags
 from clearance.data import datasets
 from clearance.data.datasets import Dataset
 from clearance.errors import InputError

@@ -8,7 +8,7 @@ import click
 
 from clearance.attacks.table import ATTACKS, ENSEMBLE, choices
 from clearance.certificates.table import best_in_words, method_names, methods_in_words
-from clearance.cli.flags import EngineFlags, InputFlags, RunFlags, pick
+from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags, pick
 from clearance.cli.options import (
     AUTO_COUNT,
     AUTO_NUMBER,

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from clearance import __version__
-from clearance.cli.flags import InputFlags, pick
+from clearance.cli.flag_values import InputFlags, pick
 from clearance.cli.values import NumberOr, Numbers
 from clearance.model.targets import describe_targets
 

@@ -70,7 +70,7 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
     fewer than half of the correctly classified inputs have one that may be read, the criterion fails. FILEs are
     replaced. See docs/gate.md.
     """
-    from clearance.cli.flags import GateFlags
+    from clearance.cli.flag_values import GateFlags
     from clearance.cli.gate import run_gate
 
     return run_gate(GateFlags(**flags, given=frozenset(given_flags(context))), as_json=as_json)

@@ -12,7 +12,7 @@ import click
 
 from clearance import __version__
 from clearance.cli import tables
-from clearance.cli.flags import InputFlags, pick
+from clearance.cli.flag_values import InputFlags, pick
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
