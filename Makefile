@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check lint types clean
+.PHONY: help demo test slow check lint types tables clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -47,6 +47,12 @@ test: check ## lint, types, and every test that is not slow
 
 slow: $(VENV)/installed-dev ## the slow tests only
 	$(PYTEST) -m slow
+
+TABLES := imports audit/test_flag_pages attacks/test_table certificates/test_table model/test_transform_table \
+	report/test_docs
+
+tables: $(VENV)/installed-dev ## write the tables of the docs anew, from the package's own
+	@for script in $(TABLES); do PYTHONPATH=src:tests $(BIN)/python tests/$$script.py --write; done
 
 clean: ## remove the virtual environment, caches and the demo's output
 	rm -rf $(VENV) build dist demo-run .pytest_cache .ruff_cache .hypothesis

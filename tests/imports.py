@@ -136,7 +136,7 @@ def document() -> str:
 
 
 PAGE = SOURCE.parents[1] / "docs" / "architecture.md"
-MARK = "tests/imports.py: python tests/imports.py --write"
+MARK = "tests/imports.py: make tables"
 
 
 if __name__ == "__main__":

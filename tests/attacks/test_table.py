@@ -1,6 +1,6 @@
 """The table of attacks: every line can be run by name; docs, docstring and command line are read from it.
 
-`python tests/attacks/test_table.py` writes what docs and docstring take from the table (`ATTACKS`) anew.
+`make tables` writes what docs and docstring take from the table (`ATTACKS`) anew.
 """
 
 import importlib
@@ -26,7 +26,7 @@ from closed_forms import random_inputs, random_linear
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, PACKAGE = ROOT / "docs" / "attacks.md", ROOT / "src" / "clearance" / "attacks" / "__init__.py"
-SOURCE = "clearance.attacks.table.ATTACKS: python tests/attacks/test_table.py"
+SOURCE = "clearance.attacks.table.ATTACKS: make tables"
 IN_PACKAGE = re.compile(r"(?<=can run by name:\n\n).*?(?=\n\n)", re.S)
 each_name = pytest.mark.parametrize("name", ATTACKS)
 
@@ -53,8 +53,8 @@ def in_a_fresh_process(code: str, **more: object) -> subprocess.CompletedProcess
 
 
 def test_docs_and_docstring_say_what_the_table_says():
-    assert doc_tables.part(PAGE, SOURCE) == page_table(), "run: python tests/attacks/test_table.py"
-    assert IN_PACKAGE.findall(PACKAGE.read_text()) == [package_list()], "run: python tests/attacks/test_table.py"
+    assert doc_tables.part(PAGE, SOURCE) == page_table(), "run: make tables"
+    assert IN_PACKAGE.findall(PACKAGE.read_text()) == [package_list()], "run: make tables"
 
 
 @each_name

@@ -1,6 +1,6 @@
 """The pages of the audit's documentation: one for each flag, in step with the table, with examples that run.
 
-`python tests/audit/test_flag_pages.py` writes what the pages take from the table (`CHECKS`) anew, between their marks.
+`make tables` writes what the pages take from the table (`CHECKS`) anew, between their marks.
 """
 
 import doctest
@@ -13,9 +13,7 @@ from clearance.audit import CHECKS, Check
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 OVERVIEW, FLAGS = DOCS / "audit.md", DOCS / "flags"
-MARKS = re.compile(
-    r"(?<=<!-- from clearance\.audit\.CHECKS: python tests/audit/test_flag_pages\.py -->\n).*?(?=<!-- end -->)", re.S
-)
+MARKS = re.compile(r"(?<=<!-- from clearance\.audit\.CHECKS: make tables -->\n).*?(?=<!-- end -->)", re.S)
 HEADINGS = ["## What was seen", "## Why it matters", "## What to do"]
 each_code = pytest.mark.parametrize("code", CHECKS)
 
@@ -59,13 +57,13 @@ def test_every_flag_has_a_page_and_every_page_a_flag():
 def test_the_page_says_what_the_table_says(code: str):
     text = page(code).read_text()
     assert text.startswith(f"# `{code}`\n")
-    assert MARKS.findall(text) == [summary(CHECKS[code])], "run: python tests/audit/test_flag_pages.py"
+    assert MARKS.findall(text) == [summary(CHECKS[code])], "run: make tables"
     assert re.findall(r"^## .*", text, re.M) == HEADINGS
     assert "(../audit.md)" in text
 
 
 def test_the_overview_says_what_the_table_says():
-    assert MARKS.findall(OVERVIEW.read_text()) == [overview()], "run: python tests/audit/test_flag_pages.py"
+    assert MARKS.findall(OVERVIEW.read_text()) == [overview()], "run: make tables"
 
 
 @pytest.mark.parametrize("path", [OVERVIEW, *map(page, CHECKS)], ids=lambda path: path.stem)

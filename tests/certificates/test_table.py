@@ -1,6 +1,6 @@
 """The one table of certificates: its lines lead somewhere, the docs repeat it, and a new line is a new method.
 
-`python tests/certificates/test_table.py` writes the table of docs/certificates.md anew, between its marks.
+`make tables` writes the table of docs/certificates.md anew, between its marks.
 """
 
 import importlib
@@ -23,7 +23,7 @@ from doc_tables import part, rewrite, table
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "certificates.md"
-SOURCE = "clearance.certificates.table: python tests/certificates/test_table.py"
+SOURCE = "clearance.certificates.table: make tables"
 DUMMY = '''
 """A certificate of radius 0.125 for every input."""
 
@@ -78,7 +78,7 @@ def test_every_line_names_a_function_and_says_what_it_does(name: str):
 
 
 def test_the_page_says_what_the_table_says():
-    assert part(PAGE, SOURCE) == written(), "run: python tests/certificates/test_table.py"
+    assert part(PAGE, SOURCE) == written(), "run: make tables"
 
 
 def test_reading_the_table_imports_neither_torch_nor_scipy():

@@ -1,6 +1,6 @@
 """The table of transforms: its lines name what they say, and the document is written from it.
 
-`python tests/model/test_transform_table.py` writes the table of docs/transforms.md.
+`make tables` writes the table of docs/transforms.md.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from clearance.model.transforms.table import TRANSFORMS
 from doc_tables import part, rewrite, table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "transforms.md"
-SOURCE = "clearance.model.transforms.table.TRANSFORMS: python tests/model/test_transform_table.py"
+SOURCE = "clearance.model.transforms.table.TRANSFORMS: make tables"
 
 
 def written() -> str:
@@ -34,7 +34,7 @@ def test_every_public_transform_has_a_line():
 
 
 def test_the_document_says_what_the_table_says():
-    assert part(PAGE, SOURCE) == written(), "run: python tests/model/test_transform_table.py"
+    assert part(PAGE, SOURCE) == written(), "run: make tables"
 
 
 if __name__ == "__main__":

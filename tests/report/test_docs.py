@@ -1,6 +1,6 @@
 """The tables of the report's documents, in step with the tables of the package that they are written from.
 
-`PYTHONPATH=src:tests python tests/report/test_docs.py` writes them anew.
+`make tables` writes them anew.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from clearance.report.figures.figure import Section
 from doc_tables import part, rewrite, table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-COMMAND = "PYTHONPATH=src:tests python tests/report/test_docs.py"
+COMMAND = "make tables"
 PLACES = {
     Section.BRACKETS: "brackets",
     Section.DIFFERENCES: "differences, on the page of several runs",
