@@ -193,7 +193,7 @@ class _Path:
         """The points at these shares of the segment, `(count, *input)`."""
         return self.start + expand(shares, self.start[None]) * (self.end - self.start)
 
-    def slopes(self, shares: Tensor) -> Tensor:
+    def derivatives(self, shares: Tensor) -> Tensor:
         """`∇g·d` at these shares, `(count,)`."""
         _, gradients = margin_gradients(self.model, self.at(shares), self.predicted, self.target)
         return (gradients * (self.end - self.start)).flatten(1).sum(1)
@@ -204,19 +204,19 @@ class _Path:
         device, dtype = self.start.device, self.start.dtype
         jitter = torch.rand(strata, 2, generator=generator, device=device, dtype=dtype)
         edges = torch.arange(strata + 1, device=device, dtype=dtype) / strata
-        slopes = self.slopes((edges[:-1, None] + jitter / strata).flatten()).reshape(strata, 2).double()
+        derivatives = self.derivatives((edges[:-1, None] + jitter / strata).flatten()).reshape(strata, 2).double()
         values, scale = margin_values(self.model, self.at(edges), self.predicted, self.target)
-        steps, parts = values.double().diff(), slopes.mean(1) / strata
-        finite = bool(steps.isfinite().all() and slopes.isfinite().all())
+        steps, parts = values.double().diff(), derivatives.mean(1) / strata
+        finite = bool(steps.isfinite().all() and derivatives.isfinite().all())
         return PathIntegral(
             integral=float(parts.sum()),
             difference=float(steps.sum()),
             discrepancy=float((parts - steps).cumsum(0).abs().max()),
-            error=float(slopes.diff(dim=1).square().sum().sqrt()) / (2 * strata),
-            variation=float(torch.maximum(slopes.abs().mean(), steps.abs().sum())),
+            error=float(derivatives.diff(dim=1).square().sum().sqrt()) / (2 * strata),
+            variation=float(torch.maximum(derivatives.abs().mean(), steps.abs().sum())),
             rounding=ROUNDING * torch.finfo(values.dtype).eps * float(scale),
-            zero=float((slopes == 0).double().mean()),
-            points=slopes.numel(),
+            zero=float((derivatives == 0).double().mean()),
+            points=derivatives.numel(),
             length=length,
             finite=finite,
         )
