@@ -20,7 +20,7 @@ from clearance import __version__
 from clearance.attacks import AttackResult, attack
 from clearance.attacks.table import ENSEMBLE
 from clearance.cli import tables
-from clearance.cli.flag_values import InputFlags, pick
+from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.errors import FileError
 from clearance.geometry.norms import as_norm
@@ -28,27 +28,32 @@ from clearance.model.cost import Cost
 
 MISCLASSIFIED = "misclassified"
 """The method of a result whose input was not attacked."""
-CHOICES = ("norm", "method", "budget", "seed")
-"""Flags that are passed on to `attack` as they are."""
 
 
-def run_attack(*, given: set[str], as_json: bool, save: str | None, **flags: Any) -> None:
+def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_json: bool) -> None:
     """Attack the inputs, print a table or a JSON document, and save the witnesses where asked.
 
     Args:
-        given: Names of the flags that the user spelled out.
-        as_json: Print JSON.
+        given: The model and the inputs.
+        flags: What is attacked, and how hard.
         save: An `.npz` file for the witnesses.
-        **flags: The flags' values.
+        as_json: Print JSON.
     """
-    inputs = load_inputs(pick(InputFlags, flags | {"given": frozenset(given)}))
+    inputs = load_inputs(given)
     file = None if save is None else _writable(Path(save))
     results: list[AttackResult] = []
-    choices = {name: flags[name] for name in CHOICES}
-    target = as_target(flags["target"])
     with tables.progress("attacking", len(inputs.data), shown=not as_json) as advance:
         for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
-            results += attack(inputs.model, image[None], label[None], target=target, **choices)
+            results += attack(
+                inputs.model,
+                image[None],
+                label[None],
+                target=as_target(flags.target),
+                norm=flags.norm,
+                method=flags.method,
+                budget=flags.budget,
+                seed=flags.seed,
+            )
             advance()
     if file is not None:
         save_witnesses(file, inputs, results)
@@ -95,12 +100,12 @@ def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) 
     part.replace(file)
 
 
-def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[str, Any]) -> None:
+def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: AttackFlags) -> None:
     """One line for each input, the median, and how to read it."""
     console, model = tables.make_console(), inputs.model
-    choices = f"{tables.norm_name(as_norm(flags['norm']))}, {tables.towards(flags['target'])}, budget {flags['budget']}"
-    choices += "" if flags["method"] == ENSEMBLE else f", method {flags['method']}"
-    tables.print_heading(console, inputs.title(), f"{choices}, seed {flags['seed']}")
+    choices = f"{tables.norm_name(as_norm(flags.norm))}, {tables.towards(flags.target)}, budget {flags.budget}"
+    choices += "" if flags.method == ENSEMBLE else f", method {flags.method}"
+    tables.print_heading(console, inputs.title(), f"{choices}, seed {flags.seed}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("input", "label"):
         table.add_column(name, justify="right")
@@ -122,7 +127,7 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: dict[s
     )
     cost = sum((result.cost for result in results), Cost())
     console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
-    distance = tables.unit(as_norm(flags["norm"]), model.bounds)
+    distance = tables.unit(as_norm(flags.norm), model.bounds)
     console.print(
         f"\nThe attack distance ({distance}) is the distance of a witness: an "
         "input that was predicted afresh and has another class. The minimum distortion is that or smaller. Where no "
@@ -145,14 +150,14 @@ def _cells(inputs: Inputs, index: int, label: int, result: AttackResult) -> list
     ]
 
 
-def as_document(inputs: Inputs, results: Sequence[AttackResult], flags: dict[str, Any]) -> dict[str, Any]:
+def as_document(inputs: Inputs, results: Sequence[AttackResult], flags: AttackFlags) -> dict[str, Any]:
     """Everything as plain values for JSON: what was not found is `None`."""
     labels = inputs.data.labels.tolist()
     return {
         "clearance": __version__,
         **inputs.as_record(),
-        "target": as_target(flags["target"]),
-        "settings": {name: flags[name] for name in CHOICES},
+        "target": as_target(flags.target),
+        "settings": flags.settings,
         "results": [
             {
                 "input": inputs.offset + index,

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -21,45 +20,20 @@ from rich.text import Text
 from clearance import __version__
 from clearance.certificates import Certificate, CertificateStatus, certify
 from clearance.cli import tables
-from clearance.cli.flag_values import InputFlags, pick
+from clearance.cli.flag_values import CertifyFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.geometry.norms import as_norm
 
 
-@dataclass(frozen=True)
-class CertifyFlags:
-    """What is to be proved, and how.
-
-    Attributes:
-        target: Where an adversarial example would go.
-        norm: The norm of distances.
-        method: `"best"` or a name of the table of certificates.
-        time_limit: Seconds for each input.
-        seed: For random targets.
-    """
-
-    target: str
-    norm: str
-    method: str
-    time_limit: float
-    seed: int
-
-    @property
-    def settings(self) -> dict[str, str | float]:
-        """The choices but the target, as the document has them."""
-        return {"norm": self.norm, "method": self.method, "time_limit": self.time_limit, "seed": self.seed}
-
-
-def run_certify(*, given: set[str], as_json: bool, **flags: Any) -> None:
+def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> None:
     """Certify the inputs and print a table or a JSON document.
 
     Args:
-        given: Names of the flags that the user spelled out.
+        given: The model and the inputs.
+        chosen: What is to be proved, and how.
         as_json: Print JSON.
-        **flags: The flags' values.
     """
-    inputs = load_inputs(pick(InputFlags, flags | {"given": frozenset(given)}))
-    chosen, proofs = pick(CertifyFlags, flags), list[Certificate]()
+    inputs, proofs = load_inputs(given), list[Certificate]()
     with tables.progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
         for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
             proofs += certify(

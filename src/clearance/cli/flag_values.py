@@ -132,3 +132,51 @@ class GateFlags:
     junit: str | None
     markdown: str | None
     given: frozenset[str]
+
+
+@dataclass(frozen=True)
+class AttackFlags:
+    """What is attacked, and how hard.
+
+    Attributes:
+        target: Where an adversarial example would go.
+        norm: The norm of distances.
+        method: The ensemble, or a name of the table of attacks.
+        budget: A name of the table of budgets.
+        seed: The user's seed.
+    """
+
+    target: str
+    norm: str
+    method: str
+    budget: str
+    seed: int
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """The choices but the target, as the document has them."""
+        return {"norm": self.norm, "method": self.method, "budget": self.budget, "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class CertifyFlags:
+    """What is to be proved, and how.
+
+    Attributes:
+        target: Where an adversarial example would go.
+        norm: The norm of distances.
+        method: `"best"` or a name of the table of certificates.
+        time_limit: Seconds for each input.
+        seed: For random targets.
+    """
+
+    target: str
+    norm: str
+    method: str
+    time_limit: float
+    seed: int
+
+    @property
+    def settings(self) -> dict[str, str | float]:
+        """The choices but the target, as the document has them."""
+        return {"norm": self.norm, "method": self.method, "time_limit": self.time_limit, "seed": self.seed}

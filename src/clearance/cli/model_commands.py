@@ -8,7 +8,7 @@ import click
 
 from clearance.attacks.table import ATTACKS, ENSEMBLE, choices
 from clearance.certificates.table import best_in_words, method_names, methods_in_words
-from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags, pick
+from clearance.cli.flag_values import AttackFlags, CertifyFlags, EngineFlags, InputFlags, RunFlags, pick
 from clearance.cli.options import (
     AUTO_COUNT,
     AUTO_NUMBER,
@@ -88,8 +88,8 @@ def demo(count: int) -> None:
 @click.option("--paper", is_flag=True, help="All choices of the CLEVER paper: uniform, radius 5, 500 blocks of 1,024.")
 @with_input_options
 @with_json
-@click.pass_context
-def score(context: click.Context, **flags: Any) -> None:
+@takes_inputs
+def score(inputs: InputFlags, **flags: Any) -> None:
     """Estimate for each input of DATA how far it can move before MODEL changes its mind (CLEVER).
 
     MODEL is digits-standard, digits-robust, or package.module:factory, a function without arguments that returns an
@@ -97,7 +97,7 @@ def score(context: click.Context, **flags: Any) -> None:
     """
     from clearance.cli.score import run_score
 
-    run_score(given=given_flags(context), **flags)
+    run_score(inputs, **flags)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Find the nearest adversarial example of each input.")
@@ -124,15 +124,15 @@ def score(context: click.Context, **flags: Any) -> None:
 @with_input_options
 @click.option("--save", metavar="FILE", help="Write inputs, witnesses, distances and predictions to FILE.npz.")
 @with_json
-@click.pass_context
-def attack(context: click.Context, **flags: Any) -> None:
+@takes_inputs
+def attack(inputs: InputFlags, *, save: str | None, as_json: bool, **flags: Any) -> None:
     """Find for each input of DATA the nearest adversarial example of MODEL that attacks can find.
 
     The distance of such a witness is an upper bound of the minimum distortion. MODEL and DATA are as for `score`.
     """
     from clearance.cli.attack import run_attack
 
-    run_attack(given=given_flags(context), **flags)
+    run_attack(inputs, pick(AttackFlags, flags), save=save, as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Prove a radius for each input.")
@@ -149,8 +149,8 @@ def attack(context: click.Context, **flags: Any) -> None:
 @with_seed
 @with_input_options
 @with_json
-@click.pass_context
-def certify(context: click.Context, **flags: Any) -> None:
+@takes_inputs
+def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
     """Prove for each input of DATA a radius within which MODEL has no adversarial example.
 
     It is a lower bound of the minimum distortion, sound up to floating-point rounding. MODEL and DATA are as for
@@ -158,7 +158,7 @@ def certify(context: click.Context, **flags: Any) -> None:
     """
     from clearance.cli.certify import run_certify
 
-    run_certify(given=given_flags(context), **flags)
+    run_certify(inputs, pick(CertifyFlags, flags), as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Look for signs of gradient masking around each input.")

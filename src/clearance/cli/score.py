@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 
 from clearance import __version__
 from clearance.cli import tables
-from clearance.cli.flag_values import InputFlags, pick
+from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
@@ -41,18 +41,21 @@ class ScoreJob:
         return iterate_clever(self.inputs.model, images, self.settings, labels=labels, target=self.target)
 
 
-def run_score(*, given: set[str], as_json: bool, **flags: Any) -> None:
+def run_score(given: InputFlags, *, target: str, paper: bool, as_json: bool, **choices: Any) -> None:
     """Score the inputs and print a table or a JSON document.
 
     Args:
-        given: Names of the flags that the user spelled out.
+        given: The model and the inputs.
+        target: The target.
+        paper: All choices of the paper.
         as_json: Print JSON.
-        **flags: The flags' values.
+        **choices: All other choices, as `Settings` has them.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C, after what was finished has been printed.
     """
-    job = make_job(given, flags)
+    settings = make_settings(given.given, choices, paper=paper)
+    job = ScoreJob(load_inputs(given), as_target(target), settings)
     scores: list[Score] = []
     try:
         with tables.progress("scoring", len(job.inputs.data), shown=not as_json) as advance:
@@ -69,36 +72,20 @@ def run_score(*, given: set[str], as_json: bool, **flags: Any) -> None:
         print_report(job, scores)
 
 
-def make_job(given: set[str], flags: dict[str, Any]) -> ScoreJob:
-    """Load and check everything that the flags name, cheapest first.
-
-    Args:
-        given: Names of the flags that the user spelled out.
-        flags: The flags' values.
-
-    Returns:
-        The job.
-    """
-    settings = make_settings(given, flags)
-    return ScoreJob(
-        load_inputs(pick(InputFlags, flags | {"given": frozenset(given)})), as_target(flags["target"]), settings
-    )
-
-
-def make_settings(given: set[str], flags: dict[str, Any]) -> Settings:
+def make_settings(given: frozenset[str], choices: Mapping[str, Any], *, paper: bool) -> Settings:
     """The settings that the flags ask for; `--paper` sets all choices of the paper (of the order's own paper).
 
     Raises:
         InputError: If a flag contradicts `--paper`.
     """
-    chosen = {field.name: flags[field.name] for field in fields(Settings)}
-    if flags["paper"]:
-        paper = PAPER_SECOND_ORDER if flags["order"] == 2 else PAPER
-        for name in given & paper.keys():
-            if chosen[name] != paper[name]:
+    chosen = dict(choices)
+    if paper:
+        ours = PAPER_SECOND_ORDER if chosen["order"] == 2 else PAPER
+        for name in given & ours.keys():
+            if chosen[name] != ours[name]:
                 option = f"--{name.replace('_', '-')}"
-                raise InputError(f"--paper: sets {option} to {paper[name]}, got {option} {chosen[name]} as well")
-        chosen |= paper
+                raise InputError(f"--paper: sets {option} to {ours[name]}, got {option} {chosen[name]} as well")
+        chosen |= ours
     return Settings(**chosen)
 
 
