@@ -1,7 +1,7 @@
 """The audit against both sets of networks: every masked classifier is flagged, no honest one is, on 5 inputs each.
 
-An audit's dearest part is the attack that it runs where it is given none. `make test` leaves that to the audit for the
-first input, and gives it a quick attack for the other four; `make slow` leaves it to the audit for all five.
+An audit's dearest parts are the attack and the estimate that it makes where it is given none. `make test` leaves them
+to the audit for the first input, and gives it quick ones for the other four; `make slow` leaves them to it for all.
 """
 
 import pytest
@@ -19,8 +19,14 @@ def audits(entry: masking.Entry, *, quick: bool) -> list[Audit]:
     if not quick:
         return list(cl.audit(model, x, labels))
     (first,) = cl.audit(model, x[:1], labels[:1])
-    attacks = None if first.has("no_gradient") else cl.attack(model, x[1:], labels[1:], budget="quick")
-    return [first, *cl.audit(model, x[1:], labels[1:], attacks=attacks)]
+    rest, known = model.check_inputs(x[1:]), labels[1:]
+    attacks = scores = None
+    if not first.has("no_gradient"):
+        attacks = cl.attack(model, rest, known, budget="quick")
+        second = model.logits(rest).argsort(1)[:, -2].tolist()
+        towards = [one.predicted if one.success else other for one, other in zip(attacks, second, strict=True)]
+        scores = cl.clever(model, rest, known, target=towards, radius=0.5, blocks=4)
+    return [first, *cl.audit(model, rest, known, attacks=attacks, scores=scores)]
 
 
 @as_a_user
