@@ -29,7 +29,7 @@ class Jpeg(nn.Module):
     Raises:
         InputError: If an argument lies outside its range.
 
-    >>> Jpeg(75)(torch.full((2, 3, 16, 16), 128 / 255)).mul(255).unique()
+    >>> Jpeg(75)(torch.full((2, 3, 16, 16), 128 / 255)).mul(255).round().unique()
     tensor([128.])
     """
 
