@@ -284,12 +284,13 @@ def test_workers_have_the_threads_and_the_paths(cluster: None):
 def test_an_address_where_nothing_answers_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch):
     assert ray is not None
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "127.0.0.1:99999"):
-        with pytest.raises(EngineError, match=f"ray: expected a cluster at {address}, got no connection") as caught:
-            list(RayEngine(address).map(describe, Heavy(0), [1]))
-        assert "\n" not in str(caught.value)
+    with socket.socket() as taken:  # bound, so that nobody else takes the port, and not listening
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "127.0.0.1:99999"):
+            with pytest.raises(EngineError, match=f"ray: expected a cluster at {address}, got no connection") as caught:
+                list(RayEngine(address).map(describe, Heavy(0), [1]))
+            assert "\n" not in str(caught.value)
 
 
 ATTACHED = """
