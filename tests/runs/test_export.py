@@ -17,7 +17,7 @@ from clearance import cli
 from clearance.errors import FileError, InputError
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.execute import open_run, read_run
-from clearance.runs.export import FORMATS, export_run
+from clearance.runs.export import EXPORT_FORMATS, export_run
 from clearance.runs.plan import Plan, Task, ThreatModel
 from clearance.runs.store import TASK_FIELDS, Result
 from run_tasks import make_data, make_plan, numbers, sometimes, without_times
@@ -201,7 +201,7 @@ def test_the_run_itself_is_never_the_file(run: Path):
         pytest.raises(InputError, match="format: expected one of parquet, csv, json, got 'xml'"),
     ):
         export_run(opened, run / "a.xml", kind="xml")
-    assert FORMATS == ("parquet", "csv", "json")
+    assert EXPORT_FORMATS == ("parquet", "csv", "json")
 
 
 def invoke(*arguments: object) -> tuple[int, str]:
