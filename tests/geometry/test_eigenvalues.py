@@ -86,7 +86,8 @@ def test_each_sample_stops_on_its_own():
     assert int(found.products[:12].max()) < int(found.products[12:].min())
     assert sizes[0] == 16 and min(sizes) <= 4
     alone = lanczos(dense(batch[12:]), normal(16, 30, seed=5)[12:], tolerance=1e-6, floor=1.0)
-    assert torch.equal(alone.products, found.products[12:])
+    # a sum in another order may cross the tolerance one product sooner or later
+    assert int((alone.products - found.products[12:]).abs().max()) <= 1
     assert torch.allclose(alone.high, found.high[12:], rtol=1e-9)
 
 
