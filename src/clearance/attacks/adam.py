@@ -12,6 +12,8 @@ DECAY, SQUARE_DECAY, SMALL = 0.9, 0.999, 1e-8
 class Adam:
     """Running moments of a gradient; `direction` gives the step of unit learning rate.
 
+    Source: Kingma and Ba (2015), algorithm 1.
+
     `m <- b_1 m + (1 - b_1) w`, `v <- b_2 v + (1 - b_2) w^2`; the step of the `k`-th gradient is
     `m / (1 - b_1^k) / (sqrt(v / (1 - b_2^k)) + e)`.
 

@@ -39,6 +39,8 @@ def attack(
 ) -> list[AttackResult]:
     """The nearest adversarial example of each input that an ensemble of attacks, or one of them, can find.
 
+    Source: this project for the ensemble; each method of the table names its own.
+
     Every run's nearest witness over all its iterates is confirmed by a fresh forward pass, bisected along the segment
     back to its input, and confirmed again; the smallest is returned. Its distance is an upper bound of the minimum
     adversarial distortion, never an estimate of it. Untargeted, a witness predicts any other class than the input;
@@ -78,6 +80,8 @@ def attack(
 def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cost | None = None) -> list[AttackResult]:
     """As `attack`, for inputs that have been checked, `(batch, *input)`.
 
+    Source: as `attack`.
+
     Args:
         inputs: The inputs.
         runs: The runs, as `attacks.ensembles.runs_of` or `ensemble` gives them.
@@ -100,6 +104,8 @@ def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cos
 
 class Best:
     """The nearest confirmed witnesses of an ensemble, and which run found them.
+
+    Source: this project.
 
     Args:
         task: What is attacked.
@@ -168,6 +174,8 @@ def best(task: AttackTask, runs: Sequence[AttackRun]) -> Best:
 
 def confirmed(task: AttackTask, witnesses: Witnesses) -> tuple[Witnesses, Tensor]:
     """The witnesses that a fresh forward pass, of nothing but them, finds to reach their goals, and what it predicts.
+
+    Source: this project.
 
     A randomised network may take back a witness `w` that lies right at the boundary; then `x + f (w - x)` is tried for
     the factors `f` of `OUTWARD`. Where no witness is left the prediction is that of the input.

@@ -19,6 +19,8 @@ from clearance.model.classifier import Classifier
 class Penalty:
     """`max((g(y) + k) / (g(x) + k), 0)`: 1 at the input, 0 where the goal is reached with confidence `k`.
 
+    Source: Carlini and Wagner (2017), section 5, with the margin in units of the distance (this project).
+
     Attributes:
         model: The classifier.
         goal: Where each input has to go.
@@ -43,6 +45,8 @@ class Penalty:
 
 def make_penalty(model: Classifier, x: Tensor, goal: Goal, *, norm: float, confidence: float) -> Penalty:
     """The penalty of a batch of inputs, scaled by the margin there: two forward passes and one backward pass per input.
+
+    Source: Carlini and Wagner (2017), section 5.
 
     Args:
         model: The classifier.

@@ -15,6 +15,8 @@ from clearance.model.budgets import BUDGETS
 def runs_of(method: str, norm: float, budget: str) -> tuple[AttackRun, ...]:
     """The runs of one choice of `attack`: an ensemble, or one method alone.
 
+    Source: this project.
+
     Args:
         method: `"best"`, or a name of `attacks.table.ATTACKS`.
         norm: The norm `p`.
@@ -32,6 +34,8 @@ def runs_of(method: str, norm: float, budget: str) -> tuple[AttackRun, ...]:
 
 def alone(method: str, budget: str) -> tuple[AttackRun, ...]:
     """One method by itself, from the input: `steps = passes / (rounds * forwards)`, at least 1.
+
+    Source: this project.
 
     `passes` is what the budget gives, `rounds` and `forwards` are those of the method's line in the table. A method
     that needs a witness starts from that of `fgsm`.
@@ -56,6 +60,8 @@ def alone(method: str, budget: str) -> tuple[AttackRun, ...]:
 
 def ensemble(norm: float, budget: str) -> tuple[AttackRun, ...]:
     """The runs for a norm and a budget, in order.
+
+    Source: this project (measured: docs/attacks.md).
 
     Forward and backward passes per input, of each kind: about `BUDGETS[budget].passes`.
 

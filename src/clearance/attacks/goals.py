@@ -90,6 +90,8 @@ def make_goal(source: Tensor, targets: Sequence[Sequence[int]], classes: int) ->
 def margin(logits: Tensor, goal: Goal) -> Tensor:
     """The margin of a goal: the best unwanted logit less the best wanted one, `(batch,)`.
 
+    Source: the definition of an adversarial example: it is one where this is negative.
+
     >>> goal = make_goal(torch.tensor([0]), [[1]], 3)
     >>> margin(torch.tensor([[3.0, 1.0, 4.0]]), goal)
     tensor([3.])
@@ -99,6 +101,8 @@ def margin(logits: Tensor, goal: Goal) -> Tensor:
 
 def soft_margin(logits: Tensor, goal: Goal) -> Tensor:
     """Cross-entropy without its saturation: `log(P(unwanted) / P(wanted))`, `(batch,)`.
+
+    Source: this project, from the definition of cross-entropy.
 
     Both cross-entropies, `log p_c` untargeted and `-log p_t` targeted, are increasing functions of it: its gradient has
     their direction, and an attack that normalises gradients and compares values does the same with any of them. Their

@@ -24,6 +24,8 @@ the closed form round at far less."""
 def zero_crossing(value: Tensor, rate: Tensor) -> Tensor:
     """`g / r`, the distance at which a value that falls at a rate is zero: one step of Newton's method on a line.
 
+    Source: one step of Newton's method in one dimension.
+
     Args:
         value: `g`, `(batch,)`.
         rate: `r`, how much it falls per unit of distance, `(batch,)`.

@@ -18,6 +18,8 @@ from clearance.model.seeds import content_key, make_generator
 class LossEvaluation:
     """What one pass says about a batch of points.
 
+    Source: this project.
+
     Attributes:
         logits: `(batch, classes)`.
         loss: The loss that was asked for, `(batch,)`; infinite where it is not finite.
@@ -37,6 +39,8 @@ def evaluate(
     model: Classifier, points: Tensor, goal: Goal, *, loss: Loss = margin, aim: Goal | None = None
 ) -> LossEvaluation:
     """Loss, gradient and success of each point: one forward and one backward pass per point.
+
+    Source: the chain rule, by one reverse pass.
 
     Args:
         model: The classifier.
@@ -68,6 +72,8 @@ def evaluate(
 def look(model: Classifier, points: Tensor) -> Tensor:
     """Logits `(batch, classes)` of points, finite or not: one forward pass per point.
 
+    Source: this project.
+
     `Classifier.logits` raises where a logit is not finite; for an attack such a point is no witness, and it goes on.
     """
 
@@ -79,6 +85,8 @@ def look(model: Classifier, points: Tensor) -> Tensor:
 
 class Streams:
     """One random stream per input, fixed by the seed, the purpose and the input's content: not by its neighbours.
+
+    Source: this project.
 
     Args:
         x: The inputs, `(batch, *input)`.

@@ -18,6 +18,8 @@ from clearance.records import plain
 class AttackResult:
     """The nearest witness found for one input: an upper bound of its minimum adversarial distortion.
 
+    Source: the distance of any adversarial example bounds the smallest one from above, by definition.
+
     Attributes:
         adversarial: The witness, `(*input)`; `None` where none was found.
         distance: `||adversarial - x||_p` in input units; infinite where none was found, NaN for a misclassified input.
@@ -50,6 +52,8 @@ class AttackResult:
 
 class Witnesses:
     """The nearest witness of each input of a batch so far.
+
+    Source: this project.
 
     Args:
         x: The inputs, `(batch, *input)`.

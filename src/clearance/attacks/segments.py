@@ -17,6 +17,8 @@ def bisect_segments(
 ) -> Witnesses:
     """Halve the segments from inputs to their witnesses, keeping the half whose far end is a witness.
 
+    Source: bisection; the margin changes its sign on the segment.
+
     With `x + s (w - x)` a witness at `s = high` and none known at `s = low`, the middle becomes one or the other. The
     distance falls with `s`, so every new witness is nearer. Cost: `steps` forward passes per input.
 

@@ -41,6 +41,8 @@ def square(
 ) -> Witnesses:
     """Random search: put a square patch on the image, keep it where the loss falls.
 
+    Source: Andriushchenko, Croce, Flammarion and Hein (2020).
+
     `l_inf` (algorithm 2 of the paper): start from vertical stripes of `+-epsilon`; each patch is `+-epsilon`, one sign
     per channel. `l_2`: patches are bumps that fall off from their centre, with one sign per channel, and the whole
     perturbation is brought back to length epsilon, so that what the patch gains the rest gives up (a plainer rule than

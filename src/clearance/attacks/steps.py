@@ -42,6 +42,8 @@ def as_radius(epsilon: float | Tensor, x: Tensor) -> Tensor:
 def into_ball(model: Classifier, x: Tensor, points: Tensor, norm: float, radius: Tensor) -> Tensor:
     """Bring points into the `l_p` ball around `x` and the bounds: `clip(x + P_r(y - x))`.
 
+    Source: projection onto the ball, then clipping, which moves no coordinate away from the input.
+
     Clipping moves each coordinate towards that of `x`, which lies within the bounds, so that no `l_p` norm grows: the
     points stay in the ball. `P_r` is `geometry.norms.project`.
 
@@ -60,6 +62,8 @@ def into_ball(model: Classifier, x: Tensor, points: Tensor, norm: float, radius:
 
 def free(model: Classifier, points: Tensor, gradient: Tensor) -> Tensor:
     """The gradient without the coordinates in which a step against it would leave the bounds at once.
+
+    Source: the Karush-Kuhn-Tucker conditions of a box: such coordinates are at their optimum.
 
     `w_i = 0` where `y_i` is at its lowest value and `w_i > 0`, or at its highest and `w_i < 0`: the projection of `-w`
     onto the tangent cone of the box. A step that is normalised afterwards would otherwise be spent on coordinates that
@@ -108,6 +112,8 @@ def descent(model: Classifier, points: Tensor, gradient: Tensor, norm: float) ->
 def room(model: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
     """How far each coordinate may fall and rise within the bounds: `x - low` and `high - x`.
 
+    Source: the definition of the bounds.
+
     Args:
         model: The classifier.
         x: `(batch, *input)`, within the bounds.
@@ -122,6 +128,8 @@ def room(model: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def random_points(x: Tensor, streams: Streams, norm: float, radius: Tensor) -> Tensor:
     """One uniform point of each input's `l_p` ball around 0 (see `geometry.balls.sample_shifts`).
+
+    Source: `geometry.balls.sample_ball`.
 
     Args:
         x: The inputs, `(batch, *input)`.
@@ -143,6 +151,8 @@ def visit(
     model: Classifier, points: Tensor, goal: Goal, found: Witnesses, *, loss: Loss, aim: Goal | None = None
 ) -> LossEvaluation:
     """Evaluate an attack's current points, and keep those that are nearer witnesses than any before.
+
+    Source: this project.
 
     Args:
         model: The classifier.

@@ -22,6 +22,8 @@ with ten classes."""
 class AttackTask:
     """Inputs to attack.
 
+    Source: this project.
+
     Attributes:
         model: The classifier.
         x: `(batch, *input)`.
@@ -46,6 +48,8 @@ class AttackTask:
 def make_task(inputs: CheckedInputs) -> AttackTask:
     """Look at the linearised model once: which wanted classes are near, and how near.
 
+    Source: ranking the classes as DeepFool does (Moosavi-Dezfooli, Fawzi and Frossard 2016, equation 8).
+
     Args:
         inputs: The inputs, none of them misclassified.
 
@@ -63,6 +67,8 @@ def make_task(inputs: CheckedInputs) -> AttackTask:
 @dataclass(frozen=True)
 class AttackRun:
     """One run of one method.
+
+    Source: this project.
 
     Attributes:
         method: A name of `attacks.table.ATTACKS`.

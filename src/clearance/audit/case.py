@@ -69,6 +69,8 @@ class Case:
 class Ledger:
     """What the checks of one input found: flags, and every number that was held against a threshold.
 
+    Source: this project.
+
     Attributes:
         flags: Raised flags, in no order.
         measured: Code → the number that was held against the threshold.

@@ -77,6 +77,8 @@ def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor) -> Witne
 class Distances:
     """The distance of the nearest witness of each kind of attack on one input; infinite where it finds none.
 
+    Source: this project.
+
     Attributes:
         methods: Iterative methods along gradients, by name.
         blind: An attack without gradients.
@@ -97,7 +99,10 @@ class Distances:
 
 
 def distances(result: AttackResult, blind: float) -> Distances:
-    """Sort an ensemble's distances; a witness of the blind kind in it counts as blind."""
+    """Sort an ensemble's distances; a witness of the blind kind in it counts as blind.
+
+    Source: this project.
+    """
     methods = {name: found for name, found in result.distances.items() if name in ATTACKS and ATTACKS[name].iterative}
     return Distances(methods, min(blind, result.distances.get("square", math.inf)))
 
@@ -165,6 +170,8 @@ def repeat(goal: Goal, count: int) -> Goal:
 @dataclass(frozen=True)
 class Traces:
     """Plain gradient descents side by side, one for each radius.
+
+    Source: this project.
 
     Attributes:
         radii: `(k,)`.

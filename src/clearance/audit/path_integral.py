@@ -142,6 +142,8 @@ def integrate(
 ) -> list[PathIntegral]:
     """As `path_integrals`, for segments that have been checked.
 
+    Source: as `path_integrals`.
+
     Args:
         model: The classifier.
         starts: `(segments, *input)`.

@@ -43,6 +43,8 @@ class Severity(StrEnum):
 class Flag:
     """One sign that an estimate may not mean what it seems to mean.
 
+    Source: `audit.flags.CHECKS` names the paper behind each.
+
     Attributes:
         code: Its name, a key of `clearance.audit.CHECKS`.
         severity: `info`, `warning` or `error`.
@@ -74,6 +76,8 @@ class Flag:
 @dataclass(frozen=True)
 class Audit:
     """The audit of one input.
+
+    Source: this project.
 
     Attributes:
         flags: What was found, the worst first.

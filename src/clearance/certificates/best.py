@@ -112,6 +112,8 @@ def certify_inputs(
 ) -> list[Certificate]:
     """As `certify`, for inputs that have been checked.
 
+    Source: as `certify`.
+
     Args:
         inputs: The inputs.
         method: `"best"` or a name of the table.
@@ -153,6 +155,8 @@ NamedProof = tuple[str, Proof]
 @dataclass(frozen=True)
 class VerificationJob:
     """The inputs that are judged, and how long each may take.
+
+    Source: this project.
 
     Attributes:
         inputs: The inputs, none of them misclassified, with their logits from the network itself.

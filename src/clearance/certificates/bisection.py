@@ -19,6 +19,8 @@ NOTHING_PROVED = 1e-12
 class ProvenRadius:
     """Where a test stops proving.
 
+    Source: bisection; a bound that holds on a ball holds on every smaller one.
+
     Attributes:
         proven: The largest radius proved, `(batch,)`; infinite where the whole region within the bounds is proved.
         limiting: Place of the row that was lowest at the smallest radius that was not proved, `(batch,)`.

@@ -29,6 +29,8 @@ class CertificateStatus(Word):
 class Certificate:
     """What is proved about one input.
 
+    Source: the method's own, which its line of the table names.
+
     Attributes:
         radius: Proved: no adversarial example lies nearer than this, in input units. Infinite where none lies within
             the bounds at all; 0 where nothing is proved; NaN where the input is misclassified or the network

@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 class Encoding:
     """The network around one input; see the module's docstring. `size` = entries of the input.
 
+    Source: Tjeng, Xiao and Tedrake (2019).
+
     Attributes:
         size: Entries of the input.
         units: `A`, `(units, size + units)`: zero from column `size + j` on in row `j`.
@@ -73,6 +75,8 @@ def count_relu_units(graph: Graph) -> int:
 
 def encode(relaxed: Relaxation) -> Encoding:
     """Write the network down around one input, inside the region that it was relaxed on.
+
+    Source: Tjeng, Xiao and Tedrake (2019).
 
     Args:
         relaxed: The network's bounds on a region of one input, `(1, *input)`.

@@ -39,6 +39,8 @@ class Step:
 class Graph:
     """The steps of a network.
 
+    Source: this project.
+
     Attributes:
         input_shape: Shape of one input.
         steps: Step `i` at place `i - 1`; none in a network that returns its input.

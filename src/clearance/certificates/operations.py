@@ -83,6 +83,8 @@ class NonlinearOperation(Protocol):
 class Affine:
     """`y = sum_i J_i x_i + c`: an affine step, and at the same time its own linear bounds.
 
+    Source: interval arithmetic and the transpose, both exact for one affine step.
+
     Attributes:
         name: What to call it.
         apply: The function.
@@ -163,6 +165,8 @@ def make_affine(
     mixes: bool = False,
 ) -> Affine:
     """An affine step from its function; without `absolute` its coefficients must be nonnegative.
+
+    Source: as `Affine`.
 
     Args:
         name: What to call it.

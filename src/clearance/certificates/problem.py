@@ -92,6 +92,8 @@ class VerificationProblem:
 class Proof:
     """What a method proved about one input.
 
+    Source: this project.
+
     Attributes:
         radius: The certified radius; NaN where the status has none.
         target: The class that limits it; -1 where there is none.
@@ -110,6 +112,8 @@ class Proof:
 def as_proofs(radii: Tensor, problem: VerificationProblem, *, timed_out: Tensor | None = None) -> list[Proof]:
     """The proofs from radii for each input and target: the smallest counts.
 
+    Source: no other class is reached before the nearest one: the minimum over targets.
+
     Args:
         radii: The radii, `(batch, targets)`.
         problem: What they are about.
@@ -126,6 +130,8 @@ def as_proofs(radii: Tensor, problem: VerificationProblem, *, timed_out: Tensor 
 
 def make_proof(radius: float, target: int, *, timed_out: bool = False) -> Proof:
     """A proof from a radius before the share for rounding is taken off it; none where the radius is zero.
+
+    Source: this project.
 
     Args:
         radius: The radius.

@@ -18,6 +18,8 @@ SPLITS = 1
 class Region:
     """`{x + d : ||d||_p <= radius, low <= d <= high}` for each input of a batch.
 
+    Source: Hölder's inequality, and weak duality where the bounds cut the ball.
+
     Attributes:
         center: `x`, `(batch, *input)`.
         radius: `(batch,)`.

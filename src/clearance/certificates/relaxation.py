@@ -24,6 +24,8 @@ from clearance.certificates.region import Region
 class Relaxation:
     """Bounds of the values of a network on a region; `relax` makes it.
 
+    Source: Zhang, Weng, Chen, Hsieh and Daniel (2018), theorem 3.2.
+
     Attributes:
         graph: The network.
         region: The region, of a batch of inputs.
@@ -151,6 +153,8 @@ class Relaxation:
 
 def relax(graph: Graph, region: Region, *, stop: Callable[[], bool] = lambda: False) -> Relaxation:
     """Bound every value that later linear bounds need, in order.
+
+    Source: Zhang, Weng, Chen, Hsieh and Daniel (2018), theorem 3.2.
 
     Cost: one backward pass for every neuron before a step that is not affine.
 

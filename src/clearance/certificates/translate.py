@@ -78,6 +78,8 @@ class _Tracer(fx.Tracer):
 def translate(model: Classifier, shape: tuple[int, ...]) -> Graph:
     """The network of a classifier, with its preprocessing, as a graph in float64.
 
+    Source: this project.
+
     Args:
         model: The classifier.
         shape: Shape of one input.

@@ -141,6 +141,8 @@ class MarginProblem:
 class Observation:
     """A number, the point where it was met, and that point's distance from the input.
 
+    Source: this project.
+
     Attributes:
         value: The number.
         point: `(*input)`, or `None` while nothing was met.

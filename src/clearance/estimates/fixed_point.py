@@ -56,6 +56,8 @@ BALL_DOUBLINGS = 24
 class Ball:
     """The ball to estimate in, and what was learnt on the way to it.
 
+    Source: this project (the fixed point `g / L(R) = R`).
+
     Attributes:
         radius: Its radius.
         searched: Whether it was found by search; a radius that was given is not.
@@ -187,6 +189,8 @@ def _evidence_at_input(problem: MarginProblem) -> dict[int, Evidence]:
 
 def farthest_valid(model: Classifier, x0: Tensor, norm: float) -> float:
     """`max ||x - x0||_p` over the valid inputs `low <= x <= high`; infinite without bounds.
+
+    Source: `max ||x - x0||_p` over a box is attained at a corner, coordinate by coordinate.
 
     Each coordinate is farthest at one of its own two ends, whichever the norm.
 

@@ -188,6 +188,8 @@ def without_number(
 ) -> Score:
     """The row of an input that has no estimate, such as one whose prediction differs from its label.
 
+    Source: this project.
+
     Args:
         settings: What was asked for.
         status: Why there is no number.
@@ -228,6 +230,8 @@ def without_number(
 
 def on_boundary(settings: Settings, x0: Tensor, *, predicted: int, target: int) -> Score:
     """The row of an input whose two largest logits are equal: it lies on the boundary, at distance 0.
+
+    Source: an input with `g(x0) = 0` is its own witness.
 
     Args:
         settings: What was asked for.

@@ -52,6 +52,8 @@ to 3; it names no ball, so `PAPER`'s is taken."""
 class Settings:
     """What `clever` was asked for; see there.
 
+    Source: the choices of Weng et al. 2018, algorithm 1, and those of this project.
+
     Raises:
         InputError: If a choice cannot be used.
     """

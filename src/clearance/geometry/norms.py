@@ -91,6 +91,8 @@ def vector_norm(x: Tensor, norm: float) -> Tensor:
 def last_norm(x: Tensor, norm: float) -> Tensor:
     """`||x||_p` along the last dimension, `(..., n) -> (...)`: `vector_norm` of the rows of the last dimension.
 
+    Source: the definition of the `l_p` norm, as in `vector_norm`.
+
     >>> last_norm(torch.tensor([[[3.0, -4.0], [0.0, 2.0]]]), 2.0)
     tensor([[5., 2.]])
     """
@@ -136,6 +138,8 @@ def steepest(gradient: Tensor, norm: float) -> Tensor:
 
 def unit(vectors: Tensor) -> Tensor:
     """Each row scaled to `l_2` norm 1, `v / ||v||_2`; a zero row stays zero.
+
+    Source: the definition of the `l_2` norm.
 
     The largest entry is divided out first, so that no square underflows or overflows.
 

@@ -47,6 +47,9 @@ class WindowBounds:
 class MaxPool:
     """The largest value of each window.
 
+    Source: `max x_i >= x_k` for the input with the largest lower bound, and a maximum is at most any bound of all its
+    inputs.
+
     Attributes:
         name: What to call it.
         index: Places in the flattened input, `(windows, size)`; one past the end where a window leaves the image.

@@ -19,6 +19,8 @@ FINAL_STEP = 0.02
 def block_stream(problem: MarginProblem, purpose: str, block_size: int, block: int) -> torch.Generator:
     """The random stream of one block: the same whatever other blocks there are.
 
+    Source: this project.
+
     Args:
         problem: One input with exactly one target.
         purpose: Names the family of random streams.
@@ -35,6 +37,8 @@ def block_stream(problem: MarginProblem, purpose: str, block_size: int, block: i
 @dataclass(frozen=True)
 class BlockStreams:
     """Random numbers for blocks that run side by side, each from its own stream.
+
+    Source: this project.
 
     Attributes:
         problem: The input.
@@ -68,6 +72,8 @@ class BlockStreams:
 
 def shrinking(step: int, steps: int) -> float:
     """The factor of a step's length: `f + (1 - f) (1 + cos(π step / steps)) / 2`, from 1 towards `f = FINAL_STEP`.
+
+    Source: this project.
 
     >>> shrinking(0, 8)
     1.0

@@ -56,6 +56,8 @@ def curvature_kind(problem: MarginProblem) -> Kind:
 def input_curvatures(problem: MarginProblem) -> list[Evidence]:
     """What the curvature at the input itself says about each target.
 
+    Source: Weng, Zhang, Chen, Lozano, Hsieh and Daniel 2018, theorem 3.1, which needs the curvature of the whole ball.
+
     Args:
         problem: The input and its targets, with `taylor`.
 
