@@ -20,6 +20,7 @@ from torch import Tensor
 
 from clearance.errors import InputError
 from clearance.model.autodiff import savable
+from clearance.model.inputs import CheckedInputs
 
 TIE_ROUNDING = 8.0
 """A goal counts as reached when its margin is below minus this many units of rounding of the largest logit: a tie, or a
@@ -85,6 +86,20 @@ def make_goal(source: Tensor, targets: Sequence[Sequence[int]], classes: int) ->
         wanted[row, list(chosen)] = True
     wanted = wanted.to(source.device)
     return Goal(source, wanted, ~wanted)
+
+
+def goal_of(inputs: CheckedInputs) -> Goal:
+    """The goal of moving each of some checked inputs to any of its targets.
+
+    Source: as `make_goal`.
+
+    Args:
+        inputs: The inputs, `(batch, *input)`, none of them misclassified.
+
+    Returns:
+        The goal.
+    """
+    return make_goal(inputs.logits.argmax(1), inputs.targets, inputs.logits.shape[1])
 
 
 def margin(logits: Tensor, goal: Goal) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from clearance.attacks.goals import Goal, make_goal
+from clearance.attacks.goals import Goal, goal_of
 from clearance.attacks.linear_model import linear_distance, rank_classes
 from clearance.attacks.passes import Streams
 from clearance.attacks.steps import random_points
@@ -58,7 +58,7 @@ def make_task(inputs: CheckedInputs) -> AttackTask:
         (`RANKED_CLASSES` at most).
     """
     model, x, logits, norm = inputs.model, inputs.x, inputs.logits, inputs.norm
-    goal = make_goal(logits.argmax(1), inputs.targets, logits.shape[1])
+    goal = goal_of(inputs)
     near = rank_classes(model, x, goal, logits, norm=norm, most=RANKED_CLASSES)
     scale = linear_distance(model, x, goal, norm)
     return AttackTask(model, x, goal, near, scale, norm, inputs.seed, inputs.keys)

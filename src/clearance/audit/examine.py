@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clearance.attacks.best import attack_inputs
 from clearance.attacks.ensembles import ensemble
-from clearance.attacks.goals import Goal, make_goal
+from clearance.attacks.goals import goal_of
 from clearance.attacks.result import AttackResult, Witnesses
 from clearance.audit.case import Case, Ledger
 from clearance.audit.estimates import check_estimate
@@ -124,7 +124,7 @@ def _make_case(inputs: CheckedInputs, result: AttackResult, reach: float, *, ran
         logits=logits,
         predicted=inputs.predicted[0],
         target=result.predicted if result.success else inputs.targets[0][0],
-        goal=_goal(inputs),
+        goal=goal_of(inputs),
         norm=inputs.norm,
         reach=reach,
         witness=result.adversarial,
@@ -158,11 +158,6 @@ def settle(ledger: Ledger) -> list[Flag]:
     ]
 
 
-def _goal(inputs: CheckedInputs) -> Goal:
-    """What counts as a witness."""
-    return make_goal(inputs.logits.argmax(1), inputs.targets, inputs.logits.shape[1])
-
-
 def _farthest(inputs: CheckedInputs) -> float:
     """Distance to the farthest valid point; without bounds, ten times the input's own length or at least 10."""
     limit = farthest_valid(inputs.model, inputs.x[0], inputs.norm)
@@ -172,4 +167,4 @@ def _farthest(inputs: CheckedInputs) -> float:
 def _blind_attack(inputs: CheckedInputs, reach: float) -> Witnesses:
     """The nearest witness that random search finds."""
     first = torch.full((1,), reach, dtype=inputs.x.dtype, device=inputs.x.device)
-    return attack_blindly(inputs, _goal(inputs), first=first)
+    return attack_blindly(inputs, goal_of(inputs), first=first)
