@@ -55,6 +55,7 @@ def share_found(model: Classifier, x0: Tensor, score: CleverScore, factor: int) 
         predicted=score.predicted,
         targets=torch.tensor([score.target]),
         margins=(logits[score.predicted] - logits[score.target])[None],
+        scale=logits[[score.predicted, score.target]].abs().max()[None],
         norm=score.norm,
         dual=dual_norm(score.norm),
         clip=False,

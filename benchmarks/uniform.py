@@ -34,7 +34,7 @@ def paper_maxima(model: Classifier, x0: Tensor, score: CleverScore, file: Path |
         return np.load(file)
     targets = torch.tensor([score.target])
     margins = torch.tensor([score.margin])
-    problem = MarginProblem(model, x0, content_key(x0), score.predicted, targets, margins, 2.0, 2.0, False, 0)
+    problem = MarginProblem(model, x0, content_key(x0), score.predicted, targets, margins, margins, 2.0, 2.0, False, 0)
     maxima, _ = uniform_gradients(problem, RADIUS, range(BLOCKS), BLOCK_SIZE, "uniform")
     if file is not None:
         np.save(file, maxima[0].numpy())

@@ -52,8 +52,11 @@ def margin_problem(model: Classifier, x0: Tensor, norm: float = 2.0, *, order: i
     logits = model.logits(x0[None])[0]
     first, second = logits.topk(2).indices.tolist()
     margin = (logits[first] - logits[second]).reshape(1)
-    plain = MarginProblem(model, x0, "key", first, torch.tensor([second]), margin, norm, dual_norm(norm), False, 0)
-    return plain if order == 1 else with_taylor(plain, "norm", float(logits.abs().max()))
+    scale = logits[[first, second]].abs().max()[None]
+    plain = MarginProblem(
+        model, x0, "key", first, torch.tensor([second]), margin, scale, norm, dual_norm(norm), False, 0
+    )
+    return plain if order == 1 else with_taylor(plain, "norm")
 
 
 def stairs(x: Tensor) -> Tensor:

@@ -19,7 +19,17 @@ def test_evidence_of_slopes_and_witnesses():
     model = Classifier(half_hidden, dtype=torch.float64)
     zero = torch.zeros(2, dtype=torch.float64)
     problem = MarginProblem(
-        model, zero, "key", 0, torch.tensor([1]), torch.tensor([2.0], dtype=torch.float64), 2.0, 2.0, False, 0
+        model,
+        zero,
+        "key",
+        0,
+        torch.tensor([1]),
+        torch.tensor([2.0], dtype=torch.float64),
+        torch.ones(1),
+        2.0,
+        2.0,
+        False,
+        0,
     )
     evidence = Evidence()
     points = torch.tensor([[-3.0, 0.0], [-2.0, 0.0], [1.0, 0.0]], dtype=torch.float64)

@@ -23,8 +23,8 @@ from clearance.model.autodiff import savable
 from clearance.model.inputs import CheckedInputs
 
 TIE_ROUNDING = 8.0
-"""A goal counts as reached when its margin is below minus this many units of rounding of the largest logit: a tie, or a
-difference that a batch of another size could turn, is no witness."""
+"""A goal counts as reached when its margin is below minus this many units of rounding of the larger of the two logits
+that it compares: a tie, or a difference that a batch of another size could turn, is no witness."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ class Goal:
 
     def reached(self, logits: Tensor) -> Tensor:
         """Whether each row of `(batch, classes)` predicts a wanted class by more than rounding; false for NaN."""
-        slack = TIE_ROUNDING * torch.finfo(logits.dtype).eps * logits.abs().amax(1)
-        return margin(logits, self) < -slack
+        behind, ahead = _outside(logits, self).amax(1), _inside(logits, self).amax(1)
+        slack = TIE_ROUNDING * torch.finfo(logits.dtype).eps * torch.maximum(behind.abs(), ahead.abs())
+        return behind - ahead < -slack
 
     def to_class(self, classes: Tensor) -> Goal:
         """The aim of getting one wanted class, `(batch,)`, ahead of what is unwanted."""

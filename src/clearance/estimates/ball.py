@@ -34,7 +34,7 @@ def estimate_nearest(problem: MarginProblem, settings: Settings) -> TargetEstima
     return _CandidateElimination(problem, settings, choose_ball(problem, settings)).run()
 
 
-def estimate_second_order(problem: MarginProblem, settings: Settings, scale: float) -> TargetEstimate | None:
+def estimate_second_order(problem: MarginProblem, settings: Settings) -> TargetEstimate | None:
     """The same with curvatures; one-sided, the better of both curvatures.
 
     Source: Weng, Zhang, Chen, Lozano, Hsieh and Daniel 2018, "On Extensions of CLEVER", theorem 3.1. That negative
@@ -43,18 +43,17 @@ def estimate_second_order(problem: MarginProblem, settings: Settings, scale: flo
     Args:
         problem: The input and its targets, without `taylor`.
         settings: What was asked for.
-        scale: Largest `|logit|` of the input.
 
     Returns:
         The estimate; `None` where the Hessian says nothing about the gradient.
     """
-    problem = with_taylor(problem, "norm", scale)
+    problem = with_taylor(problem, "norm")
     if not is_twice_differentiable(problem, None if settings.radius == "auto" else settings.radius):
         return None
     by_norm = estimate_nearest(problem, settings)
     if settings.curvature == "norm":
         return by_norm
-    one_sided = estimate_nearest(with_taylor(problem, "one-sided", scale), settings)
+    one_sided = estimate_nearest(with_taylor(problem, "one-sided"), settings)
     if one_sided.target == by_norm.target:  # no norm of a Hessian can be below what the one-sided searches met
         met = one_sided.evidence.within(by_norm.ball.radius)
         by_norm.evidence.secant = met.derivative.larger_of(by_norm.evidence.secant)

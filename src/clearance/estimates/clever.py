@@ -25,7 +25,7 @@ from clearance.geometry.norms import dual_norm
 from clearance.model.classifier import Classifier, look_like_probabilities
 from clearance.model.curvature import Kind
 from clearance.model.inputs import CheckedInputs, prepare
-from clearance.model.margins import Target, margins
+from clearance.model.margins import Target, margin_scale, margins
 
 
 @overload
@@ -200,9 +200,7 @@ def _score(inputs: CheckedInputs, settings: Settings) -> Score:
     start, problem = model.meter.read(), _pose(inputs, settings)
     with model.frozen():
         estimate = (
-            estimate_nearest(problem, settings)
-            if settings.order == 1
-            else estimate_second_order(problem, settings, float(logits.abs().max()))
+            estimate_nearest(problem, settings) if settings.order == 1 else estimate_second_order(problem, settings)
         )
     if estimate is None:
         status, margin = Status.NOT_TWICE_DIFFERENTIABLE, float(problem.margins[0])
@@ -222,9 +220,9 @@ def _pose(inputs: CheckedInputs, settings: Settings) -> MarginProblem:
         predicted=predicted,
         targets=index,
         margins=margins(logits[None], predicted, index)[0],
+        scale=margin_scale(logits[None], predicted, index)[0],
         norm=settings.norm,
         dual=dual_norm(settings.norm),
         clip=settings.clip == "project",
         seed=settings.seed,
-        scale=float(logits[[predicted, *targets]].abs().max()),
     )

@@ -49,12 +49,12 @@ class MarginProblem:
         predicted: Its predicted class `c`.
         targets: Classes to move to, `(k,)`.
         margins: `g(x0)` for each target, `(k,)`.
+        scale: The larger of each margin's two logits at the input, by size: what it is rounded by, `(k,)`.
         norm: The norm `p` of distances.
         dual: The dual norm `q`, of gradients.
         clip: Whether samples are clipped into the classifier's bounds.
         seed: The user's seed.
         taylor: `None` at first order.
-        scale: The largest logit at the input, by size: what margins are rounded by.
     """
 
     model: Classifier
@@ -63,12 +63,12 @@ class MarginProblem:
     predicted: int
     targets: Tensor
     margins: Tensor
+    scale: Tensor
     norm: float
     dual: float
     clip: bool
     seed: int
     taylor: Taylor | None = None
-    scale: float = 0.0
 
     def distance(self, points: Tensor) -> Tensor:
         """`||x - x0||_p` of each point: `(batch, *input) -> (batch,)`."""
@@ -84,7 +84,13 @@ class MarginProblem:
         taylor = self.taylor
         if taylor is not None:
             taylor = replace(taylor, gradients=taylor.gradients[chosen], gradient_norms=taylor.gradient_norms[chosen])
-        return replace(self, targets=self.targets[chosen], margins=self.margins[chosen], taylor=taylor)
+        return replace(
+            self,
+            targets=self.targets[chosen],
+            margins=self.margins[chosen],
+            scale=self.scale[chosen],
+            taylor=taylor,
+        )
 
     def radius_for(self, derivatives: Tensor, index: int | slice = slice(None)) -> Tensor:
         """The radius that gradient norms `n` leave, `g / n`, or curvatures, `2 g / (b + sqrt(b² + 2 a g))`.
@@ -124,13 +130,13 @@ class MarginProblem:
             At least 0, `(batch,)`; 0 at the input itself.
         """
         origin, size = self.margins[index], distance
-        noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + origin.abs() + self.scale)
+        noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + origin.abs() + self.scale[index])
         rise = (margins - origin).abs()
         if self.taylor is not None:
             linear = ((points - self.x0) * self.taylor.gradients[index]).flatten(1).sum(1)
             fall = origin + linear - margins
             rise = 2 * (fall if self.taylor.kind == "one-sided" else fall.abs())
-            longest = self.taylor.scale + self.taylor.gradient_norms[index] * distance
+            longest = self.scale[index] + self.taylor.gradient_norms[index] * distance
             noise = 2 * (noise + ROUNDING * torch.finfo(margins.dtype).eps * longest)
             size = distance**2
         rise = (rise - noise).clamp_min(0.0)

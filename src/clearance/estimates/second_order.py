@@ -28,13 +28,11 @@ class Taylor:
         kind: Which curvature: `"norm"`, `||H||_{p→q}`, or `"one-sided"`, `max(0, -λ_min(H))`.
         gradients: `∇g(x0)` for each target, `(k, *input)`.
         gradient_norms: `b = ||∇g(x0)||_q` for each target, `(k,)`.
-        scale: Largest `|logit|` of the input: what margins are rounded in.
     """
 
     kind: Kind
     gradients: Tensor
     gradient_norms: Tensor
-    scale: float
 
 
 def second_order_radius(margin: float, gradient_norm: float, curvature: float) -> float:

@@ -42,6 +42,27 @@ def margins(logits: Tensor, predicted: Tensor | int, targets: Tensor) -> Tensor:
     return logits.gather(1, source[:, None]) - logits.gather(1, chosen)
 
 
+def margin_scale(logits: Tensor, predicted: Tensor | int, targets: Tensor) -> Tensor:
+    """`max(|f_c|, |f_t|)` for each row and target: what a margin is rounded by, whatever the other logits are.
+
+    A network may mask the classes it does not use with a logit of -1e9, which says nothing about the others' rounding.
+
+    Args:
+        logits: `(batch, classes)`.
+        predicted: The class `c`: one for all rows, or `(batch,)`.
+        targets: Target classes, `(k,)` for all rows or `(batch, k)`.
+
+    Returns:
+        `(batch, k)`.
+
+    >>> margin_scale(torch.tensor([[3.0, -5.0, -1e9]]), 0, torch.tensor([1]))
+    tensor([[5.]])
+    """
+    chosen = torch.as_tensor(targets, device=logits.device).expand(len(logits), -1)
+    source = torch.as_tensor(predicted, device=logits.device).expand(len(logits))
+    return torch.maximum(logits.gather(1, source[:, None]).abs(), logits.gather(1, chosen).abs())
+
+
 def resolve_targets(
     logits: Tensor, target: Target, *, seed: int = 0, keys: Sequence[str] = (), skip: Sequence[bool] = ()
 ) -> list[list[int]]:

@@ -36,7 +36,7 @@ def test_searches_stay_in_the_ball_and_spend_their_budget(order: float, size: in
     target = torch.tensor(resolve_targets(logits, "runner-up")[0])
     best = int(logits.argmax())
     margin = (logits[0, best] - logits[0, target]).reshape(1)
-    problem = MarginProblem(model, x[0], "key", best, target, margin, order, dual_norm(order), False, 0)
+    problem = MarginProblem(model, x[0], "key", best, target, margin, margin.abs(), order, dual_norm(order), False, 0)
     for budget in (1, 2, 3, 7, 64):
         seen.clear()
         maxima, evidence = search_blocks(problem, radius=0.3, blocks=range(5), block_size=budget, purpose="test")

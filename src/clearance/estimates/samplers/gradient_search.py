@@ -176,6 +176,7 @@ def _search(
     """Blocks that descend, follow segments, climb, resample and bisect, side by side."""
     draw = BlockStreams(problem, radius, streams)
     goal = math.inf if refute is None else float(problem.margins[0]) / refute * (1 + STEEPER)
+    goal = goal if goal <= torch.finfo(problem.x0.dtype).max else math.inf
     searches = _GradientSearches(problem, radius, goal, len(streams))
     shares = _split(block_size, _fewness(problem))
     uniform = draw.uniform() < UNIFORM_START_SHARE * _fewness(problem)

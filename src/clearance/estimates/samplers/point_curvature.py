@@ -27,7 +27,7 @@ INPUT_STREAM = "centre"
 """Names the random stream of the curvature at the input. The word is hashed into its seed: changing it changes bits."""
 
 
-def with_taylor(problem: MarginProblem, kind: Kind, scale: float) -> MarginProblem:
+def with_taylor(problem: MarginProblem, kind: Kind) -> MarginProblem:
     """The problem at second order: with the gradients of its margins at the input.
 
     The linear term `<∇g(x0), δ>` of Weng, Zhang, Chen, Lozano, Hsieh and Daniel 2018, "On Extensions of CLEVER",
@@ -36,7 +36,6 @@ def with_taylor(problem: MarginProblem, kind: Kind, scale: float) -> MarginProbl
     Args:
         problem: The input and its targets, `(k,)`.
         kind: Which curvature.
-        scale: Largest `|logit|` of the input.
 
     Returns:
         The same problem with `taylor` set: gradients `(k, *input)`, their norms `(k,)`.
@@ -44,7 +43,7 @@ def with_taylor(problem: MarginProblem, kind: Kind, scale: float) -> MarginProbl
     points = problem.x0.expand(len(problem.targets), *problem.x0.shape)
     _, gradients = margin_gradients(problem.model, points, problem.predicted, problem.targets)
     norms = vector_norm(gradients, problem.dual)
-    return replace(problem, taylor=Taylor(kind, gradients, norms, scale))
+    return replace(problem, taylor=Taylor(kind, gradients, norms))
 
 
 def curvature_kind(problem: MarginProblem) -> Kind:
