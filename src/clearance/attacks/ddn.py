@@ -56,7 +56,7 @@ def ddn(
     for step in range(as_steps(steps)):
         seen = visit(model, points, goal, found, loss=soft_margin, aim=aim)
         change = cosine(*DDN_CHANGES, step, steps)
-        changed = radius * torch.where(seen.reached, 1 - change, 1 + change)
+        changed = torch.where(seen.reached, (1 - change) * radius, (1 + change) * radius)
         radius = torch.where(radius > 0, changed, boundary_distance(seen, 2.0, on_tie))
         length = expand(cosine(*DDN_STEPS, step, steps) * radius, x)
         moved = model.clip(points - length * unit(free(model, points, seen.gradient)))

@@ -65,7 +65,7 @@ def pdpgd(
         seen = visit(model, points, goal, found, loss=soft_margin, aim=aim)
         scale = torch.where(scale > 0, scale, _within_width(model, boundary_distance(seen, 1.0, on_tie)))
         rate = cosine(*PDPGD_RATES, step, steps)
-        weight = weight * torch.where(seen.reached, math.exp(rate), math.exp(-rate))
+        weight = torch.where(seen.reached, math.exp(rate) * weight, math.exp(-rate) * weight)
         length = cosine(*PDPGD_STEPS, step, steps) * scale
         largest = vector_norm(seen.gradient, math.inf)
         downhill = free(model, points, seen.gradient) / expand(torch.where(largest > 0, largest, 1.0), x)

@@ -58,8 +58,24 @@ def check_within(x: Tensor, low: Tensor, high: Tensor) -> None:
     outside = torch.maximum(low - x, x - high).flatten(1).amax(1) > 0
     if bool(outside.any()):
         span = f"[{low.min().item():g}, {high.max().item():g}]"
-        got = f"[{x.min().item():g}, {x.max().item():g}]"
-        raise BoundsError(f"inputs: expected values in {span}, got {got} ({name_inputs(outside)})")
+        raise BoundsError(f"inputs: expected values in {span}, got {_outside(x, low, high)} ({name_inputs(outside)})")
+
+
+def _outside(x: Tensor, low: Tensor, high: Tensor) -> str:
+    """What lies outside: the range of all values or, where bounds of their own say no to it, the worst value."""
+    least, most, lowest, highest = (float(t) for t in (x.min(), x.max(), low.min(), high.max()))
+    if least < lowest or most > highest:
+        return f"[{_told_apart(least, lowest)}, {_told_apart(most, highest)}]"
+    worst = int(torch.maximum(low - x, x - high).argmax())
+    value, least, most = (float(t.expand_as(x).flatten()[worst]) for t in (x, low, high))
+    bound, side = (least, "below") if value < least else (most, "above")
+    return f"{_told_apart(value, bound)}, {side} its bound of {bound:g}"
+
+
+def _told_apart(value: float, bound: float) -> str:
+    """A value with as many digits as it takes to see that it is not the bound."""
+    digits = next((count for count in range(6, 18) if f"{value:.{count}g}" != f"{bound:.{count}g}"), 6)
+    return f"{value:.{digits}g}"
 
 
 def name_inputs(mask: Tensor, most: int = 5) -> str:

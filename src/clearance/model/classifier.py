@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from clearance.errors import DtypeError, InputError, NetworkError, ShapeError
+from clearance.errors import InputError, NetworkError
 from clearance.model.autodiff import graph_building, pull_back, savable
 from clearance.model.bounds import Bound, check_within, name_inputs, read_bounds
 from clearance.model.cost import Meter
+from clearance.model.frozen import frozen
+from clearance.model.input_tensors import check_tensor
 from clearance.model.memory import is_out_of_memory, samples_that_fit
 from clearance.model.outputs import answer, check_finite, check_logits
 from clearance.model.placement import choose_placement
@@ -161,9 +163,12 @@ class Classifier:
         """Apply `function` to consecutive parts of `x` that fit the memory, and concatenate what it returns.
 
         When a part runs out of memory, the micro-batch of its shape is halved (for good) and the part is done again.
+        When the network fails on several samples and not on one, as one that was exported for a batch of 1 does, the
+        micro-batch of the shape is 1 from then on.
 
         Raises:
             MemoryError: If a single sample does not fit (or torch's `OutOfMemoryError`, a `RuntimeError`).
+            NetworkError: If the network fails on a sample by itself.
             RuntimeError: Whatever else the function raised.
         """
         parts: list[tuple[Tensor, ...]] = []
@@ -174,6 +179,10 @@ class Classifier:
                 try:
                     parts.append(function(x[start : start + size]))
                     start += size
+                except NetworkError as error:
+                    parts.append(_first_alone(function, x[start : start + size], error))
+                    start, size = start + 1, 1
+                    self._micro_batches[x.shape[1:]] = 1
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error) or size == 1:
                         raise
@@ -199,15 +208,10 @@ class Classifier:
         Raises:
             DtypeError: If it is not a floating tensor.
             ShapeError: If there is no batch dimension, no input, or no number in an input.
-            InputError: If a value is not finite.
+            InputError: If it is sparse, nested or without values, or a value is not finite.
             BoundsError: If a value lies outside the bounds.
         """
-        if not isinstance(x, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise DtypeError(f"inputs: expected a floating torch tensor, got {type(x).__name__}")
-        if not x.dtype.is_floating_point:
-            raise DtypeError(f"inputs: expected a floating dtype, got {x.dtype} (divide pixels by 255 first?)")
-        if x.ndim < 2 or x.numel() == 0:
-            raise ShapeError(f"inputs: expected (batch, *input) with at least one input, got shape {tuple(x.shape)}")
+        check_tensor(x)
         with torch.inference_mode(False):
             x = savable(x.detach()).to(self.device, self.dtype)
         finite = x.flatten(1).isfinite().all(1)
@@ -225,25 +229,16 @@ class Classifier:
         return torch.minimum(torch.maximum(x, low), high)
 
     def frozen(self) -> AbstractContextManager[None]:
-        """The modules in `eval` mode with frozen parameters; both are put back on the way out. May be nested."""
+        """The modules in `eval` mode, parameters frozen; all is put back at the end, buffers too. May be nested."""
         return self._freeze() if self._frozen is None else nullcontext()
 
     @contextmanager
     def _freeze(self) -> Generator[None]:
-        modules = [module for _, module in self._named_modules()]
-        trainable = [p for module in modules for p in module.parameters(recurse=False) if p.requires_grad]
         self._frozen = self.training_modules
         try:
-            for _, module in self._frozen:
-                module.training = False
-            for parameter in trainable:
-                parameter.requires_grad_(False)
-            yield
+            with frozen(self._modules()):
+                yield
         finally:
-            for _, module in self._frozen:
-                module.training = True
-            for parameter in trainable:
-                parameter.requires_grad_(True)
             self._frozen = None
 
     @property
@@ -256,7 +251,7 @@ class Classifier:
     def _fitting(self, one: Tensor) -> int:
         """How many samples like this one fit the memory budget; the pass that sees it is not counted."""
         before, parameters = self.meter.forward, [p for _, part in self._named_modules() for p in part.parameters()]
-        with self.frozen(), graph_building():
+        with frozen(self._modules()), graph_building():  # a pass of its own: what it writes is put back at once
             fitting = samples_that_fit(self._forward, savable(one.detach()), parameters, self._memory_budget)
         self.meter.forward = before
         return fitting
@@ -280,10 +275,25 @@ class Classifier:
             raise NetworkError(f"preprocessing: expected it to return a tensor, got {type(prepared).__name__}")
         return answer("network", self.network, prepared)
 
+    def _modules(self) -> list[nn.Module]:
+        return [module for _, module in self._named_modules()]
+
     def _named_modules(self) -> Iterator[tuple[str, nn.Module]]:
         for part in (self.network, self.preprocessing):
             if isinstance(part, nn.Module):
                 yield from part.named_modules()
+
+
+def _first_alone(
+    function: Callable[[Tensor], tuple[Tensor, ...]], part: Tensor, error: NetworkError
+) -> tuple[Tensor, ...]:
+    """What `function` makes of the first sample of a part on which it failed; the error stands where that fails too."""
+    if len(part) == 1:
+        raise error
+    try:
+        return function(part[:1])
+    except NetworkError:
+        raise error from None
 
 
 def check_classifier(model: Classifier, name: str = "model") -> None:

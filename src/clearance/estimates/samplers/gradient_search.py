@@ -122,7 +122,8 @@ def search_blocks(
     if problem.x0.numel() > FEW_DIMENSIONS or problem.clip:
         return _search(problem, radius, streams, block_size, refute)
     regional = [
-        float(torch.rand(1, generator=stream, device=stream.device)) < REGION_SEARCH_SHARE for stream in streams
+        float(torch.rand(1, generator=stream, device=stream.device, dtype=torch.float32)) < REGION_SEARCH_SHARE
+        for stream in streams
     ]
     best = torch.empty(len(blocks), dtype=problem.x0.dtype, device=problem.x0.device)
     evidence = Evidence()

@@ -111,7 +111,7 @@ class RandomDrop(RandomTransform):
     def forward(self, x: Tensor) -> Tensor:
         """Drop fresh values."""
         generator, rows = self.source(x)
-        uniform = torch.rand(rows, *x.shape[1:], generator=generator, device=x.device)
+        uniform = torch.rand(rows, *x.shape[1:], generator=generator, device=x.device, dtype=x.dtype)
         return x * (uniform >= self.rate)
 
     def extra_repr(self) -> str:

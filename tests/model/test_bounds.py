@@ -1,0 +1,36 @@
+"""What lies outside its bounds is shown with the digits that say so."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import clearance as cl
+
+ULP_ABOVE = math.nextafter(1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "said"),
+    [
+        (2.0, torch.float32, "got [0.5, 2] (input 1)"),
+        (1 + 2.0**-23, torch.float32, "got [0.5, 1.0000001] (input 1)"),
+        (ULP_ABOVE, torch.float64, "got [0.5, 1.000000000000000"),
+        (-1e-30, torch.float64, "got [-1e-30, 0.5] (input 1)"),
+    ],
+)
+def test_the_digits_show_what_is_outside(value: float, dtype: torch.dtype, said: str):
+    network = nn.Linear(2, 2).to(dtype)
+    model, x = cl.Classifier(network, bounds=(0, 1)), torch.full((2, 2), 0.5, dtype=dtype)
+    x[1, 1] = value
+    with pytest.raises(cl.BoundsError) as caught:
+        model.logits(model.check_inputs(x))
+    assert said in str(caught.value)
+
+
+def test_a_bound_of_its_own_is_named():
+    high: Tensor = torch.tensor([1.0, 0.5])
+    model = cl.Classifier(nn.Linear(2, 2), bounds=(torch.zeros(2), high))
+    with pytest.raises(cl.BoundsError, match=r"\[0, 1\], got 0\.7, above its bound of 0\.5 \(input 0\)"):
+        model.check_inputs(torch.tensor([[0.9, 0.7]]))

@@ -1,0 +1,55 @@
+"""torch's default dtype belongs to the caller: no number depends on it."""
+
+from collections.abc import Callable, Generator
+
+import pytest
+import torch
+from torch import nn
+
+import clearance as cl
+from clearance.attacks.table import ATTACKS
+from closed_forms import random_network
+
+NETWORK = random_network(2, (5, 12, 3), nn.Tanh).float()
+X = torch.rand(2, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float32)
+
+
+@pytest.fixture(autouse=True)
+def default_dtype() -> Generator[None]:
+    """Whatever a test sets is put back."""
+    before = torch.get_default_dtype()
+    yield
+    torch.set_default_dtype(before)
+
+
+def model() -> cl.Classifier:
+    return cl.Classifier(NETWORK, bounds=(0, 1), preprocessing=cl.Normalize([0.4] * 5, [0.3] * 5))
+
+
+CALLS: dict[str, Callable[[], object]] = {
+    **{
+        f"{name}, {norm:g}": lambda name=name, norm=norm: [
+            a.distance for a in cl.attack(model(), X, norm=norm, method=name, budget="quick")
+        ]
+        for name, line in ATTACKS.items()
+        for norm in (1.0, 2.0, 3.0, float("inf"))
+        if line.is_for(norm)
+    },
+    "clever": lambda: [s.radius for s in cl.clever(model(), X, blocks=4, block_size=16)],
+    "uniform": lambda: [
+        s.radius for s in cl.clever(model(), X, sampler="uniform", radius=0.3, blocks=4, block_size=16)
+    ],
+    "second order": lambda: [s.radius for s in cl.clever(model(), X, order=2, blocks=4, block_size=16)],
+    "other norm": lambda: [s.radius for s in cl.clever(model(), X, norm=1.5, blocks=4, block_size=8)],
+    "certify": lambda: [(p.radius, p.method) for p in cl.certify(model(), X)],
+    "audit": lambda: [(sorted(a.measured.items()), [f.code for f in a.flags]) for a in cl.audit(model(), X[:1])],
+    "slope": lambda: [e.radius for e in cl.slope_estimate(model(), X, pairs=16, blocks=4)],
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_results_are_the_same_bits_under_another_default(name: str):
+    torch.set_default_dtype(torch.float32)
+    expected = CALLS[name]()
+    torch.set_default_dtype(torch.float64)
+    assert repr(CALLS[name]()) == repr(expected)
