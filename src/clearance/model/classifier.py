@@ -206,10 +206,8 @@ class Classifier:
             The same values on the classifier's device, in its dtype; a tensor that autograd takes.
 
         Raises:
-            DtypeError: If it is not a floating tensor.
-            ShapeError: If there is no batch dimension, no input, or no number in an input.
-            InputError: If it is sparse, nested or without values, or a value is not finite.
-            BoundsError: If a value lies outside the bounds.
+            ClearanceError: If it is no dense floating tensor of that shape (see `check_tensor`).
+            InputError: If a value is not finite, or (`BoundsError`) lies outside the bounds.
         """
         check_tensor(x)
         with torch.inference_mode(False):
