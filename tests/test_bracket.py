@@ -16,7 +16,7 @@ from clearance.estimates.status import Status
 from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
 from clearance.model.transforms import Staircase
-from closed_forms import as_module, random_linear
+from closed_forms import as_module, random_inputs, random_linear, random_network
 
 
 def line() -> nn.Linear:
@@ -153,3 +153,30 @@ def test_fixed_coordinates_do_not_move(norm: float):
     assert exact * (1 - 1e-6) <= found.attacked.distance <= exact * 1.01
     assert found.radius <= exact * 1.0001 and found.lower == pytest.approx(exact, rel=1e-6)
     assert found.audit.worst in {None, Severity.INFO}
+
+
+@pytest.fixture(scope="module")
+def small_networks() -> list[Bracket]:
+    """Ordinary networks whose estimate is contradicted by what the other parts of its own bracket met."""
+    found: list[Bracket] = []
+    for seed in (2, 4, 5, 6):
+        model = Classifier(random_network(seed, (12, 24, 24, 5), nn.ReLU), bounds=(0, 1))
+        x = random_inputs(seed, 1, 12).clamp(0, 1)
+        found += [cl.bracket(model, x, norm=norm, budget="quick")[0] for norm in (2.0, "inf")]
+    return found
+
+
+@pytest.mark.xfail(reason="issue 16: the Lipschitz profile")
+def test_the_estimate_is_never_shown_below_the_proof(small_networks: list[Bracket]):
+    assert all(found.radius is None or found.radius >= found.lower for found in small_networks)
+
+
+def test_what_the_audit_met_is_in_the_lipschitz_constant():
+    """On a network whose steepest part lies on the way to the witness, every gradient norm met there counts."""
+    raised: set[str] = set()
+    for seed in range(6):
+        model = Classifier(random_network(seed, (40, 64, 64, 5), nn.ReLU), bounds=(0, 1))
+        x = random_inputs(seed, 1, 40).clamp(0, 1)
+        (found,) = cl.bracket(model, x, budget="quick", certificate="none")
+        raised |= {flag.code for flag in found.audit.flags}
+    assert not raised & {"lipschitz_exceeded", "refuted"}, raised

@@ -26,6 +26,7 @@ from attack_cases import (
 )
 from clearance.attacks import Goal, Witnesses, attack
 from clearance.attacks.best import Best, confirmed
+from clearance.attacks.table import ATTACKS
 from clearance.attacks.task import make_task
 from clearance.errors import InputError, ShapeError, TargetError
 from clearance.geometry.norms import vector_norm
@@ -267,3 +268,31 @@ def test_misuse_is_one_clear_line(error: type[Exception], call: Callable[[Classi
     with pytest.raises(error, match="expected") as caught:
         call(model, x, goal_of(model, x))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.xfail(reason="issue 15: witnesses")
+def test_the_same_bits_whatever_else_is_in_the_batch():
+    """Matrix products round as the size of a batch decides; here a pass of several inputs differs by a unit or two."""
+    base = relu_network(3, 4)
+
+    def network(x: Tensor) -> Tensor:
+        return base(x) * (1 + (len(x) - 1) * torch.finfo(x.dtype).eps)
+
+    model, x = classifier(network), small_inputs(3)
+    together = attack(model, x, budget="quick")
+    alone = [attack(model, row[None], budget="quick")[0] for row in x]
+    assert [found.distance for found in together] == [found.distance for found in alone]
+
+
+@pytest.mark.xfail(reason="issue 15: witnesses")
+def test_a_larger_budget_is_never_worse_for_one_method_either():
+    worse: list[str] = []
+    for name, line in ATTACKS.items():
+        norm = next(p for p in (2.0, 1.0, INF) if line.is_for(p))
+        for seed in range(2):
+            model, x = Classifier(relu_network(seed, 4), bounds=(0, 1)), small_inputs(seed).clamp(0, 1)
+            quick, standard = (
+                attack(model, x, norm=norm, method=name, budget=budget) for budget in ("quick", "standard")
+            )
+            worse += [name for few, many in zip(quick, standard, strict=True) if many.distance > few.distance]
+    assert worse == []

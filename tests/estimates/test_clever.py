@@ -11,7 +11,7 @@ from clearance.estimates.clever import clever
 from clearance.estimates.status import Status
 from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.classifier import Classifier
-from closed_forms import Linear, random_linear
+from closed_forms import Linear, random_inputs, random_linear, random_network
 from score_cases import normal, small_mlp
 
 SMALL = {"blocks": 8, "block_size": 64}
@@ -142,3 +142,32 @@ def test_an_input_on_the_boundary_has_radius_zero_and_does_not_disturb_its_neigh
     assert tied.witness is not None and torch.equal(tied.witness, both[0])
     assert other.radius == clever(model, x[1:], **settings)[0].radius
     json.dumps(tied.as_record(), allow_nan=False)
+
+
+@pytest.mark.xfail(reason="issue 16: the Lipschitz profile")
+def test_untargeted_is_at_most_the_estimate_of_each_class():
+    """No class can be nearer than the nearest one: what is met for one class, or in a smaller ball, counts for all."""
+    shares: list[float] = []
+    for seed in (0, 7):
+        model, x = Classifier(random_network(seed, (12, 24, 24, 5), nn.ReLU)), random_inputs(seed, 1, 12)
+        others = [target for target in range(5) if target != int(model.logits(x).argmax())]
+        (untargeted,) = clever(model, x, max_blocks=12)
+        shares += [untargeted.radius / clever(model, x, target=t, max_blocks=12)[0].radius for t in others]
+    assert max(shares) <= 1 + 1e-6
+
+
+@pytest.mark.xfail(reason="issue 16: the Lipschitz profile")
+@pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
+def test_the_search_stays_inside_the_bounds(norm: float):
+    """A network may be defined there only: the logarithm of a pixel, an embedding of whole numbers from 0 to 255."""
+    table = normal(256, 4, seed=1).float()
+
+    def network(x: Tensor) -> Tensor:
+        inside = bool(((x >= 0) & (x <= 1)).all())
+        if not inside:
+            raise ValueError("a value outside [0, 1]")
+        return table[(x * 255).round().long()].sum(1) + torch.log1p(4 * x) @ table[:6].to(x)
+
+    model = Classifier(network, bounds=(0, 1))
+    (score,) = clever(model, normal(1, 6).float().sigmoid(), norm=norm, **SMALL)
+    assert score.status.has_number
