@@ -77,3 +77,43 @@ def test_bad_flags_are_one_line_and_leave_nothing(flags: tuple[str, ...], messag
     done = run_command("bracket", "digits-robust", "digits", "--count", "1", "--out", "new", *flags, folder=tmp_path)
     assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+NETS = """
+import json
+from pathlib import Path
+import torch
+from torch import nn
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+        with torch.no_grad():
+            self.body[1].weight.copy_(torch.linspace(-1, 1, 640).sin().reshape(10, 64))
+            self.body[1].bias.zero_()
+
+    def forward(self, x):
+        return self.body(x) * json.loads(Path("config.json").read_text())["gain"]
+"""
+
+
+@pytest.mark.parametrize("again", [(), ("--retry-failed",)], ids=["resume", "retry-failed"])
+def test_a_network_that_answers_differently_is_not_resumed(tmp_path: Path, again: tuple[str, ...]):
+    name = f"nets_{abs(hash(str(tmp_path)))}"
+    (tmp_path / f"{name}.py").write_text(NETS)
+    command = ("bracket", f"{name}:Scaled", "digits", "--bounds", "0", "1", "--count", "1", "--budget", "quick")
+    command += ("--certificate", "none", "--out", "run")
+    config = tmp_path / "config.json"
+    config.write_text('{"gain": 1.0}')
+    assert run_command(*command, folder=tmp_path).returncode == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    config.write_text('{"gain": 0.5}')
+    done = run_command(*command, "--resume", *again, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
+    assert "run: cannot be resumed, its plan differs: model.answers: the network is another one: a logit was " in (
+        done.stderr
+    )
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    config.write_text('{"gain": 1.0}')
+    assert run_command(*command, "--resume", *again, folder=tmp_path).returncode == 0

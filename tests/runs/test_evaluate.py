@@ -2,17 +2,20 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import Tensor, nn
 
 from clearance.data import datasets
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
 from clearance.runs.engines.local import LocalEngine
-from clearance.runs.evaluate import Evaluation, evaluate, make_plan, weights_hash
+from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import open_run
 from clearance.runs.export import iterate_records
+from clearance.runs.fingerprint import fingerprint
 from clearance.runs.plan import Plan
 from clearance.runs.summary import summarise
 from clearance.zoo.specs import load_model
@@ -95,11 +98,50 @@ def test_the_plan_knows_what_determines_the_results():
     assert plan.parameters == {"budget": "quick", "certificate": "operator-norms", "certificate_seconds": None}
     assert plan.threat.bounds == (0.0, 1.0) and plan.model.dtype == "float32" and plan.data.count == COUNT
     assert plan.id == plan_of(share()).id != plan_of(share(seed=1)).id
-    standard, robust = (load_model(name).network for name in ("digits-standard", "digits-robust"))
-    assert weights_hash(standard) != weights_hash(robust) == weights_hash(load_model("digits-robust").network)
+    other = make_plan(share(), load_model("digits-standard"), "digits", norms=[2.0], targets=["runner-up"])
+    assert plan.model.weights_hash != other.model.weights_hash
+    assert plan.model.weights_hash == plan_of(share()).model.weights_hash
 
 
 def test_normalisation_is_part_of_the_plan():
     network = load_model("digits-robust")
     model = Classifier(network.network, network.bounds, preprocessing=Normalize(0.5, 0.25))
     assert plan_of(share(model=model)).model.mean == (0.5,) and plan_of(share(model=model)).model.std == (0.25,)
+
+
+def test_a_preprocessing_that_is_no_normalisation_is_part_of_the_plan():
+    network = load_model("digits-robust")
+
+    def plan_with(power: float) -> Plan:
+        model = Classifier(network.network, network.bounds, preprocessing=lambda x: x**power)
+        return plan_of(share(model=model))
+
+    assert plan_with(1.0).model.weights_hash == plan_with(1.0).model.weights_hash
+    assert plan_with(1.0).model.weights_hash != plan_with(2.0).model.weights_hash
+
+
+def test_the_digest_is_taken_before_the_network_is_called():
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return x.flatten(1)[:, :10]
+
+    loaded = replace(load_model("digits-robust"), network=Counting())
+    shared = share(model=Classifier(loaded.network, (0, 1)))
+    plan = make_plan(shared, loaded, "digits", norms=[2.0], targets=["runner-up"])
+    assert loaded.network.calls > 0 and plan.model.weights_hash == fingerprint(Counting())  # pyright: ignore
+
+
+def test_a_worker_with_another_network_computes_nothing(tmp_path: Path):
+    other = load_model("digits-standard")
+    with open_run(tmp_path / "run", plan_of(share())) as run:
+        changed = share(model=Classifier(other.network, other.bounds)).of(run.plan)
+        done = list(run.compute(evaluate, shared=changed, engine=LocalEngine()))
+    assert len(done) == 2 * COUNT
+    for record in done:
+        assert record.error is not None and not record.values
+        assert record.error.startswith("NetworkError: network: expected the answers that the plan holds, got others: a")

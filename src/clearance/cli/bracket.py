@@ -44,9 +44,10 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
     chosen, loaded = make_engine(engine), load_inputs(inputs)
     shared = share(loaded, run)
     targets, norms = split("target", run.target, as_target), split("norm", run.norm, as_norm)
+    # The network's digest is taken before its first pass, which may change its attributes.
+    plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])
     for target in targets:  # a target that an input cannot have is refused before anything is written
         loaded.check(target, seed=run.seed)
-    plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])
     compute(plan, shared, chosen, loaded, run, as_json=as_json)
 
 
@@ -67,7 +68,7 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
         missing = len(run.missing(retry_failed=again))
         try:
             with tables.progress("bracketing", missing, shown=not as_json and missing > 0) as advance:
-                for _ in run.compute(evaluate, shared=shared, engine=engine, retry_failed=again):
+                for _ in run.compute(evaluate, shared=shared.of(run.plan), engine=engine, retry_failed=again):
                     advance()
         except KeyboardInterrupt:
             done = run.progress()

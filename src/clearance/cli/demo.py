@@ -13,6 +13,7 @@ from clearance.model.classifier import Classifier
 from clearance.report.compare import compare
 from clearance.report.compare_page import write_comparison
 from clearance.report.page import REPORT_FILE, write_report
+from clearance.runs.differences import differences
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, open_run
@@ -45,7 +46,7 @@ def run_demo(count: int) -> None:
             with open_run(folder, plan, resume=True) as run:
                 for _ in range(count - len(run.missing())):
                     advance()
-                for _ in run.compute(evaluate, shared=shared, engine=LocalEngine()):
+                for _ in run.compute(evaluate, shared=shared.of(run.plan), engine=LocalEngine()):
                     advance()
                 records[name] = list(iterate_records(run))
     show(records, data, write_pages())
@@ -53,7 +54,7 @@ def run_demo(count: int) -> None:
 
 def _forget_another(folder: Path, plan: Plan) -> None:
     """Remove an earlier demo of another version or count: its files alone, and only where it is one."""
-    if not (folder / PLAN_FILE).is_file() or read_plan(folder / PLAN_FILE).id == plan.id:
+    if not (folder / PLAN_FILE).is_file() or not differences(read_plan(folder / PLAN_FILE), plan):
         return
     for file in (folder / PLAN_FILE, *folder.glob(f"{RESULTS_FILE}*"), folder / REPORT_FILE):
         file.unlink(missing_ok=True)

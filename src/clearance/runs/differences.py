@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clearance.runs.agreement import changed_answer
 from clearance.runs.plan import Plan
 
 WHERE_FROM = ("model.weights", "data.source")
@@ -23,10 +24,23 @@ def differences(plan: Plan, other: Plan) -> list[str]:
         Lines such as `seed: 0 -> 1`.
     """
     old, new = (dict(_flatten(p.model_dump(mode="json"))) for p in (plan, other))
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in WHERE_FROM]
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and not _apart(name)]
     if "data.count" in names or "data.offset" in names:  # the lists then differ as well, which says nothing more
         names = [name for name in names if name not in ("data.input_keys", "data.labels")]
-    return [f"{name}: {_change(old.get(name), new.get(name), plan.data.offset)}" for name in names]
+    changed = [f"{name}: {_change(old.get(name), new.get(name), plan.data.offset)}" for name in names]
+    answered = _answers(plan, other)
+    return [*changed, f"model.answers: the network is another one: {answered}"] if answered else changed
+
+
+def _apart(name: str) -> bool:
+    """Whether a field is not compared as text: where something was found, and what is compared with a tolerance."""
+    return name in WHERE_FROM or name.startswith("model.answers")
+
+
+def _answers(plan: Plan, other: Plan) -> str:
+    """How the network's answers differ; nothing where one of the plans has none (its code version differs as well)."""
+    then, now = plan.model.answers, other.model.answers
+    return "" if then is None or now is None else changed_answer(then, now, plan.model.dtype)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

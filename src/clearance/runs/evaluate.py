@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import math
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from clearance.bracket import bracket, valid_range
 from clearance.data.datasets import Dataset
+from clearance.errors import NetworkError
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
 from clearance.model.seeds import content_key
-from clearance.runs.plan import DataSpec, ModelSpec, Plan, Task, ThreatModel
+from clearance.runs.agreement import changed_answer
+from clearance.runs.answers import record_answers
+from clearance.runs.fingerprint import fingerprint
+from clearance.runs.plan import Answers, DataSpec, ModelSpec, Plan, Task, ThreatModel
 from clearance.runs.store import Result
 from clearance.runs.versions import current_versions
 from clearance.zoo.specs import LoadedNetwork
@@ -35,6 +37,7 @@ class Evaluation:
         certificate: Method of the certificate, or `"none"`.
         time_limit: Seconds that a certificate may take.
         seed: The user's seed.
+        answers: What the network answered when the run was planned; `None`: it is not asked again.
     """
 
     model: Classifier
@@ -44,6 +47,19 @@ class Evaluation:
     certificate: str
     time_limit: float
     seed: int
+    answers: Answers | None = None
+
+    def of(self, plan: Plan) -> Evaluation:
+        """The same for the tasks of this plan: each process that computes some asks its own copy of the network."""
+        return replace(self, answers=plan.model.answers)
+
+    @cached_property
+    def changed(self) -> str:
+        """How this process's copy of the network answers differently from the plan; empty where it does not."""
+        if self.answers is None:
+            return ""
+        now = record_answers(self.model, self.data.images)
+        return changed_answer(self.answers, now, str(self.model.dtype).removeprefix("torch."))
 
 
 def evaluate(shared: Evaluation, task: Task) -> Result:
@@ -55,7 +71,12 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
 
     Returns:
         The values of `Bracket.as_record` and the arrays of `Bracket.as_arrays`.
+
+    Raises:
+        NetworkError: If the network here answers differently from the one that was planned with.
     """
+    if shared.changed:
+        raise NetworkError(f"network: expected the answers that the plan holds, got others: {shared.changed}")
     row = task.index - shared.offset
     (found,) = bracket(
         shared.model,
@@ -99,15 +120,18 @@ def make_plan(
     model, data = shared.model, shared.data
     limit = None if math.isinf(shared.time_limit) else float(shared.time_limit)
     mean, std = _normalisation(model.preprocessing)
+    before = () if model.preprocessing is None or mean is not None else (model.preprocessing,)
+    digest = fingerprint(network.network, *before)  # before the network is called: that may change its attributes
     return Plan(
         model=ModelSpec(
             name=network.name,
             weights=None if network.weights is None else str(network.weights),
-            weights_hash=weights_hash(network.network),
+            weights_hash=digest,
             mean=mean,
             std=std,
             device=model.device.type,
             dtype=str(model.dtype).removeprefix("torch."),
+            answers=record_answers(model, data.images),
         ),
         data=DataSpec(
             source=source,
@@ -125,25 +149,6 @@ def make_plan(
         threads=threads,
         versions=current_versions(),
     )
-
-
-def weights_hash(network: nn.Module) -> str:
-    """Digest of a network: its values with their names, shapes and dtypes, how it prints itself, and its own code."""
-    digest = hashlib.blake2b(repr(network).encode(), digest_size=16)
-    for kind in sorted({type(module) for module in network.modules()}, key=lambda kind: kind.__qualname__):
-        if kind.__module__.split(".")[0] not in {"torch", "clearance"}:  # their versions are in the plan
-            digest.update(f"{kind.__qualname__} {_source(kind)}".encode())
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(f"{name} {content_key(value)}".encode())
-    return digest.hexdigest()
-
-
-def _source(kind: type) -> str:
-    """The source of the file that defines a class, where there is one."""
-    try:
-        return inspect.getsource(sys.modules[kind.__module__])
-    except (OSError, TypeError, KeyError):
-        return ""
 
 
 def _normalisation(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:

@@ -62,17 +62,42 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Answers(_Part):
+    """What the network answered before the run: the guard against a change that no digest of the network sees.
+
+    Attributes:
+        keys: Digest of each input that was asked: the first inputs of the data, then points drawn inside the bounds.
+        logits: Of each the logits, at most `runs.answers.MOST_LOGITS` of them; none where the network has no finite
+            answer at a drawn point.
+        calls: How often each was asked: more than twice where the answers differ from call to call; then the logits
+            are means.
+        spread: The largest standard deviation of a logit over those calls; 0 where they agree up to rounding.
+    """
+
+    keys: tuple[str, ...]
+    logits: tuple[tuple[float, ...], ...]
+    calls: int = Field(ge=1)
+    spread: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        if len(self.keys) != len(self.logits):
+            raise ValueError(f"expected an answer for each of {len(self.keys)} inputs, got {len(self.logits)}")
+        return self
+
+
 class ModelSpec(_Part):
     """The network, as the evaluation sees it.
 
     Attributes:
         name: The spec that names it.
         weights: The file that its values came from; `None` where the factory made them.
-        weights_hash: Digest of its values, with their names, shapes and dtypes.
+        weights_hash: Digest of its values, its other attributes and its code (`runs.fingerprint`).
         mean: What is subtracted per channel before the network; `None` for nothing.
         std: What is divided by per channel.
         device: Kind of device it is computed on, such as `cpu`.
         dtype: Its precision, such as `float32`.
+        answers: What it answered; `None` in plans of versions that did not ask.
     """
 
     name: str
@@ -82,6 +107,7 @@ class ModelSpec(_Part):
     std: tuple[float, ...] | None = None
     device: str = "cpu"
     dtype: str = "float32"
+    answers: Answers | None = None
 
 
 class DataSpec(_Part):
@@ -163,11 +189,14 @@ class Plan(_Part):
     @property
     def id(self) -> str:
         """Digest of the whole content (hex)."""
-        return digest(self.model_dump(mode="json"))
+        content = self.model_dump(mode="json")
+        if self.model.answers is None:  # a plan of a version that had no such field
+            del content["model"]["answers"]
+        return digest(content)
 
     def tasks(self) -> list[Task]:
         """One task for each input, norm, target and order, in that order."""
-        common = self.model_dump(mode="json", exclude={"data": True, "orders": True, "model": {"weights"}})
+        common = self.model_dump(mode="json", exclude={"data": True, "orders": True, "model": {"weights", "answers"}})
         bounds = common.pop("threat")["bounds"]
         context = digest([common, bounds])
         inputs = zip(self.data.input_keys, self.data.labels, strict=True)
