@@ -153,7 +153,7 @@ def test_a_10_gb_header_in_a_10_gb_file_takes_no_memory(tmp_path: Path, capsys: 
 def test_a_flipped_bit_anywhere_in_a_header_is_one_line_or_another_value(tmp_path: Path):
     from clearance.errors import FileError
     from clearance.zoo.networks import digits_cnn
-    from clearance.zoo.specs import load_weights
+    from clearance.zoo.weight_files import load_weights
 
     file, random = tmp_path / "weights.safetensors", np.random.default_rng(0)
     for place in random.integers(8 + HEADER, size=150):

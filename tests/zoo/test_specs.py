@@ -1,6 +1,5 @@
-"""Networks by their spec, and weights from safetensors files: what is read and what is refused."""
+"""Networks by their spec: what is made and what is refused."""
 
-import pickle
 import sys
 from pathlib import Path
 
@@ -9,10 +8,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from clearance.errors import FileError, InputError, PickleRefusedError
-from clearance.zoo.specs import BUNDLED, load_model, load_weights
+from clearance.errors import InputError, PickleRefusedError
+from clearance.zoo.specs import BUNDLED, load_model
 
 FACTORIES = """
+import torch
 from torch import nn
 
 NUMBER = 3
@@ -28,6 +28,26 @@ def wrong():
 
 def fails():
     raise KeyError("no\\nkey")
+
+def exported():
+    network = nn.Linear(2, 2, bias=False)
+    nn.init.ones_(network.weight)
+    return torch.export.export(network, (torch.zeros(1, 2),)).module()
+
+def lazy():
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
+
+def on_meta():
+    return nn.Linear(2, 3, device="meta")
+
+def meta_buffer():
+    network = nn.Linear(2, 3)
+    network.register_buffer("mask", torch.ones(2, device="meta"), persistent=False)
+    return network
+
+class stubborn(nn.Module):
+    def train(self, mode=True):
+        raise RuntimeError("not today")
 """
 
 
@@ -109,72 +129,36 @@ def test_bundled_networks_take_no_other_weights():
 
 
 @pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.pkl"])
-def test_pickles_are_refused_by_name_with_the_way_out(here: Path, name: str):
-    network = nn.Sequential(nn.Linear(2, 3))
-    torch.save(network, name)
-    for attempt in (lambda: load_weights(network, Path(name)), lambda: load_model(name)):
-        with pytest.raises(PickleRefusedError, match=r"is a pickle, .*use safetensors; .*save_file"):
-            attempt()
+def test_a_pickle_in_the_place_of_a_spec_is_refused_with_the_way_out(here: Path, name: str):
+    torch.save({"0.weight": torch.zeros(3, 2)}, name)
+    with pytest.raises(PickleRefusedError, match=r"is a pickle, .*use safetensors; .*save_file"):
+        load_model(name)
+    torch.jit.script(nn.Linear(2, 3)).save(name)
+    with pytest.raises(PickleRefusedError, match=r"it is TorchScript; .* that returns torch\.jit\.load"):
+        load_model(name)
 
 
-def test_pickles_are_refused_by_content(here: Path):
-    torch.save({"0.weight": torch.zeros(3, 2)}, "a.safetensors")
-    Path("b.safetensors").write_bytes(pickle.dumps({}))
-    for name in ("a.safetensors", "b.safetensors"):
-        with pytest.raises(PickleRefusedError):
-            load_weights(nn.Linear(2, 3), Path(name))
+def test_an_exported_program_in_the_place_of_a_spec(here: Path):
+    with pytest.raises(InputError, match=r"net\.pt2 is an exported program; name a factory that returns torch\.export"):
+        load_model("net.pt2")
+
+
+def test_an_exported_network_is_evaluated_as_it_was_exported(factories: str):
+    loaded = load_model(f"{factories}:exported")
+    assert not any(module.training for module in loaded.network.modules())
+    assert loaded.network(torch.ones(1, 2)).tolist() == [[2.0, 2.0]]
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("factory", "message"),
     [
-        ({"0.weight": None}, r"another network \(missing: 0\.weight; unexpected: none\)"),
-        ({"extra": torch.zeros(1)}, "missing: none; unexpected: extra"),
-        ({"0.weight": torch.zeros(2, 3)}, r"expected shape \(3, 2\) for 0\.weight, got \(2, 3\)"),
-        ({"0.bias": torch.tensor([0.0, float("nan"), 0.0])}, r"0\.bias holds NaN or infinity"),
-        ({f"extra{i}": torch.zeros(1) for i in range(9)}, "and 4 more"),
+        ("lazy", r"got one without: 1\.weight of a lazy layer has no shape yet; call the network once"),
+        ("on_meta", r"got one without: weight lies on the device 'meta'; make the network on the CPU"),
+        ("meta_buffer", r"got one without: mask lies on the device 'meta'"),
+        ("stubborn", "cannot be put into evaluation mode: RuntimeError: not today"),
     ],
 )
-def test_weights_of_another_network_change_nothing(here: Path, change, message):
-    network = nn.Sequential(nn.Linear(2, 3))
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    save_file({name: value for name, value in {**tensors(), **change}.items() if value is not None}, "w.safetensors")
-    with pytest.raises(FileError, match=message):
-        load_weights(network, Path("w.safetensors"))
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-
-
-def test_tied_parameters_may_be_stored_once(here: Path):
-    network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
-    network[1].weight = network[0].weight
-    save_file({"1.weight": torch.eye(2) * 2}, "w.safetensors")
-    load_weights(network, Path("w.safetensors"))
-    assert network(torch.ones(1, 2)).tolist() == [[4.0, 4.0]]
-
-
-@pytest.mark.parametrize("length", [0x280, 0x480])
-def test_a_header_length_that_looks_like_a_pickle_is_none(here: Path, length: int):
-    for padding in range(length):
-        save_file(tensors(), "w.safetensors", metadata={"pad": "x" * padding})
-        if int.from_bytes(Path("w.safetensors").read_bytes()[:8], "little") == length:
-            break
-    assert Path("w.safetensors").read_bytes()[:2] == length.to_bytes(2, "little")
-    assert "pad" in load_weights(nn.Sequential(nn.Linear(2, 3)), Path("w.safetensors"))
-
-
-@pytest.mark.parametrize("size", [0, 4, 60, 150])
-def test_truncated_weights(here: Path, size: int):
-    save_file(tensors(), "w.safetensors")
-    data = Path("w.safetensors").read_bytes()
-    Path("w.safetensors").write_bytes(data[:size])
-    with pytest.raises(FileError, match=r"w\.safetensors: damaged, or no safetensors file") as caught:
-        load_weights(nn.Sequential(nn.Linear(2, 3)), Path("w.safetensors"))
-    assert "\n" not in str(caught.value)
-
-
-def test_missing_weights(here: Path):
-    with pytest.raises(FileError, match=r"w\.safetensors: no such file"):
-        load_weights(nn.Linear(2, 3), Path("w.safetensors"))
-    Path("folder").mkdir()
-    with pytest.raises(FileError, match="folder: is no plain file"):
-        load_weights(nn.Linear(2, 3), Path("folder"))
+def test_networks_that_cannot_be_evaluated(factories: str, factory: str, message: str):
+    with pytest.raises(InputError, match=message) as caught:
+        load_model(f"{factories}:{factory}")
+    assert "\n" not in str(caught.value) and str(caught.value).startswith("model: ")

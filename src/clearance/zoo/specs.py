@@ -15,23 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
-from clearance.data.files import refuse_pickle, require_file
-from clearance.errors import FileError, InputError
+from clearance.errors import InputError
 from clearance.zoo.table import BUNDLED
+from clearance.zoo.weight_files import load_weights, refuse_pickled_network, without_values
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 """Where the bundled weights lie."""
-
-CONVERSION = (
-    "use safetensors; to convert weights that you trust: "
-    "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
-)
-"""What to do with a pickle, for messages: `weights_only=True` runs no code of the file."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +63,7 @@ def load_model(
         PickleRefusedError: If the weights are a pickle.
 
     >>> loaded = load_model("digits-standard")
+    >>> import torch
     >>> loaded.network(torch.zeros(1, 1, 8, 8)).shape, loaded.bounds
     (torch.Size([1, 10]), (0.0, 1.0))
     """
@@ -84,7 +76,8 @@ def load_model(
     else:
         network, known, file = make_network(spec), None, None if weights is None else Path(weights)
     metadata = {} if file is None else load_weights(network, file)
-    return LoadedNetwork(network.eval(), spec, bounds or known, file, metadata)
+    _evaluate(network, spec)
+    return LoadedNetwork(network, spec, bounds or known, file, metadata)
 
 
 def make_network(spec: str) -> nn.Module:
@@ -97,7 +90,8 @@ def make_network(spec: str) -> nn.Module:
         The network as the factory made it.
 
     Raises:
-        InputError: If the spec is not of this form, the import or the call fails, or no `nn.Module` comes back.
+        InputError: If the spec is not of this form, the import or the call fails, no `nn.Module` comes back, or one
+            without values: a lazy layer that was never called, or a network on the device `meta`.
     """
     module, separator, name = spec.partition(":")
     if not (separator and module and name.isidentifier()):
@@ -110,50 +104,21 @@ def make_network(spec: str) -> nn.Module:
         raise InputError(f"model: calling {spec} without arguments failed: {_one_line(error)}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"model: expected {spec} to return an nn.Module, got {type(network).__name__}")
+    lacking = without_values(network)
+    if lacking:
+        raise InputError(f"model: expected {spec} to return a network with values, got one without: {lacking}")
     return network
 
 
-def load_weights(network: nn.Module, path: Path) -> dict[str, str]:
-    """Fill a network with the values of a `.safetensors` file. All or nothing: an error leaves the network as it was.
-
-    Args:
-        network: Changed in place. Values are converted to its dtypes.
-        path: The file.
-
-    Returns:
-        The text in the file's header (`metadata`), empty where there is none.
-
-    Raises:
-        FileError: If the file is missing or damaged, has other names or shapes, or a value is not finite.
-        PickleRefusedError: If it is a pickle.
-    """
-    refuse_pickle(path, instead=CONVERSION)
-    require_file(path)
+def _evaluate(network: nn.Module, spec: str) -> None:
+    """Put a network into evaluation mode; an exported one stays in the mode that it was exported in."""  # noqa: DOC501
     try:
-        tensors = load_file(path)
-        with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownParameterType]
-            metadata = cast("dict[str, str] | None", file.metadata())
-    except (SafetensorError, OSError) as error:
-        raise FileError(f"{path}: damaged, or no safetensors file ({_one_line(error)})") from None
-    _check_tensors(network.state_dict(), tensors, path)
-    network.load_state_dict(tensors, strict=False)
-    return metadata or {}
-
-
-def _check_tensors(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
-    # A tied parameter may stand under one of its names only, as safetensors stores it.
-    filled = {tensor.data_ptr() for name, tensor in expected.items() if name in tensors}
-    missing = [name for name, tensor in expected.items() if name not in tensors and tensor.data_ptr() not in filled]
-    unexpected = [name for name in tensors if name not in expected]
-    if missing or unexpected:
-        named = f"missing: {_listed(missing)}; unexpected: {_listed(unexpected)}"
-        raise FileError(f"{path}: the weights are of another network ({named})")
-    for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape:
-            wanted, got = tuple(expected[name].shape), tuple(tensor.shape)
-            raise FileError(f"{path}: expected shape {wanted} for {name}, got {got}")
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise FileError(f"{path}: {name} holds NaN or infinity")
+        network.eval()
+    except NotImplementedError:
+        for module in network.modules():
+            module.training = False
+    except Exception as error:
+        raise InputError(f"model: {spec} cannot be put into evaluation mode: {_one_line(error)}") from error
 
 
 def _find_factory(module: str, name: str) -> Callable[[], object]:
@@ -181,16 +146,15 @@ def _current_folder_first() -> Generator[None]:
 def _refuse_file(spec: str) -> None:
     # A file instead of a spec is the usual slip: say what to do with it.
     path = Path(spec)
-    refuse_pickle(path, instead=CONVERSION)
+    refuse_pickled_network(path)
     if path.suffix == ".safetensors":
         raise InputError(
             f"model: {spec} holds values without a network; give package.module:factory and weights={spec}"
         )
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:5]) or "none"
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+    if path.suffix == ".pt2":
+        raise InputError(
+            f"model: {spec} is an exported program; name a factory that returns torch.export.load({spec!r}).module()"
+        )
 
 
 def _one_line(error: BaseException) -> str:
