@@ -43,19 +43,47 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         result: object = commands.main(arguments, prog_name="clearance", standalone_mode=False)
-    except (click.Abort, KeyboardInterrupt):
-        return _complain("interrupted", INTERRUPTED)
-    except Interrupted as error:
-        return _complain(str(error), INTERRUPTED)
-    except SystemExit:  # click's own way out when the reader of a pipe has left
-        return BROKEN_PIPE
-    except click.ClickException as error:
-        return _complain(error.format_message(), BAD_INPUT)
-    except (ClearanceError, OSError) as error:
-        return _complain(str(error), BAD_INPUT)
+    except BaseException as error:
+        message, code = _explain(error)
+        if code is None:
+            raise
+        if message:
+            click.echo(f"clearance: {printable(' '.join(message.split()))}", err=True)
+        return code
     return result if isinstance(result, int) else 0
 
 
-def _complain(message: str, code: int) -> int:
-    click.echo(f"clearance: {printable(' '.join(message.split()))}", err=True)
-    return code
+def _explain(error: BaseException) -> tuple[str, int | None]:
+    """The line and the exit code of an error that a user can mend; no code for a defect of ours."""
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            found = "interrupted", INTERRUPTED
+        case Interrupted():
+            found = str(error), INTERRUPTED
+        case SystemExit() if _raised_by(error).startswith("click."):  # when the reader of a pipe has left
+            found = "", BROKEN_PIPE
+        case SystemExit():
+            found = f"expected the network to return, got an end of the program (SystemExit: {error})", BAD_INPUT
+        case click.ClickException():
+            found = error.format_message(), BAD_INPUT
+        case ClearanceError() | OSError():
+            found = str(error), BAD_INPUT
+        case MemoryError() | RuntimeError() if _is_out_of_memory(error):
+            found = f"memory ran out with one input at a time: {error}", BAD_INPUT
+        case _:
+            found = "", None
+    return found
+
+
+def _raised_by(error: BaseException) -> str:
+    """The module that raised an error."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return "" if place is None else str(place.tb_frame.f_globals.get("__name__", ""))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    from clearance.model.memory import is_out_of_memory
+
+    return is_out_of_memory(error)

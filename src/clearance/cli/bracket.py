@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from clearance import __version__
+from clearance.certificates.best import check_time_limit
 from clearance.cli import bracket_tables, tables
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
@@ -41,6 +42,8 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         engine: Where to compute.
         as_json: Print JSON.
     """
+    if run.time_limit is not None:
+        check_time_limit(run.time_limit)
     chosen, loaded = make_engine(engine), load_inputs(inputs)
     shared = share(loaded, run)
     targets, norms = split("target", run.target, as_target), split("norm", run.norm, as_norm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,10 +90,13 @@ def choose_bounds(flags: InputFlags, known: tuple[float, float] | None) -> tuple
     """The bounds that were given, else those that the model or the data are known to have.
 
     Raises:
-        InputError: If both bounds and none were asked for.
+        InputError: If both bounds and none were asked for, or they are no range.
     """
     if flags.no_bounds and flags.bounds:
         raise InputError("--bounds: expected either --bounds LOW HIGH or --no-bounds, got both")
+    if flags.bounds and not all(map(math.isfinite, flags.bounds)):
+        got = " and ".join(f"{bound:g}" for bound in flags.bounds)
+        raise InputError(f"--bounds: expected two finite numbers, low < high, got {got}; --no-bounds for none")
     return None if flags.no_bounds else flags.bounds or known
 
 

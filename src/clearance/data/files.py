@@ -21,6 +21,10 @@ IDX_UINT8 = 0x08
 """The idx code of unsigned bytes (third byte of the file), the only type that image sets use."""
 
 
+MOST_DIMENSIONS = 32
+"""Dimensions of an array of images at most: older releases of NumPy have no more, and images have four."""
+
+
 def refuse_pickle(path: Path, *, instead: str) -> None:
     """Raise if the file's name or its first bytes say that it is a pickle.
 
@@ -72,6 +76,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         raise FileError(
             f"{path}: expected an idx file of unsigned bytes (first bytes 00 00 08), got {data[:4].hex(' ')}"
         )
+    if data[3] > MOST_DIMENSIONS:
+        raise FileError(f"{path}: expected an idx file of at most {MOST_DIMENSIONS} dimensions, got {data[3]}")
     start = 4 + 4 * data[3]
     shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4))
     if len(data) - start != math.prod(shape):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from clearance.errors import DtypeError, InputError
+from clearance.errors import DtypeError, InputError, NetworkError
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,15 @@ class Placement:
         """The module itself where it already lies right, else a copy that does; any other callable as it is.
 
         Tensors of inference mode never lie right, because they have no gradients.
+
+        Args:
+            part: A network, its preprocessing, or any other callable.
+
+        Returns:
+            The same, or a copy.
+
+        Raises:
+            NetworkError: If it cannot be copied or moved.
         """
         if not isinstance(part, nn.Module):
             return part
@@ -38,7 +48,25 @@ class Placement:
             and not t.is_inference()
             for t in tensors
         )
-        return part if right else copy.deepcopy(part).to(self.device, self.dtype)
+        if right:
+            return part
+        try:
+            return copy.deepcopy(part, _computed(part)).to(self.device, self.dtype)
+        except Exception as error:  # whatever a stranger's module raises
+            said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            wanted = f"{str(self.dtype).removeprefix('torch.')} on {self.device}"
+            raise NetworkError(
+                f"network: expected a module that can be copied and moved to {wanted}, got {said}; move it yourself"
+            ) from error
+
+
+def _computed(part: nn.Module) -> dict[int, object]:
+    """What `deepcopy` takes for tensors that hang in a graph, which it refuses to copy: their values.
+
+    Weight and spectral normalisation keep such a tensor beside the parameters, and compute it anew in each pass.
+    """
+    tensors = [value for module in part.modules() for value in vars(module).values() if isinstance(value, Tensor)]
+    return {id(value): value.detach().clone() for value in tensors if not value.is_leaf}
 
 
 def choose_placement(
@@ -55,12 +83,14 @@ def choose_placement(
         The placement.
 
     Raises:
-        InputError: If there is no such device here.
+        InputError: If there is no such device here, or the network has no values or sparse ones.
         DtypeError: If the precision is neither float32 nor float64.
 
     >>> choose_placement(nn.Linear(2, 2).double(), None, None)
     Placement(device=device(type='cpu'), dtype=torch.float64)
     """
+    if isinstance(network, nn.Module):
+        _check_values(network)
     home = next(iter(network.parameters()), None) if isinstance(network, nn.Module) else None
     chosen = dtype or (torch.float32 if home is None else home.dtype)
     if chosen not in (torch.float32, torch.float64):
@@ -70,9 +100,38 @@ def choose_placement(
     return Placement(_existing(device), chosen)
 
 
+def _check_values(network: nn.Module) -> None:
+    lacking = without_values(network)
+    if lacking:
+        raise InputError(f"network: expected one with values, got one without: {lacking}")
+    for name, value in network.named_parameters():
+        if value.layout != torch.strided:
+            raise InputError(f"network: expected dense parameters, got {name} of layout {value.layout}; use to_dense()")
+
+
 def _existing(device: torch.device | str) -> torch.device:
     """The device, once it has been seen to hold a tensor."""  # noqa: DOC501
     try:
-        return torch.empty(0, device=device).device
+        found = torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, TypeError, ImportError) as error:  # torch has one of these for each kind
         raise InputError(f"device: expected a device that torch has here, such as cpu, got {str(device)!r}") from error
+    if found.type == "meta":
+        raise InputError("device: expected a device that computes, such as cpu, got 'meta'")
+    return found
+
+
+def without_values(network: nn.Module) -> str:
+    """Which parameter or buffer of a network has no values yet, and what to do; empty where all have.
+
+    Args:
+        network: The network.
+
+    Returns:
+        A sentence for a message.
+    """
+    for name, value in (*network.named_parameters(), *network.named_buffers()):
+        if is_lazy(value):
+            return f"{name} of a lazy layer has no shape yet; call the network once in its factory"
+        if value.is_meta:
+            return f"{name} lies on the device 'meta'; make the network on the CPU"
+    return ""

@@ -64,7 +64,7 @@ class _Digest:
     def of(self, parts: Iterable[object]) -> str:
         for part in parts:
             if isinstance(part, nn.Module):
-                self._say(_ADDRESS.sub("", repr(part)))
+                self._say(_shown(part))
                 self.add(_state(part))
             self.add(part)
         for name, source in _sources(self._modules):
@@ -97,7 +97,7 @@ class _Digest:
             case nn.Module():
                 parts = self._module(value)
             case FunctionType():
-                self._modules.add(value.__module__)
+                self._modules.add(str(value.__module__))
                 cells = [_content(cell) for cell in value.__closure__ or ()]
                 parts = [value.__code__, value.__defaults__, value.__kwdefaults__, *cells]
             case CodeType():
@@ -118,7 +118,7 @@ class _Digest:
         return parts
 
     def _module(self, module: nn.Module) -> Iterable[object]:
-        self._modules.add(type(module).__module__)
+        self._modules.add(str(type(module).__module__))
         attributes = {name: value for name, value in vars(module).items() if name != "training"}
         for name in sorted(attributes):
             # A hook's number counts all hooks of the process.
@@ -131,9 +131,9 @@ class _Digest:
         kind = type(value)
         if isinstance(value, _CONFIGURATIONS):
             return sorted(vars(value).items())
-        if isinstance(value, type | ModuleType | BuiltinFunctionType) or not _is_own(kind.__module__):
+        if isinstance(value, type | ModuleType | BuiltinFunctionType) or not _is_own(str(kind.__module__)):
             return []
-        self._modules.add(kind.__module__)
+        self._modules.add(str(kind.__module__))
         attributes: dict[str, object] = getattr(value, "__dict__", {})
         return [(name, attributes[name]) for name in sorted(attributes)]
 
@@ -180,8 +180,16 @@ def _state(network: nn.Module) -> list[tuple[str, object]]:
     """What `state_dict` holds: packed values and `get_extra_state` stand only there."""
     try:
         return sorted(network.state_dict().items(), key=lambda item: item[0])
-    except (NotImplementedError, RuntimeError, AttributeError):  # a network that cannot be saved still has attributes
+    except Exception:  # a stranger's code; a network that cannot be saved still has attributes
         return []
+
+
+def _shown(network: nn.Module) -> str:
+    """How a network prints itself, without the addresses of a process."""
+    try:
+        return _ADDRESS.sub("", repr(network))
+    except Exception:  # a stranger's code
+        return type(network).__qualname__
 
 
 def _code(module: nn.Module) -> str:

@@ -18,8 +18,9 @@ from typing import cast
 from torch import nn
 
 from clearance.errors import InputError
+from clearance.model.placement import without_values
 from clearance.zoo.table import BUNDLED
-from clearance.zoo.weight_files import load_weights, refuse_pickled_network, without_values
+from clearance.zoo.weight_files import load_weights, refuse_pickled_network
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 """Where the bundled weights lie."""
@@ -104,7 +105,10 @@ def make_network(spec: str) -> nn.Module:
         raise InputError(f"model: calling {spec} without arguments failed: {_one_line(error)}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"model: expected {spec} to return an nn.Module, got {type(network).__name__}")
-    lacking = without_values(network)
+    try:
+        lacking = without_values(network)
+    except AttributeError as error:
+        raise InputError(f"model: {spec} returned an unfinished nn.Module: {_one_line(error)}") from error
     if lacking:
         raise InputError(f"model: expected {spec} to return a network with values, got one without: {lacking}")
     return network

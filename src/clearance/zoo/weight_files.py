@@ -18,10 +18,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from clearance.data.files import refuse_pickle, require_file
 from clearance.errors import FileError
+from clearance.model.placement import without_values
 
 CONVERSION = (
     "use safetensors; to convert weights that you trust: "
@@ -125,23 +125,6 @@ def _weights_only(data: bytes) -> bool:
     return all(module in WEIGHTS_ONLY for module in named)
 
 
-def without_values(network: nn.Module) -> str:
-    """Which parameter or buffer of a network has no values yet, and what to do; empty where all have.
-
-    Args:
-        network: The network.
-
-    Returns:
-        A sentence for a message.
-    """
-    for name, value in (*network.named_parameters(), *network.named_buffers()):
-        if is_lazy(value):
-            return f"{name} of a lazy layer has no shape yet; call the network once in its factory"
-        if value.is_meta:
-            return f"{name} lies on the device 'meta'; make the network on the CPU"
-    return ""
-
-
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the text of a file; torch has no type for some that the format knows (float4)."""  # noqa: DOC501
     try:
@@ -181,14 +164,16 @@ def _place(tensor: Tensor) -> object:
 def _prefix(expected: Iterable[str], names: Iterable[str]) -> str:
     """How the names of a file become those of the network, where a prefix is all that differs."""
     wanted, given = set(expected), set(names)
+    if not given:
+        return ""
     for mark, source in WRAPPERS.items():
-        if {name.replace(mark, "") for name in given} == wanted:
+        if mark in min(given) and {name.replace(mark, "") for name in given} <= wanted:
             return f"; its names have the prefix '{mark}' that {source} adds: save the network that it wraps"
-        if {name.replace(mark, "") for name in wanted} == given:
+        if mark in min(wanted) and {name.replace(mark, "") for name in wanted} >= given:
             return f"; the network's names have the prefix '{mark}' that {source} adds: return the one that it wraps"
-    first = min(given, default="")
+    first = min(given)
     prefix = next((first.removesuffix(name) for name in wanted if first.endswith(f".{name}")), "")
-    if prefix and {name.removeprefix(prefix) for name in given} == wanted:
+    if prefix and {name.removeprefix(prefix) for name in given} <= wanted:
         return f"; its names begin with '{prefix}': save them without it"
     return ""
 
