@@ -189,7 +189,6 @@ def test_what_was_finished_is_shown_on_ctrl_c(
         ("{m}:nothing data.npz", "there is nothing of that name"),
         ("{m}:linear data.npz --norm .5", "norm: expected p >= 1, got '.5'"),
         ("{m}:linear data.npz --target nearest", "target: expected one of untargeted"),
-        ("{m}:linear data.npz --target 1", "target: .* got 1, the predicted class of input 2"),
         ("{m}:linear data.npz --fail-on fatal", "'fatal'.*'info', 'warning', 'error'"),
         ("{m}:linear data.npz --bounds 0 .5", r"inputs: expected values in \[0, 0\.5\]"),
         ("{m}:Reciprocal one.npz", "finite"),

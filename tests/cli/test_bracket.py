@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from command_line import run_command, run_process
@@ -117,3 +118,35 @@ def test_a_network_that_answers_differently_is_not_resumed(tmp_path: Path, again
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     config.write_text('{"gain": 1.0}')
     assert run_command(*command, "--resume", *again, folder=tmp_path).returncode == 0
+
+
+FAILING = """
+import torch
+from torch import nn
+
+class Fails(nn.Module):
+    def forward(self, x):
+        if bool(((10 * x).round() - 10 * x).abs().max() > 1e-3):
+            raise ValueError("only tenths today")
+        return torch.cat([x.flatten(1), 1 - x.flatten(1)], 1)
+"""
+"""A network that answers for the inputs and for nothing beside them."""
+
+
+@pytest.mark.parametrize(("labels", "code"), [((0, 2), 2), ((0, 1), 0)], ids=["all fail", "one is misclassified"])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_failed_tasks_are_said_on_stderr(tmp_path: Path, labels: tuple[int, ...], code: int, as_json: bool):
+    name = f"failing_{abs(hash(str(tmp_path)))}"
+    (tmp_path / f"{name}.py").write_text(FAILING)
+    images = np.array([[[[0.9, 0.6]]], [[[0.2, 0.3]]]], dtype=np.float32)
+    np.savez(tmp_path / "data.npz", images=images, labels=labels, bounds=[0, 1])
+    command = ("bracket", f"{name}:Fails", "data.npz", "--budget", "quick", "--certificate", "none", "--out", "run")
+    command += ("--json",) if as_json else ()
+    for again in ((), ("--resume",), ("--resume", "--retry-failed")):
+        done = run_command(*command, *again, folder=tmp_path)
+        assert done.returncode == code and done.stderr.count("\n") == 1
+        count = "every task failed" if code else "1 of 2 tasks failed"
+        assert done.stderr.startswith(f"clearance: {count}, the first with NetworkError: network: its f")
+        assert done.stderr.rstrip().endswith("; --resume --retry-failed computes them again")
+        if as_json:
+            assert json.loads(done.stdout)["tasks"]["failed"] == (2 if code else 1)

@@ -17,6 +17,7 @@ class CertificateStatus(Word):
     TIME_LIMIT = "time_limit", "the time was up: what was proved until then"
     TOO_LARGE = "too_large", "the network is larger than the exact solver takes"
     UNSUPPORTED = "unsupported", "the network has something the method has no proof for"
+    TARGET_IS_PREDICTED = "target_is_predicted", "the target is the predicted class: nothing to measure"
     MISCLASSIFIED = "misclassified", "the prediction differs from the label: nothing to measure"
 
     @property

@@ -1,9 +1,9 @@
 """The command line: flags in, tables or JSON out. The only package that prints or exits.
 
 Exit codes: 0 fine; 1 an audit raised a flag that `--fail-on` names, or a run falls short of what its gate asks; 2 bad
-usage or bad input, with one line on stderr; 130 interrupted; 141 the reader of a pipe left, as shells have it. Only
-click is imported here: torch, SciPy and rich come with the first command that needs them, so that `clearance --help`
-is quick.
+usage or bad input, or a run of which every task failed, with one line on stderr; 130 interrupted; 141 the reader of a
+pipe left, as shells have it. Only click is imported here: torch, SciPy and rich come with the first command that needs
+them, so that `clearance --help` is quick.
 """
 
 from __future__ import annotations

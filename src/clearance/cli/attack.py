@@ -23,11 +23,14 @@ from clearance.cli import tables
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.errors import FileError
+from clearance.estimates.status import Status
 from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
 
 MISCLASSIFIED = "misclassified"
-"""The method of a result whose input was not attacked."""
+"""The method of a result whose input was not attacked: its prediction is not its label."""
+REACHED = Status.TARGET_IS_PREDICTED.value
+"""The method of a result whose input was not attacked: it has the target class already."""
 
 
 def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_json: bool) -> None:
@@ -41,14 +44,19 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
     """
     inputs = load_inputs(given)
     file = None if save is None else _writable(Path(save))
-    results: list[AttackResult] = []
+    results, target = list[AttackResult](), as_target(flags.target)
+    _, reached = inputs.check(target, seed=flags.seed)
     with tables.progress("attacking", len(inputs.data), shown=not as_json) as advance:
-        for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
+        for image, label, there in zip(inputs.data.images, inputs.data.labels, reached, strict=True):
+            if there:
+                results.append(AttackResult(None, math.nan, False, int(label), REACHED, Cost()))
+                advance()
+                continue
             results += attack(
                 inputs.model,
                 image[None],
                 label[None],
-                target=as_target(flags.target),
+                target=target,
                 norm=flags.norm,
                 method=flags.method,
                 budget=flags.budget,
@@ -120,10 +128,12 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
     reached = [result.distance for result in results if result.success]
     middle = tables.number(median(reached), "attacked") if reached else tables.NOTHING
     wrong = sum(result.method == MISCLASSIFIED for result in results)
-    without = len(results) - len(reached) - wrong
+    there = sum(result.method == REACHED for result in results)
+    without = len(results) - len(reached) - wrong - there
+    skipped = f"{wrong} misclassified{f', {there} {REACHED}' if there else ''}"
     console.print(
         f"Median attack distance {middle} over {len(reached)} of {len(results)} inputs "
-        f"({without} without a witness, {wrong} misclassified)"
+        f"({without} without a witness, {skipped})"
     )
     cost = sum((result.cost for result in results), Cost())
     console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
@@ -140,7 +150,7 @@ def _cells(inputs: Inputs, index: int, label: int, result: AttackResult) -> list
     predicted = tables.class_name(result.predicted, names)
     moves = f"{tables.class_name(label, names)} -> {predicted}" if result.success else predicted
     distance = tables.number(result.distance, "attacked") if result.success else tables.NOTHING
-    style = "red" if result.method in (MISCLASSIFIED, "none") else ""
+    style = "red" if result.method in (MISCLASSIFIED, REACHED, "none") else ""
     return [
         Text(str(index)),
         Text(tables.class_name(label, names)),

@@ -22,6 +22,7 @@ from clearance.cli import tables
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import printable
+from clearance.estimates.status import Status
 from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
 
@@ -72,8 +73,13 @@ class AuditRow:
 
     @property
     def done(self) -> bool:
-        """Whether there was an audit: none of a misclassified input."""
+        """Whether there was an audit: none of a misclassified input, nor of one that has the target class already."""
         return self.audit.cost.forward > 0
+
+    @property
+    def misclassified(self) -> bool:
+        """Whether the prediction differs from the label."""
+        return self.predicted != self.label
 
     def reaches(self, severity: Severity) -> bool:
         """Whether a flag is at least that severe."""
@@ -113,14 +119,16 @@ def run_audit(inputs: InputFlags, *, target: str, norm: str, seed: int, fail_on:
 
 
 def _audit_all(job: AuditJob, rows: list[AuditRow], *, shown: bool) -> None:
-    """Append a row for each input as it is finished; a target that an input cannot have is refused before the first."""
+    """Append a row for each input as it is finished; a target that no input can have is refused before the first."""
     inputs, target, seed = job.inputs, job.target, job.seed
     images, labels = inputs.data.images, inputs.data.labels
-    predicted = inputs.check(target, seed=seed).predicted
+    checked, reached = inputs.check(target, seed=seed)
     with tables.progress("auditing", len(images), shown=shown) as advance:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
-            (found,) = audit(inputs.model, image[None], label[None], norm=job.norm, target=target, seed=seed)
-            rows.append(AuditRow(inputs.offset + place, int(label), predicted[place], found))
+            found = Audit((), None, Cost())
+            if not reached[place]:
+                (found,) = audit(inputs.model, image[None], label[None], norm=job.norm, target=target, seed=seed)
+            rows.append(AuditRow(inputs.offset + place, int(label), checked.predicted[place], found))
             advance()
 
 
@@ -168,7 +176,7 @@ def _print_table(console: Console, rows: Sequence[AuditRow], names: Sequence[str
 def _cells(row: AuditRow, names: Sequence[str]) -> list[Text]:
     own = [Text(str(row.index)), *(Text(tables.class_name(index, names)) for index in (row.label, row.predicted))]
     if not row.done:
-        return [*own, *[Text(tables.NOTHING)] * 3, Text("misclassified: not audited", "red")]
+        return [*own, *[Text(tables.NOTHING)] * 3, Text(f"{_why_not(row)}: not audited", "red")]
     missed, cost = row.audit.measured.get("path_integral"), row.audit.cost
     return [
         *own,
@@ -177,6 +185,11 @@ def _cells(row: AuditRow, names: Sequence[str]) -> list[Text]:
         Text(f"{cost.forward + cost.backward:,}"),
         Text(", ".join(flag.code for flag in row.audit.flags) or "none"),
     ]
+
+
+def _why_not(row: AuditRow) -> str:
+    """Why an input was not audited."""
+    return "misclassified" if row.misclassified else Status.TARGET_IS_PREDICTED.value
 
 
 def _severity(worst: Severity | None) -> Text:
@@ -231,7 +244,7 @@ def _print_verdict(console: Console, rows: Sequence[AuditRow]) -> None:
         console.print(Text.assemble((level.value, STYLES[level]), f": {MEANINGS[level]}"))
     cost = sum((row.audit.cost for row in rows), Cost())
     console.print(
-        f"{len(done)} of {_inputs(len(rows))} audited ({len(rows) - len(done)} misclassified), "
+        f"{len(done)} of {_inputs(len(rows))} audited ({_left_out(rows)}), "
         f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s\n"
     )
     masked = sum(row.audit.masked for row in done)
@@ -243,7 +256,15 @@ def _print_verdict(console: Console, rows: Sequence[AuditRow]) -> None:
     elif done:
         console.print(f"No sign of masking was found on {_inputs(len(done))}. That is not a proof that there is none.")
     else:
-        console.print("Nothing was audited: every input is misclassified.")
+        every = all(row.misclassified for row in rows)
+        console.print(f"Nothing was audited: {'every input is misclassified' if every else _left_out(rows)}.")
+
+
+def _left_out(rows: Sequence[AuditRow]) -> str:
+    """How many inputs were not audited, and why."""
+    wrong = sum(row.misclassified for row in rows)
+    there = sum(not row.done and not row.misclassified for row in rows)
+    return f"{wrong} misclassified" + (f", {there} {Status.TARGET_IS_PREDICTED}" if there else "")
 
 
 def _inputs(count: int) -> str:
@@ -262,7 +283,8 @@ def as_document(job: AuditJob, rows: Sequence[AuditRow]) -> dict[str, Any]:
         "summary": {
             "inputs": len(rows),
             "audited": len(done),
-            "misclassified": len(rows) - len(done),
+            "misclassified": sum(row.misclassified for row in rows),
+            "target_is_predicted": sum(not row.done and not row.misclassified for row in rows),
             "masked": sum(row.audit.masked for row in done),
             "flags": {code: raised[code] for code in CHECKS if raised[code]},
         },
@@ -272,5 +294,5 @@ def as_document(job: AuditJob, rows: Sequence[AuditRow]) -> dict[str, Any]:
 
 def _result(row: AuditRow) -> dict[str, Any]:
     """One input's record; `masked` is `None` where there was no audit."""
-    status = {"misclassified": not row.done, "masked": row.audit.masked if row.done else None}
+    status = {"misclassified": row.misclassified, "masked": row.audit.masked if row.done else None}
     return {"input": row.index, "label": row.label, "predicted": row.predicted, **status, **row.audit.as_record()}

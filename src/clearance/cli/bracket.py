@@ -15,7 +15,7 @@ from clearance.certificates.best import check_time_limit
 from clearance.cli import bracket_tables, tables
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
-from clearance.cli.values import Interrupted
+from clearance.cli.values import Interrupted, printable
 from clearance.errors import FileError, InputError
 from clearance.geometry.norms import as_norm
 from clearance.report.marks import count
@@ -29,11 +29,14 @@ from clearance.runs.summary import SummaryRow, summarise
 
 Part = TypeVar("Part", float, str | int)
 
+EVERY_TASK_FAILED = 2
+"""Exit code of a run of which nothing came: as for bad input, which is the usual cause."""
+
 MOST_LINES = 24
 """Tasks that are shown one by one."""
 
 
-def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_json: bool) -> None:
+def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_json: bool) -> int:
     """Start or resume a run, compute what is missing, and print what it amounts to.
 
     Args:
@@ -41,6 +44,9 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         run: What to compute, and where the run lies.
         engine: Where to compute.
         as_json: Print JSON.
+
+    Returns:
+        The exit code.
     """
     if run.time_limit is not None:
         check_time_limit(run.time_limit)
@@ -51,11 +57,14 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
     plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])
     for target in targets:  # a target that an input cannot have is refused before anything is written
         loaded.check(target, seed=run.seed)
-    compute(plan, shared, chosen, loaded, run, as_json=as_json)
+    return compute(plan, shared, chosen, loaded, run, as_json=as_json)
 
 
-def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flags: RunFlags, *, as_json: bool) -> None:
+def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flags: RunFlags, *, as_json: bool) -> int:
     """Compute what is missing of a run, and print its summary.
+
+    Returns:
+        The exit code: 0, or `EVERY_TASK_FAILED`.
 
     Raises:
         FileError: If the run is there and `--resume` was not given, or cannot be used.
@@ -78,6 +87,27 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
             kept = f"{done.done} of {done.total} tasks are finished and kept in {out}"
             raise Interrupted(f"interrupted; {kept}; the same command with --resume goes on") from None
         show(run, inputs, as_json=as_json)
+        return complain(run)
+
+
+def complain(run: Run) -> int:
+    """Say on stderr how many tasks of a run failed, and why the first of them did.
+
+    Args:
+        run: The finished run.
+
+    Returns:
+        The exit code: `EVERY_TASK_FAILED` where nothing came of it; 0 where something did, or nothing failed.
+    """
+    errors = [record["error"] for record in iterate_records(run) if record["error"] is not None]
+    if not errors:
+        return 0
+    done = run.progress()
+    every = done.failed == done.total
+    failed = "every task failed" if every else f"{done.failed} of {count(done.total, 'task')} failed"
+    again = "--resume --retry-failed computes them again"
+    click.echo(f"clearance: {failed}, the first with {printable(errors[0])}; {again}", err=True)
+    return EVERY_TASK_FAILED if every else 0
 
 
 def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
@@ -124,6 +154,7 @@ def share(inputs: Inputs, run: RunFlags) -> Evaluation:
         certificate=run.certificate,
         time_limit=math.inf if run.time_limit is None else run.time_limit,
         seed=run.seed,
+        micro_batch=inputs.micro_batch,
     )
 
 

@@ -49,7 +49,7 @@ def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[
 
 def _attacked(row: SummaryRow) -> str:
     """The median attack distance, and over how many of the inputs it is."""
-    judged = row.tasks - row.failed - row.misclassified
+    judged = row.tasks - row.failed - row.misclassified - row.target_is_predicted
     some = f" ({row.witnesses} of {judged})" if 0 < row.witnesses < judged else ""
     return f"{tables.number(row.attacked, 'attacked')}{some}"
 
@@ -126,7 +126,7 @@ def _bracket(record: Record) -> list[Text | str]:
     status = Status(record["status"])
     flags = [flag["code"] for flag in record["audit"]["flags"] if flag["severity"] != "info"]
     told = f"{flags[0]}, +{len(flags) - 1}" if len(flags) > 1 else "".join(flags)
-    proof, own = record["certified"], status is not Status.MISCLASSIFIED
+    proof, own = record["certified"], status.measured
     shown = [
         Text(tables.number(number(proof["radius"]) or 0.0, "certified") if proof and own else tables.NOTHING),
         Text(tables.number(number(record["estimated"]["radius"])), "bold"),
@@ -146,7 +146,7 @@ def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Su
     """
     endless = any(record["error"] is None and (record["certified"] or {}).get("radius") == "inf" for record in records)
     sure = "; inf: it is proved that there is none" if endless else ""
-    other = ", other (no gradient, not finite, failed)" if any(_others(rows)) else ""
+    other = ", other (no gradient, not finite, failed, target is predicted class)" if any(_others(rows)) else ""
     console.print(
         f"\nDistances are in {values}. No adversarial example lies within the certified radius (0: nothing is proved"
         f"{sure}); one lies at the attack distance. The estimated radius is an estimate, not a bound. It is left out "

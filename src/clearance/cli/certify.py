@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -23,6 +24,7 @@ from clearance.cli import tables
 from clearance.cli.flag_values import CertifyFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.geometry.norms import as_norm
+from clearance.model.cost import Cost
 
 
 def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> None:
@@ -33,14 +35,19 @@ def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> No
         chosen: What is to be proved, and how.
         as_json: Print JSON.
     """
-    inputs, proofs = load_inputs(given), list[Certificate]()
+    inputs, proofs, target = load_inputs(given), list[Certificate](), as_target(chosen.target)
+    _, reached = inputs.check(target, seed=chosen.seed)
     with tables.progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
-        for image, label in zip(inputs.data.images, inputs.data.labels, strict=True):
+        for image, label, there in zip(inputs.data.images, inputs.data.labels, reached, strict=True):
+            if there:
+                proofs.append(_nothing(int(label), chosen))
+                advance()
+                continue
             proofs += certify(
                 inputs.model,
                 image[None],
                 labels=label[None],
-                target=as_target(chosen.target),
+                target=target,
                 norm=chosen.norm,
                 method=chosen.method,
                 time_limit=chosen.time_limit,
@@ -51,6 +58,12 @@ def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> No
         click.echo(json.dumps(as_document(inputs, proofs, chosen), indent=2, allow_nan=False))
     else:
         print_proofs(inputs, proofs, chosen)
+
+
+def _nothing(label: int, chosen: CertifyFlags) -> Certificate:
+    """The row of an input that has the target class already."""
+    status, norm, none = CertificateStatus.TARGET_IS_PREDICTED, as_norm(chosen.norm), math.nan
+    return Certificate(none, chosen.method, status, "", label, label, norm, none, Cost())
 
 
 @contextmanager
@@ -117,7 +130,7 @@ def _left_out(proofs: Sequence[Certificate]) -> str:
 def _cells(inputs: Inputs, index: int, label: int, proof: Certificate) -> list[Text]:
     names = inputs.data.class_names
     moves = tables.class_name(proof.predicted, names)
-    if proof.target >= 0:
+    if proof.target not in (-1, proof.predicted):
         moves += f" -> {tables.class_name(proof.target, names)}"
     radius = tables.NOTHING
     if proof.status.has_radius:

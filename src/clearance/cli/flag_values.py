@@ -29,6 +29,8 @@ class InputFlags:
         mean: Subtracted per channel before the network.
         std: Divided by per channel, after `mean`.
         device: Where to compute.
+        dtype: Precision to compute in; `None`: the network's.
+        micro_batch: Inputs per pass; `None`: as many as fit.
         given: Names of the flags that the user spelled out.
     """
 
@@ -42,6 +44,8 @@ class InputFlags:
     mean: list[float] | None
     std: list[float] | None
     device: str | None
+    dtype: str | None
+    micro_batch: int | None
     given: frozenset[str]
 
 

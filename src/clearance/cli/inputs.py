@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from clearance.cli.flag_values import InputFlags
 from clearance.data import datasets
 from clearance.data.datasets import Dataset
-from clearance.errors import InputError
+from clearance.errors import InputError, TargetError
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.preprocessing import Normalize
@@ -27,6 +29,7 @@ class Inputs:
         source: What the user called the data.
         offset: Index of the first input in the whole set.
         total: How many inputs the whole set has.
+        micro_batch: Inputs per pass, where that was asked for.
     """
 
     network: LoadedNetwork
@@ -35,6 +38,7 @@ class Inputs:
     source: str
     offset: int
     total: int
+    micro_batch: int | None = None
 
     def title(self, done: int | None = None) -> str:
         """Model, data, and which inputs, in words; `done` of them where a run was interrupted."""
@@ -44,17 +48,36 @@ class Inputs:
         stopped = f"; interrupted, {missing} not done" if missing else ""
         return f"{self.network.name} on {self.data.name}: {part}{stopped}"
 
-    def check(self, target: str | int, *, seed: int) -> CheckedInputs:
-        """The inputs with their labels and this target, checked before anything is computed."""
-        return prepare(self.model, self.data.images, self.data.labels, target=target, norm=2.0, seed=seed)
+    def check(self, target: str | int, *, seed: int) -> tuple[CheckedInputs, tuple[bool, ...]]:
+        """The inputs with their labels and this target, checked before anything is computed.
+
+        Args:
+            target: Name of a target, or a class index for all inputs.
+            seed: The user's seed.
+
+        Returns:
+            The checked inputs, and whether each has the target class already: there is nothing to measure then.
+
+        Raises:
+            TargetError: If the target is unknown, or no class of the network.
+        """
+        one = isinstance(target, int)
+        aim = "untargeted" if one else target
+        found = prepare(self.model, self.data.images, self.data.labels, target=aim, norm=2.0, seed=seed)
+        classes = found.logits.shape[1]
+        if one and not 0 <= target < classes:
+            raise TargetError(f"target: expected a class index from 0 to {classes - 1}, got {target}")
+        reached = zip(found.predicted, found.misclassified, strict=True)
+        return found, tuple(own == target and not wrong for own, wrong in reached)
 
     def as_record(self) -> dict[str, Any]:
         """Model and data as plain values for JSON."""
         bounds = None if self.model.bounds is None else [value.item() for value in self.model.bounds]
         weights = None if self.network.weights is None else str(self.network.weights)
         name, device = self.network.name, str(self.model.device)
+        dtype = str(self.model.dtype).removeprefix("torch.")
         return {
-            "model": {"name": name, "weights": weights, "bounds": bounds, "device": device},
+            "model": {"name": name, "weights": weights, "bounds": bounds, "device": device, "dtype": dtype},
             "data": {
                 "source": self.source,
                 "name": self.data.name,
@@ -78,7 +101,7 @@ def load_inputs(flags: InputFlags) -> Inputs:
     data = whole.part(count=count, offset=flags.offset)
     network = load_model(flags.model, weights=flags.weights)
     model = make_classifier(network, choose_bounds(flags, network.bounds or whole.bounds), flags)
-    return Inputs(network, model, data, flags.data, flags.offset, len(whole))
+    return Inputs(network, model, data, flags.data, flags.offset, len(whole), flags.micro_batch)
 
 
 def as_target(text: str) -> str | int:
@@ -101,7 +124,7 @@ def choose_bounds(flags: InputFlags, known: tuple[float, float] | None) -> tuple
 
 
 def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, flags: InputFlags) -> Classifier:
-    """The classifier: network, bounds, normalisation, device.
+    """The classifier: network, bounds, normalisation, device, precision, inputs per pass.
 
     Raises:
         InputError: If only one of `--mean` and `--std` was given.
@@ -109,7 +132,14 @@ def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, 
     if (flags.mean is None) != (flags.std is None):
         raise InputError("--mean: expected both --mean and --std, got one of them")
     normalise = None if flags.mean is None or flags.std is None else Normalize(flags.mean, flags.std)
-    return Classifier(network.network, bounds, preprocessing=normalise, device=flags.device)
+    return Classifier(
+        network.network,
+        bounds,
+        preprocessing=normalise,
+        device=flags.device,
+        dtype=None if flags.dtype is None else getattr(torch, flags.dtype),
+        micro_batch=flags.micro_batch,
+    )
 
 
 def _count(asked: int | str, available: int, given: bool) -> int | None:

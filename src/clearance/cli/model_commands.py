@@ -228,13 +228,14 @@ def audit(inputs: InputFlags, **flags: Any) -> int:
 @with_json
 @click.pass_context
 @takes_inputs
-def bracket(context: click.Context, inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
+def bracket(context: click.Context, inputs: InputFlags, *, as_json: bool, **flags: Any) -> int:
     """Bracket each input of DATA: certified radius, estimated radius, attack distance, and an audit.
 
     Every finished task is on the disk at once: after Ctrl-C, a crash or a power cut, the same command with --resume
-    computes exactly what is missing. MODEL and DATA are as for `score`.
+    computes exactly what is missing. Failed tasks are counted on stderr; if all of them failed the exit code is 2.
+    MODEL and DATA are as for `score`.
     """
     from clearance.cli.bracket import run_bracket
 
     run, given = pick(RunFlags, flags), frozenset(given_flags(context))
-    run_bracket(inputs, run=run, engine=pick(EngineFlags, flags | {"given": given}), as_json=as_json)
+    return run_bracket(inputs, run=run, engine=pick(EngineFlags, flags | {"given": given}), as_json=as_json)

@@ -20,6 +20,9 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Settings of every command: `-h` as well, and lines of help that fit a screen."""
 
 
+PRECISIONS = ("float32", "float64")
+"""Precisions that a network may be computed in."""
+
 MODEL_AND_DATA = (
     click.argument("model"),
     click.argument("data"),
@@ -34,6 +37,17 @@ INPUT_OPTIONS = (
     click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network."),
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
     click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]"),
+    click.option(
+        "--dtype",
+        type=click.Choice(list(PRECISIONS)),
+        help="Precision to compute in; a network in half precision needs one.  [default: the network's]",
+    ),
+    click.option(
+        "--micro-batch",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Inputs per pass; 1 for a network that takes no more.  [default: as many as fit]",
+    ),
 )
 """Which inputs, and how the network sees them."""
 ONE_THREAT = (

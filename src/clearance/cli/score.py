@@ -17,8 +17,10 @@ from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
 from clearance.estimates.clever import iterate_clever
+from clearance.estimates.judgement import without_number
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
+from clearance.estimates.status import Status
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,24 @@ class ScoreJob:
     settings: Settings
 
     def scores(self) -> Iterator[Score]:
-        """The scores, as they are finished."""
-        images, labels = self.inputs.data.images, self.inputs.data.labels
-        return iterate_clever(self.inputs.model, images, self.settings, labels=labels, target=self.target)
+        """The scores, as they are finished.
+
+        Yields:
+            One for each input; of one that has the target class already a row without a number.
+        """
+        data = self.inputs.data
+        _, reached = self.inputs.check(self.target, seed=self.settings.seed)
+        places = [place for place, there in enumerate(reached) if not there]
+        scored: Iterator[Score] = iter(())
+        if places:
+            images, labels = data.images[places], data.labels[places]
+            scored = iterate_clever(self.inputs.model, images, self.settings, labels=labels, target=self.target)
+        for there, label in zip(reached, data.labels.tolist(), strict=True):
+            yield _nothing(self.settings, label) if there else next(scored)
+
+
+def _nothing(settings: Settings, label: int) -> Score:
+    return without_number(settings, Status.TARGET_IS_PREDICTED, predicted=label, target=label)
 
 
 def run_score(given: InputFlags, *, target: str, paper: bool, as_json: bool, **choices: Any) -> None:

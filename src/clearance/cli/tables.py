@@ -208,7 +208,7 @@ def _cells(row: ScoreRow, names: Sequence[str], *, several: bool, repeated: bool
     first = [Text("")] * 2 if repeated else [Text(str(row.index)), Text(class_name(row.label, names))]
     middle = [Text(row.classifier)] if several else []
     moves = class_name(score.predicted, names)
-    if score.status is not Status.MISCLASSIFIED:
+    if score.status.measured:
         moves += f" -> {class_name(score.target, names)}"
     radius, interval = NOTHING, NOTHING
     if score.status.has_number:

@@ -23,12 +23,18 @@ class Status(Word):
     MASKED = "masked", "the gradients are in doubt: the audit says why"
     NOT_TWICE_DIFFERENTIABLE = "not_twice_differentiable", "the gradient jumps and the Hessian does not show it"
     NON_FINITE = "non_finite", "an output or a gradient in the ball is not finite"
+    TARGET_IS_PREDICTED = "target_is_predicted", "the target is the predicted class: nothing to measure"
     MISCLASSIFIED = "misclassified", "the prediction differs from the label: nothing to measure"
 
     @property
     def severity(self) -> int:
         """Rank in the order above; the larger takes precedence."""
         return list(Status).index(self)
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to measure: the prediction is the label, and not the target."""
+        return self not in (Status.MISCLASSIFIED, Status.TARGET_IS_PREDICTED)
 
     @property
     def has_number(self) -> bool:

@@ -91,13 +91,19 @@ def choose_placement(
     """
     if isinstance(network, nn.Module):
         _check_values(network)
-    home = next(iter(network.parameters()), None) if isinstance(network, nn.Module) else None
+    home = _home(network)
     chosen = dtype or (torch.float32 if home is None else home.dtype)
     if chosen not in (torch.float32, torch.float64):
-        raise DtypeError(f"dtype: expected torch.float32 or torch.float64, got {chosen}; pass one as dtype=")
+        raise DtypeError(f"dtype: expected torch.float32 or torch.float64, got {chosen}; pass one as dtype= (--dtype)")
     if device is None:
         return Placement(torch.device("cpu") if home is None else home.device, chosen)
     return Placement(_existing(device), chosen)
+
+
+def _home(network: Callable[[Tensor], Tensor]) -> Tensor | None:
+    """The parameter that says where a network is computed: its first floating one, else its first."""
+    found = list(network.parameters()) if isinstance(network, nn.Module) else []
+    return next((value for value in found if value.is_floating_point()), next(iter(found), None))
 
 
 def _check_values(network: nn.Module) -> None:

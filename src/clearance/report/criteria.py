@@ -105,7 +105,7 @@ def _too_few(part: Part, kind: str, numbers: int, asked: int) -> str:
 
 
 def _nothing(part: Part) -> str:
-    return "every input is misclassified: there is nothing to measure" if part.entries else "nothing is finished"
+    return "every input is misclassified: there is nothing to measure" if part.entries else "there is no bracket"
 
 
 def flagged_at_most(name: str, part: Part, limit: float) -> GateCheck:
@@ -118,7 +118,8 @@ def flagged_at_most(name: str, part: Part, limit: float) -> GateCheck:
 
 def misclassified_at_most(name: str, part: Part, limit: float) -> GateCheck:
     """Judges the share of the inputs that are misclassified."""
-    return _share_at_most(name, part, [entry for entry in part.entries if not entry.judged], len(part.entries), limit)
+    wrong, asked = [entry for entry in part.entries if not entry.judged], len(part.entries) + part.target_is_predicted
+    return _share_at_most(name, part, wrong, asked, limit)
 
 
 def _share_at_most(
@@ -148,7 +149,7 @@ def _too_few_tasks(part: Part) -> str:
 
 
 def _unread_statuses() -> str:
-    words = (status.value for status in Status if not status.has_number and status is not Status.MISCLASSIFIED)
+    words = (status.value for status in Status if status.measured and not status.has_number)
     return ", ".join(word.replace("_", " ") for word in words)
 
 

@@ -54,6 +54,7 @@ class Part:
         entries: The finished brackets.
         failures: The tasks that failed.
         planned: How many tasks there are.
+        target_is_predicted: How many of them have no bracket because the input has the target class already.
     """
 
     group: Group
@@ -61,6 +62,7 @@ class Part:
     entries: tuple[Entry, ...]
     failures: tuple[FailedTask, ...]
     planned: int
+    target_is_predicted: int = 0
 
     @property
     def failed(self) -> int:
@@ -81,4 +83,5 @@ def part_of(run: RunRecords, group: Group) -> Part:
         tuple(entry for entry in run.entries if Group(entry.norm, entry.target, entry.order) == group),
         tuple(lost for lost in run.failures if Group(lost.norm, lost.target, lost.order) == group),
         run.plan.data.count,
+        sum(row.target_is_predicted for row in run.rows if Group(row.norm, str(row.target), row.order) == group),
     )

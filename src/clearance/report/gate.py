@@ -78,7 +78,7 @@ def _check_known(name: str, asked: Sequence[str], known: Sequence[str]) -> None:
 
 def _finished(parts: Sequence[Part], limits: Limits) -> GateCheck:
     planned = sum(part.planned for part in parts)
-    missing = planned - sum(len(part.entries) + part.failed for part in parts)
+    missing = planned - sum(len(part.entries) + part.failed + part.target_is_predicted for part in parts)
     return GateCheck(
         flag="allow-unfinished" if limits.allow_unfinished else "finished",
         criterion="unfinished tasks",

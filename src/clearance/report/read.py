@@ -25,6 +25,9 @@ TOP_CLASSES = 5
 PROVED = ("certified", "time_limit")
 """Statuses of a certificate that carry a proved radius (`clearance.certificates.CertificateStatus.has_radius`)."""
 
+LEFT_OUT = Status.TARGET_IS_PREDICTED
+"""Status of inputs that are counted and not shown: they have the target class already, which says nothing of them."""
+
 PARTS = ("certified", "estimated", "attacked", "audit")
 """The parts of a bracket, each with its own cost."""
 
@@ -48,7 +51,9 @@ def read_records(folder: str | Path, *, pictures: bool = True, sharing: int = 1)
         bounds = run.plan.threat.bounds if pictures else None  # without bounds nothing is an image
         drawings = Drawings(bounds, inputs=sharing * run.plan.data.count, tasks=sharing * len(run.tasks))
         try:
-            entries = tuple(as_entry(task, record, drawings) for task, record in found if record.error is None)
+            done = [(task, record) for task, record in found if record.error is None]
+            measured = [(task, record) for task, record in done if record.values["status"] != LEFT_OUT]
+            entries = tuple(as_entry(task, record, drawings) for task, record in measured)
             rows = tuple(summarise(as_exported(task, record) for task, record in found))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -57,7 +62,8 @@ def read_records(folder: str | Path, *, pictures: bool = True, sharing: int = 1)
             ) from error
         failures = tuple(_as_failure(task, record) for task, record in found if record.error is not None)
         finished = len({task.key for task, _ in found})
-        return RunRecords(_name(run), run.plan, entries, failures, rows, finished, len(run.tasks))
+        left_out = len(done) - len(measured)
+        return RunRecords(_name(run), run.plan, entries, failures, rows, finished, len(run.tasks), left_out)
 
 
 def as_entry(task: Task, record: Record, drawings: Drawings) -> Entry:

@@ -213,6 +213,7 @@ class RunRecords:
         rows: Medians and shares of each norm, target and order.
         finished: How many different tasks are finished, failed ones as well.
         total: How many there are.
+        target_is_predicted: How many tasks are no entries because the input has the target class already.
     """
 
     name: str
@@ -222,6 +223,7 @@ class RunRecords:
     rows: tuple[SummaryRow, ...]
     finished: int
     total: int
+    target_is_predicted: int = 0
 
     @property
     def judged(self) -> list[Entry]:

@@ -42,9 +42,12 @@ def notices(run: RunRecords) -> list[str]:
     if run.failures:
         failed = count(len(run.failures), "task")
         found.append(f"{failed} failed; the errors are listed below. No number of theirs is on this page.")
-    if not run.entries:
+    if run.target_is_predicted:
+        left = count(run.target_is_predicted, "task is", "tasks are")
+        found.append(f"{left} left out: the input's class is the target, so that there is nothing to measure.")
+    if not run.entries and not run.target_is_predicted:
         found.append("No task has succeeded: there is nothing to show.")
-    elif not run.judged:
+    elif run.entries and not run.judged:
         found.append("Every input is misclassified: there is nothing to measure, and no bracket to show.")
     elif len({entry.input_key for entry in run.entries}) == 1:
         found.append("There is one input only: medians and shares below are this input's own.")

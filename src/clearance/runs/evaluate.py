@@ -10,10 +10,16 @@ from typing import Any
 
 from torch import Tensor
 
-from clearance.bracket import bracket, valid_range
+from clearance.attacks.result import AttackResult
+from clearance.audit import Audit
+from clearance.bracket import Bracket, Threat, bracket, valid_range
 from clearance.data.datasets import Dataset
 from clearance.errors import NetworkError
+from clearance.estimates.judgement import without_number
+from clearance.estimates.settings import Settings
+from clearance.estimates.status import Status
 from clearance.model.classifier import Classifier
+from clearance.model.cost import Cost
 from clearance.model.preprocessing import Normalize
 from clearance.model.seeds import content_key
 from clearance.runs.agreement import changed_answer
@@ -37,6 +43,7 @@ class Evaluation:
         certificate: Method of the certificate, or `"none"`.
         time_limit: Seconds that a certificate may take.
         seed: The user's seed.
+        micro_batch: Inputs per pass, where that was asked for: it moves last bits, and is part of the plan.
         answers: What the network answered when the run was planned; `None`: it is not asked again.
     """
 
@@ -47,6 +54,7 @@ class Evaluation:
     certificate: str
     time_limit: float
     seed: int
+    micro_batch: int | None = None
     answers: Answers | None = None
 
     def of(self, plan: Plan) -> Evaluation:
@@ -65,6 +73,8 @@ class Evaluation:
 def evaluate(shared: Evaluation, task: Task) -> Result:
     """The bracket of one task, as a result for the store.
 
+    An input that has the task's target class already (one class index for all inputs) has a status and no numbers.
+
     Args:
         shared: The model, the data and the choices.
         task: Which input, norm, target and order.
@@ -78,9 +88,15 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
     if shared.changed:
         raise NetworkError(f"network: expected the answers that the plan holds, got others: {shared.changed}")
     row = task.index - shared.offset
+    x = shared.data.images[row : row + 1]
+    if isinstance(task.target, int) and task.target == task.label:
+        logits = shared.model.logits_of_each(shared.model.check_inputs(x))[0]
+        if int(logits.argmax()) == task.target:
+            found = _target_reached(shared, task, x, logits)
+            return Result(found.as_record(), found.as_arrays())
     (found,) = bracket(
         shared.model,
-        shared.data.images[row : row + 1],
+        x,
         [task.label],
         norm=task.norm,
         target=task.target,
@@ -91,6 +107,26 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
         seed=shared.seed,
     )
     return Result(found.as_record(), found.as_arrays())
+
+
+def _target_reached(shared: Evaluation, task: Task, x: Tensor, logits: Tensor) -> Bracket:
+    """The row of an input that has the target class already: it has a status and no numbers."""
+    status, settings = Status.TARGET_IS_PREDICTED, Settings(norm=task.norm, order=task.order, seed=shared.seed)
+    return Bracket(
+        certified=None,
+        estimated=without_number(settings, status, predicted=task.label, target=task.label),
+        attacked=AttackResult(None, math.nan, False, task.label, status.value, Cost()),
+        audit=Audit((), None, Cost()),
+        status=status,
+        threat=Threat(task.norm, str(task.target), valid_range(shared.model), "white-box", shared.budget, shared.seed),
+        label=task.label,
+        predicted=task.label,
+        logits=tuple(logits.tolist()),
+        witness_logits=(),
+        order=task.order,
+        cost=Cost(forward=1),
+        x0=x[0],
+    )
 
 
 def make_plan(
@@ -119,6 +155,8 @@ def make_plan(
     """
     model, data = shared.model, shared.data
     limit = None if math.isinf(shared.time_limit) else float(shared.time_limit)
+    parameters = {"budget": shared.budget, "certificate": shared.certificate, "certificate_seconds": limit}
+    parameters |= {} if shared.micro_batch is None else {"micro_batch": shared.micro_batch}
     mean, std = _normalisation(model.preprocessing)
     before = () if model.preprocessing is None or mean is not None else (model.preprocessing,)
     digest = fingerprint(network.network, *before)  # before the network is called: that may change its attributes
@@ -144,7 +182,7 @@ def make_plan(
         ),
         threat=ThreatModel(norms=tuple(norms), targets=tuple(targets), bounds=valid_range(model)),
         orders=tuple(orders),
-        parameters={"budget": shared.budget, "certificate": shared.certificate, "certificate_seconds": limit},
+        parameters=parameters,
         seed=shared.seed,
         threads=threads,
         versions=current_versions(),

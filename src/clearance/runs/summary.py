@@ -25,6 +25,7 @@ class SummaryRow:
         tasks: How many tasks are finished.
         failed: How many of them failed.
         misclassified: How many inputs the network misclassifies.
+        target_is_predicted: How many inputs have the target class already: there is nothing to measure.
         refuted: How many estimates a witness or a slope contradicts.
         masked: How many estimates the audit takes away.
         certified: Median certified radius, 0 where nothing is proved, over correctly classified inputs; `None` where
@@ -44,6 +45,7 @@ class SummaryRow:
     tasks: int
     failed: int
     misclassified: int
+    target_is_predicted: int
     refuted: int
     masked: int
     certified: float | None
@@ -77,7 +79,7 @@ def summarise(records: Iterable[Mapping[str, Any]]) -> list[SummaryRow]:
 
 def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]) -> SummaryRow:
     done = [record for record in records if record["error"] is None]
-    judged = [record for record in done if record["status"] != Status.MISCLASSIFIED]
+    judged = [record for record in done if Status(record["status"]).measured]
     readable = [number(record["estimated"]["radius"]) for record in judged]
     attacked = [_distance(record) for record in judged]
     proofs = [record["certified"] for record in judged if record["certified"] is not None]
@@ -89,7 +91,8 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
         order=order,
         tasks=len(records),
         failed=len(records) - len(done),
-        misclassified=len(done) - len(judged),
+        misclassified=sum(record["status"] == Status.MISCLASSIFIED for record in done),
+        target_is_predicted=sum(record["status"] == Status.TARGET_IS_PREDICTED for record in done),
         refuted=sum(record["status"] == Status.REFUTED for record in judged),
         masked=sum(record["status"] == Status.MASKED for record in judged),
         certified=_middle(certified),
