@@ -77,3 +77,28 @@ def test_inputs_per_pass_are_part_of_the_plan(module: str):
     assert done.returncode == 2 and "parameters.micro_batch: 1 -> nothing" in done.stderr
     for wrong in ("0", "-1", "1.5", "all"):
         assert run_command("score", f"{module}:linear", "data.npz", "--micro-batch", wrong).returncode == 2
+
+
+@pytest.mark.parametrize("where", ["in the file", "as a flag"])
+def test_pixels_bounds_and_the_printed_unit_go_together(module: str, where: str):
+    pixels = np.array([[[200, 50, 20, 100]]], dtype=np.uint8)
+    bounds = {"bounds": np.array([0, 255])} if where == "in the file" else {}
+    np.savez("pixels.npz", images=pixels, labels=[0], **bounds)
+    flags = ("--bounds", "0", "255") if where == "as a flag" else ()
+    command = ("score", f"{module}:linear", "pixels.npz", "--blocks", "3", *flags)
+    document = json.loads(run_command(*command, "--json").stdout)
+    assert document["model"]["bounds"] == [0.0, 255.0]
+    assert document["results"][0]["radius"] == pytest.approx(150 / np.sqrt(2), rel=1e-5)
+    assert "l2 distance, input values in [0, 255]" in " ".join(run_command(*command).stdout.split())
+
+
+def test_pixels_that_are_divided_have_divided_bounds(module: str):
+    np.savez("pixels.npz", images=np.array([[[200, 50, 20, 100]]], dtype=np.uint8), labels=[0])
+    command = ("score", f"{module}:linear", "pixels.npz", "--blocks", "3")
+    document = json.loads(run_command(*command, "--json").stdout)
+    assert document["model"]["bounds"] == [0.0, 1.0]
+    assert document["results"][0]["radius"] == pytest.approx(150 / 255 / np.sqrt(2), rel=1e-5)
+    refused = run_command(*command, "--bounds", "-1", "1")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    expected = "0 1 (the stored values divided by 255) or 0 255 (as they are stored)"
+    assert refused.stderr == f"clearance: bounds: expected {expected} for pixels, got -1 1\n"

@@ -138,6 +138,59 @@ class TestNpz:
             load(path)
 
 
+class TestUnits:
+    """Images and bounds are in one unit, whatever the file is and whichever bounds are asked for."""
+
+    PIXELS = (np.arange(24, dtype=np.uint8) * 11).reshape(2, 3, 4)
+
+    @pytest.fixture(params=["npz", "npz with bounds", "pair", "gz", "folder", "mnist"])
+    def source(self, here: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+        kind, folder = request.param, here / "mnist"
+        if kind.startswith("npz"):
+            bounds = {"bounds": np.array([0, 1])} if kind == "npz with bounds" else {}
+            return str(write_npz(Path("set.npz"), images=self.PIXELS, labels=LABELS, **bounds))
+        folder.mkdir()
+        images = write_idx(folder / "t10k-images-idx3-ubyte", self.PIXELS, compress=kind == "gz")
+        labels = write_idx(folder / "t10k-labels-idx1-ubyte", LABELS)
+        monkeypatch.setenv("CLEARANCE_DATA", str(here))
+        return {"pair": f"{images},{labels}", "gz": f"{images},{labels}", "folder": str(folder)}.get(kind, kind)
+
+    def test_pixels_are_in_the_units_of_the_bounds(self, source: str):
+        divided = load(source)
+        assert divided.bounds == (0.0, 1.0) and divided.in_units_of((0, 1)) is divided
+        assert divided.images.flatten()[-1].item() == np.float32(253) / np.float32(255)
+        stored = divided.in_units_of((0, 255))
+        assert stored.bounds == (0.0, 255.0) and stored.scale == 1
+        np.testing.assert_array_equal(stored.images.reshape(2, 3, 4), self.PIXELS)
+        assert stored.part(count=1, offset=1).bounds == (0.0, 255.0)
+        for bounds in ((-1.0, 1.0), (0.0, 256.0), (0.0, 0.5)):
+            with pytest.raises(InputError, match=r"expected 0 1 \(the stored values divided by 255\) or 0 255 "):
+                divided.in_units_of(bounds)
+
+    @pytest.mark.parametrize("bounds", [(0, 255), (0.0, 255.0), (-10, 300)])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+    def test_bounds_in_the_file_say_the_units(self, here: Path, bounds: tuple[float, float], dtype: type):
+        write_npz(Path("a.npz"), images=self.PIXELS.astype(dtype), labels=LABELS, bounds=np.array(bounds))
+        found = load("a.npz")
+        assert found.bounds == bounds and found.scale == 1
+        np.testing.assert_array_equal(found.images, self.PIXELS)
+
+    def test_floats_have_units_of_their_own(self, here: Path):
+        write_npz(Path("a.npz"), images=np.array([[0.25], [200.0]]), labels=LABELS, bounds=[0, 255])
+        assert load("a.npz").images.tolist() == [[0.25], [200.0]] and load("a.npz").bounds == (0.0, 255.0)
+        assert load("a.npz").in_units_of((0, 300)).bounds == (0.0, 255.0)  # the caller's own bounds hold
+
+    def test_digits_are_stored_as_grey_levels(self):
+        stored = load("digits", count=3).in_units_of((0, 16))
+        assert stored.bounds == (0.0, 16.0) and torch.equal(stored.images, load("digits", count=3).images * 16)
+
+    @pytest.mark.parametrize("bounds", [[-np.inf, np.inf], [0, np.inf], [-1e300, 1e300]])
+    def test_bounds_that_float32_does_not_hold(self, here: Path, bounds: list[float]):
+        write_npz(Path("a.npz"), images=self.PIXELS, labels=LABELS, bounds=bounds)
+        with pytest.raises(InputError, match="expected bounds as two numbers, low < high"):
+            load("a.npz")
+
+
 class TestRefusals:
     @pytest.mark.parametrize("name", ["a.pkl", "a.pickle", "a.pt", "a.pth"])
     def test_pickles_by_name(self, here: Path, name: str):

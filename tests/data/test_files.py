@@ -150,14 +150,36 @@ class TestNpz:
 
 class TestImages:
     def test_bytes_are_divided_by_255(self):
-        found = scale_images(np.array([[0, 51, 255]], dtype=np.uint8), source="s")
-        assert found.dtype == np.float32
+        found, scale = scale_images(np.array([[0, 51, 255]], dtype=np.uint8), source="s")
+        assert found.dtype == np.float32 and scale == 255
         np.testing.assert_allclose(found, [[0.0, 0.2, 1.0]], rtol=1e-6)
 
     @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
     def test_floats_are_kept(self, dtype: type):
-        found = scale_images(np.array([[-2.5, 300.0]], dtype=dtype), source="s")
-        assert found.dtype == np.float32 and found.tolist() == [[-2.5, 300.0]]
+        found, scale = scale_images(np.array([[-2.5, 300.0]], dtype=dtype), source="s")
+        assert scale == 1 and found.dtype == np.float32 and found.tolist() == [[-2.5, 300.0]]
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int64])
+    @pytest.mark.parametrize("bounds", [(0.0, 255.0), (-1.0, 300.0)])
+    def test_whole_numbers_with_bounds_of_their_own_are_kept(self, dtype: type, bounds: tuple[float, float]):
+        found, scale = scale_images(np.array([[0, 51, 255]], dtype=dtype), source="s", bounds=bounds)
+        assert (found.tolist(), found.dtype, scale) == ([[0.0, 51.0, 255.0]], np.float32, 1.0)
+
+    def test_the_bounds_0_and_1_divide_pixels_and_keep_other_whole_numbers(self):
+        pixels, scale = scale_images(np.array([[0, 255]], dtype=np.uint8), source="s", bounds=(0.0, 1.0))
+        assert (pixels.tolist(), scale) == ([[0.0, 1.0]], 255)
+        truths, scale = scale_images(np.array([[0, 1]], dtype=np.int64), source="s", bounds=(0.0, 1.0))
+        assert (truths.tolist(), scale) == ([[0.0, 1.0]], 1)
+
+    @pytest.mark.parametrize("bounds", [None, (0.0, 1.0)])
+    def test_pixels_that_look_divided_already(self, bounds: tuple[float, float] | None):
+        with pytest.raises(InputError, match="up to 255, which are divided by it, or floats, got uint8 with no value"):
+            scale_images(np.array([[0, 1]], dtype=np.uint8), source="s", bounds=bounds)
+        assert scale_images(np.zeros((1, 2), dtype=np.uint8), source="s", bounds=bounds)[0].tolist() == [[0.0, 0.0]]
+
+    def test_whole_numbers_that_float32_does_not_hold(self):
+        with pytest.raises(InputError, match=r"whole numbers that float32 holds, up to 2\^24, got larger ones"):
+            scale_images(np.array([[2**24 + 1]]), source="s", bounds=(0.0, 1e9))
 
     @pytest.mark.parametrize(
         ("images", "error", "message"),

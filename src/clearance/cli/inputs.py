@@ -97,6 +97,8 @@ def load_inputs(flags: InputFlags) -> Inputs:
         The model and the inputs.
     """
     whole = datasets.load(flags.data)
+    if flags.bounds is not None and not flags.no_bounds:
+        whole = whole.in_units_of(_finite(flags.bounds))
     count = _count(flags.count, len(whole) - flags.offset, "count" in flags.given)
     data = whole.part(count=count, offset=flags.offset)
     network = load_model(flags.model, weights=flags.weights)
@@ -113,14 +115,18 @@ def choose_bounds(flags: InputFlags, known: tuple[float, float] | None) -> tuple
     """The bounds that were given, else those that the model or the data are known to have.
 
     Raises:
-        InputError: If both bounds and none were asked for, or they are no range.
+        InputError: If both bounds and none were asked for.
     """
     if flags.no_bounds and flags.bounds:
         raise InputError("--bounds: expected either --bounds LOW HIGH or --no-bounds, got both")
-    if flags.bounds and not all(map(math.isfinite, flags.bounds)):
-        got = " and ".join(f"{bound:g}" for bound in flags.bounds)
-        raise InputError(f"--bounds: expected two finite numbers, low < high, got {got}; --no-bounds for none")
     return None if flags.no_bounds else flags.bounds or known
+
+
+def _finite(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not all(map(math.isfinite, bounds)):
+        got = " and ".join(f"{bound:g}" for bound in bounds)
+        raise InputError(f"--bounds: expected two finite numbers, low < high, got {got}; --no-bounds for none")
+    return bounds
 
 
 def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, flags: InputFlags) -> Classifier:

@@ -32,7 +32,7 @@ MODEL_AND_DATA = (
 INPUT_OPTIONS = (
     click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]"),
     click.option("--offset", default=0, show_default=True, metavar="N", help="Index of the first input."),
-    click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range of an input."),
+    click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range; 0 255: pixels as stored."),
     click.option("--no-bounds", is_flag=True, help="Inputs have no valid range."),
     click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network."),
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),

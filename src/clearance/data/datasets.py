@@ -6,15 +6,17 @@
     IMAGES,LABELS        a pair of idx files
     FILE.npz             arrays `images` (count, *input) and `labels` (count,); optionally `bounds` (2,), `class_names`
 
-**Units.** uint8 images are divided by 255, and their bounds are (0, 1). Floating images keep their own units, and their
-bounds are unknown unless the file names them. Images of idx files become (count, 1, height, width); those of a `.npz`
-keep their shape.
+**Units.** Images and bounds are always in the same units. uint8 images are divided by 255, and their bounds are (0, 1);
+with other `bounds` in the file, such as (0, 255), they are kept as they are, as whole numbers of any other type are
+(without bounds those are refused: their units are not known). Floating images keep their own units, and their bounds
+are unknown unless the file names them. `Dataset.in_units_of((0, 255))` is the same set in the units that were stored.
+Images of idx files become (count, 1, height, width); those of a `.npz` keep their shape.
 
 **Split of the digits.** Every fifth image (index 0, 5, 10, ...; 360 of 1,797) is for testing, the others for training.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,7 @@ class Dataset:
         name: What it is called in results, for example `digits-test`.
         bounds: The valid range of an input, `(low, high)`; `None` where it is not known.
         class_names: A name for each class; empty where there are none.
+        scale: What the stored values were divided by: 255 for uint8, 1 where they were kept.
     """
 
     images: Tensor
@@ -52,6 +55,7 @@ class Dataset:
     name: str
     bounds: Bounds | None
     class_names: tuple[str, ...] = ()
+    scale: float = 1.0
 
     def __len__(self) -> int:
         """How many inputs there are."""
@@ -77,7 +81,30 @@ class Dataset:
         if not 1 <= taken <= available:
             raise InputError(f"count: expected 1 to {available} for {self.name} from offset {offset}, got {count}")
         chosen = slice(offset, offset + taken)
-        return Dataset(self.images[chosen], self.labels[chosen], self.name, self.bounds, self.class_names)
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen])
+
+    def in_units_of(self, bounds: Bounds) -> "Dataset":
+        """The same set in the units of these bounds.
+
+        Args:
+            bounds: The valid range of an input, as the user gave it.
+
+        Returns:
+            A set whose images were divided by nothing where the bounds are those of the stored values, such as
+            (0, 255); the set itself where nothing had been divided or its bounds are these.
+
+        Raises:
+            InputError: If the images were divided and the bounds are neither those before nor those after.
+
+        >>> load("digits", count=1).in_units_of((0, 16)).images.max().item()
+        15.0
+        """
+        if self.scale == 1 or bounds == self.bounds:
+            return self
+        if bounds != (0, self.scale):
+            expected = f"0 1 (the stored values divided by {self.scale:g}) or 0 {self.scale:g} (as they are stored)"
+            raise InputError(f"bounds: expected {expected} for {self.name}, got {bounds[0]:g} {bounds[1]:g}")
+        return replace(self, images=(self.images * self.scale).round(), bounds=(0.0, self.scale), scale=1.0)
 
 
 def load(name_or_path: str | Path, *, count: int | None = None, offset: int = 0, train: bool = False) -> Dataset:
@@ -137,7 +164,7 @@ def load_digits(*, train: bool = False) -> Dataset:
     chosen = (torch.arange(len(images), device="cpu") % 5 == 0) != train
     classes = torch.from_numpy(np.asarray(labels, dtype=np.int64))
     name = "digits-train" if train else "digits-test"
-    return Dataset(images[chosen], classes[chosen], name, (0.0, 1.0), tuple("0123456789"))
+    return Dataset(images[chosen], classes[chosen], name, (0.0, 1.0), tuple("0123456789"), scale=16.0)
 
 
 def load_folder(folder: Path, *, train: bool = False) -> Dataset:
@@ -201,23 +228,30 @@ def load_npz(path: Path) -> Dataset:
     if path.suffix.lower() != ".npz":
         raise FileError(f"{path}: expected a .npz file, a folder of idx files, or IMAGES,LABELS; got '{path.suffix}'")
     arrays = read_npz(path, required=("images", "labels"), optional=("bounds", "class_names"))
-    dataset = _dataset(arrays["images"], arrays["labels"], name=path.stem, images_at=str(path), labels_at=str(path))
-    bounds = _bounds(arrays["bounds"], path) if "bounds" in arrays else dataset.bounds
-    names = tuple(str(name) for name in arrays.get("class_names", np.array([])))
-    return Dataset(dataset.images, dataset.labels, dataset.name, bounds, names)
+    bounds = _bounds(arrays["bounds"], path) if "bounds" in arrays else None
+    at, names = str(path), tuple(str(name) for name in arrays.get("class_names", np.array([])))
+    whole = _dataset(arrays["images"], arrays["labels"], name=path.stem, images_at=at, labels_at=at, bounds=bounds)
+    return replace(whole, class_names=names)
 
 
 def _dataset(
-    images: NDArray[np.generic], labels: NDArray[np.generic], *, name: str, images_at: str, labels_at: str
+    images: NDArray[np.generic],
+    labels: NDArray[np.generic],
+    *,
+    name: str,
+    images_at: str,
+    labels_at: str,
+    bounds: Bounds | None = None,
 ) -> Dataset:
-    scaled = scale_images(images, source=images_at)
+    scaled, scale = scale_images(images, source=images_at, bounds=bounds)
     classes = check_labels(labels, count=len(scaled), source=labels_at)
-    bounds = (0.0, 1.0) if images.dtype == np.uint8 else None
-    return Dataset(torch.from_numpy(scaled), torch.from_numpy(classes), name, bounds)
+    known = (0.0, 1.0) if scale != 1 else bounds
+    return Dataset(torch.from_numpy(scaled), torch.from_numpy(classes), name, known, scale=scale)
 
 
 def _bounds(values: NDArray[np.generic], path: Path) -> Bounds:
-    if values.shape != (2,) or values.dtype.kind not in "iuf" or not values[0] < values[1]:
+    numbers = values.shape == (2,) and values.dtype.kind in "iuf"
+    if not numbers or not values[0] < values[1] or np.abs(values.astype(np.float64)).max() > np.finfo(np.float32).max:
         raise InputError(f"{path}: expected bounds as two numbers, low < high, got {values.tolist()}")
     low, high = values.astype(np.float64).tolist()
     return low, high

@@ -21,6 +21,9 @@ IDX_UINT8 = 0x08
 """The idx code of unsigned bytes (third byte of the file), the only type that image sets use."""
 
 
+PIXEL_LEVELS = 255.0
+"""The largest uint8: what pixels are divided by."""
+
 MOST_DIMENSIONS = 32
 """Dimensions of an array of images at most: older releases of NumPy have no more, and images have four."""
 
@@ -124,33 +127,52 @@ def read_npz(
     return arrays
 
 
-def scale_images(images: NDArray[np.generic], *, source: str) -> NDArray[np.float32]:
-    """Images as finite float32 numbers: uint8 is divided by 255, floats are kept in their own units.
+def scale_images(
+    images: NDArray[np.generic], *, source: str, bounds: tuple[float, float] | None = None
+) -> tuple[NDArray[np.float32], float]:
+    """Images as finite float32 numbers, in the units of their bounds.
+
+    uint8 without bounds, or with the bounds (0, 1), is divided by 255. Whole numbers of any type with other bounds, and
+    floats, are kept as they are.
 
     Args:
-        images: `(count, *input)`, uint8 or floating.
+        images: `(count, *input)`, whole numbers or floating.
         source: Where they come from, for messages.
+        bounds: The valid range that comes with them.
 
     Returns:
-        `(count, *input)`, float32.
+        `(count, *input)`, float32, and what they were divided by.
 
     Raises:
-        DtypeError: If the dtype is neither uint8 nor floating, so that the units are not known.
+        DtypeError: If they are whole numbers other than uint8 without bounds, so that the units are not known, or no
+            numbers.
         ShapeError: If there is no image, or an image has no dimension or no number.
-        InputError: If a value is NaN or infinite, or overflows float32.
+        InputError: If a value is NaN or infinite, or no float32 number; if uint8 is to be divided by 255 and holds no
+            value above 1, as if that had been done.
+
+    >>> scale_images(np.array([[0, 255]], dtype=np.uint8), source="x")[0].tolist()
+    [[0.0, 1.0]]
+    >>> scale_images(np.array([[0, 255]], dtype=np.uint8), source="x", bounds=(0, 255))[0].tolist()
+    [[0.0, 255.0]]
     """
     if images.ndim < 2 or images.size == 0:
         raise ShapeError(f"{source}: expected images of shape (count, *input), not empty, got {images.shape}")
-    if images.dtype == np.uint8:
-        return images.astype(np.float32) / np.float32(255)
-    if images.dtype.kind != "f":
-        raise DtypeError(f"{source}: expected images as uint8 (scaled to [0, 1]) or floats (kept), got {images.dtype}")
+    if images.dtype == np.uint8 and bounds in (None, (0, 1)):
+        if images.max() == 1:
+            wanted = "up to 255, which are divided by it, or floats"
+            raise InputError(f"{source}: expected pixels {wanted}, got uint8 with no value above 1")
+        return images.astype(np.float32) / np.float32(PIXEL_LEVELS), PIXEL_LEVELS
+    if images.dtype.kind not in ("f" if bounds is None else "fiu"):
+        units = "uint8 (scaled to [0, 1]) or floats (kept)" if bounds is None else "whole numbers or floats"
+        raise DtypeError(f"{source}: expected images as {units}, got {images.dtype}")
     with np.errstate(over="ignore"):
         scaled = images.astype(np.float32)
     if not np.isfinite(scaled).all():
         index = int(np.argwhere(~np.isfinite(scaled))[0][0])
         raise InputError(f"{source}: expected finite float32 images, got NaN or infinity in image {index}")
-    return scaled
+    if images.dtype.kind in "iu" and not np.array_equal(scaled.astype(np.float64), images.astype(np.float64)):
+        raise InputError(f"{source}: expected whole numbers that float32 holds, up to 2^24, got larger ones")
+    return scaled, 1.0
 
 
 def check_labels(labels: NDArray[np.generic], *, count: int, source: str) -> NDArray[np.int64]:
