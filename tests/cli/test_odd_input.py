@@ -1,5 +1,6 @@
 """Odd files, factories and flags: one clear line and exit code 2, no traceback, nothing left behind."""
 
+import os
 import re
 from pathlib import Path
 
@@ -170,3 +171,114 @@ def test_flags(module: str, flags: str, message: str):
 def test_the_process_ends_with_its_line(module: str):
     done = run_process("score", f"{module}:lazy", "data.npz", folder=Path.cwd())
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+@pytest.fixture
+def places(module: str) -> str:
+    """Something of each kind that may lie at a path."""
+    Path("file").write_text("x")
+    Path("empty").touch()
+    Path("empty.npz").touch()
+    Path("empty.safetensors").touch()
+    Path("folder").mkdir()
+    for link, target in (("link", "gone"), ("link.npz", "gone.npz"), ("circle", "circle")):
+        Path(link).symlink_to(target)
+    os.mkfifo("pipe")
+    return module
+
+
+LEADS_NOWHERE = "no such folder, only a link that leads nowhere"
+
+
+@pytest.mark.parametrize("command", ["report RUN", "gate RUN --min-median 0", "export RUN --format csv --out o.csv",
+                                     "figure RUN gaps --out o.svg", "compare RUN RUN"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("nowhere", "got no such folder"),
+        ("file", "got a file"),
+        ("empty", "got an empty file"),
+        ("folder", "got one without plan.json"),
+        ("link", f"got {LEADS_NOWHERE}"),
+        ("circle", f"got {LEADS_NOWHERE}"),
+        ("pipe", "got something that is no plain file"),
+        ("x" * 300, "got no such folder"),
+        ("file/below", "got no such folder"),
+    ],
+)
+def test_what_is_no_run(places: str, command: str, place: str, found: str):
+    line = refused(*command.replace("RUN", place).split())
+    assert line == f"{place}: expected the folder of a run, {found}"
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("file", "file: cannot be used as a folder, it is a file"),
+        ("empty", "it is an empty file"),
+        ("link", "link: cannot be used as a folder, it is a link that leads nowhere"),
+        ("circle", "circle: cannot be used as a folder, it is a link that leads nowhere"),
+        ("pipe", "it is something that is no plain file"),
+        ("file/below", "file/below: cannot be used as a folder .Not a directory."),
+        ("x" * 300, "x: cannot be used as a folder .File name too long."),
+        (".", "expected a new or empty folder, got one with "),
+    ],
+)
+def test_where_no_run_can_be_made(places: str, place: str, message: str):
+    flags = ("--count", "1", "--budget", "quick", "--certificate", "none", "--out", place)
+    assert re.search(message, refused("bracket", f"{places}:linear", "data.npz", *flags))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nowhere", "nowhere: no such file, and no set of that name"),
+        ("nowhere.npz", r"nowhere\.npz: no such file, and no set of that name"),
+        ("link.npz", r"link\.npz: no such file, only a link that leads nowhere, and no set of that name"),
+        ("circle", "circle: no such file, only a link that leads nowhere, and no set of that name"),
+        ("file", "file: expected a .npz file, a folder of idx files, or IMAGES,LABELS; got a name without an ending"),
+        ("empty.npz", r"empty\.npz: expected a \.npz archive, got an empty file"),
+        ("empty,empty", "empty: expected an idx file, got an empty one"),
+        ("folder,file", "folder: is no plain file but a folder"),
+        ("pipe,pipe", "pipe: is no plain file"),
+        ("folder", "folder: expected t10k-images-idx3-ubyte or t10k-images-idx3-ubyte.gz, found neither"),
+    ],
+)
+def test_what_is_no_data(places: str, place: str, message: str):
+    assert re.search(message, refused("score", f"{places}:linear", place))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nowhere", "nowhere: no such file$"),
+        ("link", "link: no such file, only a link that leads nowhere$"),
+        ("folder", "folder: is no plain file but a folder$"),
+        ("empty.safetensors", "damaged, or no safetensors file .it is empty.$"),
+        ("file", "file: damaged, or no safetensors file"),
+        ("pipe", "pipe: is no plain file$"),
+    ],
+)
+def test_what_holds_no_weights(places: str, place: str, message: str):
+    assert re.search(message, refused("score", f"{places}:linear", "data.npz", "--weights", place))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("x.txt", "--save: expected a file name that ends in .npz, got x.txt"),
+        ("nowhere/x.npz", "--save: expected a folder that exists, got nowhere"),
+        ("circle/x.npz", "--save: expected a folder that exists, got circle"),
+        ("data.npz/x.npz", "--save: expected a folder that exists, got data.npz"),
+    ],
+)
+def test_where_no_witness_can_be_saved(places: str, place: str, message: str):
+    assert refused("attack", f"{places}:linear", "data.npz", "--save", place) == message
+
+
+def test_a_folder_without_permission(places: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("clearance.runs.execute.os.access", lambda *_: False)  # root may do everything
+    assert refused("report", "folder") == "folder: no permission to read this folder"
+    monkeypatch.setattr("clearance.cli.run_values.os.access", lambda path, mode: mode != os.W_OK)
+    line = refused("attack", f"{places}:linear", "data.npz", "--save", "folder/x.npz")
+    assert line == "--save: expected a folder that can be written, got folder"

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from clearance.data.files import (
     check_labels,
+    described,
     path_kind,
     read_idx,
     read_npz,
@@ -45,6 +46,29 @@ class TestPaths:
         monkeypatch.setattr("clearance.data.files.os.access", lambda *_: False)  # root may read everything
         with pytest.raises(FileError, match="no permission to read it"):
             require_file(tmp_path / "a")
+
+    def test_where_nobody_may_look(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        def refuse(*_: object, **__: object):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "stat", refuse)  # root may look everywhere
+        with pytest.raises(FileError, match="a: no permission to look for this file"):
+            require_file(tmp_path / "a")
+
+    def test_what_lies_there(self, tmp_path: Path):
+        (tmp_path / "full").write_text("x")
+        (tmp_path / "empty").touch()
+        (tmp_path / "link").symlink_to("gone")
+        found = {name: described(tmp_path / name) for name in ("full", "empty", "", "link", "gone", "a\0b", "x" * 300)}
+        nothing = "no such folder"
+        assert found == {
+            "full": "a file",
+            "empty": "an empty file",
+            "": "a folder",
+            "link": f"{nothing}, only a link that leads nowhere",
+            **dict.fromkeys(("gone", "a\0b", "x" * 300), nothing),
+        }
+        assert described(Path("/dev/null")) == "something that is no plain file"
 
 
 class TestPickles:

@@ -240,8 +240,8 @@ def test_the_command_says_what_is_missing(tmp_path: Path):
         (["RUN", "--format", "json", "--out", "OUT/a/b"], "--out: expected a folder that exists"),
         (["RUN", "--format", "json", "--out", "RUN"], "expected a new file, got a name that is a folder"),
         (["RUN", "--format", "json", "--out", "RUN/plan.json", "--force"], "belongs to the run"),
-        (["OUT", "--format", "json", "--out", "OUT"], "expected the folder of a run, got one without plan.json"),
-        (["RUN/plan.json", "--format", "json", "--out", "OUT"], "expected the folder of a run"),
+        (["OUT", "--format", "json", "--out", "OUT"], "expected the folder of a run, got no such folder"),
+        (["RUN/plan.json", "--format", "json", "--out", "OUT"], "expected the folder of a run, got a file"),
     ],
 )
 def test_bad_usage_is_one_line_and_code_2(run: Path, tmp_path: Path, arguments: list[str], message: str):

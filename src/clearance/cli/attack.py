@@ -22,10 +22,12 @@ from clearance.attacks.table import ENSEMBLE
 from clearance.cli import tables
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.run_values import out_file
 from clearance.errors import FileError
 from clearance.estimates.status import Status
 from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
+from clearance.runs.files import replacing
 
 MISCLASSIFIED = "misclassified"
 """The method of a result whose input was not attacked: its prediction is not its label."""
@@ -42,8 +44,8 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
         save: An `.npz` file for the witnesses.
         as_json: Print JSON.
     """
+    file = _save_file(save)
     inputs = load_inputs(given)
-    file = None if save is None else _writable(Path(save))
     results, target = list[AttackResult](), as_target(flags.target)
     _, reached = inputs.check(target, seed=flags.seed)
     with tables.progress("attacking", len(inputs.data), shown=not as_json) as advance:
@@ -71,17 +73,16 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
         print_results(inputs, results, flags)
 
 
-def _writable(file: Path) -> Path:
+def _save_file(name: str | None) -> Path | None:
     """The file, if it can be written: better to hear that it cannot before the attacks than after.
 
     Raises:
-        FileError: If its folder is not there, or its name does not end in `.npz`.
+        FileError: If its folder is not there or cannot be written, it is a folder itself, or its name does not end in
+            `.npz`.
     """
-    if file.suffix != ".npz":
-        raise FileError(f"--save: expected a file name that ends in .npz, got {file}")
-    if not file.parent.is_dir():
-        raise FileError(f"--save: expected a folder that exists, got {file.parent}")
-    return file
+    if name is not None and Path(name).suffix != ".npz":
+        raise FileError(f"--save: expected a file name that ends in .npz, got {name}")
+    return out_file("--save", name, runs=[])
 
 
 def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) -> None:
@@ -95,8 +96,7 @@ def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) 
     images = inputs.data.images
     nothing = torch.full_like(images[0], math.nan)
     witnesses = [nothing if result.adversarial is None else result.adversarial.cpu() for result in results]
-    part = file.with_name(f".{file.name}.part")
-    with part.open("wb") as stream:
+    with replacing(file, force=True) as stream:
         np.savez_compressed(
             stream,
             images=images.numpy(),
@@ -105,7 +105,6 @@ def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) 
             distances=np.array([result.distance for result in results]),
             predictions=np.array([result.predicted for result in results]),
         )
-    part.replace(file)
 
 
 def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: AttackFlags) -> None:

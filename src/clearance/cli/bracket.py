@@ -16,6 +16,7 @@ from clearance.cli import bracket_tables, tables
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.values import Interrupted, printable
+from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
 from clearance.geometry.norms import as_norm
 from clearance.report.marks import count
@@ -74,7 +75,7 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
     out, again = Path(flags.out), flags.retry_failed
     if again and not flags.resume:
         raise InputError("--retry-failed: expected --resume with it: it goes on with a run that is there")
-    if (out / PLAN_FILE).exists() and not flags.resume:
+    if path_kind(out / PLAN_FILE) != "none" and not flags.resume:
         raise FileError(f"{out}: expected a new folder, got one with a run; add --resume to go on with it")
     with open_run(out, plan, resume=flags.resume) as run:
         missing = len(run.missing(retry_failed=again))

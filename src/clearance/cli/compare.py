@@ -23,6 +23,7 @@ from clearance.report.contest_tables import unranked
 from clearance.report.marks import MISSING, count, write_number, write_share
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
+from clearance.runs.execute import require_run
 
 LONGEST = 24
 """Characters of a run's name on the screen."""
@@ -63,6 +64,8 @@ def read_runs(folders: Sequence[str], *, pictures: bool) -> list[RunRecords]:
     Raises:
         InputError: If a run is named twice.
     """
+    for folder in folders:
+        require_run(Path(folder))
     places = [Path(folder).resolve() for folder in folders]
     if len(set(places)) < len(places):
         raise InputError("expected different runs to compare, got one of them twice")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clearance.data.files import path_kind
 from clearance.errors import FileError
 from clearance.runs.execute import read_run
 from clearance.runs.export import export_run
@@ -25,7 +26,7 @@ def run_export(run: str, *, kind: str, out: str, arrays: bool, force: bool) -> N
         FileError: If the file's folder is not there.
     """
     file = Path(out)
-    if not file.parent.is_dir():
+    if path_kind(file.parent) != "folder":
         raise FileError(f"--out: expected a folder that exists, got {file.parent}")
     with read_run(run) as opened:
         count = export_run(opened, file, kind=kind, arrays=arrays, force=force)

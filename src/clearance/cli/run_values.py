@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
 from clearance.runs.execute import refuse_run_files
 
@@ -21,14 +23,17 @@ def out_file(flag: str, name: str | None, *, runs: Iterable[str | None]) -> Path
         The file.
 
     Raises:
-        FileError: If its folder is not there, it is a folder itself, or it belongs to one of the runs.
+        FileError: If its folder is not there or cannot be written, it is a folder itself, or it belongs to one of the
+            runs.
     """
     if name is None:
         return None
     file = Path(name)
-    if not file.parent.is_dir():
+    if path_kind(file.parent) != "folder":
         raise FileError(f"{flag}: expected a folder that exists, got {file.parent}")
-    if file.is_dir():
+    if not os.access(file.parent, os.W_OK):
+        raise FileError(f"{flag}: expected a folder that can be written, got {file.parent}")
+    if path_kind(file) == "folder":
         raise FileError(f"{flag}: expected a file, got {file}, which is a folder")
     for run in runs:
         if run is not None:

@@ -24,7 +24,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clearance.data.files import check_labels, path_kind, read_idx, read_npz, refuse_pickle, scale_images
+from clearance.data.files import (
+    absence,
+    check_labels,
+    described,
+    path_kind,
+    read_idx,
+    read_npz,
+    refuse_pickle,
+    scale_images,
+)
 from clearance.errors import FileError, InputError
 
 DATA_VARIABLE = "CLEARANCE_DATA"
@@ -181,7 +190,8 @@ def load_folder(folder: Path, *, train: bool = False) -> Dataset:
         FileError: If the folder or a file is missing or damaged.
     """
     if path_kind(folder) != "folder":
-        raise FileError(f"{folder.resolve()}: no such folder; set {DATA_VARIABLE} to the folder of the data sets")
+        place = os.path.realpath(folder)
+        raise FileError(f"{place}: {described(folder)}; set {DATA_VARIABLE} to the folder of the data sets")
     part = "train" if train else "t10k"
     images, labels = (_find(folder, f"{part}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
     return load_pair(images, labels, name=f"{folder.resolve().name}-{'train' if train else 'test'}")
@@ -224,9 +234,10 @@ def load_npz(path: Path) -> Dataset:
     """
     refuse_pickle(path, instead="save the arrays with numpy.savez(path, images=..., labels=...)")
     if path_kind(path) == "none":
-        raise FileError(f"{path}: no such file, and no set of that name (there are: {', '.join(DATASET_NAMES)})")
+        raise FileError(f"{path}: {absence(path)}, and no set of that name (there are: {', '.join(DATASET_NAMES)})")
     if path.suffix.lower() != ".npz":
-        raise FileError(f"{path}: expected a .npz file, a folder of idx files, or IMAGES,LABELS; got '{path.suffix}'")
+        got = f"'{path.suffix}'" if path.suffix else "a name without an ending"
+        raise FileError(f"{path}: expected a .npz file, a folder of idx files, or IMAGES,LABELS; got {got}")
     arrays = read_npz(path, required=("images", "labels"), optional=("bounds", "class_names"))
     bounds = _bounds(arrays["bounds"], path) if "bounds" in arrays else None
     at, names = str(path), tuple(str(name) for name in arrays.get("class_names", np.array([])))

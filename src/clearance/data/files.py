@@ -50,14 +50,48 @@ def path_kind(path: Path) -> Literal["file", "folder", "other", "none"]:
         return "none"
 
 
+def absence(path: Path, what: str = "file") -> str:
+    """Why nothing is found at a path, in words.
+
+    Args:
+        path: Where `path_kind` finds nothing.
+        what: What was looked for.
+
+    Returns:
+        `no such file`, with the reason where it is not the usual one.
+
+    >>> absence(Path("nowhere"))
+    'no such file'
+    """
+    try:
+        if path.is_symlink():
+            return f"no such {what}, only a link that leads nowhere"
+        path.stat()
+    except PermissionError:
+        return f"no permission to look for this {what}"
+    except (OSError, ValueError):  # a name that no file can have
+        pass
+    return f"no such {what}"
+
+
+def described(path: Path) -> str:
+    """What lies at a path, in words: `a file`, `an empty file`, `a folder`, or why there is nothing."""
+    kind = path_kind(path)
+    if kind == "file":
+        return "a file" if path.stat().st_size else "an empty file"
+    return {"folder": "a folder", "other": "something that is no plain file"}.get(kind) or absence(path, "folder")
+
+
 def require_file(path: Path) -> None:
     """Raise unless the path is a file that can be read.
 
     Raises:
         FileError: If it is absent, no plain file, or not readable.
     """
-    if path_kind(path) != "file":
-        raise FileError(f"{path}: {'no such file' if path_kind(path) == 'none' else 'is no plain file'}")
+    kind = path_kind(path)
+    if kind != "file":
+        named = {"none": absence(path), "folder": "is no plain file but a folder"}
+        raise FileError(f"{path}: {named.get(kind, 'is no plain file')}")
     if not os.access(path, os.R_OK):
         raise FileError(f"{path}: no permission to read it")
 
@@ -75,6 +109,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         FileError: If it is absent, truncated, or no idx file of unsigned bytes.
     """
     data = _read_bytes(path)
+    if not data:
+        raise FileError(f"{path}: expected an idx file, got an empty one")
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != IDX_UINT8:
         raise FileError(
             f"{path}: expected an idx file of unsigned bytes (first bytes 00 00 08), got {data[:4].hex(' ')}"
@@ -108,6 +144,8 @@ def read_npz(
     """
     refuse_pickle(path, instead="save the arrays with numpy.savez(path, images=..., labels=...)")
     require_file(path)
+    if not path.stat().st_size:
+        raise FileError(f"{path}: expected a .npz archive, got an empty file")
     if not zipfile.is_zipfile(path):
         raise FileError(f"{path}: expected a .npz archive, got a file that is damaged or of another kind")
     try:

@@ -10,13 +10,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clearance.data.files import path_kind
+from clearance.data.files import described, path_kind
 from clearance.errors import FileError, InputError
 from clearance.runs.database import create_database, take_lock
 from clearance.runs.differences import differences
@@ -57,7 +58,8 @@ def refuse_run_files(file: Path, folder: Path, *, name: str) -> None:
     Raises:
         FileError: If it is the run's plan or belongs to its results.
     """
-    if file.resolve().parent == folder.resolve() and file.name.startswith((PLAN_FILE, RESULTS_FILE)):
+    place, home = (Path(os.path.realpath(path)) for path in (file, folder))  # `resolve` raises on a circle of links
+    if place.parent == home and file.name.startswith((PLAN_FILE, RESULTS_FILE)):
         raise FileError(f"{name}: expected another file, got {file}, which belongs to the run")
 
 
@@ -166,6 +168,23 @@ def open_run(folder: str | Path, plan: Plan, *, resume: bool = False) -> Generat
             yield Run(place, stored, store)
 
 
+def require_run(place: Path) -> None:
+    """Raise unless a path is the folder of a run.
+
+    Args:
+        place: The path.
+
+    Raises:
+        FileError: If there is nothing, no folder, one that may not be read, or one without a plan.
+    """
+    if path_kind(place) != "folder":
+        raise FileError(f"{place}: expected the folder of a run, got {described(place)}")
+    if not os.access(place, os.R_OK | os.X_OK):
+        raise FileError(f"{place}: no permission to read this folder")
+    if path_kind(place / PLAN_FILE) == "none":
+        raise FileError(f"{place}: expected the folder of a run, got one without {PLAN_FILE}")
+
+
 @contextmanager
 def read_run(folder: str | Path) -> Generator[Run]:
     """Open a run to read it, finished or not, also while it goes on. Nothing in the folder is changed.
@@ -180,8 +199,7 @@ def read_run(folder: str | Path) -> Generator[Run]:
         FileError: If there is no run, or it is damaged.
     """
     place = Path(folder)
-    if path_kind(place / PLAN_FILE) == "none":
-        raise FileError(f"{place}: expected the folder of a run, got one without {PLAN_FILE}")
+    require_run(place)
     plan = read_plan(place / PLAN_FILE)
     with closing(Store.read_only(place / RESULTS_FILE, plan.id)) as store:
         yield Run(place, plan, store)
@@ -189,6 +207,10 @@ def read_run(folder: str | Path) -> Generator[Run]:
 
 def _check_folder(place: Path, *, resume: bool) -> None:
     # A start that was killed before there was a plan leaves an empty folder.
+    kind = path_kind(place)
+    if kind != "folder" and os.path.lexists(place):
+        found = "a link that leads nowhere" if kind == "none" else described(place)
+        raise FileError(f"{place}: cannot be used as a folder, it is {found}")
     try:
         place.mkdir(parents=True, exist_ok=True)
         names = sorted(path.name for path in place.iterdir())

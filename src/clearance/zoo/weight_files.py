@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from clearance.data.files import refuse_pickle, require_file
+from clearance.data.files import path_kind, refuse_pickle, require_file
 from clearance.errors import FileError
 from clearance.model.placement import without_values
 
@@ -74,6 +74,8 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, str]:
     lacking = without_values(network)
     if lacking:
         raise FileError(f"{path}: expected a network to fill, got one with nothing to fill: {lacking}")
+    if not path.stat().st_size:
+        raise FileError(f"{path}: damaged, or no safetensors file (it is empty)")
     tensors, metadata = _read(path)
     expected = {name: value for name, value in network.state_dict().items() if not name.endswith("_extra_state")}
     _check_names(expected, tensors, path)
@@ -106,6 +108,8 @@ def refuse_pickled_network(path: Path) -> None:
 
 def _way_out(path: Path) -> str:
     """What to do with a file if it is a pickle: TorchScript, weights, or anything else."""
+    if path_kind(path) != "file":  # a pipe would wait for its writer
+        return CONVERSION
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
