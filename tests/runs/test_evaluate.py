@@ -39,7 +39,7 @@ def plan_of(shared: Evaluation) -> Plan:
 def records_of(folder: Path, engine: object) -> list[dict[str, object]]:
     shared = share()
     with open_run(folder, plan_of(shared)) as run:
-        list(run.compute(evaluate, shared=shared, engine=engine))  # type: ignore[arg-type]
+        list(run.compute(evaluate, shared=shared.of(run.plan), engine=engine))  # type: ignore[arg-type]
         return list(iterate_records(run, arrays=True))
 
 
