@@ -21,11 +21,9 @@ from clearance.certificates.graph import Graph
 from clearance.certificates.layers.table import FUNCTIONS, MODULES, TENSOR_METHODS
 from clearance.certificates.memory_use import MemoryUse
 from clearance.certificates.operations import NotSupportedError, refuse
+from clearance.certificates.overrides import OWN_CODE, layer_class, plain_name, refuse_overrides
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
-
-TRANSPARENT = ("torch.nn.modules.", "torch.nn.utils.parametrize", "clearance.model.preprocessing")
-"""Where leaf modules may come from: others, such as quantised ones, can share a name and compute something else."""
 
 IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 """Operators that change their first argument; functions and layers say so by `inplace`."""
@@ -92,7 +90,7 @@ def translate(model: Classifier, shape: tuple[int, ...]) -> Graph:
     """
     first, again = Whole(model), Whole(model)
     with model.frozen(), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        _refuse_hooks(first)
+        refuse_overrides(first)
         traced = _trace(first)
         if str(traced) != str(_trace(again)) or not _same_constants(first, again):
             refuse("the network draws random numbers")
@@ -111,16 +109,6 @@ def _same_constants(first: nn.Module, again: nn.Module) -> bool:
     """Whether the tensors that the network makes on its way, which become constants, come out the same twice."""
     pairs = ((value, getattr(again, name)) for name, value in vars(first).items() if isinstance(value, Tensor))
     return all(torch.equal(one, other) for one, other in pairs)
-
-
-def _refuse_hooks(whole: nn.Module) -> None:
-    for name, module in whole.named_modules():
-        if module._forward_hooks or module._forward_pre_hooks:  # pyright: ignore[reportPrivateUsage]
-            raise NotSupportedError(f"{_plain_name(name)}: a module with forward hooks")
-
-
-def _plain_name(name: str) -> str:
-    return name.removeprefix("network.") or "the network"
 
 
 @dataclass
@@ -196,15 +184,13 @@ class _Reader:
     def _describe(self, node: fx.Node) -> str:
         if node.op == "call_module":
             kind = type(self.whole.get_submodule(str(node.target))).__name__
-            return f"{kind} ({_plain_name(str(node.target))})"
+            return f"{kind} ({plain_name(str(node.target))})"
         return str(getattr(node.target, "__name__", node.target))
 
 
 def _handler_of(module: nn.Module) -> Callable[..., Ref]:
     kind = type(module)
-    if not kind.__module__.startswith(TRANSPARENT):
+    known = layer_class(kind) if kind.__module__.startswith(OWN_CODE) else None
+    if known is None:
         raise NotSupportedError("not a known layer")
-    for base in kind.__mro__:
-        if base in MODULES:
-            return MODULES[base]
-    raise NotSupportedError("not a known layer")
+    return MODULES[known]
