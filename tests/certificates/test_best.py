@@ -55,7 +55,7 @@ def test_the_record_is_json():
     (proof,) = cl.certify(model, x, norm="inf")
     record = json.loads(json.dumps(proof.as_record(), allow_nan=False))
     assert record["norm"] == "inf" and record["gap"] is None and record["status"] == "certified"
-    assert record["radius"] == proof.radius and record["cost"]["forward"] == 1
+    assert record["radius"] == proof.radius and record["cost"]["forward"] > 1  # the points of its ball are counted
 
 
 def test_float32_networks_and_a_time_limit():

@@ -10,22 +10,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from clearance.certificates.agreement import Claim, changed, kept_numbers
 from clearance.certificates.certificate import Certificate, CertificateStatus
 from clearance.certificates.graph import Graph
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem
 from clearance.certificates.table import CERTIFICATES, Method, method_names
-from clearance.certificates.translate import translate
+from clearance.certificates.translate import Whole, translate
 from clearance.errors import InputError
 from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
-
-AGREEMENT = 1e-4
-"""How far the graph's logits, in float64, may lie from the network's, relative to the largest of them: well above the
-rounding of a float32 network, well below any real difference between the two."""
 
 
 def certify(
@@ -167,38 +164,52 @@ class VerificationJob:
     time_limit: float = 60.0
 
     def prove(self, method: str) -> list[NamedProof]:
-        """Each input's proof and the name of the method that found it."""
+        """Each input's proof and the name of the method that found it; none where the network is not its graph."""
+        model, before = self.inputs.model, kept_numbers(Whole(self.inputs.model))
         try:
-            problem = self.problem(translate(self.inputs.model, tuple(self.inputs.x.shape[1:])))
-            if method == "best":
-                return best(problem)
-            return [(method, proof) for proof in CERTIFICATES[method].load()(problem)]
-        except NotSupportedError as error:
-            return [(method, Proof(math.nan, -1, CertificateStatus.UNSUPPORTED, str(error)))] * len(self.inputs)
+            graph = translate(model, tuple(self.inputs.x.shape[1:]))
+            found = self._proofs(graph, method)
+        except (NotSupportedError, NotImplementedError) as error:
+            return [(method, unsupported(str(error)))] * len(self.inputs)
+        held = [self._held(one, graph, method, *each) for one, each in zip(self.inputs.each(), found, strict=True)]
+        if name := changed(before, kept_numbers(Whole(model))):
+            return [(method, unsupported(f"{name} changes from call to call"))] * len(self.inputs)
+        return held
+
+    def _proofs(self, graph: Graph, method: str) -> list[NamedProof]:
+        """What the method proves about the inputs at which the graph answers as the network does."""
+        said = [Claim(one, graph, 0.0).at_input() for one in self.inputs.each()]
+        found = [(method, unsupported(reason)) for reason in said]
+        agreeing = [place for place, reason in enumerate(said) if not reason]
+        if agreeing:
+            problem = replace(self, inputs=self.inputs.rows(agreeing)).problem(graph)
+            for place, proof in zip(agreeing, _by(method, problem), strict=True):
+                found[place] = proof
+        return found
+
+    def _held(self, one: CheckedInputs, graph: Graph, method: str, name: str, proof: Proof) -> NamedProof:
+        """The proof of one input, held against the network throughout its ball."""
+        if not (proof.status.has_radius and proof.radius > 0):
+            return name, proof
+        said = Claim(one, graph, proof.radius).in_ball()
+        return (method, unsupported(said)) if said else (name, proof)
 
     def problem(self, graph: Graph) -> VerificationProblem:
-        """The problem in float64, once the graph has been seen to answer as the network does.
+        """The problem in float64.
 
         Args:
             graph: The network.
 
         Returns:
             The problem.
-
-        Raises:
-            NotSupportedError: If the graph's logits are not the network's.
         """
-        inputs, logits = self.inputs, self.inputs.logits
+        inputs = self.inputs
         x, bounds = inputs.x.double(), inputs.model.bounds
-        difference = (graph(x) - logits).abs().amax(1)
-        if bool((difference > AGREEMENT * (1 + logits.abs().amax(1))).any()):
-            largest = float(difference.max())
-            raise NotSupportedError(f"the traced network's logits differ from the network's by {largest:.3g}")
         return VerificationProblem(
             model=inputs.model,
             graph=graph,
             x=x,
-            source=logits.argmax(1),
+            source=inputs.logits.argmax(1),
             targets=torch.tensor(inputs.targets, device=x.device),
             norm=inputs.norm,
             bounds=None if bounds is None else (bounds[0].double().expand_as(x), bounds[1].double().expand_as(x)),
@@ -206,6 +217,18 @@ class VerificationJob:
             deadline=time.perf_counter() + self.time_limit * len(x),
             seconds=self.time_limit,
         )
+
+
+def unsupported(reason: str) -> Proof:
+    """No proof, and why."""
+    return Proof(math.nan, -1, CertificateStatus.UNSUPPORTED, reason)
+
+
+def _by(method: str, problem: VerificationProblem) -> list[NamedProof]:
+    """The proofs of one method, or of the best of those that apply."""
+    if method == "best":
+        return best(problem)
+    return [(method, proof) for proof in CERTIFICATES[method].load()(problem)]
 
 
 def best(problem: VerificationProblem) -> list[NamedProof]:

@@ -35,7 +35,7 @@ MOST_ENTRIES = 256
 MOST_DOUBLINGS = 10
 """How often the ball is doubled: nothing within a thousand times the first radius is taken for out of reach."""
 CONFIRMATION = 1e-5
-"""A solver's point counts where every margin that should be nonnegative is so up to this share of the largest logit."""
+"""A solver's point counts where every margin that should be nonnegative is so up to this share of its two logits."""
 
 
 def exact(problem: VerificationProblem) -> list[Proof]:
@@ -109,7 +109,7 @@ def _confirmed(problem: VerificationProblem, ahead: Array, answer: Answer) -> bo
         return False
     step = torch.as_tensor(answer.point, dtype=problem.x.dtype, device=problem.x.device)
     logits = problem.graph(problem.x + step.reshape(problem.x.shape))[0].cpu().numpy()
-    return bool((ahead @ logits).min() >= -CONFIRMATION * np.abs(logits).max())
+    return bool((ahead @ logits >= -CONFIRMATION * (np.abs(ahead) @ np.abs(logits))).all())
 
 
 def _to(problem: VerificationProblem, network: Encoding, ahead: Array, *, radius: float, seconds: float) -> Answer:

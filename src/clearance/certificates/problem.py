@@ -19,7 +19,7 @@ RESERVE = 1e-9
 """Share of a radius that is given away for rounding in float64: far above what sums of thousands of terms lose there,
 far below anything that matters."""
 MARGIN_SLACK = 1e-11
-"""A margin counts as proved positive when its lower bound exceeds this share of the largest logit: about 1e5 units of
+"""A margin counts as proved positive when its lower bound exceeds this share of its two logits: about 1e5 units of
 rounding of float64, as the bounds are sums of very many rounded terms."""
 
 
@@ -65,8 +65,12 @@ class VerificationProblem:
         return margins(self.graph(self.x), self.source, self.targets)
 
     def slack(self) -> Tensor:
-        """What a lower bound of a margin must exceed to be proved positive, `(batch, 1)`."""
-        return MARGIN_SLACK * self.graph(self.x).abs().amax(1, keepdim=True)
+        """What a lower bound of each margin must exceed to be proved positive, `(batch, targets)`.
+
+        From the two logits of the margin alone: a network may mask classes that it does not use with -1e9 or less.
+        """
+        logits = self.graph(self.x).abs()
+        return MARGIN_SLACK * (logits.gather(1, self.source[:, None]) + logits.gather(1, self.targets))
 
     def parts(self) -> Iterator[VerificationProblem]:
         """As many inputs at a time as fit with all their targets, in order."""
