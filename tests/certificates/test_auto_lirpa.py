@@ -4,6 +4,7 @@ import math
 import sys
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,12 @@ import torch
 from torch import nn
 
 import clearance as cl
-from certificate_cases import make_problem
-from clearance.certificates.auto_lirpa import auto_lirpa, import_auto_lirpa
+from certificate_cases import images, make_problem
+from clearance.certificates.auto_lirpa import auto_lirpa, flat_network, import_auto_lirpa
 from clearance.certificates.crown import margin_bounds
 from clearance.certificates.operations import Affine, NotSupportedError
 from clearance.errors import InputError
-from closed_forms import random_inputs, random_network
+from closed_forms import Linear, as_module, random_inputs, random_linear, random_network
 
 
 @pytest.fixture
@@ -107,6 +108,75 @@ def without_intervals(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     wide = torch.full_like(step.apply(*lows), 1e6)
     return -wide, wide
+
+
+class ScalesItself(nn.Module):
+    """A network whose first step is elementwise, as preprocessing is."""
+
+    def __init__(self, network: nn.Module, mean: torch.Tensor, std: torch.Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.network((x - self.mean) / self.std)
+
+
+MEAN, STD = [0.5, 0.4, 0.3, 0.2], [0.1, 0.2, 0.5, 2.0]
+NORMS = (1.0, 1.5, 2.0, 3.0, math.inf)
+
+
+def scaled(network: nn.Module, how: str) -> cl.Classifier:
+    """The network behind `(x - mean) / std`, uniform or for each channel, as preprocessing or a step of its own."""
+    mean, std = torch.tensor(MEAN).double(), torch.tensor(STD).double()
+    if how == "itself":
+        return cl.Classifier(ScalesItself(network, mean, std))
+    return cl.Classifier(network, preprocessing=cl.Normalize(0.5, 0.25) if how == "uniform" else cl.Normalize(MEAN, STD))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("how", ["uniform", "for each channel", "itself"])
+def test_it_is_given_a_linear_layer_first(how: str, norm: float, monkeypatch: pytest.MonkeyPatch):
+    network, x = random_network(0, (4, 8, 8, 3), nn.ReLU), random_inputs(0, 2, 4)
+    model = scaled(network, how)
+    problem = replace(make_problem(network, x, norm), model=model)
+    given, flat = flat_network(problem)
+    assert torch.allclose(given(flat), model.logits(x))
+    if math.isfinite(norm) or how != "itself":
+        assert isinstance(given[0], nn.Linear)  # type: ignore[index]
+        assert not any(isinstance(module, cl.Normalize) for module in given.modules())
+    monkeypatch.setattr("clearance.certificates.auto_lirpa.LARGEST_FIRST_LAYER", 3)
+    if math.isfinite(norm) or how != "itself":
+        with pytest.raises(NotSupportedError, match="at most 3 entries of an input, got 4"):
+            flat_network(problem)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("how", ["uniform", "for each channel", "itself"])
+def test_installed_it_keeps_the_ball_behind_a_scaling(package: Any, how: str, norm: float):
+    """An affine network has a closed form; a ReLU network a witness by our exact solver."""
+    line, x = random_linear(0, size=4), random_inputs(0, 3, 4)
+    std = torch.full((4,), 0.25).double() if how == "uniform" else torch.tensor(STD).double()
+    model = scaled(as_module(line), how)
+    behind = Linear(line.weight / std, model.logits(torch.zeros(1, 4).double())[0])
+    proofs = cl.certify(model, x, norm=norm, method="auto-lirpa")
+    assert [p.radius for p in proofs] == pytest.approx(behind.distance(x, norm).tolist(), rel=2e-3)
+    deeper = scaled(random_network(1, (4, 10, 10, 3), nn.ReLU), how)
+    proofs = cl.certify(deeper, x, norm=norm, method="auto-lirpa")
+    assert all(proof.status == "certified" for proof in proofs)
+    if norm in (1.0, 2.0, math.inf):
+        exact = cl.certify(deeper, x, norm=norm, method="exact")
+        assert all(proof.radius <= found.radius * (1 + 1e-6) for proof, found in zip(proofs, exact, strict=True))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_installed_convolutions_count_in_the_dual_norm(package: Any, norm: float):
+    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(27, 4))
+    model, x = cl.Classifier(network.double()), images(2)
+    theirs = cl.certify(model, x, norm=norm, method="auto-lirpa")
+    ours = cl.certify(model, x, norm=norm, method="crown")
+    assert all(a.radius <= b.radius * (1 + 2e-3) for a, b in zip(theirs, ours, strict=True))
 
 
 def test_installed_it_certifies(package: Any):

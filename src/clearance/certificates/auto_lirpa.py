@@ -2,6 +2,11 @@
 
 For finite `p` it ignores the bounds, which is sound and looser. Like our own bounds, those it gives are sound up to the
 rounding of float64. Only its lower bounds are used; the bisection is ours.
+
+Its interval step knows an `l_p` ball of finite `p` only where a linear layer takes the input itself: behind any other
+step, such as `(x - mean) / std`, the ball is lost and the interval has width zero; a convolution takes the `l_2` norm of
+its kernels for every finite `p`, too little for `p > 2` (release of May 2026). So the network that it is given begins
+with a linear layer on the flat input: the identity, or `Normalize` as a diagonal matrix. Source: this project.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearance.certificates.bisection import largest_proven
 from clearance.certificates.crown import CROWN_TOLERANCE
@@ -20,6 +25,10 @@ from clearance.certificates.problem import Proof, VerificationProblem, make_proo
 from clearance.certificates.region import Region
 from clearance.certificates.translate import Whole
 from clearance.errors import InputError
+from clearance.model.preprocessing import Normalize
+
+LARGEST_FIRST_LAYER = 4096
+"""Entries of an input at most where the network is given a linear layer first: a square matrix, 128 MiB."""
 
 
 def import_auto_lirpa() -> Any:
@@ -57,23 +66,55 @@ def auto_lirpa(problem: VerificationProblem) -> list[Proof]:
     """
     package = import_auto_lirpa()
     try:
-        whole = copy.deepcopy(Whole(problem.model)).to(problem.x.device, torch.float64).eval()
-        bounded = package.BoundedModule(whole, problem.x, device=str(problem.x.device))
-        found = [_one(one, bounded, package) for one in problem.each()]
+        network, x = flat_network(problem)
+        bounded = package.BoundedModule(network, x[:1], device=str(x.device))
+        found = [_one(one, row[None], bounded, package) for one, row in zip(problem.each(), x, strict=True)]
     except (RuntimeError, NotImplementedError, AttributeError, TypeError, KeyError, AssertionError) as error:
         said = str(error).split("\n", maxsplit=1)[0]
         raise NotSupportedError(f"auto_LiRPA: {type(error).__name__}: {said}") from error
     return found
 
 
-def _one(problem: VerificationProblem, bounded: Any, package: Any) -> Proof:
+def flat_network(problem: VerificationProblem) -> tuple[nn.Module, Tensor]:
+    """The network with a linear layer first, and the inputs as it takes them.
+
+    `x -> network(D x + d)` on flat inputs, with `D x + d` the preprocessing where that is `Normalize`, else the
+    identity. For `p = inf` without `Normalize` the network is left as it is.
+
+    Args:
+        problem: The network and its inputs, `(batch, *input)`.
+
+    Returns:
+        A module in float64, and the inputs, `(batch, entries)` or `(batch, *input)`.
+
+    Raises:
+        NotSupportedError: If the layer would be too large.
+    """
+    x, shape = problem.x, problem.x.shape[1:]
+    whole = copy.deepcopy(Whole(problem.model)).to(x.device, torch.float64).eval()
+    scales = type(whole.preprocessing) is Normalize
+    if math.isinf(problem.norm) and not scales:
+        return whole, x
+    entries = x[0].numel()
+    if entries > LARGEST_FIRST_LAYER:
+        raise NotSupportedError(f"auto_LiRPA: expected at most {LARGEST_FIRST_LAYER} entries of an input, got {entries}")
+    first = nn.Linear(entries, entries, dtype=torch.float64, device=x.device)
+    scale, shift = torch.ones_like(x[:1]), torch.zeros_like(x[:1])
+    if scales and whole.preprocessing is not None:
+        scale, shift = whole.preprocessing(scale) - whole.preprocessing(shift), whole.preprocessing(shift)
+        whole.preprocessing = None
+    first.weight.data, first.bias.data = scale.flatten().diag(), shift.flatten()
+    return nn.Sequential(first, nn.Unflatten(1, shape), whole).eval(), x.flatten(1)
+
+
+def _one(problem: VerificationProblem, x: Tensor, bounded: Any, package: Any) -> Proof:
     slack = problem.slack()
 
     def lowest(radius: Tensor) -> Tensor:
         region = Region(problem.x, radius, problem.norm, problem.bounds)
-        low, high = region.box() if math.isinf(problem.norm) else (None, None)
+        low, high = (end.reshape(x.shape) if math.isinf(problem.norm) else None for end in region.box())
         ball = package.PerturbationLpNorm(norm=problem.norm, eps=float(radius), x_L=low, x_U=high)
-        given = package.BoundedTensor(problem.x, ball)
+        given = package.BoundedTensor(x, ball)
         with torch.no_grad():
             below, _ = bounded.compute_bounds(x=(given,), C=problem.rows, method="CROWN")
         return below - slack
