@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from clearance import Classifier
 from clearance.certificates.operations import Affine
 from clearance.certificates.translate import translate
+from clearance.geometry.norms import vector_norm
 
 
 class Function(nn.Module):
@@ -55,3 +56,9 @@ def check_affine(layer: nn.Module, shape: tuple[int, ...]) -> None:
     for norm in (1.0, math.inf):
         (constant,) = step.lipschitz(norm)
         assert math.isclose(constant, float(torch.linalg.matrix_norm(matrix, norm)), rel_tol=1e-9)
+    for norm in (1.5, 2.0, 3.0):
+        (constant,) = step.lipschitz(norm)
+        longest = (
+            vector_norm(rows.flatten(1) @ matrix @ matrix.T, norm) / vector_norm(rows.flatten(1) @ matrix, norm)
+        ).max()
+        assert isinstance(constant, float) and constant >= float(longest) * (1 - 1e-9)

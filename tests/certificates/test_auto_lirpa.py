@@ -132,7 +132,9 @@ def scaled(network: nn.Module, how: str) -> cl.Classifier:
     mean, std = torch.tensor(MEAN).double(), torch.tensor(STD).double()
     if how == "itself":
         return cl.Classifier(ScalesItself(network, mean, std))
-    return cl.Classifier(network, preprocessing=cl.Normalize(0.5, 0.25) if how == "uniform" else cl.Normalize(MEAN, STD))
+    return cl.Classifier(
+        network, preprocessing=cl.Normalize(0.5, 0.25) if how == "uniform" else cl.Normalize(MEAN, STD)
+    )
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -172,7 +174,9 @@ def test_installed_it_keeps_the_ball_behind_a_scaling(package: Any, how: str, no
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_installed_convolutions_count_in_the_dual_norm(package: Any, norm: float):
-    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(27, 4))
+    network = nn.Sequential(
+        nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(27, 4)
+    )
     model, x = cl.Classifier(network.double()), images(2)
     theirs = cl.certify(model, x, norm=norm, method="auto-lirpa")
     ours = cl.certify(model, x, norm=norm, method="crown")

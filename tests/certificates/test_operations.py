@@ -72,3 +72,10 @@ def test_without_absolute_values_the_coefficients_are_taken_as_nonnegative():
 def test_a_refusal_says_why():
     with pytest.raises(NotSupportedError, match="no such thing"):
         refuse("no such thing")
+
+
+@pytest.mark.parametrize("weights", [[-1.0, -1.0, -1.0, -1.0], [1.0, 1.0, 1.0, -1e-3], [-1e-6, 0.0, 0.0, 5.0]])
+def test_coefficients_of_another_sign_are_refused(weights: list[float]):
+    row = torch.tensor(weights, dtype=torch.float64)
+    with pytest.raises(NotSupportedError, match="negative coefficient"):
+        make_affine("sum", lambda x: (x * row).sum(1, keepdim=True), [(4,)], row)

@@ -10,7 +10,9 @@ import clearance as cl
 from certificate_cases import IMAGE, NETWORKS, images, model_of
 from clearance.certificates.operator_norms import lipschitz_constants
 from clearance.certificates.translate import translate
+from clearance.geometry.norms import dual_norm, vector_norm
 from closed_forms import random_inputs, random_network
+from layer_cases import Function
 
 
 def test_the_product_of_norms_by_hand():
@@ -41,3 +43,43 @@ def test_the_constants_bound_what_every_value_changes_by(name: str, norm: float)
     for before, after, constant in zip(graph.values(x), graph.values(y), constants, strict=False):
         change = torch.linalg.vector_norm((after - before).flatten(1), norm, dim=1)
         assert (change <= constant * moved * (1 + 1e-12) + 1e-12).all()
+
+
+NEGATIVE: dict[str, nn.Module] = {
+    "average pooling": nn.AvgPool2d(2, divisor_override=-3),
+    "scaling": Function(lambda x: (x * -2.0)[:, :, ::2, ::2]),
+    "a scaling of each sign": Function(lambda x: (x * torch.tensor([-2.0, 0.5]).reshape(2, 1, 1))[:, :, ::2, ::2]),
+    "division": Function(lambda x: (x / -0.5)[:, :, ::2, ::2]),
+    "a constant less the input": Function(lambda x: (0.3 - x)[:, :, ::2, ::2]),
+    "negation": Function(lambda x: (-x)[:, :, ::2, ::2]),
+    "a difference": Function(lambda x: x[:, :, ::2, ::2] - 2.0 * x[:, :, 1::2, 1::2]),
+    "a mean": Function(lambda x: -x.reshape(-1, 2, 3, 2, 3, 2).mean((3, 5))),
+    "batch norm": nn.Sequential(nn.BatchNorm2d(2), nn.AvgPool2d(2)),
+    "convolution": nn.Conv2d(2, 2, 2, stride=2, groups=2),
+}
+"""Affine steps with negative weights, from images of 2 x 6 x 6 to 18 numbers."""
+
+
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_negative_weights_count_by_their_size(name: str, norm: float):
+    """Alone before a linear layer the network is affine: the distance to each hyperplane is known."""
+    step, x = NEGATIVE[name], images(3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        network = nn.Sequential(step, nn.Flatten(), nn.Linear(18, 3)).double().eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d | nn.Conv2d):
+            layer.weight.data.copy_(-layer.weight.data.abs() - 0.5)
+    logits = network(x).detach()
+    matrix = torch.autograd.functional.jacobian(lambda y: network(y).sum(0), x[:1]).flatten(1)  # type: ignore[no-untyped-call]
+    own = logits.argmax(1)
+    lengths = torch.stack([vector_norm(matrix[c] - matrix, dual_norm(norm)) for c in own])
+    distances = torch.where(lengths > 0, (logits.gather(1, own[:, None]) - logits) / lengths, math.inf).amin(1)
+    for method in ("linear", "crown", "operator-norms", "best"):
+        for proof, distance in zip(
+            cl.certify(cl.Classifier(network), x, norm=norm, method=method), distances, strict=True
+        ):
+            assert 0 < proof.radius <= float(distance) * (1 + 1e-9), proof
+            if method in ("linear", "best"):
+                assert proof.radius == pytest.approx(float(distance), rel=1e-6)

@@ -4,9 +4,9 @@ For finite `p` it ignores the bounds, which is sound and looser. Like our own bo
 rounding of float64. Only its lower bounds are used; the bisection is ours.
 
 Its interval step knows an `l_p` ball of finite `p` only where a linear layer takes the input itself: behind any other
-step, such as `(x - mean) / std`, the ball is lost and the interval has width zero; a convolution takes the `l_2` norm of
-its kernels for every finite `p`, too little for `p > 2` (release of May 2026). So the network that it is given begins
-with a linear layer on the flat input: the identity, or `Normalize` as a diagonal matrix. Source: this project.
+step, such as `(x - mean) / std`, the ball is lost and the interval has width zero; a convolution takes the `l_2` norm
+of its kernels for every finite `p`, too little for `p > 2` (release of May 2026). So the network that it is given
+begins with a linear layer on the flat input: the identity, or `Normalize` as a diagonal matrix. Source: this project.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def flat_network(problem: VerificationProblem) -> tuple[nn.Module, Tensor]:
         return whole, x
     entries = x[0].numel()
     if entries > LARGEST_FIRST_LAYER:
-        raise NotSupportedError(f"auto_LiRPA: expected at most {LARGEST_FIRST_LAYER} entries of an input, got {entries}")
+        raise NotSupportedError(
+            f"auto_LiRPA: expected at most {LARGEST_FIRST_LAYER} entries of an input, got {entries}"
+        )
     first = nn.Linear(entries, entries, dtype=torch.float64, device=x.device)
     scale, shift = torch.ones_like(x[:1]), torch.zeros_like(x[:1])
     if scales and whole.preprocessing is not None:

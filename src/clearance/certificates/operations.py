@@ -13,6 +13,7 @@ are their own linear bounds; every other step is a `NonlinearOperation`, one cla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
@@ -21,6 +22,9 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.matrix_norms import LinearMap, operator_norm
+
+TESTED = 16
+"""Columns of a matrix whose signs are tested: a step has one sign in all of them, or is a new kind of step."""
 
 
 class NotSupportedError(Exception):
@@ -166,7 +170,7 @@ def make_affine(
 ) -> Affine:
     """An affine step from its function; without `absolute` its coefficients must be nonnegative.
 
-    Source: as `Affine`.
+    That is tested on unit vectors, whose images are columns of the matrix. Source: as `Affine`.
 
     Args:
         name: What to call it.
@@ -179,8 +183,13 @@ def make_affine(
 
     Returns:
         The step, with its constant computed.
+
+    Raises:
+        NotSupportedError: If coefficients that must be nonnegative are not.
     """
     constant = function(*(like.new_zeros(1, *shape) for shape in shapes))
+    if absolute is None and bool((function(*_unit_vectors(shapes, like)) < constant).any()):
+        raise NotSupportedError("a step with a negative coefficient")
     return Affine(
         name,
         function,
@@ -190,3 +199,15 @@ def make_affine(
         transpose,
         mixes,
     )
+
+
+def _unit_vectors(shapes: Sequence[tuple[int, ...]], like: Tensor) -> list[Tensor]:
+    """Unit vectors in entries spread over each input, `(TESTED, *shape)` each."""
+    given: list[Tensor] = []
+    for place, shape in enumerate(shapes):
+        entries = math.prod(shape)
+        rows = torch.arange(TESTED, device=like.device)
+        one = like.new_zeros(TESTED, entries)
+        one[rows, (rows * entries // TESTED + place) % entries] = 1.0
+        given.append(one.reshape(TESTED, *shape))
+    return given

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
 from torch.nn import functional
 
 from clearance.certificates.builder import Builder, Ref
@@ -22,9 +23,17 @@ def average_pool(  # noqa: PLR0917
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Ref:
-    """The mean over each window: `(batch, channels, height, width)` to `(batch, channels, height', width')`."""
-    options: Any = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-    return build.affine("average pooling", lambda t: functional.avg_pool2d(t, *options), x)
+    """The mean over each window: `(batch, channels, height, width)` to `(batch, channels, height', width')`.
+
+    All its weights have the sign of the divisor, which torch takes negative too.
+    """
+    options: Any = (kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+    def pool(t: Tensor, divisor: int | None) -> Tensor:
+        return functional.avg_pool2d(t, *options, divisor_override=divisor)
+
+    size = None if divisor_override is None else abs(divisor_override)
+    return build.affine("average pooling", lambda t: pool(t, divisor_override), x, absolute=lambda t: pool(t, size))
 
 
 def adaptive_average_pool(build: Builder, x: Ref, output_size: Any) -> Ref:
