@@ -100,7 +100,7 @@ def flat_network(problem: VerificationProblem) -> tuple[nn.Module, Tensor]:
         raise NotSupportedError(
             f"auto_LiRPA: expected at most {LARGEST_FIRST_LAYER} entries of an input, got {entries}"
         )
-    first = nn.Linear(entries, entries, dtype=torch.float64, device=x.device)
+    first = nn.utils.skip_init(nn.Linear, entries, entries, dtype=torch.float64, device=x.device)
     scale, shift = torch.ones_like(x[:1]), torch.zeros_like(x[:1])
     if scales and whole.preprocessing is not None:
         scale, shift = whole.preprocessing(scale) - whole.preprocessing(shift), whole.preprocessing(shift)
