@@ -87,6 +87,9 @@ def test_a_masked_class_does_not_hide_a_difference(mask: float):
     assert honest.radius == pytest.approx(float(line.distance(x.double(), 2.0)), rel=1e-5)  # float32 weights
     refused(Masked(TwoFaced(network, lambda y: network(x + 2 * (y - x))), mask), x)
     refused(Masked(TwoFaced(network, lambda y: network(1.01 * y)), mask), x)
+    away = Masked(TwoFaced(network, lambda y: network(x + 2 * (y - x))), mask)
+    (proof,) = cl.certify(cl.Classifier(away), x, target="least-likely")  # the masked class itself
+    assert proof.status == "unsupported"
 
 
 @pytest.mark.parametrize("mask", MASKS)

@@ -98,12 +98,13 @@ class Claim:
 
     @cached_property
     def _pairs(self) -> tuple[list[int], list[int]]:
-        """The classes compared: the predicted one against each target; targeted, every class against the target."""
-        if self.inputs.untargeted:
-            return [self._own] * len(self._targets), self._targets
-        (target,) = self._targets
-        others = [k for k in range(self.graph.shape[0]) if k != target]
-        return others, [target] * len(others)
+        """The classes compared: the predicted one against every other; targeted, all others against the target too."""
+        classes = range(self.graph.shape[0])
+        pairs = [(self._own, k) for k in classes if k != self._own]
+        if not self.inputs.untargeted:
+            (target,) = self._targets
+            pairs += [(k, target) for k in classes if k not in (self._own, target)]
+        return [first for first, _ in pairs], [second for _, second in pairs]
 
     def _in_ball(self) -> str:
         """As `in_ball`, where the network's answers can be used."""
