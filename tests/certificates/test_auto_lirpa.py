@@ -73,14 +73,15 @@ def test_its_bounds_are_bisected_to_a_radius(norm: float, monkeypatch: pytest.Mo
     assert set(double.seen) == {(norm, math.isinf(norm))}
 
 
-def test_what_it_cannot_do_is_not_supported(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("error", [NotImplementedError, ValueError, IndexError, ZeroDivisionError])
+def test_what_it_cannot_do_is_not_supported(error: type[Exception], monkeypatch: pytest.MonkeyPatch):
     network, x = random_network(0, (2, 3, 2), nn.ReLU), random_inputs(0, 1, 2)
 
     def fail(*_: object, **__: object) -> None:
-        raise NotImplementedError("Unsupported operations: Gelu")
+        raise error("Unsupported operations: Gelu")
 
     monkeypatch.setitem(sys.modules, "auto_LiRPA", types.SimpleNamespace(BoundedModule=fail))
-    with pytest.raises(NotSupportedError, match="auto_LiRPA: NotImplementedError: Unsupported operations: Gelu"):
+    with pytest.raises(NotSupportedError, match=f"auto_LiRPA: {error.__name__}: Unsupported operations: Gelu"):
         auto_lirpa(make_problem(network, x))
 
 

@@ -25,6 +25,7 @@ from clearance.certificates.problem import Proof, VerificationProblem, make_proo
 from clearance.certificates.region import Region
 from clearance.certificates.translate import Whole
 from clearance.errors import InputError
+from clearance.model.memory import is_out_of_memory
 from clearance.model.preprocessing import Normalize
 
 LARGEST_FIRST_LAYER = 4096
@@ -69,7 +70,11 @@ def auto_lirpa(problem: VerificationProblem) -> list[Proof]:
         network, x = flat_network(problem)
         bounded = package.BoundedModule(network, x[:1], device=str(x.device))
         found = [_one(one, row[None], bounded, package) for one, row in zip(problem.each(), x, strict=True)]
-    except (RuntimeError, NotImplementedError, AttributeError, TypeError, KeyError, AssertionError) as error:
+    except NotSupportedError:
+        raise
+    except Exception as error:  # what another package raises on a layer or an option is of every class
+        if is_out_of_memory(error):
+            raise
         said = str(error).split("\n", maxsplit=1)[0]
         raise NotSupportedError(f"auto_LiRPA: {type(error).__name__}: {said}") from error
     return found
