@@ -20,8 +20,8 @@ from torch import Tensor
 from clearance.attacks.best import attack_inputs
 from clearance.attacks.ensembles import ensemble
 from clearance.attacks.result import AttackResult
-from clearance.audit import CHECKS, Audit, Flag, Severity
-from clearance.audit.examine import audit_judged
+from clearance.audit import CHECKS, Audit, Flag, Severity, check_references
+from clearance.audit.examine import Known, audit_judged
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
 from clearance.certificates import Certificate
@@ -151,6 +151,7 @@ def bracket(
     budget: str = "standard",
     certificate: str = "best",
     time_limit: float = 60.0,
+    references: Tensor | None = None,
     seed: int = 0,
 ) -> list[Bracket]:
     """Certificate, estimate, attack and audit of each input, put together and held against each other.
@@ -166,10 +167,11 @@ def bracket(
         budget: How hard attacks and estimates try: a name of `model.budgets.BUDGETS`, such as `"quick"`.
         certificate: Method of `certify` (`clearance.certificates.table` lists them), or `"none"`.
         time_limit: Seconds that the certificate of one input may take.
+        references: Inputs, `(count, *input)`, that the audit walks to (see `audit`); `None`: the others of this call.
         seed: With each input's content, fixes every random number.
 
     Returns:
-        One `Bracket` per input, in order; each is the same whatever else is in the batch.
+        One `Bracket` per input, in order; with `references` given each is the same whatever else is in the batch.
 
     Raises:
         InputError: If the budget or the certificate is unknown.
@@ -192,7 +194,8 @@ def bracket(
     check_package(certificate)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     choices = Choices(_settings(inputs, order, budget), budget, certificate, time_limit)
-    return [_one(one, choices, target) for one in inputs.each()]
+    others = check_references(model, references, inputs)
+    return [_one(one, choices, target, others(place)) for place, one in enumerate(inputs.each())]
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,7 @@ def _settings(inputs: CheckedInputs, order: int, budget: str) -> Settings:
     )
 
 
-def _one(inputs: CheckedInputs, choices: Choices, target: Target) -> Bracket:
+def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Tensor) -> Bracket:
     """The four parts of one input, and their verdict."""
     model, start = inputs.model, inputs.model.meter.read()
     wrong = inputs.misclassified[0]
@@ -228,7 +231,7 @@ def _one(inputs: CheckedInputs, choices: Choices, target: Target) -> Bracket:
     proof = None
     if choices.certificate != "none":
         (proof,) = certify_inputs(inputs, method=choices.certificate, time_limit=choices.time_limit)
-    checked = Audit((), None, Cost()) if wrong else audit_judged(inputs, score=score, attack=witness, cut=cut)
+    checked = Audit((), None, Cost()) if wrong else audit_judged(inputs, Known(score, witness, references), cut=cut)
     witness = _nearer(model, witness, checked)
     checked = _compare(checked, proof, score, witness)
     adversarial = witness.adversarial
@@ -314,5 +317,4 @@ def valid_range(model: Classifier) -> tuple[float, float] | None:
 
 
 def _as_array(values: Tensor) -> NDArray[np.generic]:
-    """On the CPU, for NumPy."""
     return values.detach().cpu().numpy()

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from clearance.audit.case import Case, Ledger
 from clearance.audit.optimisation import Traces, judge_descents, judge_success
 from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
-from clearance.model.transforms import Ramp, Staircase, bpda
+from clearance.model.transforms import Ramp, RandomDrop, Staircase, bpda
 
 DIMENSION, CLASSES = 6, 3
 
@@ -96,6 +97,8 @@ MASKED = {
     "probabilities": nn.Sequential(network(), nn.Softmax(1)),
     "saturated": lambda x: 1e4 * network()(x),
     "flat": lambda x: 1e-4 * network()(x),
+    "squashed": lambda x: (200 * network()(x)).sigmoid(),
+    "vanishing_gradient": lambda x: network()((200 * (x - 0.5)).sigmoid()),
     "precision": lambda x: 1e5 + network()(x),
     "unbounded_fails": lambda x: network()(x.detach()) + 100.0 * torch.eye(CLASSES)[int(network()(X).argmax())],
     "budget": behind,
@@ -128,7 +131,7 @@ def test_an_honest_classifier_raises_nothing_that_counts(honest: Audit):
 
 def test_every_number_that_was_held_against_a_threshold_is_kept(honest: Audit):
     yes_or_no = {"non_finite", "no_gradient", "random", "train_mode", "probabilities", "at_radius", "unbounded_fails"}
-    assert set(CHECKS) - yes_or_no - {"silent_success"} - IN_BRACKETS <= set(honest.measured)
+    assert set(CHECKS) - yes_or_no - {"silent_success", "reference_wins"} - IN_BRACKETS <= set(honest.measured)
 
 
 def test_half_a_gradient_misses_half_of_the_movement():
@@ -263,6 +266,7 @@ def test_a_witness_that_was_passed_by():
 
 def test_every_flag_is_raised_by_some_test_here():
     elsewhere = {"refuted", "lipschitz_exceeded", "at_radius", "poor_fit", "attack_spread", "one_step_wins"}
+    elsewhere |= {"reference_wins"}  # test_references.py
     assert set(MASKED) | elsewhere | {"incomplete", "silent_success"} | IN_BRACKETS == set(CHECKS)
 
 
@@ -292,5 +296,85 @@ def test_the_same_seed_gives_the_same_audit(honest: Audit):
 
 def test_a_case_and_its_margin():
     logits = torch.tensor([3.0, 1.0, 0.5])
-    case = Case(None, X[0], "", logits, 0, 1, None, 2.0, 1.0, None, 0)  # type: ignore[arg-type]
+    no: Any = None
+    case = Case(no, X[0], "", logits, 0, 1, no, 2.0, 1.0, 1.0, no, no, X[:0], 0.0, 0)
     assert case.margin == 2.0
+
+
+def with_unused(function: Any, value: float) -> Any:
+    """The same network with one more class, which is never meant to be used."""
+    return lambda x: torch.cat([function(x), torch.full_like(x[:, :1], value)], 1)
+
+
+@pytest.mark.parametrize("code", ["batch_dependent", "precision", "saturated", "flat", "squashed", "probabilities"])
+def test_an_unused_class_hides_no_flag(code: str):
+    assert look_at(with_unused(MASKED[code], -1e6)).has(code)
+
+
+@pytest.mark.parametrize("value", [-1e9, -1e30, torch.finfo(torch.float32).min])
+def test_an_unused_class_moves_no_number(value: float):
+    found = look_at(with_unused(MASKED["batch_dependent"], value))
+    assert found.has("batch_dependent") and found.measured["batch_dependent"] > 0.1
+    assert not look_at(with_unused(network(), value)).masked
+
+
+SCALES = [1e-12, 1e-6, 1e6, 1e12]
+BY_SIZE = {"saturated", "flat"}
+"""Flags that are about the size of logits."""
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_no_scale_of_logits_or_inputs_makes_an_honest_network_masked(scale: float):
+    line = nn.Linear(DIMENSION, CLASSES)
+    line.weight.data = torch.randn(CLASSES, DIMENSION, generator=torch.Generator().manual_seed(3))
+    for honest_one in (network(), line):
+        for found in (
+            look_at(lambda x, f=honest_one: scale * f(x)),
+            *cl.audit(Classifier(lambda x, f=honest_one: f(x / scale), bounds=(0, scale)), scale * X),
+        ):
+            raised = {flag.code for flag in found.flags if flag.severity is not Severity.INFO}
+            assert raised <= BY_SIZE
+
+
+@pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
+@pytest.mark.parametrize("share", [1e-3, 1e-5, 3e-6])
+def test_an_input_close_to_the_boundary_raises_nothing_but_precision(share: float, norm: float):
+    model = Classifier(network(), bounds=(0, 1))
+    witness = cl.attack(model, X)[0].adversarial
+    assert witness is not None
+    own, low, high = int(model.logits(X).argmax()), 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        inside = int(model.logits(X + middle * (witness - X)).argmax()) == own
+        low, high = (middle, high) if inside else (low, middle)
+    close = X + low * (1 - share) * (witness - X)
+    (found,) = cl.audit(model, close, [own], norm=norm)
+    raised = {flag.code for flag in found.flags if flag.severity is not Severity.INFO}
+    assert raised <= {"precision"}
+
+
+def test_one_row_that_sums_to_one_is_no_sign_of_probabilities():
+    (found,) = cl.audit(Classifier(nn.Identity(), bounds=(0, 1)), torch.tensor([[0.5001, 0.4999, 0.0]]))
+    assert not found.has("probabilities") and not found.masked  # its nearest witness is 1e-4 away
+    (found,) = cl.audit(Classifier(nn.Identity()), torch.tensor([[1.0, 0.0, 0.0]]))
+    assert not found.has("probabilities")
+
+
+def test_a_random_network_that_takes_its_prediction_back_ends_in_flags_and_not_in_a_division():
+    model = Classifier(nn.Sequential(RandomDrop(0.6), network()), bounds=(0, 1))
+    never = AttackResult(X[0], 0.0, True, 1, "ddn", Cost(), {"ddn": 0.0, "apgd": 0.3})
+    (found,) = cl.audit(model, X, attacks=[never])
+    assert found.has("random") and found.nearest == 0.0
+
+
+def test_outputs_behind_a_steep_sigmoid_are_flagged_whatever_the_input():
+    model = Classifier(lambda z: (200 * network()(z)).sigmoid(), bounds=(0, 1))
+    x = torch.rand(2, DIMENSION, generator=torch.Generator().manual_seed(1))
+    for found in cl.audit(model, x, attacks=cl.attack(model, x, budget="quick")):
+        assert found.has("squashed") and found.masked
+
+
+def test_gradients_of_any_length_that_point_one_way_are_not_rough():
+    line = nn.Linear(DIMENSION, 2, bias=False)
+    line.weight.data = 1e-13 * torch.tensor([[1.0, 2, 3, -1, 1, 2], [0, 0, 0, 0, 0, 0]])
+    assert look_at(line).measured["rough_gradient"] == pytest.approx(1.0)

@@ -6,18 +6,19 @@ in one table (`CHECKS`), none looks at layers or names: what counts is what the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 from clearance.attacks import AttackResult
-from clearance.audit.examine import audit_input
+from clearance.audit.examine import Known, audit_input
 from clearance.audit.flags import CHECKS, Check
 from clearance.audit.record import Audit, Flag, Severity
 from clearance.errors import InputError, ShapeError
 from clearance.estimates.scores import Score
 from clearance.model.classifier import Classifier, check_classifier
-from clearance.model.inputs import prepare
+from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 
 __all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
@@ -32,6 +33,7 @@ def audit(
     target: Target = "untargeted",
     scores: Sequence[Score] | None = None,
     attacks: Sequence[AttackResult] | None = None,
+    references: Tensor | None = None,
     seed: int = 0,
 ) -> list[Audit]:
     """Look for signs of gradient masking around each input, with evidence and remedies.
@@ -48,6 +50,9 @@ def audit(
         target: As in `clever` and `attack`.
         scores: Estimates of these inputs, to be checked; default: a quick one is made for the nearest class.
         attacks: What `attack` said of these inputs; default: it is asked, with its standard budget.
+        references: Valid inputs, `(count, *input)`, such as those of the data set. The audit walks straight to the
+            nearest that the network predicts as another class, which no mask can hide. `None`: the other inputs of
+            this call; hand them over where results must not depend on how inputs are shared out among calls.
         seed: With each input's content, fixes every random number.
 
     Returns:
@@ -71,10 +76,40 @@ def audit(
     _check_records("scores", scores, Score, x)
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
+    others = check_references(model, references, inputs)
     known = zip(scores or [None] * len(inputs), attacks or [None] * len(inputs), strict=True)
     return [
-        audit_input(one, score=score, attack=attack) for one, (score, attack) in zip(inputs.each(), known, strict=True)
+        audit_input(one, Known(score, attack, others(place)))
+        for place, (one, (score, attack)) in enumerate(zip(inputs.each(), known, strict=True))
     ]
+
+
+def check_references(model: Classifier, references: Tensor | None, inputs: CheckedInputs) -> Callable[[int], Tensor]:
+    """The references of each input of a call: those that were given, else its other inputs.
+
+    Source: this project.
+
+    Args:
+        model: The classifier.
+        references: As in `audit`.
+        inputs: The inputs of the call.
+
+    Returns:
+        A function from an input's place to its references, `(count, *input)`.
+
+    Raises:
+        ShapeError: If they have another shape than the inputs.
+        ClearanceError: If they cannot be used as inputs.
+    """
+    if references is None:
+        return lambda place: torch.cat([inputs.x[:place], inputs.x[place + 1 :]])
+    if isinstance(references, Tensor) and references.shape[:1] == (0,):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return lambda _: inputs.x[:0]
+    checked = model.check_inputs(references)
+    if checked.shape[1:] != inputs.x.shape[1:]:
+        expected, got = (tuple(tensor.shape[1:]) for tensor in (inputs.x, checked))
+        raise ShapeError(f"references: expected inputs of shape {expected}, got {got}")
+    return lambda _: checked
 
 
 def _check_records(name: str, given: Sequence[object] | None, kind: type, x: object) -> None:

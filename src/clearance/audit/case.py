@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -29,8 +30,12 @@ class Case:
         target: The class `t` whose margin is followed: the witness's class, else the nearest in logits.
         goal: What counts as a witness.
         norm: The norm `p`.
-        reach: Radius of the ball: the witness's distance, or a share of the space where there is none.
+        reach: Radius of the ball: the nearest witness's distance, but no less than a share of `width`.
+        width: Distance to the farthest valid point.
         witness: The nearest witness that attacks along gradients found, `(*input)`.
+        nearest: The nearest witness of all, where that is another one, `(*input)`.
+        references: Some valid inputs of other classes, `(count, *input)`.
+        rounding: What one unit of rounding, of the input or of its logits, moves the margin by.
         seed: The user's seed.
     """
 
@@ -43,7 +48,11 @@ class Case:
     goal: Goal
     norm: float
     reach: float
+    width: float
     witness: Tensor | None
+    nearest: Tensor | None
+    references: Tensor
+    rounding: float
     seed: int
 
     @property
@@ -88,6 +97,19 @@ class Ledger:
     def severity(self, code: str) -> Severity | None:
         """How severe the flag with this code is; `None` if it was not raised."""
         return next((flag.severity for flag in self.flags if flag.code == code), None)
+
+
+def ratio(over: float, under: float) -> float:
+    """`over / under` of two distances, each perhaps 0 or infinite: 1 where both are the same, infinite over 0.
+
+    Source: this project. A network that draws at random may take back its prediction of the input itself: distance 0.
+
+    >>> ratio(3.0, 2.0), ratio(0.0, 0.0), ratio(math.inf, math.inf), ratio(1.0, 0.0), ratio(1.0, math.inf)
+    (1.5, 1.0, 1.0, inf, 0.0)
+    """
+    if over == under:
+        return 1.0
+    return math.inf if under == 0 else over / under
 
 
 def threshold(code: str) -> float:

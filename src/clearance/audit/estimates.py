@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from clearance.audit.case import Case, Ledger, threshold
+from clearance.audit.case import Case, Ledger, ratio, threshold
 from clearance.audit.record import Severity
 from clearance.audit.slope import slopes_from
 from clearance.estimates.extremes import FitStatus
@@ -18,6 +18,9 @@ from clearance.model.gradients import margin_gradients
 
 ON_SEGMENT = 48
 """Points of the segment to the witness whose gradient norms and slopes are held against the estimate."""
+UNITS_TO_REFUTE = 8.0
+"""Times the rounding of `precision` by which a radius must exceed a witness's distance: 64 units in all, as everywhere.
+Below, both distances are rounding."""
 
 
 def check_estimate(case: Case, ledger: Ledger, score: Score, nearest: float) -> None:
@@ -33,13 +36,14 @@ def check_estimate(case: Case, ledger: Ledger, score: Score, nearest: float) -> 
         score: The estimate.
         nearest: Distance of the nearest confirmed witness; infinite without one.
     """
+    noise = UNITS_TO_REFUTE * ledger.measured.get("precision", 0.0)
     if math.isfinite(score.radius) and math.isfinite(nearest):
-        ledger.measured["refuted"] = score.radius / nearest
-    if score.radius > threshold("refuted") * nearest * (1 + 1e-6):
+        ledger.measured["refuted"] = ratio(score.radius, nearest)
+    if score.radius > threshold("refuted") * nearest * (1 + 1e-6 + noise):
         ledger.raise_flag("refuted", Severity.ERROR, radius=score.radius, witness_distance=nearest)
     elif score.status is Status.REFUTED:
         stairs = ledger.severity("locally_constant") is Severity.INFO  # their slopes over short distances have no limit
-        severity = Severity.INFO if stairs else Severity.ERROR
+        severity = Severity.INFO if stairs or ledger.severity("precision") else Severity.ERROR
         ledger.raise_flag("refuted", severity, radius=score.radius, **_largest_secant(score))
     _check_lipschitz(case, ledger, score)
     _check_fit(ledger, score)
@@ -65,6 +69,8 @@ def _check_lipschitz(case: Case, ledger: Ledger, score: Score) -> None:
         return
     way = case.witness - case.x0
     reach = float(vector_norm(way[None], case.norm))
+    if reach == 0:  # a random network took back its prediction of the input itself
+        return
     shares = torch.linspace(0, min(1.0, score.ball_radius / reach), ON_SEGMENT + 1, dtype=way.dtype, device=way.device)
     points = case.x0 + shares[1:].reshape(-1, *[1] * way.ndim) * way
     margins, gradients = margin_gradients(case.model, points, case.predicted, case.target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,57 +11,75 @@ from torch import Tensor
 from clearance.attacks.best import attack_inputs
 from clearance.attacks.ensembles import ensemble
 from clearance.attacks.goals import goal_of
+from clearance.attacks.passes import look
 from clearance.attacks.result import AttackResult, Witnesses
-from clearance.audit.case import Case, Ledger
+from clearance.audit.case import Case, Ledger, ratio, threshold
 from clearance.audit.estimates import check_estimate
 from clearance.audit.flags import CHECKS
 from clearance.audit.forward import check_forward, check_mode, check_stairs, is_random
 from clearance.audit.gradients import check_gradients, cut_off
 from clearance.audit.optimisation import attack_blindly, check_attacks, distances
+from clearance.audit.path_integral import input_scale
 from clearance.audit.record import Audit, Flag, Severity, sort_flags
+from clearance.audit.references import nearest_on_lines
 from clearance.estimates.clever import iterate_scores
 from clearance.estimates.fixed_point import farthest_valid
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Settings
 from clearance.geometry.norms import vector_norm
 from clearance.model.cost import Cost
+from clearance.model.gradients import margin_gradients
 from clearance.model.inputs import CheckedInputs
 from clearance.model.seeds import derive_seed
 from clearance.model.transforms import eot
 
 SCORE_BLOCKS = 8
 """Blocks of the estimate that an audit makes for itself."""
-SHARE_OF_SPACE = 0.1
-"""Radius of the ball where no witness is known, as a share of the distance to the farthest valid point."""
+SHARE_OF_SPACE, LEAST_SHARE = 0.1, 1e-3
+"""Radius of the ball where no witness is known, and the least radius where one is, as shares of the distance to the
+farthest valid point: in a ball much smaller, margins move by little more than their rounding."""
 DRAWS = 8
 """Draws of a random network that are averaged before its gradients are looked at."""
 
 
-def audit_input(inputs: CheckedInputs, *, score: Score | None, attack: AttackResult | None) -> Audit:
+@dataclass(frozen=True)
+class Known:
+    """What the caller knows of one input already. Source: this project.
+
+    Attributes:
+        score: An estimate to check; `None`: a quick one is made.
+        attack: What `attack` said; `None`: it is asked, with its standard budget.
+        references: Inputs to walk to, `(count, *input)`, checked; none is fine.
+    """
+
+    score: Score | None
+    attack: AttackResult | None
+    references: Tensor
+
+
+def audit_input(inputs: CheckedInputs, known: Known) -> Audit:
     """Run every check of `audit.flags.CHECKS` on one input.
 
     Source: the table names the paper behind each check; how the flags are weighed (`settle`) is this project's.
 
     Args:
         inputs: The input, a batch of one, `(1, *input)`.
-        score: An estimate to check; `None`: a quick one is made.
-        attack: What `attack` said; `None`: it is asked, with its standard budget.
+        known: What is known of it.
 
     Returns:
         The audit; without flags where the input is misclassified.
     """
     if inputs.misclassified[0]:
         return Audit((), None, Cost())
-    return audit_judged(inputs, score=score, attack=attack, cut=cut_off(inputs.model, inputs.x))
+    return audit_judged(inputs, known, cut=cut_off(inputs.model, inputs.x))
 
 
-def audit_judged(inputs: CheckedInputs, *, score: Score | None, attack: AttackResult | None, cut: str | None) -> Audit:
+def audit_judged(inputs: CheckedInputs, known: Known, *, cut: str | None) -> Audit:
     """As `audit_input` (same source), where the prediction is right and the flow of gradients has been looked at.
 
     Args:
         inputs: The input, a batch of one, `(1, *input)`.
-        score: An estimate to check; `None`: a quick one is made.
-        attack: What `attack` said; `None`: it is asked.
+        known: What is known of it.
         cut: What keeps autograd from the input (`audit.gradients.cut_off`).
 
     Returns:
@@ -70,32 +88,36 @@ def audit_judged(inputs: CheckedInputs, *, score: Score | None, attack: AttackRe
     start, ledger = inputs.model.meter.read(), Ledger()
     check_mode(inputs.model, ledger)
     with inputs.model.frozen():
-        witness, nearest = _run_checks(inputs, ledger, score, attack, cut)
+        witness, nearest = _run_checks(inputs, ledger, known, cut)
     flags = sort_flags(settle(ledger))
     worst = flags[0].severity if flags else None
     cost = inputs.model.meter.since(start)
     return Audit(flags, worst, cost, ledger.measured, tuple(ledger.integrals), witness, nearest)
 
 
-def _run_checks(
-    inputs: CheckedInputs, ledger: Ledger, score: Score | None, attack: AttackResult | None, cut: str | None
-) -> tuple[Tensor | None, float]:
+def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Known, cut: str | None) -> tuple[Tensor | None, float]:
     """Write what every check finds to the ledger; returns the nearest witness that anyone met, and its distance."""
-    result = _gradient_attack(inputs, ledger, attack, cut)
+    result, score = _gradient_attack(inputs, ledger, given.attack, cut), given.score
+    lines = nearest_on_lines(inputs, given.references)
+    results = [result, *([] if cut else _try_harder(inputs, result, lines.compared))]
+    result = min(results, key=lambda one: one.distance)
     known = Witnesses(inputs.x, inputs.norm)
     if result.adversarial is not None:
         known.offer(result.adversarial[None], torch.tensor([True], device=inputs.x.device))
-    reach = result.distance if result.success else SHARE_OF_SPACE * _farthest(inputs)
-    blind = _blind_attack(inputs, reach)
+    width = farthest(inputs)
+    blind = _blind_attack(inputs, result.distance if result.success else SHARE_OF_SPACE * width)
     known.absorb(blind)
-    spread, nearest = is_random(inputs.model, inputs.x[0]), float(known.distance[0])
-    case = _make_case(inputs, result, nearest if math.isfinite(nearest) else reach, random=spread > 0)
+    known.absorb(lines.witness)
+    spread = is_random(inputs.model, inputs.x[0])
+    case = _make_case(inputs, result, known, lines.ends, random=spread > 0, differentiable=cut is None)
     check_forward(case, ledger, spread)
     if cut is None:
         check_gradients(case, ledger)
     check_stairs(case, ledger)
+    nearest = float(known.distance[0])
     if cut is None:
-        known.absorb(check_attacks(case, ledger, distances(result, float(blind.distance[0]))))
+        found = distances(results, float(blind.distance[0]), lines.compared)
+        known.absorb(check_attacks(case, ledger, found))
         nearest = float(known.distance[0])
         if score is None and ledger.severity("non_finite") is None:
             score = _quick_score(inputs, case.target)
@@ -114,22 +136,62 @@ def _gradient_attack(
     return known or attack_inputs(inputs, ensemble(inputs.norm, "standard"))[0]
 
 
-def _make_case(inputs: CheckedInputs, result: AttackResult, reach: float, *, random: bool) -> Case:
+def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> list[AttackResult]:
+    """Attacks of the standard budget, where what was found on the way to other classes puts those so far in doubt.
+
+    Before it is said that attacks along gradients are misled, they get the passes that they need on an honest network.
+    """
+    runs = ensemble(inputs.norm, "standard")
+    beaten = ratio(lines, result.distance) < threshold("reference_wins")
+    if not beaten or {run.method for run in runs} <= set(result.distances):
+        return []
+    return attack_inputs(inputs, runs)
+
+
+def _make_case(
+    inputs: CheckedInputs,
+    result: AttackResult,
+    known: Witnesses,
+    references: Tensor,
+    *,
+    random: bool,
+    differentiable: bool,
+) -> Case:
     """What is audited; a random network by the average of several fixed draws."""
-    model, logits = inputs.model, inputs.logits[0]
+    model, logits, width = inputs.model, inputs.logits[0], farthest(inputs)
+    witness, nearest = result.adversarial, known.adversarial[0] if bool(known.success[0]) else None
+    reach = float(known.distance[0]) if nearest is not None else SHARE_OF_SPACE * width
+    other = nearest if nearest is not None and reach < result.distance else None
+    target = result.predicted if result.success else inputs.targets[0][0]
+    if other is not None and not result.success:
+        target = int(look(inputs.model, other[None]).argmax())
     return Case(
         model=eot(model, DRAWS, seed=derive_seed(inputs.seed, "audit") % 2**31) if random else model,
         x0=inputs.x[0],
         key=inputs.keys[0],
         logits=logits,
         predicted=inputs.predicted[0],
-        target=result.predicted if result.success else inputs.targets[0][0],
+        target=target,
         goal=goal_of(inputs),
         norm=inputs.norm,
-        reach=reach,
-        witness=result.adversarial,
+        reach=max(reach, LEAST_SHARE * width),
+        width=width,
+        witness=witness,
+        nearest=other,
+        references=references,
+        rounding=_rounding(inputs, target, differentiable),
         seed=inputs.seed,
     )
+
+
+def _rounding(inputs: CheckedInputs, target: int, differentiable: bool) -> float:
+    """What one unit of rounding moves the margin by, `ε (max(|f_c|, |f_t|) + Σ |∂g/∂x_i| |x_i|)`."""
+    own, logits = inputs.predicted[0], inputs.logits[0]
+    size = float(logits[[own, target]].abs().max())
+    if differentiable:
+        _, gradient = margin_gradients(inputs.model, inputs.x, own, target)
+        size += input_scale(inputs.x, gradient)
+    return torch.finfo(logits.dtype).eps * size
 
 
 def _quick_score(inputs: CheckedInputs, target: int) -> Score:
@@ -158,10 +220,20 @@ def settle(ledger: Ledger) -> list[Flag]:
     ]
 
 
-def _farthest(inputs: CheckedInputs) -> float:
-    """Distance to the farthest valid point; without bounds, ten times the input's own length or at least 10."""
+def farthest(inputs: CheckedInputs) -> float:
+    """Distance to the farthest valid point; without bounds, ten times the input's own length, or 10 for a zero input.
+
+    Source: `estimates.fixed_point.farthest_valid`; without bounds, this project.
+
+    Args:
+        inputs: The input, a batch of one, `(1, *input)`.
+
+    Returns:
+        The distance, above 0.
+    """
     limit = farthest_valid(inputs.model, inputs.x[0], inputs.norm)
-    return limit if math.isfinite(limit) else 10 * max(1.0, float(vector_norm(inputs.x, inputs.norm)))
+    length = limit if math.isfinite(limit) else 10 * float(vector_norm(inputs.x, inputs.norm))
+    return length if length > 0 else 10.0
 
 
 def _blind_attack(inputs: CheckedInputs, reach: float) -> Witnesses:

@@ -59,12 +59,22 @@ CHECKS: dict[str, Check] = {
         f"{_BPDA}; for saturated outputs use the logits, or double precision",
         about="gradients",
     ),
+    "vanishing_gradient": Check(
+        "gradients are far too small to have any part in what the margin does over the same distance: soft steps that "
+        "saturate in between",
+        0.1,
+        "warning: on some segment at least this share of the gradients has `||∇g||_q ||d||_p` below a twentieth of the "
+        "margin's movement",
+        "this project (Hölder's inequality); Goodfellow 2018, section 4 (saturation)",
+        f"look for sigmoid, tanh or softmax of large arguments; evaluate what lies before them, or {_BPDA}",
+        about="gradients",
+    ),
     "path_integral": Check(
         "the gradients do not integrate to the function",
         0.05,
         "error: they miss more than half of the margin's movement along segments as long as the ball; warning: they "
-        "miss more than this share, or miss it on shorter segments only; info: so on a staircase, where a stand-in for "
-        "the gradient holds over the ball",
+        "miss more than this share (or three times it in jumps between neighbouring points), or miss it on shorter "
+        "segments only; info: so on a staircase, where a stand-in for the gradient holds over the ball",
         "this project (fundamental theorem of calculus)",
         f"the gradients belong to another function: {_BPDA}, and read the score as that stand-in's",
         about="gradients",
@@ -72,8 +82,7 @@ CHECKS: dict[str, Check] = {
     "rough_gradient": Check(
         "gradients a thirty-second of the ball apart point in different directions (shattered gradients)",
         0.8,
-        "warning: the median cosine is below this, or no affordable number of points settles a path integral as long "
-        "as the ball",
+        "warning: the median cosine is below this",
         f"{_ATHALYE} (shattered gradients); Balduzzi et al. 2017",
         "smooth the network's input (clearance.eot with noise) or replace the rough part by bpda",
         about="gradients",
@@ -96,7 +105,7 @@ CHECKS: dict[str, Check] = {
     "batch_dependent": Check(
         "the logits of an input depend on what else is in the batch",
         None,
-        "warning: by more than a thousandth of the largest logit",
+        "warning: some margin changes by more than a thousandth of its two logits",
         "this project (batch statistics at test time)",
         "use running statistics (eval mode), or another normalisation",
     ),
@@ -111,9 +120,17 @@ CHECKS: dict[str, Check] = {
     "probabilities": Check(
         "the outputs look like probabilities, not logits",
         None,
-        "warning: in [0, 1] with rows that sum to 1",
+        "warning: in [0, 1] with rows that sum to 1, at the input, in the ball and far from it",
         "AutoAttack's check (Croce and Hein 2020); Carlini and Wagner 2017",
         "hand over the values before the softmax",
+        about="gradients",
+    ),
+    "squashed": Check(
+        "the outputs take two values nearly everywhere: a sigmoid or a tanh of large logits comes last",
+        0.5,
+        "warning: at this share of points, near and far, the two largest outputs lie at an end of their range",
+        "this project; Goodfellow 2018, section 4 (saturation)",
+        "hand over the values before the sigmoid or the tanh",
         about="gradients",
     ),
     "saturated": Check(
@@ -127,7 +144,7 @@ CHECKS: dict[str, Check] = {
     "flat": Check(
         "all logits are nearly equal: a softmax of them is flat, and attacks with a fixed loss constant stand still",
         0.005,
-        "warning: the largest logit exceeds the smallest by less than this",
+        "warning: the largest logit exceeds the next by less than this at all points that are looked at, near and far",
         "Carlini and Wagner 2017 (temperature as a defence)",
         "multiply the logits by the temperature that was divided out; scores and distances do not depend on it",
     ),
@@ -197,6 +214,17 @@ CHECKS: dict[str, Check] = {
         f"{_CARLINI} (success must rise to 100 % with the budget)",
         "more steps and restarts; another loss; look for hidden gradients",
         about="attacks",
+    ),
+    "reference_wins": Check(
+        "on the way to an input of another class lies a nearer witness than attacks along gradients find, or one where "
+        "such an attack finds none at any distance",
+        0.9,
+        "warning: its distance is below this share of theirs, of the standard budget at least (below two thirds of the "
+        "share where it was pulled back from the way, and for norms below 2 on the straight way only); or an iterative "
+        "attack finds nothing at any distance, in norms of 2 and above",
+        f"this project; Brendel, Rauber and Bethge 2018 (decision-based attacks); {_ATHALYE} (unbounded attacks)",
+        f"the gradients mislead: {_BPDA}; read the nearer witness's distance, and not the estimate",
+        about="gradients",
     ),
     "blind_wins": Check(
         "an attack without gradients finds a nearer witness than attacks with gradients",

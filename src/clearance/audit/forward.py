@@ -23,7 +23,12 @@ REPEATS = 4
 COMPANIONS = 7
 """Other points in the batch that may change an input's logits."""
 BATCH_NOISE = 1e-3
-"""Changes below this share of the largest logit come from the order of summation."""
+"""Changes of a margin below this share of its two logits come from the order of summation."""
+WIDE_POINTS, WIDE_SCALES = 4, (1.0, 1 / 4, 1 / 16)
+"""Points far from the input, and their distances as shares of that of the farthest valid point: what is said of the
+outputs' range must hold there too."""
+END = 1e-3
+"""An output is at an end of its range where it is within this share of the range of it."""
 UNITS = 8.0
 """Units of rounding of the margin's two logits that a usual network's arithmetic loses."""
 STAIRS, STAIR_SCALES = 16, 6
@@ -53,26 +58,32 @@ def is_random(model: Classifier, x0: Tensor) -> float:
 
 
 def check_forward(case: Case, ledger: Ledger, spread: float) -> None:
-    """Raise `random`, `batch_dependent`, `probabilities`, `saturated`, `flat` and `precision`.
+    """Raise `random`, `batch_dependent`, `probabilities`, `squashed`, `saturated`, `flat` and `precision`.
 
-    What is measured: `batch_dependent`, the change of the logits among other inputs, `max |f - f'| / max |f|`;
-    `saturated`, the margin over the largest exponent, `(f_c - max_{k ≠ c} f_k) / -log(tiny)` (Goodfellow 2018, section
-    4; Carlini and Wagner 2017); `flat`, `max f - min f`; `precision`, `8 ε max(|f_c|, |f_t|) / g` (Goodfellow 2018,
-    section 4), with `ε` the unit of rounding.
+    What is measured: `batch_dependent`, the change of a margin among other inputs, `max_k |g_k - g_k'| / max(|f_c|,
+    |f_k|)`; `squashed`, the share of points, near and far, whose two largest outputs lie at an end of the range of
+    all of them; `saturated`, the margin over the largest exponent, `(f_c - max_{k ≠ c} f_k) / -log(tiny)` (Goodfellow
+    2018, section 4; Carlini and Wagner 2017); `flat`, the largest `f_(1) - f_(2)` of any of these points; `precision`,
+    `8 ε max(|f_c|, |f_t|) / g` (Goodfellow 2018, section 4), with `ε` the unit of rounding. Only logits that are
+    compared count: a class that is masked at -1e9 is in none of these scales.
 
     Args:
         case: The input.
         ledger: Where flags go.
         spread: What `is_random` said.
     """
-    among = _among_others(case)
+    among, wide = _among_others(case), _wide(case)
+    rows = torch.cat([case.logits[None], among, wide])
+    rows = rows[rows.isfinite().all(1)]
     if spread > 0:
         ledger.raise_flag("random", Severity.WARNING, spread_of_logits=spread)
     else:
         _check_batch(case, ledger, among[0])
-    if look_like_probabilities(torch.cat([case.logits[None], among])):
+    moving = rows.amax(0) > rows.amin(0)  # an unused class is constant, at 0 or at -1e9
+    if bool(moving.any()) and look_like_probabilities(rows[:, moving]):
         ledger.raise_flag("probabilities", Severity.WARNING, largest=float(case.logits.max()))
-    _check_range(case, ledger)
+    _check_ends(ledger, rows)
+    _check_range(case, ledger, rows)
 
 
 def _among_others(case: Case) -> Tensor:
@@ -81,13 +92,40 @@ def _among_others(case: Case) -> Tensor:
     return look(case.model, torch.cat([case.x0[None], case.model.clip(case.x0 + others)]))
 
 
+def _wide(case: Case) -> Tensor:
+    """Logits of points at several distances, up to the farthest valid ones, and of the references."""
+    generator, ways = case.generator("wide"), list[Tensor]()
+    for scale in WIDE_SCALES:
+        ways.append(scale * sample_directions(case.x0, WIDE_POINTS, norm=case.norm, generator=generator))
+    points = case.model.clip(case.x0 + case.width * torch.cat(ways))
+    return look(case.model, torch.cat([points, case.references]))
+
+
 def _check_batch(case: Case, ledger: Ledger, among: Tensor) -> None:
-    """The same input alone and among others."""
-    change = float((among - case.logits).abs().max())
-    share = change / max(float(case.logits.abs().max()), torch.finfo(case.logits.dtype).tiny)
+    """The same input alone and among others: each margin against the size of its own two logits."""
+    alone, own = case.logits, case.predicted
+    change = ((among - among[own]) - (alone - alone[own])).abs()
+    size = torch.maximum(alone.abs(), alone[own].abs()).clamp_min(case.rounding / torch.finfo(alone.dtype).eps)
+    share = float((change / size.clamp_min(torch.finfo(alone.dtype).tiny)).nan_to_num(math.inf).max())
     ledger.measured["batch_dependent"] = share
     if share > BATCH_NOISE:
         ledger.raise_flag("batch_dependent", Severity.WARNING, change_of_logits=share)
+
+
+def _check_ends(ledger: Ledger, rows: Tensor) -> None:
+    """Raise `squashed`: nearly everywhere the two largest outputs lie at an end of the range of all outputs.
+
+    Only classes that are among the two largest somewhere count: one that is never in play says nothing of the range.
+    """
+    top, classes = rows.topk(2, dim=1)
+    played = rows[:, classes.unique()]
+    highest, lowest = float(played.max()), float(played.min())
+    near = END * (highest - lowest)
+    at_end = (top >= highest - near) | (top <= lowest + near)
+    share = float(at_end.all(1).double().mean()) if highest > lowest else 0.0
+    ledger.measured["squashed"] = share
+    if share >= threshold("squashed"):
+        ledger.raise_flag("squashed", Severity.WARNING, share_of_points=share, lowest=lowest, highest=highest)
 
 
 def check_mode(model: Classifier, ledger: Ledger) -> None:
@@ -104,7 +142,7 @@ def check_mode(model: Classifier, ledger: Ledger) -> None:
         ledger.raise_flag("train_mode", severity, modules=named, active_dropout=float(len(dropping)))
 
 
-def _check_range(case: Case, ledger: Ledger) -> None:
+def _check_range(case: Case, ledger: Ledger, rows: Tensor) -> None:
     """Logits too large for a softmax, too close together for one, or too large for their own differences."""
     limits = torch.finfo(case.logits.dtype)
     others = torch.cat([case.logits[: case.predicted], case.logits[case.predicted + 1 :]])
@@ -113,10 +151,10 @@ def _check_range(case: Case, ledger: Ledger) -> None:
     ledger.measured["saturated"] = share
     if share >= threshold("saturated"):
         ledger.raise_flag("saturated", Severity.WARNING, margin=nearest, largest_exponent=-math.log(limits.tiny))
-    spread = float(case.logits.max() - case.logits.min())
+    spread = float(rows.topk(2, dim=1).values.diff(dim=1).abs().max())
     ledger.measured["flat"] = spread
     if spread < threshold("flat") and not ledger.severity("probabilities"):
-        ledger.raise_flag("flat", Severity.WARNING, spread_of_logits=spread)
+        ledger.raise_flag("flat", Severity.WARNING, largest_margin=spread)
     rounding = UNITS * limits.eps * case.scale / max(abs(case.margin), limits.tiny)
     ledger.measured["precision"] = rounding
     if rounding >= threshold("precision"):
@@ -134,6 +172,7 @@ def check_stairs(case: Case, ledger: Ledger) -> None:
     for level in range(STAIR_SCALES):
         length = case.reach / 4**level
         steps, ulp = _steps(case, unit, length)
+        ulp = max(ulp, case.rounding)
         coarse = max(coarse / 4, float(steps.abs().sum()))
         if coarse / STAIRS <= STAIR_NOISE * ulp:
             break

@@ -10,7 +10,7 @@ from clearance.audit.path_integral import PathIntegral, integrate
 from clearance.audit.record import Severity
 from clearance.errors import NetworkError
 from clearance.geometry.balls import sample_directions, sample_shifts
-from clearance.geometry.norms import steepest
+from clearance.geometry.norms import steepest, unit
 from clearance.model.classifier import Classifier
 from clearance.model.gradients import margin_gradients
 
@@ -28,12 +28,13 @@ ZERO_WITH_FAILURE = 0.1
 
 
 def check_gradients(case: Case, ledger: Ledger) -> None:
-    """Raise `non_finite`, `zero_gradient`, `path_integral` and `rough_gradient`.
+    """Raise `non_finite`, `zero_gradient`, `vanishing_gradient`, `path_integral` and `rough_gradient`.
 
     Gradients `∇g` are taken at uniform points of the ball and a thirty-second of its radius away: the share of zeros
     (Goodfellow 2018, section 3; Pintor et al. 2022, section 3), and the median cosine of neighbours (shattered
     gradients: Balduzzi et al. 2017; Athalye, Carlini and Wagner 2018, section 3.1). Whether `∫ ∇g·d ds = g(x + d) -
-    g(x)` holds is this project's test (fundamental theorem of calculus).
+    g(x)` holds, and whether `||∇g||_q` is far too small to have any part in it, are this project's tests (fundamental
+    theorem of calculus, Hölder's inequality). An integral that the points do not settle says neither.
     """
     gradients, apart = _pairs(case)
     found = _follow(case)
@@ -46,7 +47,8 @@ def check_gradients(case: Case, ledger: Ledger) -> None:
     long, short = ([one for _, one in some] for some in (found[:count], found[count:]))
     _judge_integrals(case, ledger, long, short)
     _judge_zeros(ledger, torch.cat([gradients, apart]), long)
-    _judge_roughness(ledger, gradients, apart, long)
+    _judge_vanishing(ledger, found)
+    _judge_roughness(ledger, gradients, apart)
 
 
 def cut_off(model: Classifier, x: Tensor) -> str | None:
@@ -104,7 +106,7 @@ def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
 
 
 def _directions(case: Case) -> tuple[list[str], Tensor]:
-    """Ends of the segments as long as the ball: random ones, down the gradient, to the witness."""
+    """Ends of the segments as long as the ball: random ones, down the gradient, to the nearest witnesses."""
     model, generator = case.model, case.generator("ends")
     random = case.reach * sample_directions(case.x0, RANDOM_DIRECTIONS, norm=case.norm, generator=generator)
     kinds, ends = ["random"] * RANDOM_DIRECTIONS, [model.clip(case.x0 + random)]
@@ -112,8 +114,9 @@ def _directions(case: Case) -> tuple[list[str], Tensor]:
     down = case.x0 - case.reach * steepest(gradient.nan_to_num(0.0, 0.0, 0.0), case.norm)
     if bool((down != case.x0).any()):
         kinds, ends = [*kinds, "descent"], [*ends, model.clip(down)]
-    if case.witness is not None:
-        kinds, ends = [*kinds, "witness"], [*ends, case.witness[None]]
+    for kind, witness in {"witness": case.witness, "nearest": case.nearest}.items():
+        if witness is not None:
+            kinds, ends = [*kinds, kind], [*ends, witness[None]]
     return kinds, torch.cat(ends)
 
 
@@ -164,16 +167,24 @@ def _judge_zeros(ledger: Ledger, gradients: Tensor, long: list[PathIntegral]) ->
         ledger.raise_flag("zero_gradient", Severity.WARNING, share_of_gradients=share)
 
 
-def _judge_roughness(ledger: Ledger, gradients: Tensor, apart: Tensor, long: list[PathIntegral]) -> None:
-    """`rough_gradient`: cosines of neighbouring gradients, and integrals that no number of points settles."""
-    first, second = gradients.flatten(1).double(), apart.flatten(1).double()
+def _judge_vanishing(ledger: Ledger, found: list[tuple[str, PathIntegral]]) -> None:
+    """`vanishing_gradient`: gradients too small to have any part in what the margin does along the same segment."""
+    measured = [(one.vanishing, kind, one) for kind, one in found if one.measurable]
+    share, kind, worst = max(measured, key=lambda one: one[0], default=(0.0, "", None))
+    ledger.measured["vanishing_gradient"] = share
+    if worst is not None and share >= threshold("vanishing_gradient"):
+        evidence = {"share_of_gradients": share, "segment": kind, "movement_of_margin": worst.variation}
+        ledger.raise_flag("vanishing_gradient", Severity.WARNING, **evidence, length=worst.length)
+
+
+def _judge_roughness(ledger: Ledger, gradients: Tensor, apart: Tensor) -> None:
+    """`rough_gradient`: cosines of neighbouring gradients, whatever their length."""
+    first, second = unit(gradients.double()).flatten(1), unit(apart.double()).flatten(1)
     usable = (first != 0).any(1) & (second != 0).any(1)
     if int(usable.sum()) < FEWEST_PAIRS:
         return
-    cosine = float(torch.cosine_similarity(first[usable], second[usable]).median())
-    undecided = sum(one.measurable and not one.resolved and not one.fails for one in long)
+    cosine = float((first * second).sum(1)[usable].median())
     ledger.measured["rough_gradient"] = cosine
-    if cosine < threshold("rough_gradient") or undecided:
-        ledger.raise_flag(
-            "rough_gradient", Severity.WARNING, median_cosine=cosine, undecided_integrals=float(undecided)
-        )
+    if cosine < threshold("rough_gradient"):
+        pairs = float(usable.sum())
+        ledger.raise_flag("rough_gradient", Severity.WARNING, median_cosine=cosine, pairs=pairs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,8 +18,9 @@ from clearance.attacks.segments import bisect_segments
 from clearance.attacks.square import square
 from clearance.attacks.steps import descent, into_ball, random_points
 from clearance.attacks.table import ATTACKS
-from clearance.audit.case import Case, Ledger, threshold
+from clearance.audit.case import Case, Ledger, ratio, threshold
 from clearance.audit.record import Severity
+from clearance.audit.references import SPARSE_BELOW, repeat
 from clearance.geometry.norms import expand, steepest
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs
@@ -81,11 +82,17 @@ class Distances:
 
     Attributes:
         methods: Iterative methods along gradients, by name.
+        best: The smallest of all methods along gradients, iterative or not.
         blind: An attack without gradients.
+        lines: The way to inputs of other classes (`audit.references`).
+        lost: How many iterative methods found nothing at any distance, with the passes that they were given.
     """
 
     methods: Mapping[str, float]
+    best: float
     blind: float
+    lines: float = math.inf
+    lost: int = 0
 
     @property
     def iterative(self) -> float:
@@ -95,24 +102,29 @@ class Distances:
     @property
     def nearest(self) -> float:
         """The smallest of all."""
-        return min(self.iterative, self.blind)
+        return min(self.iterative, self.blind, self.lines)
 
 
-def distances(result: AttackResult, blind: float) -> Distances:
-    """Sort an ensemble's distances; a witness of the blind kind in it counts as blind.
+def distances(results: Sequence[AttackResult], blind: float, lines: float = math.inf) -> Distances:
+    """Sort the distances of one ensemble or of several; a witness of the blind kind in it counts as blind.
 
     Source: this project.
     """
-    methods = {name: found for name, found in result.distances.items() if name in ATTACKS and ATTACKS[name].iterative}
-    return Distances(methods, min(blind, result.distances.get("square", math.inf)))
+    best: dict[str, float] = {}
+    for name, found in ((name, found) for one in results for name, found in one.distances.items()):
+        best[name] = min(found, best.get(name, math.inf))
+    blind = min(blind, best.pop("square", math.inf))
+    methods = {name: found for name, found in best.items() if name in ATTACKS and ATTACKS[name].iterative}
+    lost = {name for one in results for name, found in one.distances.items() if name in methods and math.isinf(found)}
+    return Distances(methods, min(best.values(), default=math.inf), blind, lines, len(lost))
 
 
 def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
-    """Raise `unbounded_fails`, `attack_spread`, `blind_wins` and `one_step_wins`, then trace some descents.
+    """Raise `unbounded_fails`, `attack_spread`, `reference_wins`, `blind_wins`, `one_step_wins`; then trace descents.
 
     Ratios of distances are held against the thresholds of `audit.flags.CHECKS`: the largest over the smallest iterative
-    one, that of an attack without gradients over it, that of a single step over it (Athalye, Carlini and Wagner 2018,
-    section 3.1; Carlini et al. 2019, section 4).
+    one, that of the way to another class, of an attack without gradients and of a single step over it (Athalye,
+    Carlini and Wagner 2018, section 3.1; Carlini et al. 2019, section 4; Brendel et al. 2018).
 
     Args:
         case: The input.
@@ -127,9 +139,12 @@ def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
         ledger.raise_flag("unbounded_fails", Severity.WARNING, blind_distance=found.blind)
     else:
         worst = max(found.methods.values())
-        ledger.measured["attack_spread"] = worst / best
-        if worst >= threshold("attack_spread") * best:
+        spread = ratio(worst, best)
+        ledger.measured["attack_spread"] = spread
+        if spread >= threshold("attack_spread"):
             ledger.raise_flag("attack_spread", Severity.WARNING, smallest=best, largest=worst)
+    if math.isfinite(found.lines):
+        _judge_lines(case, ledger, found)
     _compare(ledger, "blind_wins", found.blind, best)
     ray = _one_step(case)
     _compare(ledger, "one_step_wins", float(ray.distance[0]), best)
@@ -137,9 +152,19 @@ def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
     return ray
 
 
+def _judge_lines(case: Case, ledger: Ledger, found: Distances) -> None:
+    """`reference_wins`: the way to another class is nearer, or an attack misses at any distance what lies on it."""
+    share = ratio(found.lines, found.best)
+    lost = found.lost if case.norm >= SPARSE_BELOW else 0
+    ledger.measured["reference_wins"] = share
+    if share < threshold("reference_wins") or lost:
+        evidence = {"reference_distance": found.lines, "gradient_distance": found.best, "methods_without": float(lost)}
+        ledger.raise_flag("reference_wins", Severity.WARNING, **evidence)
+
+
 def _compare(ledger: Ledger, code: str, other: float, best: float) -> None:
     """Whether a weaker kind of attack is nearer than the iterative ones."""
-    share = 1.0 if math.isinf(other) and math.isinf(best) else 0.0 if math.isinf(best) else other / best
+    share = ratio(other, best)
     ledger.measured[code] = share
     if share < threshold(code):
         name = code.removesuffix("_wins")
@@ -160,11 +185,6 @@ def _one_step(case: Case) -> Witnesses:
     nearest, best = Witnesses(x, case.norm), int(line.distance.argmin())
     nearest.offer(line.adversarial[best : best + 1], line.success[best : best + 1])
     return nearest
-
-
-def repeat(goal: Goal, count: int) -> Goal:
-    """The goal of one input, for several copies of it: `(1, classes) -> (count, classes)`."""
-    return Goal(*(part.expand(count, *part.shape[1:]) for part in (goal.source, goal.wanted, goal.unwanted)))
 
 
 @dataclass(frozen=True)
