@@ -1,7 +1,8 @@
 """The audit against both sets of networks: every masked classifier is flagged, no honest one is, on 5 inputs each.
 
 An audit's dearest parts are the attack and the estimate that it makes where it is given none. `make test` leaves them
-to the audit for the first input, and gives it quick ones for the other four; `make slow` leaves them to it for all.
+to the audit for the first input, and gives it quick ones for the others; `make slow` leaves them to it for all. Of the
+soft masks and the trained networks `make test` sees two inputs each, with quick ones.
 """
 
 import pytest
@@ -15,25 +16,27 @@ as_a_user = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=py
 
 def audits(entry: masking.Entry, *, quick: bool) -> list[Audit]:
     """One audit for each input."""
-    model, x, labels = entry.model, entry.inputs, entry.labels
+    model, x, labels, references = entry.model, entry.inputs, entry.labels, entry.references
     if not quick:
-        return list(cl.audit(model, x, labels))
-    (first,) = cl.audit(model, x[:1], labels[:1])
-    rest, known = model.check_inputs(x[1:]), labels[1:]
+        return list(cl.audit(model, x, labels, references=references))
+    alone = 0 if entry.name in masking.LATER else 1
+    first = cl.audit(model, x[:alone], labels[:alone], references=references) if alone else []
+    count = len(x) if alone else 2
+    rest, known = model.check_inputs(x[alone:count]), labels[alone:count]
     attacks = scores = None
-    if not first.has("no_gradient"):
+    if not any(one.has("no_gradient") for one in first):
         attacks = cl.attack(model, rest, known, budget="quick")
         second = model.logits(rest).argsort(1)[:, -2].tolist()
         towards = [one.predicted if one.success else other for one, other in zip(attacks, second, strict=True)]
         scores = cl.clever(model, rest, known, target=towards, radius=0.5, blocks=4)
-    return [first, *cl.audit(model, rest, known, attacks=attacks, scores=scores)]
+    return [*first, *cl.audit(model, rest, known, attacks=attacks, scores=scores, references=references)]
 
 
 @as_a_user
 @pytest.mark.parametrize("name", masking.MASKED)
 def test_a_masked_classifier_is_flagged_on_every_input(name: str, quick: bool):
     found = audits(masking.MASKED[name](), quick=quick)
-    assert len(found) == 5 and all(one.masked for one in found)
+    assert len(found) >= 2 and all(one.masked for one in found)
     assert all(flag.evidence for one in found for flag in one.flags)
 
 
@@ -42,4 +45,25 @@ def test_a_masked_classifier_is_flagged_on_every_input(name: str, quick: bool):
 def test_an_honest_classifier_is_not(name: str, quick: bool):
     found = audits(masking.HONEST[name](), quick=quick)
     raised = {flag.code: dict(flag.evidence) for one in found for flag in one.flags if flag.severity != Severity.INFO}
-    assert len(found) == 5 and not raised
+    assert len(found) >= 2 and not raised
+
+
+@pytest.mark.parametrize("norm", [2.0, float("inf")])
+@pytest.mark.parametrize(
+    "name", [*masking.PUBLIC[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in masking.PUBLIC[2:])]
+)
+def test_a_public_network_is_not(name: str, norm: float):
+    entry = masking.public(name)
+    rest, known = entry.inputs[:2], entry.labels[:2]
+    attacks = cl.attack(entry.model, rest, known, norm=norm, budget="quick")
+    scores = cl.clever(entry.model, rest, known, norm=norm, target=[one.predicted for one in attacks], blocks=4)
+    for one in cl.audit(
+        entry.model, rest, known, norm=norm, attacks=attacks, scores=scores, references=entry.references
+    ):
+        assert {flag.code for flag in one.flags if flag.severity is not Severity.INFO} == set()
+
+
+@pytest.mark.xfail(reason="issue 15: witnesses")
+def test_a_naturally_masked_network_is_flagged_on_every_input():
+    """Robust accuracy against gradients hardly falls from 8/255 to 16/255, a score-based attack does better."""
+    raise NotImplementedError("the outside network is not at hand: none of the public checkpoints shows the symptom")

@@ -11,4 +11,26 @@ says what hides its gradients. Everything is deterministic: layers are filled, a
 from masking import honest, saturated, steps, unreliable
 from masking.entries import HONEST, MASKED, Entry
 
-__all__ = ["HONEST", "MASKED", "Entry", "honest", "saturated", "steps", "unreliable"]
+EARLIER = {*MASKED, *HONEST}
+
+from masking import soft, trained  # noqa: E402
+from masking.public import PUBLIC, public  # noqa: E402
+
+LATER = {*MASKED, *HONEST} - EARLIER
+"""The soft masks and the trained networks."""
+
+__all__ = [
+    "EARLIER",
+    "HONEST",
+    "LATER",
+    "MASKED",
+    "PUBLIC",
+    "Entry",
+    "honest",
+    "public",
+    "saturated",
+    "soft",
+    "steps",
+    "trained",
+    "unreliable",
+]

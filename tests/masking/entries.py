@@ -16,6 +16,8 @@ from clearance.zoo.specs import load_model
 
 PASSES = 8
 """An input counts as classified correctly if it is so in that many passes, on its own: some classifiers are random."""
+REFERENCES = slice(20, 120)
+"""Test inputs that audits walk to."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Entry:
-    """A classifier, the first 5 test inputs that it classifies correctly, and its accuracy on the test set."""
+    """A classifier, the first 5 test inputs that it classifies correctly, its accuracy, and some other test inputs."""
 
     name: str
     model: Classifier
     inputs: Tensor
     labels: Tensor
     accuracy: float
+    references: Tensor
 
 
 Builder = Callable[[], Classifier]
@@ -77,7 +80,8 @@ def make_entry(name: str, model: Classifier, data: Data) -> Entry:
             rows.append(row)
         if len(rows) == 5:
             break
-    return Entry(name, model, data.test_images[rows], data.test_labels[rows], accuracy)
+    references = data.test_images[REFERENCES].to(model.dtype)
+    return Entry(name, model, data.test_images[rows], data.test_labels[rows], accuracy, references)
 
 
 @contextmanager
