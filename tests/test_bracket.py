@@ -30,7 +30,7 @@ X = torch.tensor([[1.0, 1.0], [0.2, 0.2]])
 
 @pytest.fixture(scope="module")
 def brackets() -> list[Bracket]:
-    return cl.bracket(Classifier(line()), X, budget="quick")
+    return cl.bracket(Classifier(line()), X, budget="quick", references=X)
 
 
 def test_a_linear_network_has_no_gap(brackets: list[Bracket]):
@@ -41,7 +41,7 @@ def test_a_linear_network_has_no_gap(brackets: list[Bracket]):
 
 
 def test_an_input_gives_the_same_bracket_whatever_else_is_in_the_batch(brackets: list[Bracket]):
-    (alone,) = cl.bracket(Classifier(line()), X[1:], budget="quick")
+    (alone,) = cl.bracket(Classifier(line()), X[1:], budget="quick", references=X)
     assert without_seconds(alone.as_record()) == without_seconds(brackets[1].as_record())
 
 

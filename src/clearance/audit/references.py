@@ -29,7 +29,7 @@ LOOKED_AT, AT_ONCE = 512, 64
 """How many references are predicted at most to find them, and how many in one batch."""
 HALVINGS = 12
 """Halvings of each line: to a four-thousandth of its length."""
-PULLED, GROUPS, PARTS = 4, (8, 32, 64), (0.0, 0.5)
+PULLED, GROUPS, LEFT = 4, (8, 32, 64), (0.0, 0.5)
 """How many of the nearest witnesses are pulled back group by group, into how many groups the coordinates are split, and
 what share of a group's shift is left in each trial."""
 SIGN_RADII = 12
@@ -172,7 +172,7 @@ def _pull_back(inputs: CheckedInputs, goal: Goal, found: Witnesses) -> Witnesses
         order = torch.randperm(x[0].numel(), generator=generator, device=x.device)
         for group in order.chunk(count):
             mask = torch.zeros_like(order, dtype=torch.bool).scatter(0, group, True).reshape(x[0].shape)
-            for share in PARTS:
+            for share in LEFT:
                 points = torch.where(mask, x + share * (found.adversarial - x), found.adversarial)
                 found.offer(points, goal.reached(look(model, points)) & found.success)
     return bisect_segments(model, goal, found, steps=HALVINGS)
