@@ -127,7 +127,9 @@ def _audit_all(job: AuditJob, rows: list[AuditRow], *, shown: bool) -> None:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             found = Audit((), None, Cost())
             if not reached[place]:
-                (found,) = audit(inputs.model, image[None], label[None], norm=job.norm, target=target, seed=seed)
+                (found,) = audit(
+                    inputs.model, image[None], label[None], norm=job.norm, target=target, references=images, seed=seed
+                )
             rows.append(AuditRow(inputs.offset + place, int(label), checked.predicted[place], found))
             advance()
 

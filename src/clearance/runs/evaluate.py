@@ -37,7 +37,7 @@ class Evaluation:
 
     Attributes:
         model: The classifier.
-        data: The inputs.
+        data: The inputs; the audit of each walks to the others, however tasks are shared out among workers.
         offset: Index of the first of them in the whole set.
         budget: How hard attacks and estimates try.
         certificate: Method of the certificate, or `"none"`.
@@ -104,6 +104,7 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
         budget=shared.budget,
         certificate=shared.certificate,
         time_limit=shared.time_limit,
+        references=shared.data.images,
         seed=shared.seed,
     )
     return Result(found.as_record(), found.as_arrays())
