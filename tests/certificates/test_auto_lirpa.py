@@ -38,6 +38,9 @@ def test_its_absence_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch):
         )
 
 
+Pair = tuple[torch.Tensor, torch.Tensor]
+
+
 class Double:
     """Stands in for the package: bounds by our own CROWN, behind the same calls."""
 
@@ -54,11 +57,12 @@ class Double:
             PerturbationLpNorm=lambda norm, eps, x_L, x_U: (norm, eps, x_L, x_U),
         )
 
-    def compute(self, network: nn.Module, x: torch.Tensor, ball: Any, rows: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def compute(self, network: nn.Module, x: torch.Tensor, ball: Any, rows: torch.Tensor) -> Pair:
         norm, radius, low, _ = ball
         self.seen.append((norm, low is not None))
         problem = make_problem(network, x, norm, bounds=self.bounds if low is not None else None)
-        return margin_bounds(problem, torch.tensor([radius], dtype=torch.float64), rows), None
+        radii = torch.tensor([radius], dtype=torch.float64)
+        return margin_bounds(problem, radii, rows), -margin_bounds(problem, radii, -rows)
 
 
 @pytest.mark.parametrize("norm", [2.0, math.inf])
@@ -182,6 +186,28 @@ def test_installed_convolutions_count_in_the_dual_norm(package: Any, norm: float
     theirs = cl.certify(model, x, norm=norm, method="auto-lirpa")
     ours = cl.certify(model, x, norm=norm, method="crown")
     assert all(a.radius <= b.radius * (1 + 2e-3) for a, b in zip(theirs, ours, strict=True))
+
+
+def test_bounds_of_another_function_are_refused(monkeypatch: pytest.MonkeyPatch):
+    network, x = random_network(0, (4, 8, 8, 3), nn.ReLU), random_inputs(0, 1, 4)
+
+    class Other(Double):
+        def compute(self, network: nn.Module, x: torch.Tensor, ball: Any, rows: torch.Tensor) -> Pair:
+            low, high = super().compute(network, x, ball, rows)
+            return 1.001 * low, 1.001 * high
+
+    monkeypatch.setitem(sys.modules, "auto_LiRPA", Other().module())
+    with pytest.raises(NotSupportedError, match="do not hold the network's margin"):
+        auto_lirpa(make_problem(network, x))
+
+
+@pytest.mark.parametrize("include", [True, False])
+def test_installed_pooling_that_does_not_count_its_padding(package: Any, include: bool):
+    pool = nn.AvgPool2d(2, padding=1, count_include_pad=include)
+    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), pool, nn.Flatten(), nn.Linear(27, 4)).double()
+    (theirs,) = cl.certify(cl.Classifier(network), images(1), method="auto-lirpa")
+    (ours,) = cl.certify(cl.Classifier(network), images(1), method="crown")
+    assert theirs.status == "unsupported" or theirs.radius <= ours.radius * (1 + 2e-3)
 
 
 def test_installed_it_certifies(package: Any):
