@@ -144,13 +144,13 @@ def test_flags_reach_the_audit(work: str, capfd: pytest.CaptureFixture[str], mon
     audit = module.audit
 
     def remember(*arguments: Any, **options: Any) -> Any:
-        seen.append((arguments[1].shape, arguments[2].tolist(), options))
+        seen.append((arguments[1].shape, arguments[2].tolist(), options | {"references": len(options["references"])}))
         return audit(*arguments, **options)
 
     monkeypatch.setattr(module, "audit", remember)
     text = "--norm inf --target 2 --seed 7 --offset 2 --count 1 --mean .1 --std 2 --no-bounds --device cpu --json"
     assert run(["audit", f"{work}:linear", "data.npz", *text.split()]) == 0
-    assert seen == [((1, 1, 4), [1], {"norm": float("inf"), "target": 2, "seed": 7})]
+    assert seen == [((1, 1, 4), [1], {"norm": float("inf"), "target": 2, "references": 1, "seed": 7})]
     found = document(capfd.readouterr().out)
     assert found["settings"]["norm"] == "inf" and found["target"] == 2 and found["model"]["bounds"] is None
     assert found["results"][0]["input"] == 2
