@@ -18,7 +18,7 @@ from clearance.certificates.layers.activations import Activation, ActivationBoun
 from clearance.certificates.operations import Affine
 from clearance.certificates.region import Region
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))  # behind the tests' own helpers
 
 import soundness  # pyright: ignore[reportMissingImports]
 from network_forms import FORMS  # pyright: ignore[reportMissingImports]
