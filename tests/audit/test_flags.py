@@ -378,3 +378,9 @@ def test_gradients_of_any_length_that_point_one_way_are_not_rough():
     line = nn.Linear(DIMENSION, 2, bias=False)
     line.weight.data = 1e-13 * torch.tensor([[1.0, 2, 3, -1, 1, 2], [0, 0, 0, 0, 0, 0]])
     assert look_at(line).measured["rough_gradient"] == pytest.approx(1.0)
+
+
+def test_a_gradient_across_the_segment_is_no_zero_gradient():
+    model = Classifier(lambda x: torch.stack([x[:, 0], torch.zeros_like(x[:, 0])], 1))
+    (found,) = cl.path_integrals(model, torch.zeros(1, 2), torch.tensor([[0.0, 1.0]]), predicted=0, target=1)
+    assert found.zero == 0.0 and found.integral == 0.0

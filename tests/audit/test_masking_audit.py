@@ -6,6 +6,8 @@ soft masks and the trained networks `make test` sees two inputs each, with quick
 """
 
 import pytest
+import torch
+from torch import Tensor
 
 import clearance as cl
 import masking
@@ -61,3 +63,28 @@ def test_a_public_network_is_not(name: str, norm: float):
         entry.model, rest, known, norm=norm, attacks=attacks, scores=scores, references=entry.references
     ):
         assert {flag.code for flag in one.flags if flag.severity is not Severity.INFO} == set()
+
+
+def useless(x: Tensor) -> Tensor:
+    """Descent from the origin ends in a valley along the first coordinate; the other class lies along the second.
+
+    Every gradient is the function's own, as on naturally masked networks: success along gradients hardly rises with the
+    radius, and a search without gradients does better.
+    """
+    valley = 0.3 + 0.7 / (1 + x[:, 0].clamp(min=0)) - 0.7 * x[:, 0].clamp(max=0)
+    ridge = torch.minimum(1.2 + 1.5 * x[:, 1], 5 * (0.7 - x[:, 1]))
+    margin = torch.minimum(valley, ridge)
+    return torch.stack([margin, torch.zeros_like(margin)], 1)
+
+
+WITH_REFERENCES = [
+    torch.tensor([[0.0, 1.0]]),
+    pytest.param(None, marks=pytest.mark.xfail(reason="issue 15: witnesses")),
+]
+
+
+@pytest.mark.parametrize("references", WITH_REFERENCES, ids=["references", "none"])
+def test_gradients_that_are_honest_and_useless_are_flagged(references: Tensor | None):
+    model, x = cl.Classifier(useless, bounds=(-1, 1)), torch.zeros(1, 2)
+    (found,) = cl.audit(model, x, references=references)
+    assert found.masked

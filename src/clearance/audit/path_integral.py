@@ -242,7 +242,7 @@ class _Path:
             error=float(derivatives.diff(dim=1).square().sum().sqrt()) / (2 * strata),
             variation=variation,
             rounding=ROUNDING * ulp,
-            zero=float((derivatives == 0).double().mean()),
+            zero=float((norms == 0).double().mean()),
             points=derivatives.numel(),
             length=length,
             finite=finite,
