@@ -1,6 +1,6 @@
-"""The smallest witness for the same number of passes: Clearance's `attack` beside Foolbox's DDN and FMN and ART's CW.
+"""The smallest witness for the same number of passes: Clearance's `attack` beside Foolbox, ART and others.
 
-    python benchmarks/attacks.py                     100 inputs of MNIST, network mnist-fmn, l2 and linf
+    python benchmarks/attacks.py                     100 inputs of MNIST, network mnist-fmn, l0, l2 and linf
     python benchmarks/attacks.py --images 20 --network mnist-eran-6x100
 
 Everything runs in one process on the same inputs. Passes are counted at the network itself, for every tool alike (one
@@ -12,6 +12,7 @@ witness, and counts as an infinite distance. Needs the extra `bench`, and `CLEAR
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import math
 import time
 from collections.abc import Callable
@@ -85,6 +86,8 @@ def peers(network: Counted, order: float) -> dict[str, Peer]:
 
         return run
 
+    if order == 0:
+        return {"Foolbox FMN": by_foolbox(foolbox.attacks.L0FMNAttack), **adversarial_library(network)}
     if order == 2:
         return {
             "Foolbox DDN": by_foolbox(foolbox.attacks.DDNAttack),
@@ -97,6 +100,15 @@ def peers(network: Counted, order: float) -> dict[str, Peer]:
         "ART CW": by_art(CarliniLInfMethod),
         "ART CW rate .1": by_art(CarliniLInfMethod, learning_rate=0.1),
     }
+
+
+def adversarial_library(network: Counted) -> dict[str, Peer]:
+    """Sigma-zero of the adversarial library, where that is installed (`pip install adv-lib`)."""
+    if importlib.util.find_spec("adv_lib") is None:
+        return {}
+    from adv_lib.attacks.sigma_zero import sigma_zero
+
+    return {"adv-lib sigma-zero": lambda x, labels, steps: sigma_zero(network, x, labels, num_steps=steps)}
 
 
 def measure_clearance(network: Counted, x: Tensor, labels: Tensor, order: float, budget: str) -> Row:
@@ -163,7 +175,7 @@ def main() -> None:
     network = Counted(load_network(options.network))
     x, labels = correct_images(network, options.images)
     print(f"{options.network}, {len(x)} correctly classified MNIST test images; passes are per image")
-    for order in (2.0, math.inf):
+    for order in (0.0, 2.0, math.inf):
         ours = measure_clearance(network, x, labels, order, "standard")
         rows = [measure_clearance(network, x, labels, order, "quick"), ours]
         passes = ours.forward + ours.backward

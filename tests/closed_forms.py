@@ -27,8 +27,10 @@ class Linear:
         return x.flatten(1) @ self.weight.T.to(x) + self.bias.to(x)
 
     def distance(self, x: Tensor, order: float) -> Tensor:
-        """Untargeted, without bounds: `min_t (f_c - f_t) / ||w_c - w_t||_q` for each input."""
+        """Untargeted, without bounds: `min_t (f_c - f_t) / ||w_c - w_t||_q` for each input; 1 for `l_0`."""
         logits = self(x)
+        if order == 0:
+            return torch.ones_like(logits[:, 0])
         source = logits.argmax(1)
         gaps = logits.gather(1, source[:, None]) - logits
         slopes = torch.stack([vector_norm(self.weight[c] - self.weight, dual_norm(order)) for c in source.tolist()])
@@ -93,8 +95,27 @@ def exact_linear(model: Linear, x: Tensor, order: float, targets: Sequence[int],
     return best
 
 
+def fewest_linear(model: Linear, x: Tensor, targets: Sequence[int], low: float, high: float) -> float:
+    """Fewest coordinates to change within the bounds so that one of the targets is ahead of the source, or infinity.
+
+    For each target the coordinates are ranked by the most that each can lower the margin, `|w_i|` times its room; the
+    fewest whose sum exceeds the margin are needed, and enough. Untargeted, pass all other classes.
+    """
+    logits, best = model(x[None])[0], math.inf
+    source = int(logits.argmax())
+    for target in targets:
+        rate = model.weight[source] - model.weight[target]
+        falls = torch.where(rate > 0, rate * (x - low), -rate * (high - x)).sort(descending=True).values
+        enough = falls.cumsum(0) > logits[source] - logits[target]
+        best = min(best, int(enough.to(torch.uint8).argmax()) + 1) if enough.any() else best
+    return best
+
+
 def exact_relu(model: OneHidden, x: Tensor, order: float, targets: Sequence[int], low: float, high: float) -> float:
-    """As `exact_linear` for one hidden layer, by a big-M mixed-integer program; a proven lower end of its optimum."""
+    """As `exact_linear` for one hidden layer, by a big-M mixed-integer program; a proven lower end of its optimum.
+
+    `order` may be 0 as well, for the number of coordinates that differ.
+    """
     return min(_relu_to(model, x.numpy(), order, target, low, high) for target in targets)
 
 
@@ -102,7 +123,7 @@ def _relu_to(model: OneHidden, x: Array, order: float, target: int, low: float, 
     """Variables: step d, its sizes s, hidden values z, and a binary a for each hidden unit."""
     weight, offset, last, bias = (t.numpy() for t in (model.weight, model.offset, model.last, model.bias))
     size, hidden = len(x), len(offset)
-    rows, limits, cost = _distance_rows(size, order)
+    rows, limits, cost = _distance_rows(size, order, high - low)
     sizes = rows.shape[1] - size
     positive, negative = weight.clip(0), weight.clip(None, 0)
     most = positive @ np.full(size, high) + negative @ np.full(size, low) + offset
@@ -123,23 +144,27 @@ def _relu_to(model: OneHidden, x: Array, order: float, target: int, low: float, 
         [limits, -at_input, at_input - np.minimum(least, 0), np.zeros(hidden), bias[target] - bias[others]]
     )
     lower_bounds = np.concatenate([low - x, np.zeros(sizes + 2 * hidden)])
-    upper_bounds = np.concatenate([high - x, np.full(sizes + hidden, np.inf), np.ones(hidden)])
+    most_sizes = np.full(sizes, 1.0 if order == 0 else np.inf)
+    upper_bounds = np.concatenate([high - x, most_sizes, np.full(hidden, np.inf), np.ones(hidden)])
     solved = optimize.milp(
         np.concatenate([cost, np.zeros(2 * hidden)]),
         constraints=optimize.LinearConstraint(np.vstack(blocks), -np.inf, upper),
-        integrality=np.concatenate([np.zeros(size + sizes + hidden), np.ones(hidden)]),
+        integrality=np.concatenate([np.zeros(size), np.full(sizes, order == 0), np.zeros(hidden), np.ones(hidden)]),
         bounds=optimize.Bounds(lower_bounds, upper_bounds),
         options={"mip_rel_gap": 1e-7},
     )
     return float(solved.mip_dual_bound) if solved.status == 0 else math.inf
 
 
-def _distance_rows(size: int, order: float) -> tuple[Array, Array, Array]:
-    """`|d_i| <= s_i` and cost `sum s_i` (l_1), or `|d_i| <= s` and cost `s` (l_inf), as rows, limits and costs."""
-    if order not in {1.0, math.inf}:
-        raise ValueError(f"expected order 1 or inf, got {order}")
+def _distance_rows(size: int, order: float, width: float = 1.0) -> tuple[Array, Array, Array]:
+    """`|d_i| <= s_i` and cost `sum s_i` (l_1), or `|d_i| <= s` and cost `s` (l_inf), as rows, limits and costs.
+
+    For l_0, `|d_i| <= width s_i` with binary `s_i` and cost `sum s_i`.
+    """
+    if order not in {0.0, 1.0, math.inf}:
+        raise ValueError(f"expected order 0, 1 or inf, got {order}")
     one = np.eye(size)
-    sizes = one if order == 1 else np.ones((size, 1))
+    sizes = np.ones((size, 1)) if math.isinf(order) else one * (width if order == 0 else 1.0)
     rows = np.vstack([np.hstack([one, -sizes]), np.hstack([-one, -sizes])])
     return rows, np.zeros(2 * size), np.concatenate([np.zeros(size), np.ones(sizes.shape[1])])
 

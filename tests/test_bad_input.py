@@ -95,6 +95,7 @@ def test_inputs(x: Any, kind: type[Exception], message: str):
         ({"target": True}, cl.TargetError, "target: expected class indices .* got True"),
         ({"target": None}, cl.TargetError, "target: .* got None"),
         ({"norm": 0.5}, cl.InputError, r"norm: expected p >= 1, got 0\.5"),
+        ({"norm": 0}, cl.InputError, "norm: expected p >= 1, got 0; l0 is no norm: only attack has an l0 distance"),
         ({"norm": math.nan}, cl.InputError, "norm: expected p >= 1, got nan"),
         ({"norm": "two"}, cl.InputError, "norm: expected a number >= 1 or 'inf', got 'two'"),
         ({"radius": 0}, cl.InputError, "radius: expected a positive finite number or 'auto', got 0"),
@@ -237,6 +238,18 @@ def test_labels_are_the_third_argument(score: Callable[..., object]):
     refused(cl.TargetError, "labels: .* got 7", lambda: score(model, X, labels=[0, 7]))
     with pytest.raises(TypeError, match="positional argument"):
         score(model, X, [0, 1], 2.0)
+
+
+@each_scoring
+@pytest.mark.parametrize("norm", [0, 0.0, "0", "l0"])
+def test_l0_is_for_attacks_alone(score: Callable[..., object], norm: Any):
+    model = cl.Classifier(linear(), bounds=(0, 1))
+    if score is cl.attack:
+        results = cl.attack(model, X, norm=norm, budget="quick")
+        assert all(result.distance == int(result.distance) > 0 for result in results)
+        return
+    message = f"^norm: expected p >= 1, got {norm!r}; l0 is no norm: only attack has an l0 distance$"
+    refused(cl.InputError, message, lambda: score(model, X, norm=norm))
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,7 @@ def test_a_proper_bracket_has_no_flag():
         ({"budget": "huge"}, "budget: expected one of quick, standard, thorough, got 'huge'"),
         ({"certificate": "magic"}, "certificate: expected one of best, "),
         ({"norm": 0.5}, "norm: expected p >= 1"),
+        ({"norm": 0}, "norm: expected p >= 1, got 0; l0 is no norm"),
         ({"target": 0}, "target: expected a class to move to"),
         ({"order": 3}, "order: expected 1 or 2"),
     ],

@@ -16,9 +16,10 @@ from clearance.model.classifier import Classifier
 from clearance.model.inputs import prepare
 
 each_norm = pytest.mark.parametrize("norm", [1.0, 2.0, 3.0, INF])
+each_distance = pytest.mark.parametrize("norm", [0.0, 1.0, 2.0, 3.0, INF])
 
 
-@each_norm
+@each_distance
 def test_each_budget_begins_with_the_one_below(norm: float):
     quick, standard, thorough = (ensemble(norm, budget) for budget in BUDGETS)
     assert standard[: len(quick)] == quick and thorough[: len(standard)] == standard
@@ -26,14 +27,14 @@ def test_each_budget_begins_with_the_one_below(norm: float):
     assert runs_of("best", norm, "standard") == standard
 
 
-@each_norm
+@each_distance
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_every_run_is_of_a_method_for_the_norm(norm: float, budget: str):
     assert all(ATTACKS[run.method].is_for(norm) for run in ensemble(norm, budget))
 
 
 @pytest.mark.parametrize(("budget", "least", "most"), [("quick", 80, 250), ("standard", 700, 1300)])
-@pytest.mark.parametrize("norm", [1.0, 2.0, INF])
+@pytest.mark.parametrize("norm", [0.0, 1.0, 2.0, INF])
 def test_budgets_cost_what_they_say(norm: float, budget: str, least: int, most: int):
     model, x = Classifier(relu_network(0, 5), (0, 1)), small_inputs(0, 2)
     before = model.meter.read()
@@ -60,6 +61,13 @@ def test_twice_the_iterations_never_give_a_larger_distance(norm: float):
         assert (again.witnesses.distance <= once.witnesses.distance).all()
         assert (again.witnesses.distance < once.witnesses.distance).any()
         budgets = [attack(model, x, norm=norm, budget=budget) for budget in ("quick", "standard")]
+        assert all(more.distance <= less.distance for less, more in zip(*budgets, strict=True))
+
+
+def test_a_larger_budget_never_needs_more_coordinates():
+    for seed in range(3):
+        model, x = Classifier(relu_network(seed, 4), (0, 1)), small_inputs(seed, 6)
+        budgets = [attack(model, x, norm=0, budget=budget) for budget in ("quick", "standard")]
         assert all(more.distance <= less.distance for less, more in zip(*budgets, strict=True))
 
 

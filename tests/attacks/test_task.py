@@ -18,6 +18,13 @@ def test_a_task_knows_how_near_the_boundary_is(case: LinearCase):
     assert torch.equal(task.near, (1 - case.goal.source)[:, None])
 
 
+def test_for_l0_the_linearised_model_is_looked_at_in_l1():
+    case = linear_case(0, classes=4)
+    count, convex = task_of(case, 0.0), task_of(case, 1.0)
+    assert count.norm == 0 and torch.equal(count.scale, convex.scale) and torch.equal(count.near, convex.near)
+    assert torch.allclose(count.scale, case.exact(1.0))
+
+
 def test_a_rank_aims_at_one_class():
     case = linear_case(0, classes=4)
     task = task_of(case)

@@ -83,6 +83,7 @@ def test_the_network_is_left_as_it_was():
     ("options", "error", "said"),
     [
         ({"norm": 0.5}, InputError, "norm: expected p >= 1"),
+        ({"norm": 0}, InputError, "norm: expected p >= 1, got 0; l0 is no norm"),
         ({"method": "magic"}, InputError, "method: expected one of best"),
         ({"time_limit": 0}, InputError, "time_limit: expected a positive"),
         ({"target": "nearest"}, TargetError, "target: expected one of"),

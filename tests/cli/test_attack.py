@@ -47,10 +47,23 @@ def test_json():
     assert document["settings"]["budget"] == "quick"
 
 
+def test_l0_counts_the_coordinates_that_differ(tmp_path: Path):
+    file = tmp_path / "witnesses.npz"
+    arguments = ("--count", "2", "--norm", "0", "--budget", "quick", "--save", str(file))
+    result = run_command("attack", "digits-standard", "digits", *arguments)
+    assert result.returncode == 0, result.stderr
+    said = " ".join(result.stdout.split())
+    assert "l0, untargeted" in said and "sigma_zero" in said and "l0 distance: how many coordinates differ" in said
+    with np.load(file) as saved:
+        moved = (saved["adversarial"][0] != saved["images"][0]).sum()
+        assert 0 < moved == saved["distances"][0] and np.isnan(saved["distances"][1])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("digits-standard", "nowhere.npz"), "nowhere.npz"),
+        (("digits-standard", "digits", "--norm", "0", "--method", "pgd"), "expected p >= 1 for method pgd, got l0"),
         (("digits-standard", "digits", "--norm", "0.5"), "norm: expected p >= 1"),
         (("digits-standard", "digits", "--budget", "huge"), "--budget"),
         (("digits-standard", "digits", "--target", "nearest"), "target: expected one of"),

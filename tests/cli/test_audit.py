@@ -188,6 +188,7 @@ def test_what_was_finished_is_shown_on_ctrl_c(
         ("{m}:linear nowhere.npz", r"nowhere\.npz: no such file"),
         ("{m}:nothing data.npz", "there is nothing of that name"),
         ("{m}:linear data.npz --norm .5", "norm: expected p >= 1, got '.5'"),
+        ("{m}:linear data.npz --norm 0", "norm: expected p >= 1, got '0'; l0 is no norm: only attack has an l0"),
         ("{m}:linear data.npz --target nearest", "target: expected one of untargeted"),
         ("{m}:linear data.npz --fail-on fatal", "'fatal'.*'info', 'warning', 'error'"),
         ("{m}:linear data.npz --bounds 0 .5", r"inputs: expected values in \[0, 0\.5\]"),

@@ -69,6 +69,7 @@ def test_another_plan_is_refused_and_the_difference_named(folder: Path):
         (("--target", "runner-up,,3"), "names with commas between them"),
         (("--target", "runner-up,runner-up"), "names with commas between them"),
         (("--norm", "0.5"), "norm: expected p >= 1"),
+        (("--norm", "2,0"), "norm: expected p >= 1, got '0'; l0 is no norm: only attack has an l0 distance"),
         (("--target", "sideways"), "target: expected one of"),
         (("--workers", "2"), "--workers: expected --engine ray"),
         (("--order", "3"), "order"),

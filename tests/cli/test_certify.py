@@ -64,6 +64,7 @@ def test_what_a_solver_prints_stays_out_of_stdout():
     [
         (("digits-standard", "nowhere.npz"), "nowhere.npz"),
         (("digits-standard", "digits", "--norm", "0.5"), "norm: expected p >= 1"),
+        (("digits-standard", "digits", "--norm", "l0"), "norm: expected p >= 1, got 'l0'; l0 is no norm: only attack"),
         (("digits-standard", "digits", "--method", "magic"), "--method"),
         (("digits-standard", "digits", "--time-limit", "0"), "time_limit: expected a positive number"),
         (("digits-standard", "digits", "--target", "nearest"), "target: expected one of"),

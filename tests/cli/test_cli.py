@@ -222,6 +222,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --target nearest", "target: expected one of untargeted, .*, got 'nearest'"),
         ("{m}:linear data.npz --target 7", "target: expected a class index from 0 to 2, got 7"),
         ("{m}:linear data.npz --norm .5", "norm: expected p >= 1, got '.5'"),
+        ("{m}:linear data.npz --norm 0", "norm: expected p >= 1, got '0'; l0 is no norm: only attack has an l0"),
         ("{m}:linear data.npz --radius 0", r"radius: expected a positive finite number or 'auto', got 0\.0"),
         ("{m}:linear data.npz --radius wide", "'--radius': expected a number or 'auto', got 'wide'"),
         ("{m}:linear data.npz --blocks 1.5", r"'--blocks': expected a whole number or 'auto', got '1\.5'"),

@@ -8,7 +8,7 @@ import torch
 from scipy import special, stats
 
 from clearance.errors import InputError, ShapeError
-from clearance.geometry.balls import sample_ball
+from clearance.geometry.balls import sample_ball, sample_shifts
 from clearance.geometry.norms import vector_norm
 
 NORMS = (1.0, 1.5, 2.0, 3.0, math.inf)
@@ -92,5 +92,7 @@ def test_misuse():
         sample_ball(1, (2,), norm=2, radius=0, generator=generator)
     with pytest.raises(InputError, match="norm: expected p >= 1"):
         sample_ball(1, (2,), norm=0.5, radius=1.0, generator=generator)
+    with pytest.raises(InputError, match="norm: expected p >= 1"):
+        sample_shifts(torch.zeros(2), 1, norm=0.0, radius=1.0, generator=generator)
     with pytest.raises(ShapeError, match="expected count >= 0"):
         sample_ball(-1, (2,), norm=2, radius=1.0, generator=generator)

@@ -8,6 +8,7 @@ import torch
 from scipy import optimize
 from torch import Tensor
 
+from clearance.errors import InputError
 from clearance.geometry.half_space import nearest_in_half_space
 from clearance.geometry.norms import dual_norm, vector_norm
 
@@ -104,6 +105,11 @@ def test_any_scale_of_the_weights(norm: float, scale: float):
     weight, gap, down, up = problem(0)
     plain = nearest_in_half_space(weight, gap, down, up, norm)
     assert torch.allclose(nearest_in_half_space(scale * weight, scale * gap, down, up, norm), plain)
+
+
+def test_l0_is_refused():
+    with pytest.raises(InputError, match="norm: expected p >= 1, got"):
+        nearest_in_half_space(*problem(0), 0.0)
 
 
 def test_images_keep_their_shape():

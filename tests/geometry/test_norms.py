@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from clearance.errors import InputError
 from clearance.geometry.norms import (
+    as_distance,
     as_norm,
     dual_norm,
     last_norm,
@@ -63,6 +64,43 @@ def test_norms_are_read(text: str, norm: float):
 def test_norms_below_one_are_refused(bad: object):
     with pytest.raises(InputError, match="norm: expected"):
         as_norm(bad)  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("text", "p"), [(0, 0.0), ("0", 0.0), ("l0", 0.0), ("L0", 0.0), (-0.0, 0.0), ("l2", 2.0), ("inf", math.inf)]
+)
+def test_distances_may_be_counts_as_well(text: float | str, p: float):
+    assert as_distance(text) == p
+
+
+@pytest.mark.parametrize("bad", [0.5, -1, 1e-300, float("nan")])
+def test_between_a_count_and_a_norm_there_is_no_distance(bad: float):
+    with pytest.raises(InputError, match=r"norm: expected p >= 1, or 0 for the number of coordinates that differ, got"):
+        as_distance(bad)
+    with pytest.raises(InputError, match="norm: expected p >= 1, or 0"):
+        vector_norm(torch.ones(1, 2), bad)
+
+
+def test_l0_is_no_norm_and_has_no_dual_no_direction_and_no_projection():
+    x = torch.ones(1, 2)
+    for use in (
+        lambda: as_norm(0),
+        lambda: as_norm("l0"),
+        lambda: dual_norm(0.0),
+        lambda: dual_norm(0.5),
+        lambda: steepest(x, 0.0),
+        lambda: project(x, 0.0, 1.0),
+    ):
+        with pytest.raises(InputError, match=r"norm: expected p >= 1, got .*; l0 is no norm: only attack has an l0"):
+            use()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_the_count_is_exact_in_any_precision(dtype: torch.dtype):
+    """The smallest number is not 0, and neither is what is not finite."""
+    x = torch.zeros(3, 3000, dtype=dtype)
+    x[0, :2999], x[1, :2], x[2, :3] = torch.finfo(dtype).tiny, -1.0, torch.tensor([math.inf, -math.inf, math.nan])
+    assert vector_norm(x.reshape(3, 3, 1000), 0).tolist() == [2999, 2, 3]
 
 
 @pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])

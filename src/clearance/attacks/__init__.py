@@ -14,10 +14,12 @@ Each method is one pure function in the file of its name, from a classifier, inp
     pdpgd              l1
     elastic_net        l1
     carlini_wagner     l2, linf
+    sigma_zero         l0
     boundary_walk      any p
 
 `bisect_radius` turns an attack of fixed radius into one of minimum distance; `bisect_segments` brings a witness that is
-known nearer. Names are imported when they are first used: `clearance.attacks.table` brings in no torch.
+known nearer, `restore_coordinates` one for `l0`. Names are imported when they are first used: `clearance.attacks.table`
+brings in no torch.
 """
 
 from __future__ import annotations
@@ -41,8 +43,10 @@ if TYPE_CHECKING:
     from clearance.attacks.ifgsm import ifgsm
     from clearance.attacks.pdpgd import pdpgd
     from clearance.attacks.pgd import pgd
+    from clearance.attacks.restore_coordinates import restore_coordinates
     from clearance.attacks.result import AttackResult, Witnesses
     from clearance.attacks.segments import bisect_segments
+    from clearance.attacks.sigma_zero import sigma_zero
     from clearance.attacks.square import square
     from clearance.attacks.table import ATTACKS
 
@@ -65,6 +69,8 @@ __all__ = [
     "make_goal",
     "pdpgd",
     "pgd",
+    "restore_coordinates",
+    "sigma_zero",
     "square",
 ]
 

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.ensembles import carry_out, runs_of
+from clearance.attacks.restore_coordinates import restore_coordinates
 from clearance.attacks.result import AttackResult, Witnesses
 from clearance.attacks.segments import bisect_segments
 from clearance.attacks.table import ENSEMBLE
 from clearance.attacks.task import AttackRun, AttackTask, make_task
-from clearance.geometry.norms import as_norm
+from clearance.geometry.norms import as_distance
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
@@ -50,7 +51,8 @@ def attack(
         model: The classifier.
         x: Inputs `(batch, *input)`, within the bounds.
         labels: True classes; an input that the network misclassifies is not attacked. `None`: predictions are right.
-        norm: The `p` of distances, from 1 to infinity.
+        norm: The `p` of distances, from 1 to infinity; or 0, for the number of coordinates that differ (each channel of
+            a pixel is one).
         target: Where to go: as `model.margins.resolve_targets` takes it.
         method: `"best"`, the ensemble of the budget; or a name of `attacks.table.ATTACKS`, for that attack alone with
             about as many passes as the budget gives.
@@ -71,9 +73,9 @@ def attack(
     (1.0, 1)
     """
     check_classifier(model)
-    runs = runs_of(method, as_norm(norm), budget)
+    runs = runs_of(method, as_distance(norm), budget)
     started = model.meter.read()
-    inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
+    inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, l0=True)
     return attack_inputs(inputs, runs, started)
 
 
@@ -127,7 +129,7 @@ class Best:
         """Confirm a run's witnesses, pull them back towards their inputs, and keep what is nearer than before."""
         task = self.task
         sure, _ = confirmed(task, witnesses)
-        sure.absorb(confirmed(task, bisect_segments(task.model, task.goal, sure, steps=SEGMENT_HALVINGS))[0])
+        sure.absorb(confirmed(task, pulled_back(task, sure))[0])
         for row in (sure.distance < self.witnesses.distance).nonzero().flatten().tolist():
             self.method[row] = method
         before = self.distances.get(method, torch.full_like(sure.distance, torch.inf))
@@ -201,6 +203,23 @@ def confirmed(task: AttackTask, witnesses: Witnesses) -> tuple[Witnesses, Tensor
         said[rows] = torch.where(reached[rows], logits.argmax(1), said[rows])
         kept.offer(points, reached)
     return kept, said
+
+
+def pulled_back(task: AttackTask, witnesses: Witnesses) -> Witnesses:
+    """Witnesses nearer to their inputs: by bisected segments, or for norm 0 by coordinates that are put back.
+
+    Source: this project; a segment back to the input has the same number of coordinates everywhere.
+
+    Args:
+        task: What is attacked.
+        witnesses: Of its inputs, `(batch, *input)`.
+
+    Returns:
+        The nearest that are met, not yet confirmed.
+    """
+    if task.norm == 0:
+        return restore_coordinates(task.model, task.goal, witnesses)
+    return bisect_segments(task.model, task.goal, witnesses, steps=SEGMENT_HALVINGS)
 
 
 def _skipped(predicted: int) -> AttackResult:

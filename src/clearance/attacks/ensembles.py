@@ -103,6 +103,7 @@ def _passes(budget: str) -> int:
 
 
 _QUICK = {
+    0.0: (AttackRun("sigma_zero", 70), AttackRun("sigma_zero", 40, restart=1)),
     1.0: (AttackRun("pdpgd", 60), AttackRun("pdpgd", 40, rank=0), AttackRun("boundary_walk", 4)),
     2.0: (AttackRun("ddn", 60), AttackRun("ddn", 40, rank=0), AttackRun("boundary_walk", 4)),
     math.inf: (
@@ -114,6 +115,14 @@ _QUICK = {
 """The smallest ensemble of each norm (that of infinity serves every other `p`): a minimum-distance method for the norm,
 the same towards the class that is nearest in the linearised model, and a walk along the boundary."""
 _STANDARD = {
+    0.0: (
+        AttackRun("sigma_zero", 150),
+        AttackRun("sigma_zero", 100, rank=0, restart=1),
+        AttackRun("sigma_zero", 100, restart=2),
+        AttackRun("sigma_zero", 100, rank=1, restart=2),
+        AttackRun("sigma_zero", 100, restart=3),
+        AttackRun("sigma_zero", 100, rank=0, restart=4),
+    ),
     1.0: (
         AttackRun("pdpgd", 200),
         AttackRun("pdpgd", 100, rank=1),
@@ -145,6 +154,8 @@ _STANDARD = {
 
 def _thorough(norm: float, standard: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:
     """Every run again, longer and from other starts, more target classes, and one attack without gradients."""
+    if norm == 0:
+        return tuple(AttackRun("sigma_zero", 200, rank=(None, 0, 1, 2)[k % 4], restart=k + 5) for k in range(18))
     again = tuple(replace(run, steps=2 * run.steps, restart=run.restart + 2) for run in standard)
     more = tuple(AttackRun("fast_minimum_norm", 150, rank=rank) for rank in range(8))
     more += (AttackRun("carlini_wagner", 100, rounds=8),) if norm == 2 else ()

@@ -22,7 +22,8 @@ class AttackResult:
 
     Attributes:
         adversarial: The witness, `(*input)`; `None` where none was found.
-        distance: `||adversarial - x||_p` in input units; infinite where none was found, NaN for a misclassified input.
+        distance: `||adversarial - x||_p` in input units (for norm 0 the number of coordinates that differ); infinite
+            where none was found, NaN for a misclassified input.
         success: Whether a witness was found and confirmed by a fresh forward pass.
         predicted: Class that the network predicts for the witness; without one, for the input itself.
         method: The attack that found it; `"none"`, or `"misclassified"` for an input whose prediction is not its label.
@@ -57,7 +58,7 @@ class Witnesses:
 
     Args:
         x: The inputs, `(batch, *input)`.
-        norm: The norm `p` of distances.
+        norm: The norm `p` of distances; or 0, for the number of coordinates that differ.
 
     Attributes:
         adversarial: `(batch, *input)`; the input itself where there is no witness yet.

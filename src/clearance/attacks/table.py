@@ -22,7 +22,7 @@ class AttackMethod(Choice):
     """One attack: `meaning`, `where` its `carry_out` lies, and what has to be known before it is imported.
 
     Attributes:
-        norms: The norms `p` that it is for; empty: any `p >= 1`.
+        norms: The norms `p` that it is for, 0 for the number of coordinates that differ; empty: any `p >= 1`.
         iterative: Whether it follows gradients over many steps.
         rounds: In how many rounds (radii, or weights of a penalty) it shares out its steps when it runs alone.
         forwards: The most forward passes of one step.
@@ -37,7 +37,7 @@ class AttackMethod(Choice):
 
     def is_for(self, norm: float) -> bool:
         """Whether it minimises distances in the `l_p` norm."""
-        return not self.norms or norm in self.norms
+        return norm in self.norms if self.norms else norm >= 1
 
     @property
     def norm_names(self) -> str:
@@ -105,6 +105,11 @@ ATTACKS: dict[str, AttackMethod] = {
         norms=(2.0, math.inf),
         rounds=8,
     ),
+    "sigma_zero": AttackMethod(
+        "fewest coordinates by Adam on a smooth count and a threshold that moves (Cinà et al. 2025)",
+        "clearance.attacks.sigma_zero:carry_out",
+        norms=(0.0,),
+    ),
     "boundary_walk": AttackMethod(
         "from a known witness along the linearised boundary towards the input (after Croce and Hein 2020)",
         "clearance.attacks.boundary_walk:carry_out",
@@ -144,5 +149,6 @@ def check_method(method: str, norm: float) -> str:
     if method not in choices():
         raise InputError(f"method: expected one of {', '.join(choices())}, got {method!r}")
     if method != ENSEMBLE and not ATTACKS[method].is_for(norm):
-        raise InputError(f"norm: expected {ATTACKS[method].norm_names} for method {method}, got l{norm:g}")
+        expected = ATTACKS[method].norm_names if ATTACKS[method].norms else "p >= 1"
+        raise InputError(f"norm: expected {expected} for method {method}, got l{norm:g}")
     return method

@@ -30,7 +30,8 @@ class AttackTask:
         goal: Where each input has to go.
         near: Wanted classes of each input, nearest in the linearised model first, `(batch, k)`.
         scale: Linear estimate of each input's distance, `(batch,)`.
-        norm: The norm `p`.
+        norm: The norm `p`; or 0, where `near` and `scale` are those of `l_1`, the largest convex function that is never
+            above the number of coordinates on the box `[-1, 1]`.
         seed: The user's seed.
         keys: Content key of each input.
     """
@@ -57,11 +58,11 @@ def make_task(inputs: CheckedInputs) -> AttackTask:
         The task. Cost: 2 forward passes and, per input, 1 backward pass and one for each class that is looked at
         (`RANKED_CLASSES` at most).
     """
-    model, x, logits, norm = inputs.model, inputs.x, inputs.logits, inputs.norm
+    model, x, logits, norm = inputs.model, inputs.x, inputs.logits, max(inputs.norm, 1.0)
     goal = goal_of(inputs)
     near = rank_classes(model, x, goal, logits, norm=norm, most=RANKED_CLASSES)
     scale = linear_distance(model, x, goal, norm)
-    return AttackTask(model, x, goal, near, scale, norm, inputs.seed, inputs.keys)
+    return AttackTask(model, x, goal, near, scale, inputs.norm, inputs.seed, inputs.keys)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.run_values import out_file
 from clearance.errors import FileError
 from clearance.estimates.status import Status
-from clearance.geometry.norms import as_norm
+from clearance.geometry.norms import as_distance
 from clearance.model.cost import Cost
 from clearance.runs.files import replacing
 
@@ -110,7 +110,7 @@ def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) 
 def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: AttackFlags) -> None:
     """One line for each input, the median, and how to read it."""
     console, model = tables.make_console(), inputs.model
-    choices = f"{tables.norm_name(as_norm(flags.norm))}, {tables.towards(flags.target)}, budget {flags.budget}"
+    choices = f"{tables.norm_name(as_distance(flags.norm))}, {tables.towards(flags.target)}, budget {flags.budget}"
     choices += "" if flags.method == ENSEMBLE else f", method {flags.method}"
     tables.print_heading(console, inputs.title(), f"{choices}, seed {flags.seed}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
@@ -136,7 +136,7 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
     )
     cost = sum((result.cost for result in results), Cost())
     console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
-    distance = tables.unit(as_norm(flags.norm), model.bounds)
+    distance = tables.unit(as_distance(flags.norm), model.bounds)
     console.print(
         f"\nThe attack distance ({distance}) is the distance of a witness: an "
         "input that was predicted afresh and has another class. The minimum distortion is that or smaller. Where no "

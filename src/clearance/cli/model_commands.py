@@ -128,7 +128,8 @@ def score(inputs: InputFlags, **flags: Any) -> None:
 def attack(inputs: InputFlags, *, save: str | None, as_json: bool, **flags: Any) -> None:
     """Find for each input of DATA the nearest adversarial example of MODEL that attacks can find.
 
-    The distance of such a witness is an upper bound of the minimum distortion. MODEL and DATA are as for `score`.
+    The distance of such a witness is an upper bound of the minimum distortion. --norm 0 counts the coordinates that
+    differ. MODEL and DATA are as for `score`.
     """
     from clearance.cli.attack import run_attack
 

@@ -191,7 +191,13 @@ def towards(target: str | int) -> str:
 
 
 def unit(norm: float, bounds: tuple[Tensor, Tensor] | None) -> str:
-    """The distance and its unit in words."""
+    """The distance and its unit in words.
+
+    >>> unit(0.0, None), unit(2.0, None)
+    ('l0 distance: how many coordinates differ', 'l2 distance, in the units of the data')
+    """
+    if norm == 0:
+        return "l0 distance: how many coordinates differ"
     values = input_units(bounds)
     return f"{norm_name(norm)} distance, {values if values.startswith('input') else f'in {values}'}"
 

@@ -103,8 +103,11 @@ def sample_shifts(like: Tensor, count: int, *, norm: float, radius: float, gener
 
     Returns:
         `(count, *input)`.
+
+    Raises:
+        InputError: If `norm < 1`.
     """
-    return _draw(count, tuple(like.shape), norm, radius, generator, like.dtype)
+    return _draw(count, tuple(like.shape), as_norm(norm), radius, generator, like.dtype)
 
 
 def sample_directions(like: Tensor, count: int, *, norm: float, generator: torch.Generator) -> Tensor:

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from clearance.geometry.norms import as_norm
+
 
 def nearest_in_half_space(gradient: Tensor, gap: Tensor, down: Tensor, up: Tensor, norm: float) -> Tensor:
     """The `l_p`-shortest step `d` with `<w, d> <= -b` and `-down <= d <= up`, in closed form.
@@ -26,11 +28,14 @@ def nearest_in_half_space(gradient: Tensor, gap: Tensor, down: Tensor, up: Tenso
     Returns:
         `(batch, *input)`. Where the room does not suffice, all of it is used.
 
+    Raises:
+        InputError: If `p` is below 1.
+
     >>> w, room = torch.tensor([[3.0, 4.0]]), torch.full((1, 2), torch.inf)
     >>> nearest_in_half_space(w, torch.tensor([5.0]), room, room, 2.0)
     tensor([[-0.6000, -0.8000]])
     """
-    steepness = gradient.flatten(1).abs()
+    norm, steepness = as_norm(norm), gradient.flatten(1).abs()
     steepness = steepness / steepness.amax(1, keepdim=True).clamp_min(torch.finfo(gradient.dtype).tiny)
     need = (gap / gradient.flatten(1).abs().amax(1).clamp_min(torch.finfo(gradient.dtype).tiny)).clamp_min(0.0)
     limit = torch.where(gradient > 0, down, up).flatten(1)

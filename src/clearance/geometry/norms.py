@@ -30,14 +30,42 @@ def as_norm(norm: SupportsFloat | str) -> float:
     >>> as_norm("linf"), as_norm(2)
     (inf, 2.0)
     """
+    p = _as_number(norm)
+    if not p >= 1:
+        raise InputError(f"norm: expected p >= 1, got {norm!r}; l0 is no norm: only attack has an l0 distance")
+    return p
+
+
+def as_distance(norm: SupportsFloat | str) -> float:
+    """The `p` of a distance that is measured and nothing else: a norm as `as_norm` takes it, or 0.
+
+    The `l_0` distance is the number of coordinates that differ, `||x||_0 = #{i : x_i != 0}`. It is no norm, since
+    `||2 x||_0` is `||x||_0`: there is no dual norm, and so no estimate and no certificate.
+
+    Args:
+        norm: A number, or text such as `"0"`, `"l0"`, `"2"`, `"inf"`.
+
+    Returns:
+        `p`, 0 or from 1 to `math.inf`.
+
+    Raises:
+        InputError: If it is neither 0 nor a norm.
+
+    >>> as_distance("l0"), as_distance(2)
+    (0.0, 2.0)
+    """
+    p = _as_number(norm)
+    if not (p == 0 or p >= 1):
+        raise InputError(f"norm: expected p >= 1, or 0 for the number of coordinates that differ, got {norm!r}")
+    return p
+
+
+def _as_number(norm: SupportsFloat | str) -> float:
     text = norm.lower().removeprefix("l") if isinstance(norm, str) else norm
     try:
-        p = float(text)
+        return float(text)
     except (TypeError, ValueError):
         raise InputError(f"norm: expected a number >= 1 or 'inf', got {norm!r}") from None
-    if not p >= 1:
-        raise InputError(f"norm: expected p >= 1, got {norm!r}")
-    return p
 
 
 def dual_norm(norm: float) -> float:
@@ -49,31 +77,40 @@ def dual_norm(norm: float) -> float:
     Returns:
         `q`, a number.
 
+    Raises:
+        InputError: If `p` is below 1: what is no norm has no dual.
+
     >>> dual_norm(2.0), dual_norm(1.0), dual_norm(math.inf), dual_norm(1.5)
     (2.0, inf, 1.0, 3.0)
     """
-    if norm == 1:
+    if as_norm(norm) == 1:
         return math.inf
     return 1.0 if math.isinf(norm) else norm / (norm - 1)
 
 
 def vector_norm(x: Tensor, norm: float) -> Tensor:
-    """`||x_i||_p = (sum_j |x_ij|^p)^(1/p)` of each row, without overflow or underflow on the way.
+    """`||x_i||_p = (sum_j |x_ij|^p)^(1/p)` of each row, without overflow or underflow on the way; for `p = 0` a count.
 
     By `m ||x / m||_p` with `m = max_j |x_ij|`, as in the BLAS's `nrm2` (Lawson, Hanson, Kincaid and Krogh 1979) for any
     `p`; plainly where that is safe.
 
     Args:
         x: `(batch, *input)`.
-        norm: `p`, from 1 to `math.inf`.
+        norm: `p`, from 1 to `math.inf`; or 0, for the number of entries that are not 0.
 
     Returns:
         `(batch,)`.
 
-    >>> vector_norm(torch.tensor([[3.0, -4.0]]), 1.0).item()
-    7.0
+    Raises:
+        InputError: If `p` is neither 0 nor a norm.
+
+    >>> x = torch.tensor([[3.0, -4.0, 0.0]])
+    >>> vector_norm(x, 1.0).item(), vector_norm(x, 0.0).item()
+    (7.0, 2.0)
     """
-    flat = x.flatten(1)
+    flat, norm = x.flatten(1), as_distance(norm)
+    if norm == 0:  # half precision would round a count above 256
+        return (flat != 0).sum(1).to(torch.promote_types(flat.dtype, torch.float32))
     if norm in {1.0, math.inf}:
         return torch.linalg.vector_norm(flat, norm, dim=1)
     limits = torch.finfo(flat.dtype)
@@ -120,6 +157,9 @@ def steepest(gradient: Tensor, norm: float) -> Tensor:
 
     Returns:
         `(batch, *input)`, each row of `l_p` norm 1 (or 0).
+
+    Raises:
+        InputError: If `p` is below 1.
 
     >>> steepest(torch.tensor([[3.0, -4.0]]), 2.0)
     tensor([[ 0.6000, -0.8000]])
@@ -175,12 +215,15 @@ def project(delta: Tensor, norm: float, radius: Tensor | float) -> Tensor:
     Returns:
         `(batch, *input)`; rows already inside come back unchanged.
 
+    Raises:
+        InputError: If `p` is below 1.
+
     >>> project(torch.tensor([[3.0, 1.0], [0.5, 0.25]]), 1.0, 2.0)
     tensor([[2.0000, 0.0000],
             [0.5000, 0.2500]])
     """
     limit = torch.as_tensor(radius, dtype=delta.dtype, device=delta.device).expand(len(delta))
-    if math.isinf(norm):
+    if math.isinf(as_norm(norm)):
         return torch.maximum(torch.minimum(delta, expand(limit, delta)), -expand(limit, delta))
     if norm == 1:
         return _project_simplex(delta, limit)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from clearance.geometry.norms import as_norm
+from clearance.geometry.norms import as_distance, as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.margins import Target, check_labels, resolve_targets
 from clearance.model.seeds import check_seed, content_key
@@ -25,7 +25,7 @@ class CheckedInputs:
         model: The classifier.
         x: The inputs on its device, in its precision, `(batch, *input)`.
         logits: Their logits, `(batch, classes)`.
-        norm: The norm `p` of distances.
+        norm: The norm `p` of distances; 0, the number of coordinates that differ, for attacks alone.
         seed: The user's seed.
         predicted: Predicted class of each.
         labels: True class of each; the predicted one where no labels were given.
@@ -86,6 +86,7 @@ def prepare(
     norm: float | str,
     seed: int,
     one_by_one: bool = False,
+    l0: bool = False,
 ) -> CheckedInputs:
     """Check the arguments that most public functions share, and predict the inputs, before anything is computed.
 
@@ -97,6 +98,7 @@ def prepare(
         norm: The norm `p` of distances, from 1 to infinity.
         seed: The user's seed.
         one_by_one: Predict every input in a pass of its own: the same bits whatever else is in the batch.
+        l0: Whether `norm` may be 0 as well (`geometry.norms.as_distance`).
 
     Returns:
         The record.
@@ -111,7 +113,7 @@ def prepare(
     ((0,), ((2, 1),), inf)
     """
     check_classifier(model)
-    p, x, seed = as_norm(norm), model.check_inputs(x), check_seed(seed)
+    p, x, seed = (as_distance if l0 else as_norm)(norm), model.check_inputs(x), check_seed(seed)
     logits = model.logits_of_each(x) if one_by_one else model.logits(x)
     predicted: list[int] = logits.argmax(1).tolist()
     known = predicted if labels is None else check_labels(labels, *logits.shape)
