@@ -61,8 +61,8 @@ def test_in_a_box_never_fewer_than_the_closed_form_and_mostly_as_many(classes: i
 
 def test_against_mixed_integer_programs_on_tiny_networks():
     found, exact = [], []
-    for seed in range(3):
-        network, x = random_relu(seed, size=5, hidden=6), random_inputs(seed, 4, 5)
+    for seed in range(50, 54):
+        network, x = random_relu(seed), random_inputs(seed, 4, 4)
         model = classifier(network, (0, 1))
         goal = goal_of(model, x)
         found += [result.distance for result in attack(model, x, norm=0, budget="quick")]
@@ -71,7 +71,7 @@ def test_against_mixed_integer_programs_on_tiny_networks():
             exact.append(math.ceil(least - 1e-6) if math.isfinite(least) else INF)  # the solver's tolerance
     assert {1, 2} <= set(exact)
     assert all(ours >= least for ours, least in zip(found, exact, strict=True)), (found, exact)
-    assert sum(ours == least for ours, least in zip(found, exact, strict=True)) >= 11, (found, exact)
+    assert sum(ours == least for ours, least in zip(found, exact, strict=True)) >= 15, (found, exact)
 
 
 def test_without_bounds_one_coordinate_is_enough_for_a_linear_classifier():

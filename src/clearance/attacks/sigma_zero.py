@@ -13,7 +13,7 @@ from clearance.attacks.linear_model import linear_distance
 from clearance.attacks.passes import Streams
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps, cosine
-from clearance.attacks.steps import visit
+from clearance.attacks.steps import random_points, visit
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import expand, vector_norm
 from clearance.model.classifier import Classifier
@@ -28,8 +28,8 @@ SIGMA_ZERO_STEPS = 1.0, 0.1
 FIRST_THRESHOLD, THRESHOLD_RATE = 0.3, 0.01
 """The first threshold, in widths, and by which share of the learning rate it moves: `tau_0` and `t` of the paper."""
 START_NOISE = 0.5
-"""Standard deviation, in widths, of the noise that restarts begin with: far out, from where other coordinates lead
-back."""
+"""How far restarts begin from the input: a uniform point of the `l_2` ball whose radius is this many widths times the
+root of the number of coordinates. Far out, other coordinates lead back."""
 
 
 def sigma_zero(
@@ -136,10 +136,10 @@ def _unit_peak(vectors: Tensor) -> Tensor:
 
 
 def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
-    """`sigma_zero` as one run of `attacks.table`: from the input, or for restarts from normal noise around it."""
+    """`sigma_zero` as one run of `attacks.table`: from the input, or for restarts from a random point around it."""
     model, x, start = task.model, task.x, None
     if run.restart:
         streams = Streams(x, task.seed, "start", run.method, run.restart, keys=task.keys)
-        noise = START_NOISE * streams.normal(*x.shape[1:])
-        start = x + coordinate_widths(model, x, task.goal) * noise
+        radius = torch.full_like(task.scale, START_NOISE * math.sqrt(x[0].numel()))
+        start = x + coordinate_widths(model, x, task.goal) * random_points(x, streams, 2.0, radius)
     return sigma_zero(model, x, task.goal, steps=run.steps, aim=run.aim(task), start=start)
