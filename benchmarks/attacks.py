@@ -1,7 +1,7 @@
 """The smallest witness for the same number of passes: Clearance's `attack` beside Foolbox, ART and others.
 
     python benchmarks/attacks.py                     100 inputs of MNIST, network mnist-fmn, l0, l2 and linf
-    python benchmarks/attacks.py --images 20 --network mnist-eran-6x100
+    python benchmarks/attacks.py --images 20 --network mnist-eran-6x100 --norms 0
 
 Everything runs in one process on the same inputs. Passes are counted at the network itself, for every tool alike (one
 pass is one sample); a peer gets at least as many as Clearance spent: its iterations are chosen so by a trial on a few
@@ -67,6 +67,8 @@ class Row:
 
 def peers(network: Counted, order: float) -> dict[str, Peer]:
     """The peers' attacks, each from images, labels and iterations to adversarial images."""
+    if order == 0:
+        return counting_peers(network)
     import foolbox
     from art.attacks.evasion import CarliniL2Method, CarliniLInfMethod
     from art.estimators.classification import PyTorchClassifier
@@ -86,8 +88,6 @@ def peers(network: Counted, order: float) -> dict[str, Peer]:
 
         return run
 
-    if order == 0:
-        return {"Foolbox FMN": by_foolbox(foolbox.attacks.L0FMNAttack), **adversarial_library(network)}
     if order == 2:
         return {
             "Foolbox DDN": by_foolbox(foolbox.attacks.DDNAttack),
@@ -102,13 +102,19 @@ def peers(network: Counted, order: float) -> dict[str, Peer]:
     }
 
 
-def adversarial_library(network: Counted) -> dict[str, Peer]:
-    """Sigma-zero of the adversarial library, where that is installed (`pip install adv-lib`)."""
-    if importlib.util.find_spec("adv_lib") is None:
-        return {}
-    from adv_lib.attacks.sigma_zero import sigma_zero
+def counting_peers(network: Counted) -> dict[str, Peer]:
+    """Attacks for l0: Foolbox's FMN, and sigma-zero of the adversarial library where that is there (`adv-lib`)."""
+    import foolbox
 
-    return {"adv-lib sigma-zero": lambda x, labels, steps: sigma_zero(network, x, labels, num_steps=steps)}
+    foolbox_model = foolbox.PyTorchModel(network.eval(), bounds=(0, 1))
+    found: dict[str, Peer] = {
+        "Foolbox FMN": lambda x, labels, steps: foolbox.attacks.L0FMNAttack(steps=steps).run(foolbox_model, x, labels)
+    }
+    if importlib.util.find_spec("adv_lib"):
+        from adv_lib.attacks.sigma_zero import sigma_zero
+
+        found["adv-lib sigma-zero"] = lambda x, labels, steps: sigma_zero(network, x, labels, num_steps=steps)
+    return found
 
 
 def measure_clearance(network: Counted, x: Tensor, labels: Tensor, order: float, budget: str) -> Row:
@@ -171,11 +177,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--network", default="mnist-fmn", choices=NETWORKS)
+    parser.add_argument("--norms", type=float, nargs="+", default=[0.0, 2.0, math.inf])
     options = parser.parse_args()
     network = Counted(load_network(options.network))
     x, labels = correct_images(network, options.images)
     print(f"{options.network}, {len(x)} correctly classified MNIST test images; passes are per image")
-    for order in (0.0, 2.0, math.inf):
+    for order in options.norms:
         ours = measure_clearance(network, x, labels, order, "standard")
         rows = [measure_clearance(network, x, labels, order, "quick"), ours]
         passes = ours.forward + ours.backward
