@@ -17,7 +17,6 @@ from clearance.attacks.steps import as_radius, descent, into_ball, random_points
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
-from clearance.model.seeds import derive_seed
 
 MOMENTUM = 0.75
 """Weight of the new step against the one before: `alpha` of the paper, and its value."""
@@ -150,12 +149,13 @@ class _StepControl:
         self.points, self.before = into_ball(model, x, self.points + momentum, norm, radius), self.points
 
 
-def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
+def carry_out(task: AttackTask, run: AttackRun, known: Witnesses) -> Witnesses:
     """`apgd` as one run of `attacks.table`: `run.rounds` radii for each input, each from the best witness so far.
 
-    Restarts begin at random points of the ball. Towards one class the loss is `dlr`, else `soft_margin`.
+    Restarts begin at random points of the ball. Towards one class the loss is `dlr`, and the run begins at the input;
+    else it is `soft_margin`, and the first radius and start are those of the nearest witness that is known.
     """
-    aim, loss = run.aim(task), soft_margin if run.rank is None else dlr
+    aim, loss, begin = task.aim, *((soft_margin, known) if run.rank is None else (dlr, None))
 
     def within(epsilon: Tensor, start: Tensor) -> Witnesses:
         return apgd(
@@ -168,8 +168,8 @@ def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
             loss=loss,
             aim=aim,
             start=start if run.restart == 0 else None,
-            seed=derive_seed(task.seed, run.restart),
+            seed=task.seed,
             keys=task.keys,
         )
 
-    return bisect_radius(within, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds)
+    return bisect_radius(within, task.x, norm=task.norm, first=2 * task.scale, rounds=run.rounds, known=begin)

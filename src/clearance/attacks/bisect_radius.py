@@ -14,12 +14,21 @@ from clearance.attacks.steps import as_radius
 FixedRadius = Callable[[Tensor, Tensor], Witnesses]
 """`attack(epsilon, start)`: witnesses within `epsilon`, `(batch,)`, of the inputs; it may begin at `start`."""
 
+FIRST_OF_KNOWN = 0.75
+"""The first radius where a witness is known, as a share of its distance: a nearer one seldom lies within less."""
 MOST_OF_KNOWN = 0.98
 """A round after a success asks for at most this share of the distance that is known: less would be no progress."""
 
 
 def bisect_radius(
-    attack: FixedRadius, x: Tensor, *, norm: float, first: float | Tensor, rounds: int = 10, widest: float = torch.inf
+    attack: FixedRadius,
+    x: Tensor,
+    *,
+    norm: float,
+    first: float | Tensor,
+    rounds: int = 10,
+    widest: float = torch.inf,
+    known: Witnesses | None = None,
 ) -> Witnesses:
     """Bisect the radius of each input: halve on success, double until the first success, then meet in the middle.
 
@@ -34,6 +43,7 @@ def bisect_radius(
         first: First radius, a number or `(batch,)`; the linear estimate, or a distance known from elsewhere.
         rounds: Runs of the attack.
         widest: Largest radius worth asking for, such as the diameter of the bounds.
+        known: Witnesses found elsewhere: an input that has one begins at `FIRST_OF_KNOWN` of its distance.
 
     Returns:
         The nearest witnesses over all rounds and all iterates.
@@ -51,6 +61,9 @@ def bisect_radius(
     """
     found = Witnesses(x, norm)
     radius = as_radius(first, x).clamp_max(widest)
+    if known is not None:
+        found.absorb(known)
+        radius = torch.where(found.success, FIRST_OF_KNOWN * found.distance, radius)
     low = torch.zeros_like(radius)
     for _ in range(as_steps(rounds)):
         run = attack(radius, found.adversarial)

@@ -66,4 +66,4 @@ def ddn(
 
 def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     """`ddn` as one run of `attacks.table`: `(batch, *input)` of the task, from the run's start towards its aim."""
-    return ddn(task.model, task.x, task.goal, steps=run.steps, aim=run.aim(task), start=run.start(task))
+    return ddn(task.model, task.x, task.goal, steps=run.steps, aim=task.aim, start=task.start)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from collections.abc import Sequence
+from itertools import chain
 
+from clearance.attacks.deep_start import DEEP_STEPS
+from clearance.attacks.known import KnownWitnesses, stack
+from clearance.attacks.leads import groups, side_by_side
 from clearance.attacks.result import Witnesses
+from clearance.attacks.sequences import levels
 from clearance.attacks.table import ATTACKS, ENSEMBLE, check_method
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
 from clearance.model.budgets import BUDGETS
 
+CHECKS = 11
+"""Forward passes that confirm a run's witness and bisect the segment back to its input (`attacks.best`)."""
 
-def runs_of(method: str, norm: float, budget: str) -> tuple[AttackRun, ...]:
+
+def runs_of(method: str, norm: float, budget: str | int) -> tuple[AttackRun, ...]:
     """The runs of one choice of `attack`: an ensemble, or one method alone.
 
     Source: this project.
@@ -20,7 +27,7 @@ def runs_of(method: str, norm: float, budget: str) -> tuple[AttackRun, ...]:
     Args:
         method: `"best"`, or a name of `attacks.table.ATTACKS`.
         norm: The norm `p`.
-        budget: A name of `model.budgets.BUDGETS`.
+        budget: A name of `model.budgets.BUDGETS`, or a number of passes.
 
     Returns:
         The runs, in order.
@@ -32,132 +39,120 @@ def runs_of(method: str, norm: float, budget: str) -> tuple[AttackRun, ...]:
     return ensemble(norm, budget) if method == ENSEMBLE else alone(method, budget)
 
 
-def alone(method: str, budget: str) -> tuple[AttackRun, ...]:
-    """One method by itself, from the input: `steps = passes / (rounds * forwards)`, at least 1.
+def alone(method: str, budget: str | int) -> tuple[AttackRun, ...]:
+    """One method by itself, from the input: one run for each named budget that the passes reach, and one for the rest.
 
     Source: this project.
 
-    `passes` is what the budget gives, `rounds` and `forwards` are those of the method's line in the table. A method
-    that needs a witness starts from that of `fgsm`.
+    A run of `n` passes has `n / (rounds * (forwards + backwards))` steps, at least 1, with the numbers of the method's
+    line in the table. That the runs of the smaller budgets come first is what makes a larger one never find less. A
+    method that needs a witness starts from that of `fgsm`.
 
     Args:
         method: A name of `attacks.table.ATTACKS`.
-        budget: A name of `model.budgets.BUDGETS`.
+        budget: A name of `model.budgets.BUDGETS`, or a number of passes.
 
     Returns:
-        The run, or the two.
+        The runs.
 
     Raises:
         InputError: If there is no such budget.
 
-    >>> alone("ddn", "quick")
-    (AttackRun(method='ddn', steps=150, rounds=1, rank=None, restart=0),)
+    >>> [run.steps for run in alone("ddn", "quick")], [run.steps for run in alone("ddn", "standard")]
+    ([140], [140, 860])
     """
-    line, passes = ATTACKS[method], _passes(budget)
-    run = AttackRun(method, max(1, passes // (line.rounds * line.forwards)), rounds=line.rounds)
-    return (*alone("fgsm", budget), run) if line.needs_witness else (run,)
+    line, passes = ATTACKS[method], passes_of(budget)
+    ends = [level.passes for level in BUDGETS.values() if level.passes < passes] + [passes]
+    each = line.rounds * (line.forwards + line.backwards)
+    shares = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    runs = tuple(AttackRun(method, max(1, share // each), line.rounds) for share in shares)
+    return (AttackRun("fgsm", 1, ATTACKS["fgsm"].rounds), *runs) if line.needs_witness else runs
 
 
-def ensemble(norm: float, budget: str) -> tuple[AttackRun, ...]:
+def ensemble(norm: float, budget: str | int) -> tuple[AttackRun, ...]:
     """The runs for a norm and a budget, in order.
 
     Source: this project (measured: docs/attacks.md).
 
-    Forward and backward passes per input, of each kind: about `BUDGETS[budget].passes`.
+    A number of passes takes as many groups of runs (`attacks.leads.groups`), from the first on, as it pays for.
 
     Args:
         norm: The norm `p`.
-        budget: A name of `model.budgets.BUDGETS`.
+        budget: A name of `model.budgets.BUDGETS`, or a number of passes.
 
     Returns:
         The runs; those of a smaller budget come first, so that a larger one never finds less.
 
     Raises:
-        InputError: If there is no such budget.
+        InputError: If there is no such budget, or it does not pay for the first run.
+
+    >>> [run.method for run in ensemble(2.0, 100)]
+    ['ddn']
     """
-    _passes(budget)
-    quick = _QUICK.get(norm, _QUICK[math.inf])
-    standard = quick + _STANDARD.get(norm, _STANDARD[math.inf])
-    levels = (quick, standard, standard + _thorough(norm, standard))
-    return dict(zip(BUDGETS, levels, strict=True))[budget]
+    passes, chosen, spent = passes_of(budget), levels(norm), 0
+    if isinstance(budget, str):
+        return tuple(chain.from_iterable(chosen[: list(BUDGETS).index(budget) + 1]))
+    runs: list[AttackRun] = []
+    for group in groups(tuple(chain.from_iterable(chosen))):
+        spent += sum(map(passes_of_run, group))
+        if spent > passes:
+            break
+        runs += group
+    if not runs:
+        raise InputError(f"budget: expected at least {spent} passes for l{norm:g}, got {passes}")
+    return tuple(runs)
 
 
-def carry_out(task: AttackTask, run: AttackRun, known: Witnesses) -> Witnesses:
-    """What one run finds, given the nearest witnesses so far (which only the boundary walk looks at).
+def passes_of_run(run: AttackRun) -> int:
+    """About how many passes one run costs, forward and backward together; a run that is not needed costs none.
+
+    Source: the numbers of the method's line in `attacks.table`.
+
+    >>> passes_of_run(AttackRun("ddn", 80, deep=True))
+    183
+    """
+    line = ATTACKS[run.method]
+    each = line.forwards + line.backwards
+    start = 2 * (run.inward + DEEP_STEPS) if run.deep else 0
+    return run.steps * run.rounds * each + start + CHECKS
+
+
+def carry_out(task: AttackTask, runs: Sequence[AttackRun], known: KnownWitnesses) -> tuple[AttackTask, Witnesses]:
+    """What the runs of one group find, carried out side by side.
+
+    Source: this project.
 
     Args:
-        task: What is attacked.
-        run: The run.
-        known: The nearest witnesses of the runs before.
+        task: What is attacked, `batch` inputs.
+        runs: Runs of one method with the same iterations, as `attacks.leads.groups` puts them together.
+        known: The witnesses of the runs before, which a walk starts from and a bisection of the radius begins with.
 
     Returns:
-        The run's own witnesses, not yet confirmed.
+        The task with a row for each run and input, those of the first run first, and the witness of each row, not yet
+        confirmed.
     """
-    return ATTACKS[run.method].load()(task, run, known)
+    method, rows = ATTACKS[runs[0].method], side_by_side(task, runs)
+    ranks = [run.rank or 0 if method.needs_witness else 0 for run in runs]
+    return rows, method.load()(rows, runs[0], stack([known.nearest(rank) for rank in ranks]))
 
 
-def _passes(budget: str) -> int:
-    if budget not in BUDGETS:
-        raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
+def passes_of(budget: str | int) -> int:
+    """How many passes, forward and backward together, a budget gives.
+
+    Args:
+        budget: A name of `model.budgets.BUDGETS`, or a number of passes.
+
+    Returns:
+        The passes.
+
+    Raises:
+        InputError: If there is no such budget.
+
+    >>> passes_of("standard"), passes_of(500)
+    (2000, 500)
+    """
+    if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
+        return budget
+    if not isinstance(budget, str) or budget not in BUDGETS:
+        raise InputError(f"budget: expected one of {', '.join(BUDGETS)} or a number of passes, got {budget!r}")
     return BUDGETS[budget].passes
-
-
-_QUICK = {
-    0.0: (AttackRun("sigma_zero", 70), AttackRun("sigma_zero", 40, restart=1)),
-    1.0: (AttackRun("pdpgd", 60), AttackRun("pdpgd", 40, rank=0), AttackRun("boundary_walk", 4)),
-    2.0: (AttackRun("ddn", 60), AttackRun("ddn", 40, rank=0), AttackRun("boundary_walk", 4)),
-    math.inf: (
-        AttackRun("fast_minimum_norm", 60),
-        AttackRun("fast_minimum_norm", 40, rank=0),
-        AttackRun("boundary_walk", 4),
-    ),
-}
-"""The smallest ensemble of each norm (that of infinity serves every other `p`): a minimum-distance method for the norm,
-the same towards the class that is nearest in the linearised model, and a walk along the boundary."""
-_STANDARD = {
-    0.0: (
-        AttackRun("sigma_zero", 150),
-        AttackRun("sigma_zero", 100, rank=0, restart=1),
-        AttackRun("sigma_zero", 100, restart=2),
-        AttackRun("sigma_zero", 100, rank=1, restart=2),
-        AttackRun("sigma_zero", 100, restart=3),
-        AttackRun("sigma_zero", 100, rank=0, restart=4),
-    ),
-    1.0: (
-        AttackRun("pdpgd", 200),
-        AttackRun("pdpgd", 100, rank=1),
-        AttackRun("fast_minimum_norm", 200),
-        AttackRun("fast_minimum_norm", 100, rank=1),
-        AttackRun("elastic_net", 25, rounds=6),
-        AttackRun("boundary_walk", 10),
-    ),
-    2.0: (
-        AttackRun("fast_minimum_norm", 150),
-        AttackRun("apgd", 30, rounds=8),
-        AttackRun("ddn", 100, rank=0),
-        AttackRun("ddn", 100, rank=1),
-        AttackRun("ddn", 100, rank=2),
-        AttackRun("ddn", 150, restart=1),
-        AttackRun("boundary_walk", 10),
-    ),
-    math.inf: (
-        AttackRun("apgd", 30, rounds=9),
-        AttackRun("fast_minimum_norm", 200, restart=1),
-        AttackRun("apgd", 20, rounds=7, rank=0),
-        AttackRun("apgd", 20, rounds=7, rank=1),
-        AttackRun("apgd", 20, rounds=7, rank=2),
-        AttackRun("boundary_walk", 10),
-    ),
-}
-"""What the standard budget adds: longer runs, a second method, more target classes and a random start."""
-
-
-def _thorough(norm: float, standard: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:
-    """Every run again, longer and from other starts, more target classes, and one attack without gradients."""
-    if norm == 0:
-        return tuple(AttackRun("sigma_zero", 200, rank=(None, 0, 1, 2)[k % 4], restart=k + 5) for k in range(18))
-    again = tuple(replace(run, steps=2 * run.steps, restart=run.restart + 2) for run in standard)
-    more = tuple(AttackRun("fast_minimum_norm", 150, rank=rank) for rank in range(8))
-    more += (AttackRun("carlini_wagner", 100, rounds=8),) if norm == 2 else ()
-    blind = (AttackRun("square", 100, rounds=8),) if norm in {2.0, math.inf} else ()
-    return again + more + blind + (AttackRun("boundary_walk", 20),)

@@ -38,7 +38,8 @@ def fast_minimum_norm(
 ) -> Witnesses:
     """Minimum `l_p` distance by projected gradient steps on a ball whose radius follows the boundary.
 
-    While no witness is known the radius is the linear estimate `||d||_p + g / ||∇g||_q`; on a witness it becomes
+    The first radius is the distance of the start, so that a start which is a witness already keeps its ball. While no
+    witness is known the radius is at least the linear estimate `||d||_p + g / ||∇g||_q`; on a witness it becomes
     `min((1 - gamma_k) r, ||d*||_p)`, otherwise `(1 + gamma_k) r`; then `d <- P_r(d - a_k ∇g / ||∇g||_2)`, clipped
     (Pintor et al. 2021, algorithm 1; step and radius shrink along a cosine). The step is measured in units of the ball,
     so that the scale of the inputs does not matter. Cost: `steps` forward and backward passes per input.
@@ -63,7 +64,7 @@ def fast_minimum_norm(
     reach = max(1.0, x[0].numel() ** (0.5 - 1 / norm)) * (LINF_FACTOR if math.isinf(norm) else 1.0)
     found = Witnesses(x, norm)
     points = x if start is None else model.clip(start)
-    radius, on_tie = torch.zeros_like(found.distance), tie_distance(model, x, norm)
+    radius, on_tie = vector_norm(points - x, norm), tie_distance(model, x, norm)
     for step in range(as_steps(steps)):
         seen = visit(model, points, goal, found, loss=loss, aim=aim)
         change = cosine(*FMN_CHANGES, step, steps)
@@ -80,5 +81,5 @@ def fast_minimum_norm(
 
 def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     """`fast_minimum_norm` as one run of `attacks.table`: `(batch, *input)` of the task, from the run's start."""
-    aim, start = run.aim(task), run.start(task)
+    aim, start = task.aim, task.start
     return fast_minimum_norm(task.model, task.x, task.goal, norm=task.norm, steps=run.steps, aim=aim, start=start)

@@ -84,4 +84,4 @@ def _within_width(model: Classifier, linear: Tensor) -> Tensor:
 
 def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     """`pdpgd` as one run of `attacks.table`: `(batch, *input)` of the task, from the run's start towards its aim."""
-    return pdpgd(task.model, task.x, task.goal, steps=run.steps, aim=run.aim(task), start=run.start(task))
+    return pdpgd(task.model, task.x, task.goal, steps=run.steps, aim=task.aim, start=task.start)

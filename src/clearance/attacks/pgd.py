@@ -15,7 +15,6 @@ from clearance.attacks.steps import as_radius, descent, into_ball, random_points
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
-from clearance.model.seeds import derive_seed
 
 PGD_PATH = 2.5
 """Length of all steps together, in radii, where no step is given: with it, as Madry et al. have it, the end of the ball
@@ -86,7 +85,7 @@ def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
             norm=task.norm,
             epsilon=epsilon,
             steps=run.steps,
-            seed=derive_seed(task.seed, run.restart),
+            seed=task.seed,
             keys=task.keys,
         )
 

@@ -139,7 +139,7 @@ def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
     """`sigma_zero` as one run of `attacks.table`: from the input, or for restarts from a random point around it."""
     model, x, start = task.model, task.x, None
     if run.restart:
-        streams = Streams(x, task.seed, "start", run.method, run.restart, keys=task.keys)
+        streams = Streams(x, task.seed, "start", run.method, keys=task.keys)
         radius = torch.full_like(task.scale, START_NOISE * math.sqrt(x[0].numel()))
         start = x + coordinate_widths(model, x, task.goal) * random_points(x, streams, 2.0, radius)
-    return sigma_zero(model, x, task.goal, steps=run.steps, aim=run.aim(task), start=start)
+    return sigma_zero(model, x, task.goal, steps=run.steps, aim=task.aim, start=start)

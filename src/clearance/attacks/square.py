@@ -18,7 +18,6 @@ from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
 from clearance.geometry.norms import as_norm, expand, vector_norm
 from clearance.model.classifier import Classifier
-from clearance.model.seeds import derive_seed
 
 FIRST_SHARE = 0.8
 """Share of the image that the first patches cover: that of AutoAttack (Croce and Hein 2020)."""
@@ -144,7 +143,7 @@ def carry_out(task: AttackTask, run: AttackRun, _: Witnesses) -> Witnesses:
             norm=task.norm,
             epsilon=epsilon,
             steps=run.steps,
-            seed=derive_seed(task.seed, run.restart),
+            seed=task.seed,
             keys=task.keys,
         )
 

@@ -26,6 +26,9 @@ class AttackMethod(Choice):
         iterative: Whether it follows gradients over many steps.
         rounds: In how many rounds (radii, or weights of a penalty) it shares out its steps when it runs alone.
         forwards: The most forward passes of one step.
+        backwards: The backward passes of one step.
+        any_start: Whether a run takes its start and its aim from `AttackTask` alone, so that runs with other starts and
+            aims can share its batch.
         needs_witness: Whether it only brings a known witness nearer: alone, it starts from the witnesses of `fgsm`.
     """
 
@@ -33,6 +36,8 @@ class AttackMethod(Choice):
     iterative: bool = True
     rounds: int = 1
     forwards: int = 1
+    backwards: int = 1
+    any_start: bool = False
     needs_witness: bool = False
 
     def is_for(self, norm: float) -> bool:
@@ -57,6 +62,12 @@ ATTACKS: dict[str, AttackMethod] = {
         rounds=10,
         forwards=2,
     ),
+    "linear_steps": AttackMethod(
+        "to the nearest point of the linearised boundary (after Moosavi-Dezfooli, Fawzi and Frossard 2016)",
+        "clearance.attacks.linear_steps:carry_out",
+        iterative=False,
+        forwards=2,
+    ),
     "ifgsm": AttackMethod(
         "many steps from the input, over a grid of radii (Kurakin et al. 2016; grid of Weng et al. 2018)",
         "clearance.attacks.ifgsm:carry_out",
@@ -70,6 +81,7 @@ ATTACKS: dict[str, AttackMethod] = {
     "apgd": AttackMethod(
         "projected gradient descent that chooses its steps, bisected over radii (Croce and Hein 2020)",
         "clearance.attacks.apgd:carry_out",
+        any_start=True,
         rounds=10,
     ),
     "square": AttackMethod(
@@ -78,19 +90,23 @@ ATTACKS: dict[str, AttackMethod] = {
         norms=(2.0, math.inf),
         iterative=False,
         rounds=10,
+        backwards=0,
     ),
     "ddn": AttackMethod(
         "minimum distance by decoupled direction and norm (Rony et al. 2019)",
         "clearance.attacks.ddn:carry_out",
+        any_start=True,
         norms=(2.0,),
     ),
     "fast_minimum_norm": AttackMethod(
         "minimum distance by steps on a ball that follows the boundary (Pintor et al. 2021)",
         "clearance.attacks.fast_minimum_norm:carry_out",
+        any_start=True,
     ),
     "pdpgd": AttackMethod(
         "minimum distance by primal-dual proximal gradient descent (Matyasko and Chau 2021)",
         "clearance.attacks.pdpgd:carry_out",
+        any_start=True,
         norms=(1.0,),
     ),
     "elastic_net": AttackMethod(
@@ -109,6 +125,12 @@ ATTACKS: dict[str, AttackMethod] = {
         "fewest coordinates by Adam on a smooth count and a threshold that moves (Cinà et al. 2025)",
         "clearance.attacks.sigma_zero:carry_out",
         norms=(0.0,),
+    ),
+    "box_points": AttackMethod(
+        "points all over the bounds, for inputs without a witness; no gradients (this project)",
+        "clearance.attacks.box_points:carry_out",
+        iterative=False,
+        backwards=0,
     ),
     "boundary_walk": AttackMethod(
         "from a known witness along the linearised boundary towards the input (after Croce and Hein 2020)",

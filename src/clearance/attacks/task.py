@@ -8,8 +8,6 @@ from torch import Tensor
 
 from clearance.attacks.goals import Goal, goal_of
 from clearance.attacks.linear_model import linear_distance, rank_classes
-from clearance.attacks.passes import Streams
-from clearance.attacks.steps import random_points
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs
 
@@ -34,6 +32,8 @@ class AttackTask:
             above the number of coordinates on the box `[-1, 1]`.
         seed: The user's seed.
         keys: Content key of each input.
+        aim: The goal that the loss leads to: `goal`, or one wanted class of each row.
+        start: Where runs start, `(batch, *input)`; `None`: at the inputs.
     """
 
     model: Classifier
@@ -44,6 +44,8 @@ class AttackTask:
     norm: float
     seed: int
     keys: tuple[str, ...]
+    aim: Goal
+    start: Tensor | None = None
 
 
 def make_task(inputs: CheckedInputs) -> AttackTask:
@@ -62,7 +64,7 @@ def make_task(inputs: CheckedInputs) -> AttackTask:
     goal = goal_of(inputs)
     near = rank_classes(model, x, goal, logits, norm=norm, most=RANKED_CLASSES)
     scale = linear_distance(model, x, goal, norm)
-    return AttackTask(model, x, goal, near, scale, inputs.norm, inputs.seed, inputs.keys)
+    return AttackTask(model, x, goal, near, scale, inputs.norm, inputs.seed, inputs.keys, goal)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class AttackRun:
         rounds: Rounds of `bisect_radius`, or weights of a penalty that are searched.
         rank: Lead the loss to the wanted class of this rank in `AttackTask.near` instead of to any of them.
         restart: 0 starts at the input (or as the method does); others start at a random point, one for each number.
+        deep: Start from there far beyond the boundary (`attacks.deep_start`).
+        inward: Iterations of `ddn` that bring a deep start back before the run begins.
     """
 
     method: str
@@ -84,16 +88,11 @@ class AttackRun:
     rounds: int = 1
     rank: int | None = None
     restart: int = 0
+    deep: bool = False
+    inward: int = 0
 
     def aim(self, task: AttackTask) -> Goal:
         """The goal that the loss leads to."""
         if self.rank is None:
             return task.goal
         return task.goal.to_class(task.near[:, min(self.rank, task.near.shape[1] - 1)])
-
-    def start(self, task: AttackTask) -> Tensor | None:
-        """Uniform points, `(batch, *input)`, of balls as wide as the linear estimate; `None` for the input itself."""
-        if self.restart == 0:
-            return None
-        streams = Streams(task.x, task.seed, "start", self.method, self.restart, keys=task.keys)
-        return task.model.clip(task.x + random_points(task.x, streams, task.norm, task.scale))

@@ -10,7 +10,7 @@ class Budget:
     """What one budget spends on an input.
 
     Attributes:
-        passes: About how many forward passes, and as many backward passes, the attacks spend.
+        passes: About how many passes the attacks spend, forward and backward together.
         blocks: Block maxima of the estimate; `None`: as many as its tolerance takes.
         block_size: Gradients of a block at first order; `None`: the sampler's own. At second order the sampler's own
             block size is kept: it is small already.
@@ -26,9 +26,9 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget(passes=150, blocks=12, block_size=128),
-    "standard": Budget(passes=1000),
-    "thorough": Budget(passes=5000, max_blocks=192, tolerance=0.02),
+    "quick": Budget(passes=280, blocks=12, block_size=128),
+    "standard": Budget(passes=2000),
+    "thorough": Budget(passes=10000, max_blocks=192, tolerance=0.02),
 }
 """Every budget, from the smallest on: its attacks are those of the budget before it, and more."""
 
@@ -37,7 +37,7 @@ def describe_budgets() -> str:
     """The passes of every budget in words, in their order, for `--help`.
 
     >>> describe_budgets()
-    '150, 1,000 or 5,000'
+    '280, 2,000 or 10,000'
     """
     *others, last = [f"{budget.passes:,}" for budget in BUDGETS.values()]
     return f"{', '.join(others)} or {last}"

@@ -1,0 +1,81 @@
+"""Points far from the input, for inputs that no attack has found a witness for: no gradients, only looks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clearance.attacks.goals import Goal
+from clearance.attacks.passes import Streams, look
+from clearance.attacks.result import Witnesses
+from clearance.attacks.schedule import as_steps
+from clearance.attacks.task import AttackRun, AttackTask
+from clearance.geometry.norms import expand
+from clearance.model.classifier import Classifier
+
+REACH_WITHOUT_BOUNDS = 0.5, 3.0
+"""Without bounds: the first distance in each coordinate, in units of the linear estimate of the distance, and the
+factor from one point to the next but one."""
+
+
+def box_points(
+    model: Classifier, goal: Goal, known: Witnesses, *, scale: Tensor, streams: Streams, steps: int = 16
+) -> Witnesses:
+    """Witnesses among points all over the bounds, for the inputs that have none.
+
+    The input mirrored in the middle of the bounds, the two ends of the bounds and their middle come first; then corners
+    and uniform points by turns. Where a coordinate has no bounds, points move away from the input, by a distance that
+    grows from one to the next. Nothing here follows a gradient, so that nothing can hide: where a network has a second
+    class at all in the bounds, one of the points often lies in it, and the segment back to the input crosses the
+    boundary. Source: this project. Cost: `steps` forward passes for each input without a witness.
+
+    Args:
+        model: The classifier.
+        goal: Where each input has to go.
+        known: The witnesses that are known, with their inputs `(batch, *input)`; left unchanged.
+        scale: A distance to begin with where there are no bounds, `(batch,)`.
+        streams: The random stream of each input.
+        steps: Points.
+
+    Returns:
+        The nearest of the points that reach their goals; nothing for inputs with a known witness.
+
+    Raises:
+        InputError: If `steps` is below 1.
+    """
+    x, found = known.x, Witnesses(known.x, known.norm)
+    missing = (~known.success).nonzero().flatten()
+    if len(missing) == 0:
+        return found
+    low, high = _ends(model, x)
+    for step in range(as_steps(steps)):
+        points = model.clip(_point(x, low, high, scale, step, streams))
+        reached = torch.zeros_like(known.success)
+        reached[missing] = goal.rows(missing).reached(look(model, points[missing]))
+        found.offer(points, reached)
+    return found
+
+
+def _ends(model: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Lower and upper bounds of each coordinate, `(batch, *input)`, infinite where there are none."""
+    if model.bounds is None:
+        return torch.full_like(x, -torch.inf), torch.full_like(x, torch.inf)
+    return model.bounds[0].expand_as(x), model.bounds[1].expand_as(x)
+
+
+def _point(x: Tensor, low: Tensor, high: Tensor, scale: Tensor, step: int, streams: Streams) -> Tensor:
+    """The point of one step, `(batch, *input)`."""
+    share = streams.uniform(*x.shape[1:])
+    share = share.round() if step % 2 == 0 else share
+    first, factor = REACH_WITHOUT_BOUNDS
+    away = x + expand(first * factor ** (step // 2) * scale, x) * (2 * share - 1)
+    special = (low + high - x, low, high, (low + high) / 2)
+    within = special[step] if step < len(special) else low + (high - low) * share
+    return torch.where((low.isfinite() & high.isfinite()), within, away)
+
+
+def carry_out(task: AttackTask, run: AttackRun, known: Witnesses) -> Witnesses:
+    """`box_points` as one run of `attacks.table`, for the inputs without a witness."""
+    streams = Streams(task.x, task.seed, run.method, run.restart, keys=task.keys)
+    scale = torch.where(task.scale.isfinite() & (task.scale > 0), task.scale, 1.0)
+    return box_points(task.model, task.goal, known, scale=scale, streams=streams, steps=run.steps)

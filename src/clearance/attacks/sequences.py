@@ -1,0 +1,136 @@
+"""The runs of each norm's ensemble, in order: what was measured to find the nearest witnesses per pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from clearance.attacks.task import AttackRun
+
+
+def _side_by_side(method: str, steps: int, *leads: AttackRun) -> tuple[AttackRun, ...]:
+    """Runs of one method with the same iterations, each with its own start and class."""
+    return tuple(replace(lead, method=method, steps=steps) for lead in leads)
+
+
+def _lead(rank: int | None = None, restart: int = 0, inward: int | None = None) -> AttackRun:
+    """A start and a class; `inward` is `None` for a start that is not deep."""
+    return AttackRun("", 0, rank=rank, restart=restart, deep=inward is not None, inward=inward or 0)
+
+
+def _walks(steps: int, count: int) -> tuple[AttackRun, ...]:
+    """Walks along the boundary from the nearest witnesses of `count` runs."""
+    return tuple(AttackRun("boundary_walk", steps, rank=rank) for rank in range(count))
+
+
+def _towards(method: str, steps: int, rounds: int, ranks: Sequence[int]) -> tuple[AttackRun, ...]:
+    """One run to each of some classes."""
+    return tuple(AttackRun(method, steps, rounds, rank=rank) for rank in ranks)
+
+
+_LINEAR = AttackRun("linear_steps", 3)
+"""A step to each of the classes that are nearest in the linearised model: all that a linear classifier needs."""
+_MISSING = AttackRun("box_points", 16)
+"""Points all over the bounds, for inputs that the runs before it found no witness for."""
+_QUICK = {
+    0.0: (AttackRun("sigma_zero", 70), AttackRun("sigma_zero", 40, restart=1)),
+    1.0: (
+        _LINEAR,
+        AttackRun("pdpgd", 36),
+        AttackRun("fast_minimum_norm", 38, deep=True, inward=36),
+        _MISSING,
+        *_walks(2, 1),
+    ),
+    2.0: (_LINEAR, AttackRun("ddn", 40), AttackRun("ddn", 66, deep=True), _MISSING, *_walks(1, 1)),
+    math.inf: (
+        _LINEAR,
+        AttackRun("fast_minimum_norm", 30),
+        AttackRun("apgd", 15, rounds=5),
+        _MISSING,
+        *_walks(2, 1),
+    ),
+}
+"""The smallest ensemble of each norm (that of infinity serves every other `p`): a short run from the input, a long one
+from far beyond the boundary or with a radius that is bisected, and a walk along the boundary."""
+_STANDARD = {
+    0.0: (
+        AttackRun("sigma_zero", 150),
+        AttackRun("sigma_zero", 100, rank=0, restart=1),
+        AttackRun("sigma_zero", 100, restart=2),
+        AttackRun("sigma_zero", 100, rank=1, restart=2),
+        AttackRun("sigma_zero", 100, restart=3),
+        AttackRun("sigma_zero", 100, rank=0, restart=4),
+    ),
+    1.0: (
+        AttackRun("pdpgd", 150),
+        *_side_by_side("fast_minimum_norm", 130, _lead(inward=50), _lead(restart=2, inward=50), _lead(0, inward=50)),
+        *_walks(10, 3),
+    ),
+    2.0: (
+        *_side_by_side("ddn", 110, _lead(restart=3, inward=0), _lead(0, inward=0), _lead(0), _lead(1)),
+        AttackRun("fast_minimum_norm", 140, restart=1, deep=True),
+        AttackRun("ddn", 140),
+        *_walks(8, 2),
+    ),
+    math.inf: (
+        *_towards("apgd", 20, 7, (0, 1)),
+        AttackRun("apgd", 12, rounds=8),
+        *_side_by_side("fast_minimum_norm", 80, _lead(), _lead(restart=1, inward=0), _lead(inward=0)),
+        *_walks(10, 3),
+    ),
+}
+"""What the standard budget adds: longer runs, more starts, a second method, single target classes, and walks from the
+witnesses of several runs."""
+
+
+def levels(norm: float) -> tuple[tuple[AttackRun, ...], ...]:
+    """What each budget, from the smallest on, adds to the one below it.
+
+    Source: this project (measured: docs/attacks.md).
+
+    Args:
+        norm: The norm `p`, or 0.
+
+    Returns:
+        One tuple of runs for each name of `model.budgets.BUDGETS`.
+
+    >>> [run.method for run in levels(2.0)[0]]
+    ['linear_steps', 'ddn', 'ddn', 'box_points', 'boundary_walk']
+    """
+    key = norm if norm in _QUICK else math.inf
+    return _QUICK[key], _STANDARD[key], _thorough(norm)
+
+
+def _thorough(norm: float) -> tuple[AttackRun, ...]:
+    """More starts and classes with longer runs, a second and a third method, and one without gradients."""
+    if norm == 0:
+        return tuple(AttackRun("sigma_zero", 200, rank=(None, 0, 1, 2)[k % 4], restart=k + 5) for k in range(18))
+    starts = [_lead(restart=restart, inward=0) for restart in range(5, 9)]
+    classes = [_lead(rank, inward=0) for rank in range(1, 5)]
+    if norm == 1:
+        starts, classes = ([replace(lead, inward=100) for lead in leads] for leads in (starts, classes))
+        return (
+            *_side_by_side("fast_minimum_norm", 200, *starts, *classes),
+            *_side_by_side("pdpgd", 200, *starts[:2], _lead(0), _lead(1)),
+            AttackRun("elastic_net", 50, rounds=8),
+            AttackRun("box_points", 64),
+            *_walks(20, 8),
+        )
+    if norm == 2:
+        return (
+            *_side_by_side("ddn", 250, *starts, *classes, _lead(2), _lead(3)),
+            *_side_by_side("fast_minimum_norm", 250, _lead(), starts[0], classes[0]),
+            AttackRun("carlini_wagner", 60, rounds=6),
+            AttackRun("square", 100, rounds=5),
+            AttackRun("box_points", 64),
+            *_walks(20, 8),
+        )
+    return (
+        *_towards("apgd", 50, 8, (0, 1, 2, 3)),
+        AttackRun("apgd", 50, rounds=8),
+        *_side_by_side("fast_minimum_norm", 200, *starts, _lead(0)),
+        *((AttackRun("square", 100, rounds=8),) if math.isinf(norm) else ()),
+        AttackRun("box_points", 64),
+        *_walks(20, 8),
+    )
