@@ -18,7 +18,7 @@ import torch
 import clearance as cl
 import doc_tables
 from clearance.attacks import Witnesses
-from clearance.attacks.ensembles import alone
+from clearance.attacks.ensembles import alone, passes_of
 from clearance.attacks.table import ATTACKS, ENSEMBLE, AttackMethod, choices
 from clearance.errors import InputError
 from clearance.model.budgets import BUDGETS
@@ -79,17 +79,25 @@ def test_every_attack_runs_by_name(name: str):
 @each_name
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_alone_it_spends_what_the_budget_gives(name: str, budget: str):
-    line, runs = ATTACKS[name], alone(name, budget)
-    spent = runs[-1].steps * runs[-1].rounds * line.forwards
-    assert BUDGETS[budget].passes - line.rounds * line.forwards < spent <= BUDGETS[budget].passes
-    assert [run.method for run in runs] == (["fgsm", name] if line.needs_witness else [name])
+    line, (*first, last) = ATTACKS[name], alone(name, budget)
+    assert [run.method for run in first[: int(line.needs_witness)]] == ["fgsm"] * line.needs_witness
+    runs = [*first[int(line.needs_witness) :], last]
+    each = line.rounds * (line.forwards + line.backwards)
+    spent = sum(run.steps for run in runs) * each
+    assert BUDGETS[budget].passes - each * len(runs) < spent <= BUDGETS[budget].passes
+    assert {run.method for run in runs} == {name} and len(runs) == 1 + list(BUDGETS).index(budget)
 
 
 def test_passes_are_about_those_of_the_budget():
     model, x = cl.Classifier(random_linear(0, classes=2), dtype=torch.float64), random_inputs(0, 2, 6)
     for name in ("ddn", "pgd", "square"):
-        (cost,) = {result.cost.forward for result in cl.attack(model, x, method=name, budget="quick")}
-        assert 150 <= cost <= 200, name
+        for budget in ("quick", 700):
+            (cost,) = {
+                result.cost.forward + result.cost.backward for result in cl.attack(model, x, method=name, budget=budget)
+            }
+            assert passes_of(budget) <= cost <= passes_of(budget) + 50, (
+                name
+            )  # checks of the witness, ranking of classes
 
 
 @pytest.mark.parametrize(

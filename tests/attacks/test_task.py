@@ -4,7 +4,6 @@ import torch
 
 from attack_cases import LinearCase, linear_case
 from clearance.attacks.task import AttackRun, AttackTask, make_task
-from clearance.geometry.norms import vector_norm
 from clearance.model.inputs import prepare
 
 
@@ -33,13 +32,3 @@ def test_a_rank_aims_at_one_class():
         assert (wanted.sum(1) == 1).all() and torch.equal(wanted.long().argmax(1), task.near[:, rank])
     last = AttackRun("ddn", 10, rank=8).aim(task)
     assert torch.equal(last.wanted.long().argmax(1), task.near[:, -1])
-
-
-def test_a_restart_starts_in_a_ball_of_the_linear_distance(case: LinearCase):
-    task = task_of(case)
-    assert AttackRun("ddn", 10).start(task) is None
-    starts = [AttackRun("ddn", 10, restart=restart).start(task) for restart in (1, 1, 2)]
-    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
-    assert (vector_norm(starts[0] - task.x, 2.0) <= task.scale * (1 + 1e-12)).all()
-    other = AttackRun("ddn", 10, restart=1).start(task_of(case, seed=1))
-    assert not torch.equal(starts[0], other)

@@ -5,6 +5,7 @@ Each method is one pure function in the file of its name, from a classifier, inp
 `table.ATTACKS` lists the methods that `attack` can run by name:
 
     fgsm               any p
+    linear_steps       any p
     ifgsm              any p
     pgd                any p
     apgd               any p
@@ -15,6 +16,7 @@ Each method is one pure function in the file of its name, from a classifier, inp
     elastic_net        l1
     carlini_wagner     l2, linf
     sigma_zero         l0
+    box_points         any p
     boundary_walk      any p
 
 `bisect_radius` turns an attack of fixed radius into one of minimum distance; `bisect_segments` brings a witness that is

@@ -155,7 +155,8 @@ def carry_out(task: AttackTask, run: AttackRun, known: Witnesses) -> Witnesses:
     Restarts begin at random points of the ball. Towards one class the loss is `dlr`, and the run begins at the input;
     else it is `soft_margin`, and the first radius and start are those of the nearest witness that is known.
     """
-    aim, loss, begin = task.aim, *((soft_margin, known) if run.rank is None else (dlr, None))
+    aim, loss = task.aim, soft_margin if run.rank is None else dlr
+    begin = known if run.rank is None else None
 
     def within(epsilon: Tensor, start: Tensor) -> Witnesses:
         return apgd(

@@ -13,9 +13,9 @@ from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import expand
 from clearance.model.classifier import Classifier
 
-REACH_WITHOUT_BOUNDS = 0.5, 3.0
-"""Without bounds: the first distance in each coordinate, in units of the linear estimate of the distance, and the
-factor from one point to the next but one."""
+REACH_WITHOUT_BOUNDS = 0.5, 1000.0
+"""Without bounds: the first and the last distance in each coordinate, in units of the linear estimate of the distance;
+those between grow by the same factor from point to point."""
 
 
 def box_points(
@@ -49,7 +49,8 @@ def box_points(
         return found
     low, high = _ends(model, x)
     for step in range(as_steps(steps)):
-        points = model.clip(_point(x, low, high, scale, step, streams))
+        reach = scale * _reach(step, steps)
+        points = model.clip(_point(x, low, high, reach, step, streams))
         reached = torch.zeros_like(known.success)
         reached[missing] = goal.rows(missing).reached(look(model, points[missing]))
         found.offer(points, reached)
@@ -63,15 +64,19 @@ def _ends(model: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
     return model.bounds[0].expand_as(x), model.bounds[1].expand_as(x)
 
 
-def _point(x: Tensor, low: Tensor, high: Tensor, scale: Tensor, step: int, streams: Streams) -> Tensor:
-    """The point of one step, `(batch, *input)`."""
+def _reach(step: int, steps: int) -> float:
+    """How far the points of one step lie where there are no bounds."""
+    first, last = REACH_WITHOUT_BOUNDS
+    return first * (last / first) ** (step / max(1, steps - 1))
+
+
+def _point(x: Tensor, low: Tensor, high: Tensor, reach: Tensor, step: int, streams: Streams) -> Tensor:
+    """The point of one step, `(batch, *input)`; `reach`, `(batch,)`, is for coordinates without bounds."""
     share = streams.uniform(*x.shape[1:])
     share = share.round() if step % 2 == 0 else share
-    first, factor = REACH_WITHOUT_BOUNDS
-    away = x + expand(first * factor ** (step // 2) * scale, x) * (2 * share - 1)
     special = (low + high - x, low, high, (low + high) / 2)
     within = special[step] if step < len(special) else low + (high - low) * share
-    return torch.where((low.isfinite() & high.isfinite()), within, away)
+    return torch.where(low.isfinite() & high.isfinite(), within, x + expand(reach, x) * (2 * share - 1))
 
 
 def carry_out(task: AttackTask, run: AttackRun, known: Witnesses) -> Witnesses:

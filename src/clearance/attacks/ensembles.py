@@ -86,8 +86,8 @@ def ensemble(norm: float, budget: str | int) -> tuple[AttackRun, ...]:
     Raises:
         InputError: If there is no such budget, or it does not pay for the first run.
 
-    >>> [run.method for run in ensemble(2.0, 100)]
-    ['ddn']
+    >>> [run.method for run in ensemble(2.0, 120)]
+    ['linear_steps', 'ddn']
     """
     passes, chosen, spent = passes_of(budget), levels(norm), 0
     if isinstance(budget, str):
@@ -109,7 +109,7 @@ def passes_of_run(run: AttackRun) -> int:
     Source: the numbers of the method's line in `attacks.table`.
 
     >>> passes_of_run(AttackRun("ddn", 80, deep=True))
-    183
+    181
     """
     line = ATTACKS[run.method]
     each = line.forwards + line.backwards

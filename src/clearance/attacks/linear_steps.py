@@ -1,4 +1,4 @@
-"""One step to the nearest point of the linearised boundary, class by class: exact on linear classifiers, within the bounds."""
+"""One step to the nearest point of the linearised boundary of each class: exact on linear classifiers, with bounds."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def linear_steps(model: Classifier, x: Tensor, goal: Goal, *, norm: float, class
     Returns:
         The nearest witnesses among the points.
 
+    >>> import torch
     >>> line = torch.nn.Linear(2, 2, bias=False)
     >>> _ = line.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
     >>> goal = Goal(torch.tensor([0]), torch.tensor([[False, True]]), torch.tensor([[True, False]]))

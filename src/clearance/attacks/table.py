@@ -150,7 +150,7 @@ def choices() -> tuple[str, ...]:
     """What `method` may be.
 
     >>> choices()[:3]
-    ('best', 'fgsm', 'ifgsm')
+    ('best', 'fgsm', 'linear_steps')
     """
     return (ENSEMBLE, *ATTACKS)
 
