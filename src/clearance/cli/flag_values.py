@@ -146,14 +146,14 @@ class AttackFlags:
         target: Where an adversarial example would go.
         norm: The norm of distances.
         method: The ensemble, or a name of the table of attacks.
-        budget: A name of the table of budgets.
+        budget: A name of the table of budgets, or a number of passes.
         seed: The user's seed.
     """
 
     target: str
     norm: str
     method: str
-    budget: str
+    budget: str | int
     seed: int
 
     @property

@@ -23,6 +23,7 @@ from clearance.cli.options import (
     with_order,
     with_seed,
 )
+from clearance.cli.values import BudgetType
 from clearance.estimates.samplers.table import SAMPLERS, default_text
 from clearance.model.budgets import BUDGETS, describe_budgets
 from clearance.model.targets import describe_targets
@@ -115,10 +116,11 @@ def score(inputs: InputFlags, **flags: Any) -> None:
 )
 @click.option(
     "--budget",
-    type=click.Choice(list(BUDGETS)),
+    type=BudgetType(tuple(BUDGETS)),
+    metavar="[quick|standard|thorough|N]",
     default="standard",
     show_default=True,
-    help=f"About {describe_budgets()} passes of each kind per input.",
+    help=f"About {describe_budgets()} passes per input, forward and backward together; or a number of passes.",
 )
 @with_seed
 @with_input_options
@@ -204,7 +206,7 @@ def audit(inputs: InputFlags, **flags: Any) -> int:
     type=click.Choice(list(BUDGETS)),
     default="standard",
     show_default=True,
-    help=f"How hard attacks and estimates try; the attacks spend about {describe_budgets()} passes of each kind.",
+    help=f"How hard attacks and estimates try; the attacks spend about {describe_budgets()} passes.",
 )
 @click.option(
     "--certificate",

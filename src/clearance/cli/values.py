@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 
@@ -39,6 +41,27 @@ class NumberOr(click.ParamType[int | float | str]):
         except ValueError:
             expected = "a whole number" if self.kind is int else "a number"
             self.fail(f"expected {expected} or '{self.word}', got {value!r}", param, ctx)
+
+
+class BudgetType(click.ParamType[int | str]):
+    """A named budget, or a number of passes.
+
+    Args:
+        names: The budgets that have names.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self.name = "|".join((*names, "N"))
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The name, or the number that the text spells."""
+        if isinstance(value, int) or value in self.names:
+            return value  # pyright: ignore[reportReturnType]
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            self.fail(f"expected one of {', '.join(self.names)} or a number of passes, got {value!r}", param, ctx)
+        return int(text)
 
 
 class Numbers(click.ParamType[list[float]]):
