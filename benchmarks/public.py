@@ -23,13 +23,35 @@ def load_network(name: str) -> nn.Module:
     return zoo.load(name)
 
 
-def correct_images(network: nn.Module, count: int) -> tuple[Tensor, Tensor]:
-    """The first `count` MNIST test images that a network classifies correctly, with their labels."""
+def correct_images(network: nn.Module, count: int, name: str = "mnist") -> tuple[Tensor, Tensor]:
+    """The first `count` test images that a network classifies correctly, with their labels.
+
+    Args:
+        network: The network.
+        count: How many.
+        name: The network's name: `cifar10-...` is shown CIFAR-10, any other MNIST.
+    """
     os.environ.setdefault("CLEARANCE_DATA", str(DATA))
-    data = datasets.load("mnist", count=4 * count)
+    images, labels = cifar_images(6 * count) if name.startswith("cifar10") else mnist_images(4 * count)
     with torch.no_grad():
-        right = (network(data.images).argmax(1) == data.labels).nonzero().flatten()[:count]
-    return data.images[right], data.labels[right]
+        right = (network(images).argmax(1) == labels).nonzero().flatten()[:count]
+    return images[right], labels[right]
+
+
+def mnist_images(count: int) -> tuple[Tensor, Tensor]:
+    """The first MNIST test images with their labels."""
+    data = datasets.load("mnist", count=count)
+    assert data.labels is not None
+    return data.images, data.labels
+
+
+def cifar_images(count: int) -> tuple[Tensor, Tensor]:
+    """The first CIFAR-10 test images, `(count, 3, 32, 32)` in [0, 1], with their labels."""
+    sys.path.insert(0, str(DATA))
+    import load_data  # pyright: ignore
+
+    images, labels = load_data.cifar10("test")
+    return torch.tensor(images[:count]).permute(0, 3, 1, 2).float() / 255, torch.tensor(labels[:count])
 
 
 def mnist_fmn() -> nn.Module:
