@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from attack_cases import INF, LinearCase, linear_case, relu_network, small_inputs
 from clearance.attacks.best import best
 from clearance.attacks.ensembles import carry_out
 from clearance.attacks.known import KnownWitnesses
-from clearance.attacks.leads import groups, side_by_side, start_of
+from clearance.attacks.leads import groups, side_by_side
 from clearance.attacks.task import AttackRun, AttackTask, make_task
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
@@ -18,6 +19,11 @@ from clearance.model.inputs import prepare
 
 def task_of(case: LinearCase, norm: float = 2.0, seed: int = 0) -> AttackTask:
     return make_task(prepare(case.model, case.x, None, target="untargeted", norm=norm, seed=seed))
+
+
+def start_of(task: AttackTask, run: AttackRun) -> Tensor:
+    rows = side_by_side(task, (run,))
+    return rows.x if rows.start is None else rows.start
 
 
 def sizes(*runs: AttackRun) -> list[int]:
@@ -52,7 +58,7 @@ def test_rows_are_the_inputs_once_for_each_run():
 
 def test_a_restart_starts_in_a_ball_of_the_linear_distance(case: LinearCase):
     task = task_of(case)
-    assert start_of(task, AttackRun("ddn", 10)) is None
+    assert side_by_side(task, (AttackRun("ddn", 10),)).start is None
     starts = [start_of(task, AttackRun("ddn", 10, restart=restart)) for restart in (1, 1, 2)]
     assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
     assert (vector_norm(starts[0] - task.x, 2.0) <= task.scale * (1 + 1e-12)).all()
@@ -60,12 +66,19 @@ def test_a_restart_starts_in_a_ball_of_the_linear_distance(case: LinearCase):
     assert not torch.equal(starts[0], other)
 
 
+def test_starts_in_one_batch_are_those_of_each_run_alone():
+    task = task_of(linear_case(0))
+    runs = [AttackRun("ddn", 9, restart=k % 3, deep=k > 1, inward=3 * (k > 3)) for k in range(6)]
+    together = side_by_side(task, runs).start
+    assert together is not None
+    assert torch.allclose(together, torch.cat([start_of(task, run) for run in runs]), rtol=1e-9)
+
+
 def test_a_deep_start_is_brought_back_to_a_witness():
     case = linear_case(0)
     task = task_of(case)
     far = start_of(task, AttackRun("ddn", 10, deep=True))
     back = start_of(task, AttackRun("ddn", 10, deep=True, inward=20))
-    assert far is not None and back is not None
     assert task.goal.reached(case.model.logits(back)).all()
     assert (vector_norm(back - task.x, 2.0) < vector_norm(far - task.x, 2.0)).all()
 

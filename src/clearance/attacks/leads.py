@@ -6,8 +6,9 @@ but the plan decides what is in a batch, the bits of an input's result do not de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 import torch
@@ -66,47 +67,81 @@ def side_by_side(task: AttackTask, runs: Sequence[AttackRun]) -> AttackTask:
         The task of `len(runs) * batch` rows, those of the first run first.
     """
     count = len(runs)
-    aims = [run.aim(task) for run in runs]
-    starts = [start_of(task, run) if ATTACKS[run.method].any_start else None for run in runs]
-    whole = replace(
+    rows = replace(
         task,
         x=task.x.repeat(count, *[1] * (task.x.ndim - 1)),
         goal=_joined([task.goal] * count),
-        aim=_joined(aims),
+        aim=_joined([run.aim(task) for run in runs]),
         near=task.near.repeat(count, 1),
         scale=task.scale.repeat(count),
         keys=tuple(key if run.restart == 0 else f"{key} {run.restart}" for run in runs for key in task.keys),
     )
-    if any(start is not None for start in starts):
-        whole = replace(whole, start=torch.cat([task.x if start is None else start for start in starts]))
-    return whole
+    return replace(rows, start=starts_of(rows, runs)) if ATTACKS[runs[0].method].any_start else rows
 
 
-def start_of(task: AttackTask, run: AttackRun) -> Tensor | None:
-    """Where a run starts: at the input, at a random point, and deep from either.
+def starts_of(rows: AttackTask, runs: Sequence[AttackRun]) -> Tensor | None:
+    """Where the rows start: at the input, at a random point, and deep from either.
 
     A random start is uniform in the ball as wide as the linear estimate. A deep one (`attacks.deep_start`) may be
     brought back by a few iterations of `ddn`, whatever the norm. Source: this project.
 
     Args:
-        task: What is attacked.
-        run: The run.
+        rows: The rows of the runs, `(len(runs) * batch, *input)`.
+        runs: The runs.
 
     Returns:
-        `(batch, *input)`; `None` for the input itself.
+        A point for each row; `None` if all of them start at the inputs.
     """
-    start = None
-    if run.restart:
-        streams = Streams(task.x, task.seed, "start", run.method, run.restart, keys=task.keys)
-        start = task.model.clip(task.x + random_points(task.x, streams, task.norm, task.scale))
-    if not run.deep:
-        return start
-    aim = run.aim(task)
-    far = deep_start(task.model, task.x, task.goal, aim=aim, start=start)
-    if run.inward == 0:
-        return far
-    found = ddn(task.model, task.x, task.goal, steps=run.inward, aim=aim, start=far)
-    return torch.where(expand(found.success, far), found.adversarial, far)
+    each = len(rows.x) // len(runs)
+    starts = rows.x.clone()
+    _scatter(rows, starts, _rows_of([run.restart > 0 for run in runs], each), _random_starts)
+    _scatter(rows, starts, _rows_of([run.deep for run in runs], each), _deep_starts)
+    for inward in sorted({run.inward for run in runs if run.deep and run.inward}):
+        chosen = _rows_of([run.deep and run.inward == inward for run in runs], each)
+        _scatter(rows, starts, chosen, partial(_inward, steps=inward))
+    return starts if any(run.restart or run.deep for run in runs) else None
+
+
+def _rows_of(chosen: Sequence[bool], each: int) -> list[int]:
+    """The rows of some of the runs."""
+    return [run * each + row for run, kept in enumerate(chosen) if kept for row in range(each)]
+
+
+def _scatter(rows: AttackTask, starts: Tensor, chosen: list[int], move: Callable[[AttackTask, Tensor], Tensor]) -> None:
+    """Move the starts of some rows, all of them in one batch."""
+    if chosen:
+        starts[chosen] = move(_part(rows, chosen), starts[chosen])
+
+
+def _part(rows: AttackTask, chosen: list[int]) -> AttackTask:
+    """Some rows of a task."""
+    index = torch.tensor(chosen, device=rows.x.device)
+    return replace(
+        rows,
+        x=rows.x[index],
+        goal=rows.goal.rows(index),
+        aim=rows.aim.rows(index),
+        near=rows.near[index],
+        scale=rows.scale[index],
+        keys=tuple(rows.keys[row] for row in chosen),
+    )
+
+
+def _random_starts(task: AttackTask, _: Tensor) -> Tensor:
+    """Uniform points of the balls as wide as the linear estimate."""
+    streams = Streams(task.x, task.seed, "start", keys=task.keys)
+    return task.model.clip(task.x + random_points(task.x, streams, task.norm, task.scale))
+
+
+def _deep_starts(task: AttackTask, starts: Tensor) -> Tensor:
+    """From there far beyond the boundary."""
+    return deep_start(task.model, task.x, task.goal, aim=task.aim, start=starts)
+
+
+def _inward(task: AttackTask, starts: Tensor, *, steps: int) -> Tensor:
+    """From there back to a witness, where `ddn` finds one."""
+    found = ddn(task.model, task.x, task.goal, steps=steps, aim=task.aim, start=starts)
+    return torch.where(expand(found.success, starts), found.adversarial, starts)
 
 
 def _joined(goals: Sequence[Goal]) -> Goal:

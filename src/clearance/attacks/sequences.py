@@ -68,10 +68,17 @@ _STANDARD = {
         *_walks(10, 3),
     ),
     2.0: (
-        *_side_by_side("ddn", 110, _lead(restart=3, inward=0), _lead(0, inward=0), _lead(0), _lead(1)),
-        AttackRun("fast_minimum_norm", 140, restart=1, deep=True),
-        AttackRun("ddn", 140),
-        *_walks(8, 2),
+        *_side_by_side(
+            "ddn",
+            120,
+            _lead(),
+            _lead(0),
+            _lead(1),
+            _lead(0, inward=0),
+            _lead(restart=1, inward=0),
+            _lead(restart=3, inward=0),
+        ),
+        *_walks(10, 2),
     ),
     math.inf: (
         *_towards("apgd", 20, 7, (0, 1)),
