@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from attack_cases import INF, linear_case, random_inputs, random_linear
-from clearance.attacks.linear_steps import OVERSHOOT, linear_steps
+from clearance.attacks.linear_steps import BEYOND, linear_steps
 from clearance.attacks.task import make_task
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import prepare
@@ -16,7 +16,7 @@ def test_exact_on_linear_networks(norm: float):
     case = linear_case(0, classes=4)
     task = make_task(prepare(case.model, case.x, None, target="untargeted", norm=norm, seed=0))
     found = linear_steps(case.model, case.x, task.goal, norm=norm, classes=task.near)
-    assert torch.allclose(found.distance, (1 + OVERSHOOT) * case.exact(norm))
+    assert torch.allclose(found.distance, (1 + BEYOND) * case.exact(norm))
 
 
 @pytest.mark.parametrize("norm", [1.0, INF])
@@ -29,5 +29,5 @@ def test_exact_within_bounds(norm: float):
         others = [k for k in range(network(x).shape[1]) if k != own]
         exact = exact_linear(network, x[row], norm, others, 0.0, 1.0)
         if found.success[row]:
-            assert exact - 1e-7 <= found.distance[row] <= (1 + 2 * OVERSHOOT) * exact
+            assert exact - 1e-7 <= found.distance[row] <= (1 + 2 * BEYOND) * exact
     assert found.success.any()

@@ -25,9 +25,10 @@ from clearance.model.margins import Target
 SEGMENT_HALVINGS = 8
 """Halvings of the segment from each run's witness back to its input: less than a hundredth of its length is left, and
 iterates of the attacks seldom lie farther from the boundary."""
-OUTWARD = (1.01, 1.03, 1.1, 1.3)
+OUTWARD = (1 + 1e-6, 1 + 1e-4, 1.001, 1.01, 1.03, 1.1, 1.3)
 """How much farther out, as factors of its distance, a witness is looked for that a fresh forward pass takes back: the
-noise of a randomised network decides which is enough."""
+first few are for rounding, which differs with the size of a batch; of the others the noise of a randomised network decides
+which is enough."""
 
 
 def attack(

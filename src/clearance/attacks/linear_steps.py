@@ -12,7 +12,7 @@ from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.half_space import nearest_in_half_space
 from clearance.model.classifier import Classifier
 
-OVERSHOOT = 1e-3
+BEYOND = 1e-3
 """How far beyond the linearised boundary the points lie, as a share of its distance: rounding and a slight curvature
 leave a witness."""
 
@@ -20,7 +20,7 @@ leave a witness."""
 def linear_steps(model: Classifier, x: Tensor, goal: Goal, *, norm: float, classes: Tensor) -> Witnesses:
     """Points right beyond the boundaries of the model that is linearised at the input, one for each of some classes.
 
-    `x + (1 + OVERSHOOT) d`, clipped, where `d` is the shortest `l_p` step within the bounds with
+    `x + (1 + BEYOND) d`, clipped, where `d` is the shortest `l_p` step within the bounds with
     `g(x) + <∇g(x), d> = 0`, in closed form (`geometry.half_space.nearest_in_half_space`). Source: DeepFool's step
     (Moosavi-Dezfooli, Fawzi and Frossard 2016, equation 8), within bounds as in Croce and Hein (2020, "Minimally
     distorted adversarial examples", equation 9). Cost: 2 forward passes and 1 backward pass per class and input.
@@ -47,7 +47,7 @@ def linear_steps(model: Classifier, x: Tensor, goal: Goal, *, norm: float, class
     for own in classes.T:
         seen = evaluate(model, x, goal, aim=goal.to_class(own))
         ideal = nearest_in_half_space(seen.gradient, seen.loss, down, up, norm)
-        points = model.clip(x + (1 + OVERSHOOT) * ideal)
+        points = model.clip(x + (1 + BEYOND) * ideal)
         found.offer(points, goal.reached(look(model, points)))
     return found
 
