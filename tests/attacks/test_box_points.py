@@ -54,3 +54,20 @@ def test_it_needs_no_neighbour():
     model = Classifier(staircase, (0, 1))
     task = make_task(prepare(model, X[:1], None, target="untargeted", norm=2, seed=0))
     assert best(task, (AttackRun("box_points", 8),)).witnesses.success.all()
+
+
+def bump(x: Tensor) -> Tensor:
+    """Class 1 within .05 of the point (.9, .1), flat around the input: no corner and hardly any point lies there."""
+    away = (x.flatten(1) - torch.tensor([0.9, 0.1])).norm(dim=1)
+    return torch.stack([torch.zeros_like(away), 0.05 - away], 1) * torch.where(away < 0.7, 1.0, 0.0)[:, None] + (
+        torch.tensor([1.0, 0.0]) * (away >= 0.7)[:, None]
+    )
+
+
+def test_steps_from_the_points_find_what_no_point_meets():
+    x, goal = torch.tensor([[0.1, 0.9]]), make_goal(torch.tensor([0]), [[1]], 2)
+    model, none = Classifier(bump, (0, 1)), Witnesses(x, 2.0)
+    for descents, success in ((0, False), (12, True)):
+        streams = Streams(x, 3)
+        found = box_points(model, goal, none, scale=torch.ones(1), streams=streams, steps=6, descents=descents)
+        assert bool(found.success) is success

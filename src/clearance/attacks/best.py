@@ -27,8 +27,8 @@ SEGMENT_HALVINGS = 8
 iterates of the attacks seldom lie farther from the boundary."""
 OUTWARD = (1 + 1e-6, 1 + 1e-4, 1.001, 1.01, 1.03, 1.1, 1.3)
 """How much farther out, as factors of its distance, a witness is looked for that a fresh forward pass takes back: the
-first few are for rounding, which differs with the size of a batch; of the others the noise of a randomised network decides
-which is enough."""
+first few are for rounding, which differs with the size of a batch; of the others the noise of a randomised network
+decides which is enough."""
 
 
 def attack(

@@ -15,7 +15,7 @@ from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
 from clearance.model.budgets import BUDGETS
 
-CONFIRMATION = 11
+CONFIRMING_PASSES = 11
 """Forward passes that confirm a run's witness and bisect the segment back to its input (`attacks.best`)."""
 
 
@@ -114,7 +114,7 @@ def passes_of_run(run: AttackRun) -> int:
     line = ATTACKS[run.method]
     each = line.forwards + line.backwards
     start = 2 * (run.inward + DEEP_STEPS) if run.deep else 0
-    return run.steps * run.rounds * each + start + CONFIRMATION
+    return run.steps * run.rounds * each + start + CONFIRMING_PASSES
 
 
 def carry_out(task: AttackTask, runs: Sequence[AttackRun], known: KnownWitnesses) -> tuple[AttackTask, Witnesses]:

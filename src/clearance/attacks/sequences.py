@@ -33,6 +33,8 @@ _LINEAR = AttackRun("linear_steps", 3)
 """A step to each of the classes that are nearest in the linearised model: all that a linear classifier needs."""
 _MISSING = AttackRun("box_points", 16)
 """Points all over the bounds, for inputs that the runs before it found no witness for."""
+_STILL_MISSING = AttackRun("box_points", 32, rounds=13, restart=1)
+"""The same with gradient steps from each of them."""
 _QUICK = {
     0.0: (AttackRun("sigma_zero", 70), AttackRun("sigma_zero", 40, restart=1)),
     1.0: (
@@ -65,6 +67,7 @@ _STANDARD = {
     1.0: (
         AttackRun("pdpgd", 150),
         *_side_by_side("fast_minimum_norm", 130, _lead(inward=50), _lead(restart=2, inward=50), _lead(0, inward=50)),
+        _STILL_MISSING,
         *_walks(10, 3),
     ),
     2.0: (
@@ -74,12 +77,14 @@ _STANDARD = {
             *(_lead(), _lead(0), _lead(1)),
             *(_lead(0, inward=0), _lead(restart=1, inward=0), _lead(restart=3, inward=0)),
         ),
+        _STILL_MISSING,
         *_walks(10, 2),
     ),
     math.inf: (
         *_towards("apgd", 20, 7, (0, 1)),
         AttackRun("apgd", 12, rounds=8),
         *_side_by_side("fast_minimum_norm", 80, _lead(), _lead(restart=1, inward=0), _lead(inward=0)),
+        _STILL_MISSING,
         *_walks(10, 3),
     ),
 }
@@ -117,7 +122,7 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
             *_side_by_side("fast_minimum_norm", 200, *starts, *classes),
             *_side_by_side("pdpgd", 200, *starts[:2], _lead(0), _lead(1)),
             AttackRun("elastic_net", 50, rounds=8),
-            AttackRun("box_points", 64),
+            AttackRun("box_points", 64, rounds=25, restart=2),
             *_walks(20, 8),
         )
     if norm == 2:
@@ -126,7 +131,7 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
             *_side_by_side("fast_minimum_norm", 250, _lead(), starts[0], classes[0]),
             AttackRun("carlini_wagner", 60, rounds=6),
             AttackRun("square", 100, rounds=5),
-            AttackRun("box_points", 64),
+            AttackRun("box_points", 64, rounds=25, restart=2),
             *_walks(20, 8),
         )
     return (
@@ -134,6 +139,6 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
         AttackRun("apgd", 50, rounds=8),
         *_side_by_side("fast_minimum_norm", 200, *starts, _lead(0)),
         *((AttackRun("square", 100, rounds=8),) if math.isinf(norm) else ()),
-        AttackRun("box_points", 64),
+        AttackRun("box_points", 64, rounds=25, restart=2),
         *_walks(20, 8),
     )

@@ -127,7 +127,7 @@ ATTACKS: dict[str, AttackMethod] = {
         norms=(0.0,),
     ),
     "box_points": AttackMethod(
-        "points all over the bounds, for inputs without a witness; no gradients (this project)",
+        "points all over the bounds, for inputs without a witness (this project)",
         "clearance.attacks.box_points:carry_out",
         iterative=False,
         backwards=0,
