@@ -53,9 +53,16 @@ def test_dlr_is_defined_for_few_classes(classes: int):
     for targets in ([[1]], [list(range(1, classes))]):
         goal = make_goal(torch.tensor([0]), targets, classes)
         assert 0 < float(dlr(logits, goal)) <= float(margin(logits, goal))
-    if classes > 2:
+    if classes > 3:
         goal = make_goal(torch.tensor([0]), [[1]], classes)
         assert dlr(7 * logits + 3, goal) == pytest.approx(dlr(logits, goal))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4, 6])
+def test_dlr_towards_the_last_class_has_a_gradient(classes: int):
+    logits = torch.arange(classes, 0, -1, dtype=torch.float64)[None].requires_grad_()
+    (gradient,) = torch.autograd.grad(dlr(logits, make_goal(torch.tensor([0]), [[classes - 1]], classes)), logits)
+    assert float(gradient[0, -1]) < 0
 
 
 def test_a_targeted_goal_asks_that_no_third_class_is_ahead():

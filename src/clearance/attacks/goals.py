@@ -135,8 +135,9 @@ def dlr(logits: Tensor, goal: Goal) -> Tensor:
     """Difference-of-logits ratio: the margin over a spread of logits (Croce and Hein 2020, equations 6 and 7).
 
     With logits ranked `z_1 >= z_2 >= ...`, the denominator is `z_1 - z_3` where more than one class is wanted and
-    `z_1 - (z_3 + z_4) / 2` where one is, with the numerator `z_c - z_t`. With three classes the second falls back to
-    `z_1 - z_3`; with two, where every such ratio is constant, the loss is the margin itself.
+    `z_1 - (z_3 + z_4) / 2` where one is, with the numerator `z_c - z_t`. With two classes every such ratio is constant,
+    and the loss is the margin; with three the second is, wherever the wanted class is the last, and the loss is the
+    numerator.
 
     >>> goal = make_goal(torch.tensor([0]), [[1, 2]], 3)
     >>> dlr(torch.tensor([[4.0, 3.0, 2.0]]), goal)
@@ -147,10 +148,12 @@ def dlr(logits: Tensor, goal: Goal) -> Tensor:
         return margin(logits, goal)
     ranked = logits.sort(1, descending=True).values
     single = goal.wanted.sum(1) == 1
-    floor = torch.where(single, ranked[:, 2:4].mean(1), ranked[:, 2])
+    spread = ranked[:, 0] - torch.where(single, ranked[:, 2:4].mean(1), ranked[:, 2])
+    if classes == 3:
+        spread = torch.where(single, 1.0, spread)
     own = logits.gather(1, savable(goal.source)[:, None])[:, 0]
     gap = torch.where(single, own, _outside(logits, goal).amax(1)) - _inside(logits, goal).amax(1)
-    return gap / (ranked[:, 0] - floor).clamp_min(torch.finfo(logits.dtype).tiny)
+    return gap / spread.clamp_min(torch.finfo(logits.dtype).tiny)
 
 
 def _inside(logits: Tensor, goal: Goal) -> Tensor:
