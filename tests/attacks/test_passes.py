@@ -57,10 +57,12 @@ def test_a_pass_is_counted_once_for_each_point(case: LinearCase):
 
 def test_streams_belong_to_the_input_and_its_purpose(case: LinearCase):
     whole, alone = Streams(case.x, 3, "a"), Streams(case.x[2:3], 3, "a")
-    assert torch.equal(whole.normal(4)[2:3], alone.normal(4)) and torch.equal(whole.uniform(2)[2:3], alone.uniform(2))
-    first = Streams(case.x, 3, "a").normal(4)
+    assert torch.equal(whole.gaussian(4)[2:3], alone.gaussian(4)) and torch.equal(
+        whole.uniform(2)[2:3], alone.uniform(2)
+    )
+    first = Streams(case.x, 3, "a").gaussian(4)
     for other in (Streams(case.x, 4, "a"), Streams(case.x, 3, "b"), Streams(case.x.flip(0), 3, "a")):
-        assert not torch.equal(first, other.normal(4))
+        assert not torch.equal(first, other.gaussian(4))
     uniform = Streams(case.x, 0, "u").uniform(1000)
     assert ((uniform >= 0) & (uniform < 1)).all()
     assert (uniform.mean(1) - 0.5).abs().max() < 6 * (1 / 12 / 1000) ** 0.5  # six standard errors

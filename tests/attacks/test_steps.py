@@ -27,6 +27,15 @@ def test_into_the_ball_and_the_bounds(norm: float):
     assert torch.equal(into_ball(BOXED, X, X, norm, radius), X)
 
 
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0])
+def test_no_length_is_spent_outside_the_bounds(norm: float):
+    """From the lowest corner half of a direction leads out: what is left of it still reaches the sphere."""
+    corner = torch.zeros_like(X)
+    away = 10 * torch.randn(5, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    radius = torch.linspace(0.1, 1.0, 5, dtype=torch.float64)
+    assert torch.allclose(vector_norm(into_ball(BOXED, corner, away, norm, radius), norm), radius)
+
+
 def test_free_coordinates_are_those_that_can_move():
     points = torch.tensor([[0.0, 0.0, 1.0, 1.0, 0.5]], dtype=torch.float64)
     gradient = torch.tensor([[1.0, -1.0, 1.0, -1.0, 3.0]], dtype=torch.float64)

@@ -13,6 +13,7 @@ from clearance.attacks.goals import Goal, Loss, dlr, soft_margin
 from clearance.attacks.passes import LossEvaluation, Streams
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps
+from clearance.attacks.sparse_steps import SparseControl
 from clearance.attacks.steps import as_radius, descent, into_ball, random_points, visit
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import as_norm, expand
@@ -48,8 +49,9 @@ def apgd(
     At each checkpoint the step is halved, and the search goes back to its best point, if fewer than 75 % of the steps
     since the last lowered the loss, or if neither step nor best value changed (Croce and Hein 2020, "Reliable
     evaluation of adversarial robustness", algorithm 1). The first step is `2 epsilon`. The losses are those of
-    `clearance.attacks.goals`; with an `aim` of one class, `dlr` is its targeted form. For `p` other than 2 and infinity
-    the steepest direction takes the place of the paper's. Cost: `restarts * steps` forward and backward passes.
+    `clearance.attacks.goals`; with an `aim` of one class, `dlr` is its targeted form. For `p = 1` the steps are those
+    of `sparse_steps.SparseControl` (Croce and Hein 2021, "Mind the box"); for other `p` than 1, 2 and infinity the
+    steepest direction takes the place of the paper's. Cost: `restarts * steps` forward and backward passes.
 
     Args:
         model: The classifier.
@@ -76,11 +78,30 @@ def apgd(
     for restart in range(as_steps(restarts)):
         drawn = x + random_points(x, streams, norm, radius)
         points = into_ball(model, x, start if start is not None and restart == 0 else drawn, norm, radius)
-        search = _StepControl(points, 2 * radius, steps)
+        search = step_control(x, points, norm, radius, steps)
         for step in range(as_steps(steps)):
             search.learn(step, visit(model, search.points, goal, found, loss=loss, aim=aim))
             search.move(model, x, norm, radius)
     return found
+
+
+def step_control(x: Tensor, points: Tensor, norm: float, radius: Tensor, steps: int) -> StepControl | SparseControl:
+    """What chooses the steps of a run in a norm: sparse steps for `p = 1`, else those of algorithm 1.
+
+    Source: Croce and Hein (2020), algorithm 1, with a first step of `2 epsilon`; for `p = 1` Croce and Hein (2021),
+    with a first step of `epsilon`.
+
+    Args:
+        x: The inputs, `(batch, *input)`.
+        points: Where the run starts, `(batch, *input)`.
+        norm: The norm `p`.
+        radius: `epsilon`, `(batch,)`.
+        steps: Iterations of the whole run.
+
+    Returns:
+        The state of the run.
+    """
+    return SparseControl(x, points, radius, steps) if norm == 1 else StepControl(points, 2 * radius, steps)
 
 
 @dataclass
@@ -104,8 +125,20 @@ class _Checkpoints:
         self.period = max(1, shorter, round(LAST_PERIOD * self.steps))
 
 
-class _StepControl:
-    """The state of one run for each input: where it is, where it was best, and how long its steps are."""
+class StepControl:
+    """The state of one run for each input: where it is, where it was best, and how long its steps are.
+
+    Source: Croce and Hein (2020), algorithm 1.
+
+    Args:
+        points: Where the run starts, `(batch, *input)`.
+        step: Length of the first step, `(batch,)`.
+        steps: Iterations of the whole run: they decide when the step is judged.
+
+    Attributes:
+        points: Where the run is, `(batch, *input)`.
+        best: The point with the smallest loss so far, `(batch, *input)`.
+    """
 
     def __init__(self, points: Tensor, step: Tensor, steps: int) -> None:
         self.points, self.before, self.best = points, points, points
@@ -127,6 +160,12 @@ class _StepControl:
         if step > 0 and self.checkpoints.due(step):
             self._judge()
             self.checkpoints.advance(step)
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with some of the inputs only, `(kept,)` of their places; the others need no more passes."""
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value[rows])
 
     def _judge(self) -> None:
         few = self.falls < ENOUGH_FALLS * self.checkpoints.period

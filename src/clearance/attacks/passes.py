@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -103,7 +104,13 @@ class Streams:
         self.generators = [make_generator(x.device, seed, "attack", *purpose, key) for key in known]
         self._dtype = x.dtype
 
-    def normal(self, *shape: int) -> Tensor:
+    def rows(self, places: Tensor) -> Streams:
+        """The streams of some of the inputs, `(kept,)` of their places, each where it stands."""
+        kept = copy(self)
+        kept.generators = [self.generators[place] for place in places.tolist()]
+        return kept
+
+    def gaussian(self, *shape: int) -> Tensor:
         """Standard normal numbers, `(batch, *shape)`."""
         return torch.stack(
             [

@@ -68,20 +68,58 @@ def square(
     norm, radius = as_norm(norm), as_radius(epsilon, x)
     if norm not in {2.0, math.inf}:
         raise InputError(f"norm: expected 2 or inf for square, got {norm!r}")
-    found, canvas = Witnesses(x, norm), _Canvas(x, Streams(x, seed, "square", norm, keys=keys), norm)
-    points = into_ball(model, x, x + canvas.full(canvas.stripes(), radius), norm, radius)
-    logits = look(model, points)
-    found.offer(points, goal.reached(logits))
-    value = loss(logits, goal)
-    for step in range(as_steps(steps)):
-        patched = canvas.patch(points - x, radius, _share(step / steps))
-        tried = into_ball(model, x, x + patched, norm, radius)
-        logits = look(model, tried)
-        found.offer(tried, goal.reached(logits))
-        new = loss(logits, goal)
-        better = (new < value) | value.isnan()
-        value, points = torch.where(better, new, value), torch.where(expand(better, x), tried, points)
+    found, streams = Witnesses(x, norm), Streams(x, seed, "square", norm, keys=keys)
+    search = PatchSearch(model, x, norm=norm, radius=radius, steps=as_steps(steps), streams=streams)
+    for _ in range(steps + 1):
+        logits = look(model, search.tried)
+        found.offer(search.tried, goal.reached(logits))
+        search.learn(loss(logits, goal))
     return found
+
+
+class PatchSearch:
+    """The state of one search for each input: the best perturbation so far, and the one to try next.
+
+    Source: Andriushchenko, Croce, Flammarion and Hein (2020), algorithm 1.
+
+    Args:
+        model: The classifier.
+        x: The inputs, `(batch, *input)`.
+        norm: 2 or infinity.
+        radius: `epsilon`, `(batch,)`.
+        steps: Patches of the whole search: they decide how large each one is.
+        streams: Random streams of the inputs.
+
+    Attributes:
+        tried: The points to look at next, `(batch, *input)`: stripes first, then the best points with a patch each.
+    """
+
+    def __init__(
+        self, model: Classifier, x: Tensor, *, norm: float, radius: Tensor, steps: int, streams: Streams
+    ) -> None:
+        self._model, self._norm, self._steps, self._step = model, norm, steps, 0
+        self._x, self._radius, self._canvas = x, radius, _Canvas(x, streams, norm)
+        self.tried = self._into_ball(self._canvas.full(self._canvas.stripes(), radius))
+        self._points, self._value = self.tried, torch.full_like(radius, torch.nan)
+
+    def learn(self, value: Tensor) -> None:
+        """Keep what lowered the loss, `(batch,)` of its values at `tried`, and draw the next patches."""
+        better = (value < self._value) | self._value.isnan()
+        self._value = torch.where(better, value, self._value)
+        self._points = torch.where(expand(better, self._x), self.tried, self._points)
+        if self._step < self._steps:
+            share = _share(self._step / self._steps)
+            self.tried = self._into_ball(self._canvas.patch(self._points - self._x, self._radius, share))
+        self._step += 1
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with some of the inputs only, `(kept,)` of their places; the others need no more passes."""
+        self._x, self._radius, self.tried = self._x[rows], self._radius[rows], self.tried[rows]
+        self._points, self._value = self._points[rows], self._value[rows]
+        self._canvas = _Canvas(self._x, self._canvas.streams.rows(rows), self._norm)
+
+    def _into_ball(self, delta: Tensor) -> Tensor:
+        return into_ball(self._model, self._x, self._x + delta, self._norm, self._radius)
 
 
 def _share(progress: float) -> float:

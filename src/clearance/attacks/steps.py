@@ -10,6 +10,7 @@ from clearance.attacks.passes import LossEvaluation, Streams, evaluate
 from clearance.attacks.result import Witnesses
 from clearance.errors import InputError
 from clearance.geometry.balls import sample_shifts
+from clearance.geometry.boxed_ball import project_boxed
 from clearance.geometry.norms import expand, project, steepest
 from clearance.model.classifier import Classifier
 
@@ -40,12 +41,12 @@ def as_radius(epsilon: float | Tensor, x: Tensor) -> Tensor:
 
 
 def into_ball(model: Classifier, x: Tensor, points: Tensor, norm: float, radius: Tensor) -> Tensor:
-    """Bring points into the `l_p` ball around `x` and the bounds: `clip(x + P_r(y - x))`.
+    """Bring points into the `l_p` ball around `x` and the bounds: `x + P_r(clip(y) - x)`; for `p = 1` the nearest such.
 
-    Source: projection onto the ball, then clipping, which moves no coordinate away from the input.
-
-    Clipping moves each coordinate towards that of `x`, which lies within the bounds, so that no `l_p` norm grows: the
-    points stay in the ball. `P_r` is `geometry.norms.project`.
+    Clipping comes first, so that no length is spent outside the bounds; the projection `P_r` (`geometry.norms.project`)
+    then moves every coordinate towards that of `x`, which lies within the bounds, and so leaves none of them. For
+    `p = inf` both together are the Euclidean projection; for `p = 1` that is `geometry.boxed_ball.project_boxed`
+    (Croce and Hein 2021, "Mind the box"). Source: this project, by the convexity of the bounds.
 
     Args:
         model: The classifier.
@@ -57,7 +58,11 @@ def into_ball(model: Classifier, x: Tensor, points: Tensor, norm: float, radius:
     Returns:
         `(batch, *input)`.
     """
-    return model.clip(x + project(points - x, norm, radius))
+    if norm == 1 and model.bounds is not None:
+        delta = project_boxed(points - x, *room(model, x), radius)
+    else:
+        delta = project(model.clip(points) - x, norm, radius)
+    return model.clip(x + delta)  # the sum is rounded
 
 
 def free(model: Classifier, points: Tensor, gradient: Tensor) -> Tensor:
