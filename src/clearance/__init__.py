@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clearance.audit.path_integral import path_integrals
     from clearance.audit.slope import slope_estimate
     from clearance.bracket import Bracket, bracket
+    from clearance.bracket.robust_accuracy import RobustAccuracy, robust_accuracy
     from clearance.certificates import Certificate, CertificateStatus, certify
     from clearance.data import datasets
     from clearance.errors import (
@@ -75,6 +76,7 @@ __all__ = [
     "Normalize",
     "PickleRefusedError",
     "ReverseWeibullFit",
+    "RobustAccuracy",
     "Score",
     "SecondOrderScore",
     "Settings",
@@ -98,6 +100,7 @@ __all__ = [
     "networks",
     "norms",
     "path_integrals",
+    "robust_accuracy",
     "slope_estimate",
     "transforms",
 ]
@@ -108,6 +111,7 @@ _NAMES = {
     "audit.path_integral": ("path_integrals",),
     "audit.slope": ("slope_estimate",),
     "bracket": ("Bracket", "bracket"),
+    "bracket.robust_accuracy": ("RobustAccuracy", "robust_accuracy"),
     "certificates": ("Certificate", "CertificateStatus", "certify"),
     "errors": (
         "BoundsError",

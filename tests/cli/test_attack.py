@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import clearance as cl
 from clearance.data import datasets
 from clearance.zoo.specs import load_model
 from command_line import run_command, run_process
@@ -59,6 +60,50 @@ def test_l0_counts_the_coordinates_that_differ(tmp_path: Path):
         assert 0 < moved == saved["distances"][0] and np.isnan(saved["distances"][1])
 
 
+def test_within_a_radius():
+    arguments = ("--count", "6", "--norm", "inf", "--radius", "32/255", "--budget", "quick")
+    result = run_command("attack", "digits-standard", "digits", *arguments, columns=100)
+    assert result.returncode == 0, result.stderr
+    assert "radius 0.12549" in result.stdout
+    document = json.loads(run_command("attack", "digits-standard", "digits", *arguments, "--json").stdout)
+    robust = document["robust_accuracy"]
+    assert document["settings"]["radius"] == robust["radius"] == 32 / 255
+    assert robust["inputs"] == 6 and robust["proved"] is None
+    broken = [found for found in document["results"] if found["success"]]
+    assert robust["broken"]["count"] == len(broken) > 0
+    assert all(found["distance"] <= 32 / 255 for found in broken)
+    correct = sum(found["method"] != "misclassified" for found in document["results"])
+    assert robust["not_broken"]["count"] == correct - len(broken)
+    share, (low, high) = robust["not_broken"]["share"], robust["not_broken"]["interval"]
+    line = " ".join(result.stdout.split())
+    assert f"Robust accuracy at radius 0.12549: at most {share:.1%}" in line
+    assert f"interval {low:.1%} to {high:.1%}" in line
+
+
+def test_within_a_radius_towards_one_class_there_is_no_robust_accuracy():
+    arguments = ("--count", "3", "--radius", "1", "--budget", "quick", "--target", "3", "--json")
+    document = json.loads(run_command("attack", "digits-standard", "digits", *arguments).stdout)
+    assert "robust_accuracy" not in document
+    assert [found["method"] for found in document["results"]].count("target_is_predicted") == sum(
+        found["label"] == 3 for found in document["results"]
+    )
+
+
+def test_many_inputs_within_a_radius_are_the_same_in_one_call_and_on_the_command_line():
+    model, data = cl.Classifier(load_model("digits-robust").network, (0, 1)), datasets.load("digits", count=20)
+    together = cl.attack(model, data.images, data.labels, norm=2, radius=0.7, budget="quick")
+    arguments = ("--count", "20", "--radius", "0.7", "--budget", "quick", "--json")
+    document = json.loads(run_command("attack", "digits-robust", "digits", *arguments).stdout)
+    assert [found["success"] for found in document["results"]] == [found.success for found in together]
+
+
+@pytest.mark.parametrize("radius", ["-1", "nan", "inf", "0/0", "1/0", "8/", "/255", "8/255/2", "wide", "", "-8/255"])
+def test_a_bad_radius_is_one_line(radius: str):
+    result = run_command("attack", "digits-standard", "digits", "--count", "1", f"--radius={radius}")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "--radius" in result.stderr and "a number >= 0 or a fraction such as 8/255" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -67,6 +112,7 @@ def test_l0_counts_the_coordinates_that_differ(tmp_path: Path):
         (("digits-standard", "digits", "--norm", "0.5"), "norm: expected p >= 1"),
         (("digits-standard", "digits", "--budget", "huge"), "--budget"),
         (("digits-standard", "digits", "--target", "nearest"), "target: expected one of"),
+        (("digits-standard", "digits", "--radius", "1", "--method", "ddn"), "method: expected 'best' with a radius"),
         (("digits-standard", "digits", "--save", "out.txt"), "--save: expected a file name that ends in .npz"),
         (("digits-standard", "digits", "--save", "missing/out.npz"), "--save: expected a folder that exists"),
     ],

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.ensembles import carry_out, runs_of
+from clearance.attacks.fixed_radius import attack_within, passes_within
 from clearance.attacks.known import KnownWitnesses, split
 from clearance.attacks.leads import groups
 from clearance.attacks.restore_coordinates import restore_coordinates
@@ -40,6 +41,7 @@ def attack(
     target: Target = "untargeted",
     method: str = ENSEMBLE,
     budget: str | int = "standard",
+    radius: float | None = None,
     seed: int = 0,
 ) -> list[AttackResult]:
     """The nearest adversarial example of each input that an ensemble of attacks, or one of them, can find.
@@ -62,6 +64,8 @@ def attack(
             about as many passes as the budget gives.
         budget: About how many passes, forward and backward together, an input may cost: a name of
             `model.budgets.BUDGETS`, such as `"quick"`, or a number.
+        radius: Look for any witness within this radius, in input units, instead of the nearest one: an input leaves at
+            its first, and the passes that are left go to the others (`attacks.fixed_radius`). The method is `"best"`.
         seed: With each input's content, fixes every random number.
 
     Returns:
@@ -77,8 +81,12 @@ def attack(
     (1.0, 1)
     """
     check_classifier(model)
-    runs = runs_of(method, as_distance(norm), budget)
-    started = model.meter.read()
+    p, started = as_distance(norm), model.meter.read()
+    if radius is not None:
+        passes = passes_within(radius, p, method, budget)
+        inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
+        return attack_within(inputs, radius, passes, started)
+    runs = runs_of(method, p, budget)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, l0=True, one_by_one=True)
     return attack_inputs(inputs, runs, started)
 

@@ -18,7 +18,9 @@ from rich.text import Text
 
 from clearance import __version__
 from clearance.attacks import AttackResult, attack
+from clearance.attacks.fixed_radius import GROUP
 from clearance.attacks.table import ENSEMBLE
+from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
@@ -46,31 +48,49 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
     """
     file = _save_file(save)
     inputs = load_inputs(given)
-    results, target = list[AttackResult](), as_target(flags.target)
-    _, reached = inputs.check(target, seed=flags.seed)
-    with tables.progress("attacking", len(inputs.data), shown=not as_json) as advance:
-        for image, label, there in zip(inputs.data.images, inputs.data.labels, reached, strict=True):
-            if there:
-                results.append(AttackResult(None, math.nan, False, int(label), REACHED, Cost()))
-                advance()
-                continue
-            results += attack(
-                inputs.model,
-                image[None],
-                label[None],
-                target=target,
-                norm=flags.norm,
-                method=flags.method,
-                budget=flags.budget,
-                seed=flags.seed,
-            )
-            advance()
+    results = _attack(inputs, flags, quiet=as_json)
     if file is not None:
         save_witnesses(file, inputs, results)
     if as_json:
         click.echo(json.dumps(as_document(inputs, results, flags), indent=2, allow_nan=False))
     else:
         print_results(inputs, results, flags)
+
+
+def _attack(inputs: Inputs, flags: AttackFlags, *, quiet: bool) -> list[AttackResult]:
+    """One result per input: one input at a time for the nearest witnesses, many together within a radius."""
+    target = as_target(flags.target)
+    _, reached = inputs.check(target, seed=flags.seed)
+    images, labels = inputs.data.images, inputs.data.labels
+    left = [place for place, there in enumerate(reached) if not there]
+    results = [AttackResult(None, math.nan, False, label, REACHED, Cost()) for label in labels.tolist()]
+    at_once = 1 if flags.radius is None else GROUP
+    with tables.progress("attacking", len(left), shown=not quiet) as advance:
+        for start in range(0, len(left), at_once):
+            rows = left[start : start + at_once]
+            found = attack(
+                inputs.model,
+                images[rows],
+                labels[rows],
+                target=target,
+                norm=flags.norm,
+                method=flags.method,
+                budget=flags.budget,
+                radius=flags.radius,
+                seed=flags.seed,
+            )
+            for row, result in zip(rows, found, strict=True):
+                results[row] = result
+                advance()
+    return results
+
+
+def _robust_accuracy(results: Sequence[AttackResult], flags: AttackFlags) -> RobustAccuracy | None:
+    """The upper end of robust accuracy; nothing without a radius, or for one target."""
+    if flags.radius is None or flags.target != "untargeted":
+        return None
+    cost = sum((result.cost for result in results), Cost())
+    return judge(results, [], radius=flags.radius, norm=as_distance(flags.norm), cost=cost)
 
 
 def _save_file(name: str | None) -> Path | None:
@@ -109,9 +129,10 @@ def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) 
 
 def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: AttackFlags) -> None:
     """One line for each input, the median, and how to read it."""
-    console, model = tables.make_console(), inputs.model
+    console = tables.make_console()
     choices = f"{tables.norm_name(as_distance(flags.norm))}, {tables.towards(flags.target)}, budget {flags.budget}"
     choices += "" if flags.method == ENSEMBLE else f", method {flags.method}"
+    choices += "" if flags.radius is None else f", radius {flags.radius:g}"
     tables.print_heading(console, inputs.title(), f"{choices}, seed {flags.seed}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in ("input", "label"):
@@ -124,24 +145,50 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
     console.print()
     console.print(table)
     console.print()
+    for line in (*_summary(results, flags), *_reading(inputs, flags)):
+        console.print(line)
+
+
+def _summary(results: Sequence[AttackResult], flags: AttackFlags) -> list[str]:
+    """What the results amount to, and what they cost."""
     reached = [result.distance for result in results if result.success]
-    middle = tables.number(median(reached), "attacked") if reached else tables.NOTHING
     wrong = sum(result.method == MISCLASSIFIED for result in results)
     there = sum(result.method == REACHED for result in results)
     without = len(results) - len(reached) - wrong - there
     skipped = f"{wrong} misclassified{f', {there} {REACHED}' if there else ''}"
-    console.print(
-        f"Median attack distance {middle} over {len(reached)} of {len(results)} inputs "
-        f"({without} without a witness, {skipped})"
-    )
+    if flags.radius is None:
+        middle = tables.number(median(reached), "attacked") if reached else tables.NOTHING
+        first = f"Median attack distance {middle} over {len(reached)} of {len(results)} inputs ({without} without a "
+        lines = [f"{first}witness, {skipped})"]
+    else:
+        found = f"{len(reached)} of {len(results)} inputs have a witness within the radius"
+        lines = [f"{found} ({without} have none, {skipped})"]
+    if (robust := _robust_accuracy(results, flags)) is not None:
+        low, high = robust.not_broken.interval
+        lines.append(
+            f"Robust accuracy at radius {robust.radius:g}: at most {robust.not_broken.share:.1%} "
+            f"({robust.not_broken.count} of {len(robust)} inputs correct and not broken; "
+            f"{robust.level:.0%} interval {low:.1%} to {high:.1%})"
+        )
     cost = sum((result.cost for result in results), Cost())
-    console.print(f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s")
-    distance = tables.unit(as_distance(flags.norm), model.bounds)
-    console.print(
-        f"\nThe attack distance ({distance}) is the distance of a witness: an "
-        "input that was predicted afresh and has another class. The minimum distortion is that or smaller. Where no "
-        "witness was found nothing is known: it is not a sign of robustness."
-    )
+    return [*lines, f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s"]
+
+
+def _reading(inputs: Inputs, flags: AttackFlags) -> list[str]:
+    """How to read the numbers."""
+    distance = tables.unit(as_distance(flags.norm), inputs.model.bounds)
+    witness = "input that was predicted afresh and has another class"
+    if flags.radius is None:
+        return [
+            f"\nThe attack distance ({distance}) is the distance of a witness: an {witness}. The minimum distortion is "
+            "that or smaller. Where no witness was found nothing is known: it is not a sign of robustness."
+        ]
+    return [
+        f"\nThe attack distance ({distance}) is the distance of a witness within the radius, the first that was found, "
+        f"not the nearest: an {witness}. Where none was found nothing is proved, and a stronger attack may find one: "
+        "the robust accuracy of these inputs is that or less. The interval (Clopper-Pearson) is for all inputs that "
+        "these were drawn from."
+    ]
 
 
 def _cells(inputs: Inputs, index: int, label: int, result: AttackResult) -> list[Text]:
@@ -161,12 +208,13 @@ def _cells(inputs: Inputs, index: int, label: int, result: AttackResult) -> list
 
 def as_document(inputs: Inputs, results: Sequence[AttackResult], flags: AttackFlags) -> dict[str, Any]:
     """Everything as plain values for JSON: what was not found is `None`."""
-    labels = inputs.data.labels.tolist()
+    labels, robust = inputs.data.labels.tolist(), _robust_accuracy(results, flags)
     return {
         "clearance": __version__,
         **inputs.as_record(),
         "target": as_target(flags.target),
         "settings": flags.settings,
+        **({} if robust is None else {"robust_accuracy": robust.as_record()}),
         "results": [
             {
                 "input": inputs.offset + index,

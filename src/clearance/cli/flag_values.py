@@ -147,6 +147,7 @@ class AttackFlags:
         norm: The norm of distances.
         method: The ensemble, or a name of the table of attacks.
         budget: A name of the table of budgets, or a number of passes.
+        radius: Where any witness within it will do; `None`: the nearest is looked for.
         seed: The user's seed.
     """
 
@@ -154,12 +155,19 @@ class AttackFlags:
     norm: str
     method: str
     budget: str | int
+    radius: float | None
     seed: int
 
     @property
-    def settings(self) -> dict[str, str | int]:
+    def settings(self) -> dict[str, str | int | float | None]:
         """The choices but the target, as the document has them."""
-        return {"norm": self.norm, "method": self.method, "budget": self.budget, "seed": self.seed}
+        return {
+            "norm": self.norm,
+            "method": self.method,
+            "budget": self.budget,
+            "radius": self.radius,
+            "seed": self.seed,
+        }
 
 
 @dataclass(frozen=True)

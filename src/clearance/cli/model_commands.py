@@ -23,7 +23,7 @@ from clearance.cli.options import (
     with_order,
     with_seed,
 )
-from clearance.cli.values import BudgetType
+from clearance.cli.values import BudgetType, Radius
 from clearance.estimates.samplers.table import SAMPLERS, default_text
 from clearance.model.budgets import BUDGETS, describe_budgets
 from clearance.model.targets import describe_targets
@@ -122,6 +122,12 @@ def score(inputs: InputFlags, **flags: Any) -> None:
     show_default=True,
     help=f"About {describe_budgets()} passes per input, forward and backward together; or a number of passes.",
 )
+@click.option(
+    "--radius",
+    type=Radius(),
+    metavar="R|A/B",
+    help="Look for any witness within this radius, such as 8/255; print robust accuracy.  [default: the nearest]",
+)
 @with_seed
 @with_input_options
 @click.option("--save", metavar="FILE", help="Write inputs, witnesses, distances and predictions to FILE.npz.")
@@ -131,7 +137,8 @@ def attack(inputs: InputFlags, *, save: str | None, as_json: bool, **flags: Any)
     """Find for each input of DATA the nearest adversarial example of MODEL that attacks can find.
 
     The distance of such a witness is an upper bound of the minimum distortion. --norm 0 counts the coordinates that
-    differ. MODEL and DATA are as for `score`.
+    differ. With --radius any witness within that distance will do: an input is done at its first one, and what is left
+    of the budget goes to the others. MODEL and DATA are as for `score`.
     """
     from clearance.cli.attack import run_attack
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import click
@@ -75,3 +76,20 @@ class Numbers(click.ParamType[list[float]]):
             return [float(part) for part in str(value).split(",")]
         except ValueError:
             self.fail(f"expected numbers with commas between them, got {value!r}", param, ctx)
+
+
+class Radius(click.ParamType[float]):
+    """A radius: a number that is not negative, or a fraction of two such as 8/255."""
+
+    name = "r|a/b"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number that the text spells."""
+        above, bar, below = str(value).partition("/")
+        try:
+            radius = float(above) / float(below) if bar else float(above)
+        except (ValueError, ZeroDivisionError):
+            radius = math.nan
+        if not 0 <= radius < math.inf:
+            self.fail(f"expected a number >= 0 or a fraction such as 8/255, got {value!r}", param, ctx)
+        return radius
