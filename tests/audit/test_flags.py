@@ -113,7 +113,7 @@ def seen(function: object) -> Audit:
 
 
 IN_BRACKETS = {"contradiction", "below_certificate"}
-"""Raised where a certificate meets the rest: `tests/test_bracket.py`."""
+"""Raised where a certificate meets the rest: `tests/bracket/test_bracket.py`."""
 
 
 @pytest.mark.parametrize("code", MASKED)
