@@ -57,8 +57,8 @@ def test_it_needs_no_neighbour():
 
 
 def bump(x: Tensor) -> Tensor:
-    """Class 1 within .05 of the point (.9, .1), flat around the input: no corner and hardly any point lies there."""
-    away = (x.flatten(1) - torch.tensor([0.9, 0.1])).norm(dim=1)
+    """Class 1 within .05 of the point (.9, .35), flat around the input: no corner and hardly any point lies there."""
+    away = (x.flatten(1) - torch.tensor([0.9, 0.35])).norm(dim=1)
     return torch.stack([torch.zeros_like(away), 0.05 - away], 1) * torch.where(away < 0.7, 1.0, 0.0)[:, None] + (
         torch.tensor([1.0, 0.0]) * (away >= 0.7)[:, None]
     )
