@@ -233,7 +233,7 @@ def test_best_keeps_the_nearest_of_each_method():
         across = torch.roll(step, 1, dims=1)
         across = across - (across * gap).sum(1, keepdim=True) / gap.square().sum(1, keepdim=True) * gap
         offered.offer(x + step + sideways * across, torch.ones(4, dtype=torch.bool))
-        found.take(method, task, offered)
+        found.take([method], task, offered)
     found.settle()
     assert found.method == ["near"] * 4 and (found.distances["far"] > found.distances["near"]).all()
     assert_near(found.witnesses.distance, exact, 1.5 / 2**SEGMENT_HALVINGS)

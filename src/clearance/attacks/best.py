@@ -138,20 +138,20 @@ class Best:
         self.distances: dict[str, Tensor] = {}
         self.predicted = task.goal.source
 
-    def take(self, method: str, rows: AttackTask, witnesses: Witnesses) -> None:
+    def take(self, names: Sequence[str], rows: AttackTask, witnesses: Witnesses) -> None:
         """Confirm the witnesses of runs side by side, pull them back towards their inputs, keep the nearest.
 
         Args:
-            method: Their method.
+            names: The name of each run.
             rows: The task with a row for each run and input.
             witnesses: The witness of each row.
         """
         sure, _ = confirmed(rows, witnesses)
         if bool(sure.success.any()):
             sure.absorb(confirmed(rows, pulled_back(rows, sure))[0])
-        for run in split(sure, self.task.x):
+        for name, run in zip(names, split(sure, self.task.x), strict=True):
             self.known.add(run)
-            self._keep(method, run)
+            self._keep(name, run)
 
     def _keep(self, method: str, run: Witnesses) -> None:
         for row in (run.distance < self.witnesses.distance).nonzero().flatten().tolist():
@@ -193,10 +193,13 @@ def best(task: AttackTask, runs: Sequence[AttackRun]) -> Best:
     """
     found = Best(task)
     for group in groups(runs):
+        line = ATTACKS[group[0].method]
+        if line.only_missing and bool(found.witnesses.success.all()):
+            continue
         rows, witnesses = carry_out(task, group, found.known)
-        if ATTACKS[group[0].method].needs_witness:
+        if line.needs_witness:
             found.known.drop_nearest(len(group))
-        found.take(group[0].method, rows, witnesses)
+        found.take([run.name for run in group], rows, witnesses)
     found.settle()
     return found
 

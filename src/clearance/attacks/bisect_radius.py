@@ -46,7 +46,7 @@ def bisect_radius(
         known: Witnesses found elsewhere: an input that has one begins at `FIRST_OF_KNOWN` of its distance.
 
     Returns:
-        The nearest witnesses over all rounds and all iterates.
+        The nearest witnesses over all rounds and all iterates, and `known`.
 
     Raises:
         InputError: If `first` is negative or not finite, or `rounds` is below 1.

@@ -12,7 +12,7 @@ from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.half_space import nearest_in_half_space
 from clearance.model.classifier import Classifier
 
-BEYOND = 1e-3
+BEYOND = 1e-4
 """How far beyond the linearised boundary the points lie, as a share of its distance: rounding and a slight curvature
 leave a witness."""
 
@@ -41,7 +41,7 @@ def linear_steps(model: Classifier, x: Tensor, goal: Goal, *, norm: float, class
     >>> goal = Goal(torch.tensor([0]), torch.tensor([[False, True]]), torch.tensor([[True, False]]))
     >>> found = linear_steps(Classifier(line), torch.tensor([[1.0, 0.5]]), goal, norm=2.0, classes=torch.tensor([[1]]))
     >>> round(found.distance.item(), 3)
-    1.001
+    1.0
     """
     found, (down, up) = Witnesses(x, norm), room(model, x)
     for own in classes.T:

@@ -26,9 +26,11 @@ class AttackResult:
             where none was found, NaN for a misclassified input.
         success: Whether a witness was found and confirmed by a fresh forward pass.
         predicted: Class that the network predicts for the witness; without one, for the input itself.
-        method: The attack that found it; `"none"`, or `"misclassified"` for an input whose prediction is not its label.
+        method: The attack that found it, with `deep_` before its name for a start far beyond the boundary; `"none"`, or
+            `"misclassified"` for an input whose prediction is not its label.
         cost: Passes spent on this input, and its share of the seconds.
-        distances: The smallest confirmed distance of each method, infinite where it found nothing.
+        distances: The smallest confirmed distance of each method, starts beyond the boundary apart; infinite where it found
+            nothing.
     """
 
     adversarial: Tensor | None

@@ -29,6 +29,7 @@ class AttackMethod(Choice):
         backwards: The backward passes of one step.
         any_start: Whether a run takes its start and its aim from `AttackTask` alone, so that runs with other starts and
             aims can share its batch.
+        only_missing: Whether it is for inputs without a witness, and left out where every input has one.
         needs_witness: Whether it only brings a known witness nearer: alone, it starts from the witnesses of `fgsm`.
     """
 
@@ -38,6 +39,7 @@ class AttackMethod(Choice):
     forwards: int = 1
     backwards: int = 1
     any_start: bool = False
+    only_missing: bool = False
     needs_witness: bool = False
 
     def is_for(self, norm: float) -> bool:
@@ -131,6 +133,7 @@ ATTACKS: dict[str, AttackMethod] = {
         "clearance.attacks.box_points:carry_out",
         iterative=False,
         backwards=0,
+        only_missing=True,
     ),
     "boundary_walk": AttackMethod(
         "from a known witness along the linearised boundary towards the input (after Croce and Hein 2020)",

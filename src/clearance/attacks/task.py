@@ -92,6 +92,15 @@ class AttackRun:
     deep: bool = False
     inward: int = 0
 
+    @property
+    def name(self) -> str:
+        """What its witnesses are counted under: the method, or `deep_` and the method for a start beyond the boundary.
+
+        >>> AttackRun("ddn", 9).name, AttackRun("ddn", 9, deep=True).name
+        ('ddn', 'deep_ddn')
+        """
+        return f"deep_{self.method}" if self.deep else self.method
+
     def aim(self, task: AttackTask) -> Goal:
         """The goal that the loss leads to."""
         if self.rank is None:

@@ -13,6 +13,8 @@ from clearance.attacks.ensembles import ensemble
 from clearance.attacks.goals import goal_of
 from clearance.attacks.passes import look
 from clearance.attacks.result import AttackResult, Witnesses
+from clearance.attacks.table import ATTACKS
+from clearance.attacks.task import AttackRun
 from clearance.audit.case import Case, Ledger, ratio, threshold
 from clearance.audit.estimates import check_estimate
 from clearance.audit.flags import CHECKS
@@ -33,6 +35,10 @@ from clearance.model.inputs import CheckedInputs
 from clearance.model.seeds import derive_seed
 from clearance.model.transforms import eot
 
+WITHOUT_GRADIENTS = "box_points"
+"""The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
+SECOND_METHOD = AttackRun("fast_minimum_norm", 60)
+"""It is for every norm; as long as the runs from the input that it is held against."""
 SCORE_BLOCKS = 8
 """Blocks of the estimate that an audit makes for itself."""
 SHARE_OF_SPACE, LEAST_SHARE = 0.1, 1e-3
@@ -100,10 +106,13 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Known, cut: str | 
     result, score = _gradient_attack(inputs, ledger, given.attack, cut), given.score
     lines = nearest_on_lines(inputs, given.references)
     results = [result, *([] if cut else _try_harder(inputs, result, lines.compared))]
+    results += [] if cut else _second_method(inputs, results)
     result = min(results, key=lambda one: one.distance)
     known = Witnesses(inputs.x, inputs.norm)
     if result.adversarial is not None:
         known.offer(result.adversarial[None], torch.tensor([True], device=inputs.x.device))
+    if given.attack is not None and given.attack.adversarial is not None:
+        known.offer(given.attack.adversarial[None], torch.tensor([True], device=inputs.x.device))
     width = farthest(inputs)
     blind = _blind_attack(inputs, result.distance if result.success else SHARE_OF_SPACE * width)
     known.absorb(blind)
@@ -116,7 +125,8 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Known, cut: str | 
     check_stairs(case, ledger)
     nearest = float(known.distance[0])
     if cut is None:
-        found = distances(results, float(blind.distance[0]), lines.compared)
+        points = given.attack.distances.get(WITHOUT_GRADIENTS, math.inf) if given.attack else math.inf
+        found = distances(results, min(points, float(blind.distance[0])), lines.compared)
         known.absorb(check_attacks(case, ledger, found))
         nearest = float(known.distance[0])
         if score is None and ledger.severity("non_finite") is None:
@@ -129,11 +139,21 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Known, cut: str | 
 def _gradient_attack(
     inputs: CheckedInputs, ledger: Ledger, known: AttackResult | None, cut: str | None
 ) -> AttackResult:
-    """What attacks along gradients found: nothing where there are none (`no_gradient`), else as given, or asked now."""
+    """What attacks along gradients found: nothing where there are none (`no_gradient`), else as given, or asked now.
+
+    An attack that found its first witness without gradients, among the points of the bounds, says nothing of them.
+    """
     if cut is not None:
         ledger.raise_flag("no_gradient", Severity.ERROR, seen=cut)
         return AttackResult(None, math.inf, False, inputs.predicted[0], "none", Cost())
-    return known or attack_inputs(inputs, ensemble(inputs.norm, "standard"))[0]
+    if known is None or math.isfinite(known.distances.get(WITHOUT_GRADIENTS, math.inf)):
+        return attack_inputs(inputs, _gradient_runs(inputs.norm))[0]
+    return known
+
+
+def _gradient_runs(norm: float) -> tuple[AttackRun, ...]:
+    """The standard ensemble without the runs that follow no gradient."""
+    return tuple(run for run in ensemble(norm, "standard") if run.method != WITHOUT_GRADIENTS)
 
 
 def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> list[AttackResult]:
@@ -141,11 +161,17 @@ def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> li
 
     Before it is said that attacks along gradients are misled, they get the passes that they need on an honest network.
     """
-    runs = ensemble(inputs.norm, "standard")
+    runs = _gradient_runs(inputs.norm)
     beaten = ratio(lines, result.distance) < threshold("reference_wins")
     if not beaten or {run.method for run in runs} <= set(result.distances):
         return []
     return attack_inputs(inputs, runs)
+
+
+def _second_method(inputs: CheckedInputs, results: list[AttackResult]) -> list[AttackResult]:
+    """Another method from the input itself, where the ensemble has only one that begins there: do they agree?"""
+    begun = {name for one in results for name in one.distances if name in ATTACKS and ATTACKS[name].iterative}
+    return attack_inputs(inputs, (SECOND_METHOD,)) if begun <= {"ddn", "pdpgd"} else []
 
 
 def _make_case(

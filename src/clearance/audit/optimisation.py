@@ -135,6 +135,7 @@ def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
         The nearest witness on the ray down the gradient.
     """
     best = found.iterative
+    gradient = min(best, found.best)
     if math.isinf(best):
         ledger.raise_flag("unbounded_fails", Severity.WARNING, blind_distance=found.blind)
     else:
@@ -145,9 +146,9 @@ def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
             ledger.raise_flag("attack_spread", Severity.WARNING, smallest=best, largest=worst)
     if math.isfinite(found.lines):
         _judge_lines(case, ledger, found)
-    _compare(ledger, "blind_wins", found.blind, best)
+    _compare(ledger, "blind_wins", found.blind, gradient)
     ray = _one_step(case)
-    _compare(ledger, "one_step_wins", float(ray.distance[0]), best)
+    _compare(ledger, "one_step_wins", float(ray.distance[0]), gradient)
     _check_traces(case, ledger, min(found.nearest, float(ray.distance[0])))
     return ray
 
