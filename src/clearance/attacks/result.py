@@ -29,8 +29,8 @@ class AttackResult:
         method: The attack that found it, with `deep_` before its name for a start far beyond the boundary; `"none"`, or
             `"misclassified"` for an input whose prediction is not its label.
         cost: Passes spent on this input, and its share of the seconds.
-        distances: The smallest confirmed distance of each method, starts beyond the boundary apart; infinite where it found
-            nothing.
+        distances: The smallest confirmed distance of each method, starts beyond the boundary apart; infinite where it
+            found nothing.
     """
 
     adversarial: Tensor | None
