@@ -148,7 +148,7 @@ def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
         _judge_lines(case, ledger, found)
     _compare(ledger, "blind_wins", found.blind, gradient)
     ray = _one_step(case)
-    _compare(ledger, "one_step_wins", float(ray.distance[0]), gradient)
+    _compare(ledger, "one_step_wins", float(ray.distance[0]), best)
     _check_traces(case, ledger, min(found.nearest, float(ray.distance[0])))
     return ray
 
