@@ -228,7 +228,7 @@ def test_one_step_that_beats_many(factor: float, raised: bool):
     line.weight.data = torch.stack([torch.ones(DIMENSION), torch.zeros(DIMENSION)])
     line.bias.data = torch.tensor([0.0, 2.0])
     (nearest,) = cl.attack(Classifier(line), X)
-    told = replace(nearest, distances={name: factor * nearest.distance for name in ("ddn", "fast_minimum_norm")})
+    told = replace(nearest, distances=dict.fromkeys(("ddn", "fast_minimum_norm"), factor * nearest.distance))
     found = cl.audit(Classifier(line), X, attacks=[told])[0]
     assert found.has("one_step_wins") is raised
 
