@@ -23,6 +23,7 @@ import torch
 from public import correct_images, load_network
 from torch import Tensor, nn
 
+from attacks import Counted
 from clearance.attacks import attack
 from clearance.model.classifier import Classifier
 
@@ -39,26 +40,19 @@ NEARER = 1.01
 Peer = Callable[[nn.Module, Tensor, Tensor], object]
 
 
-class Tracker(nn.Module):
+class Tracker(Counted):
     """A network that counts its passes and keeps the nearest witness that was ever predicted."""
 
     def __init__(self, network: nn.Module, x: Tensor, labels: Tensor, norm: float, batched: bool) -> None:
-        super().__init__()
-        self.network, self.x, self.labels, self.norm, self.batched = network, x, labels, norm, batched
-        self.passes = 0
+        super().__init__(network)
+        self.x, self.labels, self.norm, self.batched = x, labels, norm, batched
         self.distance, self.nearest = torch.full((len(x),), torch.inf), x.clone()
 
     def forward(self, points: Tensor) -> Tensor:
         """Logits, counted and looked at."""
-        logits = self.network(points)
-        self.passes += len(points)
-        if logits.requires_grad:
-            logits.register_hook(self._back)
+        logits = super().forward(points)
         self._keep(points.detach(), logits.detach())
         return logits
-
-    def _back(self, gradient: Tensor) -> None:
-        self.passes += len(gradient)
 
     def _keep(self, points: Tensor, logits: Tensor) -> None:
         flat, inputs = points.flatten(1), self.x.flatten(1)
@@ -74,7 +68,7 @@ class Tracker(nn.Module):
     def verdict(self) -> Tensor:
         """The distances of the witnesses that a pass of each alone confirms, `(batch,)`."""
         with torch.no_grad():
-            alone = torch.cat([self.network(row[None]) for row in self.nearest]).argmax(1)
+            alone = torch.cat([self.inner(row[None]) for row in self.nearest]).argmax(1)
         return torch.where(alone != self.labels, self.distance, torch.inf)
 
 
@@ -140,7 +134,7 @@ def measure_ours(network: nn.Module, x: Tensor, labels: Tensor, norm: float, bud
     """What `attack` returns, `(batch,)`, and its passes per input."""
     tracker = Tracker(network, x, labels, norm, batched=False)
     results = attack(Classifier(tracker, bounds=(0, 1)), x, labels, norm=norm, budget=budget)
-    return torch.tensor([result.distance for result in results]), tracker.passes / len(x)
+    return torch.tensor([result.distance for result in results]), (tracker.forwards + tracker.backwards) / len(x)
 
 
 def line(ours: Tensor, peers: Mapping[str, Tensor], everything: Tensor | None) -> str:

@@ -183,6 +183,14 @@ def assert_promises(norm: float, method: Method, model: Classifier, x: Tensor, g
     assert goal.wanted.gather(1, alone[:, None])[:, 0][success].all()
 
 
+def assert_begins_at_its_start(method: Callable[..., Witnesses], case: LinearCase) -> None:
+    """One iteration looks at its start alone: a witness there is found, and nothing else."""
+    far = case.x + 2 * (method(case.model, case.x, case.goal).adversarial - case.x)
+    found = method(case.model, case.x, case.goal, steps=1, start=far)
+    assert torch.equal(found.adversarial, far)
+    assert (method(case.model, case.x, case.goal, steps=1).distance == INF).all()
+
+
 def assert_most_have_a_witness(method: Method) -> None:
     """Without this, an attack that finds nothing would keep every promise."""
     model, x = Classifier(random_linear(0, classes=3).__call__), small_inputs(0, 12)

@@ -25,7 +25,8 @@ from attack_cases import (
     undefined_around,
 )
 from clearance.attacks import Goal, Witnesses, attack
-from clearance.attacks.best import SEGMENT_HALVINGS, Best, confirmed
+from clearance.attacks.best import Best, confirmed
+from clearance.attacks.segments import SEGMENT_HALVINGS
 from clearance.attacks.table import ATTACKS
 from clearance.attacks.task import make_task
 from clearance.errors import InputError, ShapeError, TargetError

@@ -1,14 +1,13 @@
 """`ddn`: exact on linear classifiers, near on a sphere, and the promises of every method."""
 
 import pytest
-import torch
 
 from attack_cases import (
-    INF,
     LinearCase,
     Variants,
     assert_above_the_program,
     assert_aimed_is_near,
+    assert_begins_at_its_start,
     assert_finds_nothing,
     assert_most_have_a_witness,
     assert_near,
@@ -69,11 +68,7 @@ def test_most_inputs_have_a_witness():
 
 
 def test_a_start_is_where_it_begins(case: LinearCase):
-    """One iteration looks at its start alone: a witness there is found, and nothing else."""
-    far = case.x + 2 * (ddn(case.model, case.x, case.goal).adversarial - case.x)
-    found = ddn(case.model, case.x, case.goal, steps=1, start=far)
-    assert torch.equal(found.adversarial, far)
-    assert (ddn(case.model, case.x, case.goal, steps=1).distance == INF).all()
+    assert_begins_at_its_start(ddn, case)
 
 
 def test_misuse_is_one_clear_line(case: LinearCase):

@@ -10,6 +10,7 @@ from attack_cases import (
     INF,
     LinearCase,
     Variants,
+    assert_begins_at_its_start,
     assert_finds_nothing,
     assert_most_have_a_witness,
     assert_promises,
@@ -174,11 +175,7 @@ def test_most_inputs_have_a_witness():
 
 
 def test_a_start_is_where_it_begins(case: LinearCase):
-    """One iteration looks at its start alone: a witness there is found, and nothing else."""
-    far = case.x + 2 * (sigma_zero(case.model, case.x, case.goal).adversarial - case.x)
-    found = sigma_zero(case.model, case.x, case.goal, steps=1, start=far)
-    assert torch.equal(found.adversarial, far)
-    assert (sigma_zero(case.model, case.x, case.goal, steps=1).distance == INF).all()
+    assert_begins_at_its_start(sigma_zero, case)
 
 
 def test_restarts_differ_by_seed_and_not_by_the_batch():

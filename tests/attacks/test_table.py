@@ -18,10 +18,10 @@ import torch
 import clearance as cl
 import doc_tables
 from clearance.attacks import Witnesses
-from clearance.attacks.ensembles import alone, passes_of
+from clearance.attacks.ensembles import alone
 from clearance.attacks.table import ATTACKS, ENSEMBLE, AttackMethod, choices
 from clearance.errors import InputError
-from clearance.model.budgets import BUDGETS
+from clearance.model.budgets import BUDGETS, passes_of
 from closed_forms import random_inputs, random_linear
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from clearance.attacks.passes import LossEvaluation, Streams
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps
 from clearance.attacks.sparse_steps import SparseControl
-from clearance.attacks.steps import as_radius, descent, into_ball, random_points, visit
+from clearance.attacks.steps import as_radius, descent, into_ball, keep_rows, random_points, visit
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import as_norm, expand
 from clearance.model.classifier import Classifier
@@ -163,9 +163,7 @@ class StepControl:
 
     def keep(self, rows: Tensor) -> None:
         """Go on with some of the inputs only, `(kept,)` of their places; the others need no more passes."""
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor):
-                setattr(self, name, value[rows])
+        keep_rows(self, rows)
 
     def _judge(self) -> None:
         few = self.falls < ENOUGH_FALLS * self.checkpoints.period

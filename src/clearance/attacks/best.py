@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -13,8 +12,8 @@ from clearance.attacks.fixed_radius import attack_within, passes_within
 from clearance.attacks.known import KnownWitnesses, split
 from clearance.attacks.leads import groups
 from clearance.attacks.restore_coordinates import restore_coordinates
-from clearance.attacks.result import AttackResult, Witnesses
-from clearance.attacks.segments import bisect_segments
+from clearance.attacks.result import AttackResult, Witnesses, misclassified
+from clearance.attacks.segments import SEGMENT_HALVINGS, bisect_segments
 from clearance.attacks.table import ATTACKS, ENSEMBLE
 from clearance.attacks.task import AttackRun, AttackTask, make_task
 from clearance.geometry.norms import as_distance
@@ -23,9 +22,6 @@ from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 
-SEGMENT_HALVINGS = 8
-"""Halvings of the segment from each run's witness back to its input: less than a hundredth of its length is left, and
-iterates of the attacks seldom lie farther from the boundary."""
 OUTWARD = (1 + 1e-6, 1 + 1e-4, 1.001, 1.01, 1.03, 1.1, 1.3)
 """How much farther out, as factors of its distance, a witness is looked for that a fresh forward pass takes back: the
 first few are for rounding, which differs with the size of a batch; of the others the noise of a randomised network
@@ -105,7 +101,7 @@ def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cos
         One result per input, in order.
     """
     meter, judged = inputs.model.meter, inputs.judged
-    results = [_skipped(own) for own in inputs.predicted]
+    results = [misclassified(own) for own in inputs.predicted]
     spent = Cost() if started is None or not judged else _each(meter.since(started), len(judged))
     with inputs.model.frozen():
         for row in judged:
@@ -250,10 +246,6 @@ def pulled_back(task: AttackTask, witnesses: Witnesses) -> Witnesses:
     if task.norm == 0:
         return restore_coordinates(task.model, task.goal, witnesses)
     return bisect_segments(task.model, task.goal, witnesses, steps=SEGMENT_HALVINGS)
-
-
-def _skipped(predicted: int) -> AttackResult:
-    return AttackResult(None, math.nan, False, predicted, "misclassified", Cost(forward=1))
 
 
 def _each(total: Cost, count: int) -> Cost:

@@ -1,4 +1,4 @@
-"""Points far from the input, for inputs that no attack has found a witness for: no gradients, only looks."""
+"""Points far from the input, for inputs without a witness: looks, and gradient steps from where no look was enough."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal
-from clearance.attacks.passes import Streams, evaluate, look
+from clearance.attacks.passes import Streams, evaluate, rows_reached
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps
+from clearance.attacks.steps import ends
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import expand, unit, vector_norm
 from clearance.model.classifier import Classifier
@@ -16,8 +17,6 @@ from clearance.model.classifier import Classifier
 REACH_WITHOUT_BOUNDS = 0.5, 1000.0
 """Without bounds: the first and the last distance in each coordinate, in units of the linear estimate of the distance;
 those between grow by the same factor from point to point."""
-
-
 DESCENT = 0.2
 """Length of the first gradient step from such a point, as a share of the diameter of the bounds: the last is 0."""
 
@@ -36,11 +35,12 @@ def box_points(
 
     The input mirrored in the middle of the bounds, the two ends of the bounds and their middle come first; then corners
     and uniform points by turns. Where a coordinate has no bounds, points move away from the input, by a distance that
-    grows from one to the next. No gradient is followed, so that nothing can hide: where a network has a second class at
-    all in the bounds, one of the points often lies in it, and the segment back to the input crosses the boundary. For
-    inputs that are still without a witness, `descents` gradient steps lead from every point to the classes by turns:
-    what is nearer to another class than the input may be less flat. Source: this project. Cost for each input without a
-    witness: `steps` forward passes, then `steps * descents` forward and as many backward passes.
+    grows from one to the next. The looks follow no gradient, so that nothing can hide from them: where a network has a
+    second class at all in the bounds, one of the points often lies in it, and the segment back to the input crosses the
+    boundary. For inputs that are still without a witness, `descents` gradient steps lead from every point to a class,
+    by turns: what is nearer to another class than the input may be less flat. Source: this project. Cost for each input
+    without a witness: `steps` forward passes, then at most `2 * steps * descents` forward and `steps * descents`
+    backward passes.
 
     Args:
         model: The classifier.
@@ -61,24 +61,17 @@ def box_points(
     missing = (~known.success).nonzero().flatten()
     if len(missing) == 0:
         return found
-    low, high = _ends(model, x)
+    low, high = ends(model, x)
     tried: list[Tensor] = []
     for step in range(as_steps(steps)):
         points = model.clip(_point(x, low, high, scale * _reach(step, steps), step, streams))
-        found.offer(points, _reached(model, goal, points, missing))
+        found.offer(points, rows_reached(model, goal, points, missing))
         tried.append(points)
     for step, points in enumerate(tried if descents else []):
         missing = (~known.success & ~found.success).nonzero().flatten()
         if len(missing) > 0:
             _descend(model, goal, points, missing, found, turn=step, descents=descents, scale=scale)
     return found
-
-
-def _reached(model: Classifier, goal: Goal, points: Tensor, rows: Tensor) -> Tensor:
-    """Whether the points of some rows reach their goals, `(batch,)`."""
-    reached = torch.zeros(len(points), dtype=torch.bool, device=points.device)
-    reached[rows] = goal.rows(rows).reached(look(model, points[rows]))
-    return reached
 
 
 def _descend(
@@ -103,23 +96,16 @@ def _descend(
         share = DESCENT * (1 - step / descents)
         part = model.clip(part - expand(share * length, part) * unit(seen.gradient))
         points = points.index_copy(0, rows, part)
-        found.offer(points, _reached(model, goal, points, rows))
+        found.offer(points, rows_reached(model, goal, points, rows))
         if bool(found.success[rows].all()):
             return
 
 
 def _diameter(model: Classifier, x: Tensor, scale: Tensor) -> Tensor:
     """The `l_2` diameter of the bounds, `(batch,)`; the linear estimate of the distance where there are none."""
-    low, high = _ends(model, x)
+    low, high = ends(model, x)
     widths = vector_norm(torch.where((high - low).isfinite(), high - low, 0.0), 2.0)
     return torch.where(widths > 0, widths, scale)
-
-
-def _ends(model: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Lower and upper bounds of each coordinate, `(batch, *input)`, infinite where there are none."""
-    if model.bounds is None:
-        return torch.full_like(x, -torch.inf), torch.full_like(x, torch.inf)
-    return model.bounds[0].expand_as(x), model.bounds[1].expand_as(x)
 
 
 def _reach(step: int, steps: int) -> float:

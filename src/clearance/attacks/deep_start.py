@@ -8,6 +8,7 @@ from torch import Tensor
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import evaluate
 from clearance.attacks.schedule import as_steps
+from clearance.attacks.steps import ends
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
 
@@ -68,7 +69,6 @@ def _length(model: Classifier, x: Tensor, margin: Tensor, gradient: Tensor) -> T
     linear = margin.abs() / vector_norm(gradient, 1.0)
     fallback = DEEP_REACH * torch.where(linear.isfinite() & (linear > 0), linear, 1.0)
     wide = fallback.reshape(-1, *[1] * (x.ndim - 1)).expand_as(x)
-    if model.bounds is None:
-        return wide
-    width = (model.bounds[1] - model.bounds[0]).expand_as(x)
+    low, high = ends(model, x)
+    width = high - low
     return torch.where(width.isfinite(), DEEP_SHARE * width, wide)

@@ -9,14 +9,16 @@ from clearance.attacks.deep_start import DEEP_STEPS
 from clearance.attacks.known import KnownWitnesses, stack
 from clearance.attacks.leads import groups, side_by_side
 from clearance.attacks.result import Witnesses
+from clearance.attacks.segments import SEGMENT_HALVINGS
 from clearance.attacks.sequences import levels
 from clearance.attacks.table import ATTACKS, ENSEMBLE, check_method
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
-from clearance.model.budgets import BUDGETS
+from clearance.model.budgets import BUDGETS, passes_of
 
-CONFIRMING_PASSES = 11
-"""Forward passes that confirm a run's witness and bisect the segment back to its input (`attacks.best`)."""
+CONFIRMING_PASSES = SEGMENT_HALVINGS + 3
+"""Forward passes that confirm a run's witness, before and after the segment back to its input is bisected, and at last
+(`attacks.best`)."""
 
 
 def runs_of(method: str, norm: float, budget: str | int) -> tuple[AttackRun, ...]:
@@ -133,26 +135,5 @@ def carry_out(task: AttackTask, runs: Sequence[AttackRun], known: KnownWitnesses
     """
     method, rows = ATTACKS[runs[0].method], side_by_side(task, runs)
     ranks = [run.rank or 0 if method.needs_witness else 0 for run in runs]
-    return rows, method.load()(rows, runs[0], stack([known.nearest(rank) for rank in ranks]))
-
-
-def passes_of(budget: str | int) -> int:
-    """How many passes, forward and backward together, a budget gives.
-
-    Args:
-        budget: A name of `model.budgets.BUDGETS`, or a number of passes.
-
-    Returns:
-        The passes.
-
-    Raises:
-        InputError: If there is no such budget.
-
-    >>> passes_of("standard"), passes_of(500)
-    (2000, 500)
-    """
-    if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
-        return budget
-    if not isinstance(budget, str) or budget not in BUDGETS:
-        raise InputError(f"budget: expected one of {', '.join(BUDGETS)} or a number of passes, got {budget!r}")
-    return BUDGETS[budget].passes
+    nearest = {rank: known.nearest(rank) for rank in set(ranks)}
+    return rows, method.load()(rows, runs[0], stack([nearest[rank] for rank in ranks]))

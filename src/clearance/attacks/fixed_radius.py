@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
 from clearance.attacks.apgd import step_control
 from clearance.attacks.ddn import ddn
-from clearance.attacks.ensembles import passes_of
 from clearance.attacks.fast_minimum_norm import fast_minimum_norm
 from clearance.attacks.goals import margin
 from clearance.attacks.pdpgd import pdpgd
 from clearance.attacks.radius_stages import MINIMUM, ROUND, Stage, minimum_for, sequence
-from clearance.attacks.result import AttackResult
+from clearance.attacks.result import AttackResult, misclassified
 from clearance.attacks.square import PatchSearch
 from clearance.attacks.steps import into_ball
 from clearance.attacks.survivors import ONE_EVALUATION, ONE_LOOK, Survivors, check_radius
 from clearance.attacks.table import ATTACKS, ENSEMBLE
 from clearance.errors import InputError
+from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs
 
@@ -90,7 +88,7 @@ def attack_within(inputs: CheckedInputs, radius: float, passes: int, started: Co
     """
     radius, meter = check_radius(radius), inputs.model.meter
     started, judged = meter.read() if started is None else started, inputs.judged
-    results = [AttackResult(None, math.nan, False, own, "misclassified", Cost(forward=1)) for own in inputs.predicted]
+    results = [misclassified(own) for own in inputs.predicted]
     with inputs.model.frozen():
         for start in range(0, len(judged), GROUP):
             rows = judged[start : start + GROUP]

@@ -46,9 +46,10 @@ class KnownWitnesses:
         found = Witnesses(self.x, self.norm)
         if rank >= len(self._runs):
             return found
-        order = torch.stack([run.distance for run in self._runs]).argsort(dim=0, stable=True)[rank]
-        for place, run in enumerate(self._runs):
-            found.offer(run.adversarial, run.success & (order == place))
+        distances = torch.stack([run.distance for run in self._runs])
+        points = torch.stack([run.adversarial for run in self._runs])
+        run, row = distances.argsort(dim=0, stable=True)[rank], torch.arange(len(self.x), device=self.x.device)
+        found.offer(points[run, row], distances[run, row].isfinite())
         return found
 
     def drop_nearest(self, count: int) -> None:

@@ -66,16 +66,9 @@ def side_by_side(task: AttackTask, runs: Sequence[AttackRun]) -> AttackTask:
     Returns:
         The task of `len(runs) * batch` rows, those of the first run first.
     """
-    count = len(runs)
-    rows = replace(
-        task,
-        x=task.x.repeat(count, *[1] * (task.x.ndim - 1)),
-        goal=_joined([task.goal] * count),
-        aim=_joined([run.aim(task) for run in runs]),
-        near=task.near.repeat(count, 1),
-        scale=task.scale.repeat(count),
-        keys=tuple(key if run.restart == 0 else f"{key} {run.restart}" for run in runs for key in task.keys),
-    )
+    places = torch.arange(len(task.x), device=task.x.device).repeat(len(runs))
+    keys = (key if run.restart == 0 else f"{key} {run.restart}" for run in runs for key in task.keys)
+    rows = replace(task.rows(places), keys=tuple(keys), aim=_joined([run.aim(task) for run in runs]))
     return replace(rows, start=starts_of(rows, runs)) if ATTACKS[runs[0].method].any_start else rows
 
 
@@ -110,21 +103,8 @@ def _rows_of(chosen: Sequence[bool], each: int) -> list[int]:
 def _scatter(rows: AttackTask, starts: Tensor, chosen: list[int], move: Callable[[AttackTask, Tensor], Tensor]) -> None:
     """Move the starts of some rows, all of them in one batch."""
     if chosen:
-        starts[chosen] = move(_part(rows, chosen), starts[chosen])
-
-
-def _part(rows: AttackTask, chosen: list[int]) -> AttackTask:
-    """Some rows of a task."""
-    index = torch.tensor(chosen, device=rows.x.device)
-    return replace(
-        rows,
-        x=rows.x[index],
-        goal=rows.goal.rows(index),
-        aim=rows.aim.rows(index),
-        near=rows.near[index],
-        scale=rows.scale[index],
-        keys=tuple(rows.keys[row] for row in chosen),
-    )
+        index = torch.tensor(chosen, device=starts.device)
+        starts[index] = move(rows.rows(index), starts[index])
 
 
 def _random_starts(task: AttackTask, _: Tensor) -> Tensor:

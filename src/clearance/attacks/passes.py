@@ -84,6 +84,25 @@ def look(model: Classifier, points: Tensor) -> Tensor:
     return model.in_micro_batches(part, points)[0]
 
 
+def rows_reached(model: Classifier, goal: Goal, points: Tensor, rows: Tensor) -> Tensor:
+    """Whether the points of some rows reach their goals: one forward pass for each of these rows.
+
+    Source: the definition of an adversarial example.
+
+    Args:
+        model: The classifier.
+        goal: The goals of all rows.
+        points: `(batch, *input)`.
+        rows: Places of the rows to look at, `(rows,)`.
+
+    Returns:
+        `(batch,)`; false for the other rows.
+    """
+    reached = torch.zeros(len(points), dtype=torch.bool, device=points.device)
+    reached[rows] = goal.rows(rows).reached(look(model, points[rows]))
+    return reached
+
+
 class Streams:
     """One random stream per input, fixed by the seed, the purpose and the input's content: not by its neighbours.
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal
-from clearance.attacks.passes import evaluate, look
+from clearance.attacks.passes import evaluate, rows_reached
 from clearance.attacks.result import Witnesses
 from clearance.attacks.steps import room
 from clearance.geometry.norms import expand, vector_norm
@@ -69,8 +69,7 @@ def _exchange(model: Classifier, goal: Goal, nearest: Witnesses, added: int) -> 
         middle = (low + high) // 2
         back = rank < middle[:, None]
         tried = torch.where(back.reshape(points.shape), nearest.x, points)
-        reached = torch.zeros_like(nearest.success)
-        reached[rows] = goal.rows(rows).reached(look(model, tried[rows]))
+        reached = rows_reached(model, goal, tried, rows)
         nearest.offer(tried, reached)
         low, high = torch.where(reached, middle, low), torch.where(reached, high, torch.maximum(middle, low))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -51,6 +52,14 @@ class AttackResult:
             "distances": {name: plain(distance) for name, distance in self.distances.items()},
             "cost": asdict(self.cost),
         }
+
+
+def misclassified(predicted: int) -> AttackResult:
+    """The record of an input that is not attacked, since its prediction is not its label.
+
+    Source: this project.
+    """
+    return AttackResult(None, math.nan, False, predicted, "misclassified", Cost(forward=1))
 
 
 class Witnesses:

@@ -35,6 +35,8 @@ _MISSING = AttackRun("box_points", 16)
 """Points all over the bounds, for inputs that the runs before it found no witness for."""
 _STILL_MISSING = AttackRun("box_points", 32, rounds=13, restart=1)
 """The same with gradient steps from each of them."""
+_LAST_MISSING = AttackRun("box_points", 64, rounds=25, restart=2)
+"""The same from more points."""
 _QUICK = {
     0.0: (AttackRun("sigma_zero", 70), AttackRun("sigma_zero", 40, restart=1)),
     1.0: (
@@ -122,7 +124,7 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
             *_side_by_side("fast_minimum_norm", 200, *starts, *classes),
             *_side_by_side("pdpgd", 200, *starts[:2], _lead(0), _lead(1)),
             AttackRun("elastic_net", 50, rounds=8),
-            AttackRun("box_points", 64, rounds=25, restart=2),
+            _LAST_MISSING,
             *_walks(20, 8),
         )
     if norm == 2:
@@ -131,7 +133,7 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
             *_side_by_side("fast_minimum_norm", 250, _lead(), starts[0], classes[0]),
             AttackRun("carlini_wagner", 60, rounds=6),
             AttackRun("square", 100, rounds=5),
-            AttackRun("box_points", 64, rounds=25, restart=2),
+            _LAST_MISSING,
             *_walks(20, 8),
         )
     return (
@@ -139,6 +141,6 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
         AttackRun("apgd", 50, rounds=8),
         *_side_by_side("fast_minimum_norm", 200, *starts, _lead(0)),
         *((AttackRun("square", 100, rounds=8),) if math.isinf(norm) else ()),
-        AttackRun("box_points", 64, rounds=25, restart=2),
+        _LAST_MISSING,
         *_walks(20, 8),
     )

@@ -13,7 +13,7 @@ from clearance.attacks.linear_model import linear_distance
 from clearance.attacks.passes import Streams
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps, cosine
-from clearance.attacks.steps import random_points, visit
+from clearance.attacks.steps import ends, random_points, visit
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import expand, vector_norm
 from clearance.model.classifier import Classifier
@@ -121,8 +121,8 @@ def coordinate_widths(model: Classifier, x: Tensor, goal: Goal) -> Tensor:
     Returns:
         `(batch, *input)`, positive; 1 where the bounds leave a coordinate no room.
     """
-    low, high = model.bounds or (x.new_tensor(-torch.inf), x.new_tensor(torch.inf))
-    widths = (high - low).expand_as(x)
+    low, high = ends(model, x)
+    widths = high - low
     if not bool(widths.isfinite().all()):
         linear = linear_distance(model, x, goal, 1.0)
         widths = torch.where(widths.isfinite(), widths, expand(torch.where(linear.isfinite(), linear, 1.0), x))

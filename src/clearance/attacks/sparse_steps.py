@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.passes import LossEvaluation
-from clearance.attacks.steps import free, into_ball
-from clearance.geometry.norms import expand
+from clearance.attacks.steps import free, into_ball, keep_rows
+from clearance.geometry.norms import expand, vector_norm
 from clearance.model.classifier import Classifier
 
 FIRST_DENSITY = 0.2
@@ -48,7 +48,7 @@ class SparseControl:
         self._gradient = self._best_gradient = torch.zeros_like(points)
         self._best_loss = torch.full_like(step, torch.inf)
         self._first, self._length = step, step
-        moved, size = _moved(points - x), x[0].numel()
+        moved, size = vector_norm(points - x, 0.0), x[0].numel()
         self._moved = torch.where(moved > 0, moved, SPARSER * FIRST_DENSITY * size)
         self._count = self._moved / SPARSER
         self._period = max(1, int(SPARSITY_PERIOD * steps))
@@ -66,12 +66,10 @@ class SparseControl:
 
     def keep(self, rows: Tensor) -> None:
         """Go on with some of the inputs only, `(kept,)` of their places; the others need no more passes."""
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor):
-                setattr(self, name, value[rows])
+        keep_rows(self, rows)
 
     def _judge(self) -> None:
-        moved = _moved(self.best - self._x)
+        moved = vector_norm(self.best - self._x, 0.0)
         falls = moved < STILL_FALLING * self._moved
         shorter = torch.maximum(self._length / SPARSER, SHORTEST * self._first)
         self._length = torch.where(falls, self._first, shorter)
@@ -91,8 +89,3 @@ class SparseControl:
         length = self._length / signs.abs().sum(1).clamp_min(1)
         downhill = (length[:, None] * signs).reshape(self.points.shape)
         self.points = into_ball(model, x, self.points - downhill, norm, radius)
-
-
-def _moved(delta: Tensor) -> Tensor:
-    """How many coordinates are not zero, `(batch,)`."""
-    return (delta.flatten(1) != 0).sum(1).to(delta.dtype)

@@ -126,9 +126,36 @@ def room(model: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Both, each `(batch, *input)`, >= 0; infinite without bounds.
     """
+    low, high = ends(model, x)
+    return x - low, high - x
+
+
+def ends(model: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Lower and upper end of the bounds of each coordinate.
+
+    Source: the definition of the bounds.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+
+    Returns:
+        Both, each `(batch, *input)`; infinite without bounds.
+    """
     if model.bounds is None:
-        return torch.full_like(x, torch.inf), torch.full_like(x, torch.inf)
-    return x - model.bounds[0], model.bounds[1] - x
+        return torch.full_like(x, -torch.inf), torch.full_like(x, torch.inf)
+    low, high = model.bounds
+    return low.expand_as(x), high.expand_as(x)
+
+
+def keep_rows(state: object, rows: Tensor) -> None:
+    """Keep some of the inputs, `(kept,)` of their places, in every tensor that a search has as an attribute.
+
+    Source: this project.
+    """
+    for name, value in vars(state).items():
+        if isinstance(value, Tensor):
+            setattr(state, name, value[rows])
 
 
 def random_points(x: Tensor, streams: Streams, norm: float, radius: Tensor) -> Tensor:

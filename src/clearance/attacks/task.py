@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -46,6 +46,19 @@ class AttackTask:
     keys: tuple[str, ...]
     aim: Goal
     start: Tensor | None = None
+
+    def rows(self, index: Tensor) -> AttackTask:
+        """Some of the inputs, `(rows,)` of their places, or several times the same."""
+        return replace(
+            self,
+            x=self.x[index],
+            goal=self.goal.rows(index),
+            near=self.near[index],
+            scale=self.scale[index],
+            keys=tuple(self.keys[place] for place in index.tolist()),
+            aim=self.aim.rows(index),
+            start=None if self.start is None else self.start[index],
+        )
 
 
 def make_task(inputs: CheckedInputs) -> AttackTask:

@@ -109,10 +109,9 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Known, cut: str | 
     results += [] if cut else _second_method(inputs, results)
     result = min(results, key=lambda one: one.distance)
     known = Witnesses(inputs.x, inputs.norm)
-    if result.adversarial is not None:
-        known.offer(result.adversarial[None], torch.tensor([True], device=inputs.x.device))
-    if given.attack is not None and given.attack.adversarial is not None:
-        known.offer(given.attack.adversarial[None], torch.tensor([True], device=inputs.x.device))
+    for one in (result, given.attack):
+        if one is not None and one.adversarial is not None:
+            known.offer(one.adversarial[None], torch.tensor([True], device=inputs.x.device))
     width = farthest(inputs)
     blind = _blind_attack(inputs, result.distance if result.success else SHARE_OF_SPACE * width)
     known.absorb(blind)

@@ -116,7 +116,7 @@ def score(inputs: InputFlags, **flags: Any) -> None:
 )
 @click.option(
     "--budget",
-    type=BudgetType(tuple(BUDGETS)),
+    type=BudgetType(),
     metavar="[quick|standard|thorough|N]",
     default="standard",
     show_default=True,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import click
+
+from clearance.errors import InputError
+from clearance.model.budgets import BUDGETS, passes_of
 
 
 class Interrupted(Exception):  # noqa: N818
@@ -45,24 +47,19 @@ class NumberOr(click.ParamType[int | float | str]):
 
 
 class BudgetType(click.ParamType[int | str]):
-    """A named budget, or a number of passes.
+    """A named budget, or a number of passes."""
 
-    Args:
-        names: The budgets that have names.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(names)
-        self.name = "|".join((*names, "N"))
+    name = "|".join((*BUDGETS, "N"))
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         """The name, or the number that the text spells."""
-        if isinstance(value, int) or value in self.names:
-            return value  # pyright: ignore[reportReturnType]
         text = str(value)
-        if not (text.isascii() and text.isdigit() and int(text) > 0):
-            self.fail(f"expected one of {', '.join(self.names)} or a number of passes, got {value!r}", param, ctx)
-        return int(text)
+        budget = int(text) if text.isascii() and text.isdigit() else text
+        try:
+            passes_of(budget)
+        except InputError as error:
+            self.fail(str(error).removeprefix("budget: "), param, ctx)
+        return budget
 
 
 class Numbers(click.ParamType[list[float]]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clearance.errors import InputError
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -41,3 +43,25 @@ def describe_budgets() -> str:
     """
     *others, last = [f"{budget.passes:,}" for budget in BUDGETS.values()]
     return f"{', '.join(others)} or {last}"
+
+
+def passes_of(budget: str | int) -> int:
+    """How many passes, forward and backward together, a budget gives.
+
+    Args:
+        budget: A name of `BUDGETS`, or a number of passes.
+
+    Returns:
+        The passes.
+
+    Raises:
+        InputError: If there is no such budget.
+
+    >>> passes_of("standard"), passes_of(500)
+    (2000, 500)
+    """
+    if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
+        return budget
+    if not isinstance(budget, str) or budget not in BUDGETS:
+        raise InputError(f"budget: expected one of {', '.join(BUDGETS)} or a number of passes, got {budget!r}")
+    return BUDGETS[budget].passes
