@@ -147,7 +147,9 @@ def draw_figure(path: Path, name: str, image: int) -> None:
     import vl_convert
 
     margins, distances = curves(name, image)
-    color = altair.Color("start:N").legend(orient="top", title=None).scale(range=["#d95f02", "#1b6ca8"])
+    color = (
+        altair.Color("start:N").legend(orient="top", title=None, columnPadding=24).scale(range=["#d95f02", "#1b6ca8"])
+    )
     line = altair.Chart(
         altair.Data(values=margins), title="margin on the straight line to the witness", width=360, height=240
     )
