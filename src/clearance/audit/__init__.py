@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks import AttackResult
-from clearance.audit.examine import Known, audit_input
+from clearance.audit.examine import Given, audit_input
 from clearance.audit.flags import CHECKS, Check
 from clearance.audit.record import Audit, Flag, Severity
 from clearance.errors import InputError, ShapeError
@@ -79,7 +79,7 @@ def audit(
     others = check_references(model, references, inputs)
     known = zip(scores or [None] * len(inputs), attacks or [None] * len(inputs), strict=True)
     return [
-        audit_input(one, Known(score, attack, others(place)))
+        audit_input(one, Given(score, attack, others(place)))
         for place, (one, (score, attack)) in enumerate(zip(inputs.each(), known, strict=True))
     ]
 

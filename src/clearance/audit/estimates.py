@@ -10,11 +10,13 @@ from clearance.audit.case import Case, Ledger, ratio, threshold
 from clearance.audit.record import Severity
 from clearance.audit.slope import slopes_from
 from clearance.estimates.extremes import FitStatus
+from clearance.estimates.profile.score import ProfileScore
 from clearance.estimates.scores import CleverScore, Score
 from clearance.estimates.second_order import SecondOrderScore
 from clearance.estimates.status import Status
+from clearance.geometry.feasible import feasible_directions
 from clearance.geometry.norms import dual_norm, vector_norm
-from clearance.model.gradients import margin_gradients
+from clearance.model.gradients import margin_gradients, nearest_margin_gradients
 
 ON_SEGMENT = 48
 """Points of the segment to the witness whose gradient norms and slopes are held against the estimate."""
@@ -24,7 +26,7 @@ Below, both distances are rounding."""
 
 
 def check_estimate(case: Case, ledger: Ledger, score: Score, nearest: float) -> None:
-    """Raise `refuted`, `lipschitz_exceeded`, `poor_fit` and `at_radius`.
+    """Raise `refuted`, `lipschitz_exceeded`, `cliff`, `poor_fit` and `at_radius`.
 
     An estimate is refuted where it exceeds the distance of a witness: `radius > d`, or where a slope in its ball
     exceeds what it allows: `|g(x) - g(x0)| / ||x - x0||_p > L` (mean value theorem; Wood and Zhang 1996). The fit is
@@ -52,14 +54,51 @@ def check_estimate(case: Case, ledger: Ledger, score: Score, nearest: float) -> 
 
 
 def _largest_secant(score: Score) -> dict[str, float]:
-    """What refuted a score when it was made: a slope, or at second order a secant curvature."""
+    """What refuted a score when it was made: a slope, a fall, or at second order a secant curvature."""
+    if isinstance(score, ProfileScore):
+        return {"fall_over_profile": score.excess}
     if isinstance(score, SecondOrderScore):
         return {"largest_secant_curvature": score.largest_secant_curvature}
     return {"largest_slope": score.largest_slope} if isinstance(score, CleverScore) else {}
 
 
+def _check_profile(case: Case, ledger: Ledger, score: ProfileScore) -> None:
+    """Raise `lipschitz_exceeded` where gradients on the way to the witness exceed the profile, and `cliff`."""
+    reading = score.by_norm
+    if reading is None or not reading.values[0] > 0:
+        return
+    ledger.measured["cliff"] = score.rise
+    if score.rise > threshold("cliff"):
+        numbers = {"rise": score.rise, "first": reading.values[0], "last": reading.values[-1]}
+        ledger.raise_flag("cliff", Severity.INFO, **numbers, distance=score.levels[-1])
+    if case.witness is None:
+        return
+    shares = (torch.arange(ON_SEGMENT, dtype=case.x0.dtype, device=case.x0.device) + 1) / ON_SEGMENT
+    points = case.x0 + shares.reshape(-1, *[1] * case.x0.ndim) * (case.witness - case.x0)
+    distance = vector_norm(points - case.x0, case.norm)
+    inside = distance <= score.levels[-1]
+    if not bool(inside.any()):
+        return
+    targets = case.goal.wanted[0].nonzero().flatten()
+    _, gradients = nearest_margin_gradients(case.model, points[inside], case.predicted, targets)
+    directions = feasible_directions(case.x0, case.model.bounds, case.norm, score.feasible)
+    falls = directions.support(gradients, score.radius)
+    levels = torch.tensor(score.levels, dtype=falls.dtype, device=falls.device)
+    values = torch.tensor(reading.values, dtype=falls.dtype, device=falls.device)
+    allowed = values[torch.searchsorted(levels, distance[inside]).clamp_max(len(levels) - 1)]
+    over = falls / allowed
+    ledger.measured["lipschitz_exceeded"] = float(over.max())
+    if float(over.max()) > threshold("lipschitz_exceeded"):
+        at = int(over.argmax())
+        numbers = {"estimate": float(allowed[at]), "gradient_norm": float(falls[at])}
+        ledger.raise_flag("lipschitz_exceeded", Severity.INFO, **numbers, distance=float(distance[inside][at]))
+
+
 def _check_lipschitz(case: Case, ledger: Ledger, score: Score) -> None:
     """Gradient norms and slopes between the input and the witness, within the estimate's ball."""
+    if isinstance(score, ProfileScore):
+        _check_profile(case, ledger, score)
+        return
     if (
         not isinstance(score, CleverScore)
         or case.witness is None
@@ -86,7 +125,7 @@ def _check_lipschitz(case: Case, ledger: Ledger, score: Score) -> None:
 
 def _check_fit(ledger: Ledger, score: Score) -> None:
     """A p-value that is too small, or no endpoint."""
-    if score.fit is None:
+    if score.fit is None or isinstance(score, ProfileScore):  # a profile does not rest on a fit
         return
     p_value = float(score.fit.p_value)
     ledger.measured["poor_fit"] = p_value

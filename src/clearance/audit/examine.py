@@ -26,6 +26,7 @@ from clearance.audit.record import Audit, Flag, Severity, sort_flags
 from clearance.audit.references import nearest_on_lines
 from clearance.estimates.clever import iterate_scores
 from clearance.estimates.fixed_point import farthest_valid
+from clearance.estimates.profile.search import Known
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Settings
 from clearance.geometry.norms import vector_norm
@@ -39,8 +40,8 @@ WITHOUT_GRADIENTS = "box_points"
 """The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
 SECOND_METHOD = AttackRun("fast_minimum_norm", 60)
 """It is for every norm; as long as the runs from the input that it is held against."""
-SCORE_BLOCKS = 8
-"""Blocks of the estimate that an audit makes for itself."""
+SCORE_PASSES = 1500
+"""Passes of the estimate that an audit makes for itself."""
 SHARE_OF_SPACE, LEAST_SHARE = 0.1, 1e-3
 """Radius of the ball where no witness is known, and the least radius where one is, as shares of the distance to the
 farthest valid point: in a ball much smaller, margins move by little more than their rounding."""
@@ -49,7 +50,7 @@ DRAWS = 8
 
 
 @dataclass(frozen=True)
-class Known:
+class Given:
     """What the caller knows of one input already. Source: this project.
 
     Attributes:
@@ -63,7 +64,7 @@ class Known:
     references: Tensor
 
 
-def audit_input(inputs: CheckedInputs, known: Known) -> Audit:
+def audit_input(inputs: CheckedInputs, known: Given) -> Audit:
     """Run every check of `audit.flags.CHECKS` on one input.
 
     Source: the table names the paper behind each check; how the flags are weighed (`settle`) is this project's.
@@ -80,7 +81,7 @@ def audit_input(inputs: CheckedInputs, known: Known) -> Audit:
     return audit_judged(inputs, known, cut=cut_off(inputs.model, inputs.x))
 
 
-def audit_judged(inputs: CheckedInputs, known: Known, *, cut: str | None) -> Audit:
+def audit_judged(inputs: CheckedInputs, known: Given, *, cut: str | None) -> Audit:
     """As `audit_input` (same source), where the prediction is right and the flow of gradients has been looked at.
 
     Args:
@@ -101,7 +102,7 @@ def audit_judged(inputs: CheckedInputs, known: Known, *, cut: str | None) -> Aud
     return Audit(flags, worst, cost, ledger.measured, tuple(ledger.integrals), witness, nearest)
 
 
-def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Known, cut: str | None) -> tuple[Tensor | None, float]:
+def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: str | None) -> tuple[Tensor | None, float]:
     """Write what every check finds to the ledger; returns the nearest witness that anyone met, and its distance."""
     result, score = _gradient_attack(inputs, ledger, given.attack, cut), given.score
     lines = nearest_on_lines(inputs, given.references)
@@ -129,7 +130,7 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Known, cut: str | 
         known.absorb(check_attacks(case, ledger, found))
         nearest = float(known.distance[0])
         if score is None and ledger.severity("non_finite") is None:
-            score = _quick_score(inputs, case.target)
+            score = _quick_score(inputs, case)
         if score is not None:
             check_estimate(case, ledger, score, nearest)
     return (known.adversarial[0] if bool(known.success[0]) else None), nearest
@@ -219,10 +220,13 @@ def _rounding(inputs: CheckedInputs, target: int, differentiable: bool) -> float
     return torch.finfo(logits.dtype).eps * size
 
 
-def _quick_score(inputs: CheckedInputs, target: int) -> Score:
-    """An estimate of few blocks for the class whose margin is followed."""
-    settings = Settings(norm=inputs.norm, blocks=SCORE_BLOCKS, seed=inputs.seed)
-    (score,) = iterate_scores(replace(inputs, targets=((target,),), untargeted=False), settings)
+def _quick_score(inputs: CheckedInputs, case: Case) -> Score:
+    """A short estimate for the class whose margin is followed, from the witness that attacks found."""
+    settings, nobody = Settings(norm=inputs.norm, budget=SCORE_PASSES, seed=inputs.seed), inputs.x[:0]
+    witnesses = nobody if case.witness is None else case.witness[None]
+    (score,) = iterate_scores(
+        replace(inputs, targets=((case.target,),), untargeted=False), settings, Known(witnesses, nobody)
+    )
     return score
 
 

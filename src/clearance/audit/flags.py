@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from clearance.estimates.status import CLIFF_FACTOR
+
 
 @dataclass(frozen=True)
 class Check:
@@ -183,6 +185,13 @@ CHECKS: dict[str, Check] = {
         "info: by more than this factor (uniform sampling misses them on nearly every network)",
         "Wood and Zhang 1996; this project (design, section 2)",
         "use sampler='directed', which looks for them",
+    ),
+    "cliff": Check(
+        "the largest gradient grows steeply between the input and the boundary: near the input it says little",
+        CLIFF_FACTOR,
+        "info: the Lipschitz profile rises by more than this factor within the bracket",
+        "this project",
+        "a larger budget; read the interval, whose lower end allows the rise to begin nearer, and the certificate",
     ),
     "poor_fit": Check(
         "the block maxima do not follow the fitted extreme-value distribution, or fix no endpoint",

@@ -19,9 +19,11 @@ from torch import Tensor
 
 from clearance.attacks.best import attack_inputs
 from clearance.attacks.ensembles import ensemble
+from clearance.attacks.goals import goal_of
+from clearance.attacks.passes import look
 from clearance.attacks.result import AttackResult
 from clearance.audit import CHECKS, Audit, Flag, Severity, check_references
-from clearance.audit.examine import Known, audit_judged
+from clearance.audit.examine import Given, audit_judged
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
 from clearance.certificates import Certificate
@@ -30,10 +32,12 @@ from clearance.certificates.table import method_names
 from clearance.errors import InputError
 from clearance.estimates.clever import iterate_scores
 from clearance.estimates.judgement import without_number
+from clearance.estimates.profile.score import without_radius
+from clearance.estimates.profile.search import Known
 from clearance.estimates.scores import Score
-from clearance.estimates.settings import Settings
+from clearance.estimates.settings import Bound, Settings
 from clearance.estimates.status import Status
-from clearance.model.budgets import BUDGETS
+from clearance.model.budgets import BUDGETS, PASSES_PER_GRADIENT, share_of_bracket
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
@@ -42,6 +46,10 @@ from clearance.records import in_words
 
 CONTRADICTION = 1e-6
 """Share by which a lower bound must exceed an upper one to contradict it."""
+MOST_STARTS = 64
+"""Other inputs that the estimate's search may start towards; the first ones of the references."""
+FEWEST_BLOCKS = 2
+"""Blocks of an estimate in one ball, where a number of passes pays for fewer."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,7 @@ class Bracket:
         """
         estimated = self.estimated.as_record()
         if not self.status.has_number:
-            estimated |= {"radius": None, "interval": None}
+            estimated = without_radius(estimated)
         return {
             "status": self.status.value,
             "predicted": self.predicted,
@@ -148,7 +156,8 @@ def bracket(
     norm: float | str = 2.0,
     target: Target = "untargeted",
     order: int = 1,
-    budget: str = "standard",
+    bound: Bound | None = None,
+    budget: str | int = "standard",
     certificate: str = "best",
     time_limit: float = 60.0,
     references: Tensor | None = None,
@@ -164,7 +173,9 @@ def bracket(
         target: A name of `model.targets.TARGETS`, such as `"untargeted"` (any other class), a class index, or one per
             input.
         order: Order of the estimate, 1 or 2.
-        budget: How hard attacks and estimates try: a name of `model.budgets.BUDGETS`, such as `"quick"`.
+        bound: How the estimate bounds the distance: as in `clever`.
+        budget: How hard attack and estimate try: a name of `model.budgets.BUDGETS`, such as `"quick"`, or the number of
+            passes, forward and backward together, that an input may cost, certificate apart.
         certificate: Method of `certify` (`clearance.certificates.table` lists them), or `"none"`.
         time_limit: Seconds that the certificate of one input may take.
         references: Inputs, `(count, *input)`, that the audit walks to (see `audit`); `None`: the others of this call.
@@ -186,16 +197,16 @@ def bracket(
     (1.4, 1.4, 1.4, 'ok')
     """
     check_classifier(model)
-    if budget not in BUDGETS:
-        raise InputError(f"budget: expected one of {', '.join(BUDGETS)}, got {budget!r}")
+    share_of_bracket(budget)
     if certificate not in (known := (*method_names(), "none")):
         raise InputError(f"certificate: expected one of {', '.join(known)}, got {certificate!r}")
     check_time_limit(time_limit)
     check_package(certificate)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
-    choices = Choices(_settings(inputs, order, budget), budget, certificate, time_limit)
+    choices = Choices(_settings(inputs, order, bound, budget), budget, certificate, time_limit)
     others = check_references(model, references, inputs)
-    return [_one(one, choices, target, others(place)) for place, one in enumerate(inputs.each())]
+    starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
+    return [_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each())]
 
 
 @dataclass(frozen=True)
@@ -203,35 +214,34 @@ class Choices:
     """What is asked of each part of a bracket: the estimate's settings, and as in `bracket`."""
 
     settings: Settings
-    budget: str
+    budget: str | int
     certificate: str
     time_limit: float
 
 
-def _settings(inputs: CheckedInputs, order: int, budget: str) -> Settings:
+def _settings(inputs: CheckedInputs, order: int, bound: Bound | None, budget: str | int) -> Settings:
     """What a budget asks of the estimate."""
+    _, passes = share_of_bracket(budget)
+    plain = Settings(norm=inputs.norm, order=order, bound=bound, seed=inputs.seed, budget=passes)
+    if plain.bound == "profile":
+        return plain
+    if isinstance(budget, int):
+        blocks = max(FEWEST_BLOCKS, passes // (PASSES_PER_GRADIENT * plain.size))
+        return replace(plain, blocks=blocks)
     chosen = BUDGETS[budget]
-    return Settings(
-        norm=inputs.norm,
-        order=order,
-        seed=inputs.seed,
-        blocks=chosen.blocks or "auto",
-        block_size=chosen.block_size if order == 1 else None,
-        max_blocks=chosen.max_blocks,
-        tolerance=chosen.tolerance,
-    )
+    return replace(plain, blocks=chosen.blocks or "auto", max_blocks=chosen.max_blocks, tolerance=chosen.tolerance)
 
 
-def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Tensor) -> Bracket:
+def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Tensor, starts: Tensor) -> Bracket:
     """The four parts of one input, and their verdict."""
     model, start = inputs.model, inputs.model.meter.read()
     wrong = inputs.misclassified[0]
     cut = None if wrong else cut_off(model, inputs.x)
-    witness, score = _search(inputs, choices) if cut is None else _without_gradients(inputs, choices)
+    witness, score = _search(inputs, choices, starts) if cut is None else _without_gradients(inputs, choices)
     proof = None
     if choices.certificate != "none":
         (proof,) = certify_inputs(inputs, method=choices.certificate, time_limit=choices.time_limit)
-    checked = Audit((), None, Cost()) if wrong else audit_judged(inputs, Known(score, witness, references), cut=cut)
+    checked = Audit((), None, Cost()) if wrong else audit_judged(inputs, Given(score, witness, references), cut=cut)
     witness = _nearer(model, witness, checked)
     checked = _compare(checked, proof, score, witness)
     adversarial = witness.adversarial
@@ -253,11 +263,24 @@ def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Te
     )
 
 
-def _search(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, Score]:
-    """What the attacks find and what the estimate says."""
-    (witness,) = attack_inputs(inputs, ensemble(inputs.norm, choices.budget))
-    (score,) = iterate_scores(inputs, choices.settings)
-    return witness, score
+def _search(inputs: CheckedInputs, choices: Choices, starts: Tensor) -> tuple[AttackResult, Score]:
+    """What the attacks find, and what the estimate says that begins there; its own witness counts as an attack."""
+    (witness,) = attack_inputs(inputs, ensemble(inputs.norm, share_of_bracket(choices.budget)[0]))
+    met = inputs.x[:0] if witness.adversarial is None else witness.adversarial[None]
+    (score,) = iterate_scores(inputs, choices.settings, Known(met, starts))
+    return _or_met(inputs, witness, score), score
+
+
+def _or_met(inputs: CheckedInputs, witness: AttackResult, score: Score) -> AttackResult:
+    """The witness that the estimate's search met, where it is nearer and a fresh forward pass confirms it."""
+    if score.witness is None or not score.witness_distance < witness.distance:
+        return witness
+    logits = look(inputs.model, score.witness[None])
+    if not bool(goal_of(inputs).reached(logits)[0]):
+        return witness
+    distances = {**witness.distances, score.sampler: score.witness_distance}
+    found = int(logits.argmax())
+    return AttackResult(score.witness, score.witness_distance, True, found, score.sampler, witness.cost, distances)
 
 
 def _without_gradients(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, Score]:
@@ -270,7 +293,7 @@ def _without_gradients(inputs: CheckedInputs, choices: Choices) -> tuple[AttackR
 def _threat(inputs: CheckedInputs, choices: Choices, target: Target) -> Threat:
     """The threat model in words; a target given for each input is said for this one."""
     aim = target if isinstance(target, str) else inputs.targets[0][0]
-    return Threat(inputs.norm, str(aim), valid_range(inputs.model), "white-box", choices.budget, inputs.seed)
+    return Threat(inputs.norm, str(aim), valid_range(inputs.model), "white-box", str(choices.budget), inputs.seed)
 
 
 def _nearer(model: Classifier, witness: AttackResult, found: Audit) -> AttackResult:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clearance.geometry.lowest import lowest_on_ball
 from clearance.geometry.norms import dual_norm, last_norm, vector_norm
 
 SPLITS = 1
@@ -68,10 +69,7 @@ class Region:
         if self.bounds is None:
             length = last_norm(rows, dual_norm(self.norm))
             return at_center - self.radius[:, None] * length
-        low, high = low[:, None], high[:, None]
-        if self.norm == 1:
-            return at_center + self._greedy(rows, low, high)
-        return at_center + self._split(rows, low, high, splits)
+        return at_center + lowest_on_ball(rows, self.radius, low, high, self.norm, splits=splits)
 
     def covered(self) -> Tensor:
         """The radius at which the ball holds everything within the bounds: `max ||y - x||_p` over `low <= y <= high`.
@@ -83,36 +81,3 @@ class Region:
             return torch.full_like(self.radius, math.inf)
         farthest = torch.maximum(self.center - self.bounds[0], self.bounds[1] - self.center)
         return vector_norm(farthest, self.norm)
-
-    def _greedy(self, rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        """`p = 1`: spend the radius on the largest coefficients first, each as far as its bound."""
-        rows = rows.expand(len(self.center), -1, -1)
-        room = torch.where(rows > 0, -low, high)
-        size, ranking = rows.abs().sort(2, descending=True)
-        room = room.gather(2, ranking)
-        before = room.cumsum(2) - room
-        spent = torch.minimum(room, (self.radius[:, None, None] - before).clamp_min(0.0))
-        return -(size * spent).sum(2)
-
-    def _split(self, rows: Tensor, low: Tensor, high: Tensor, splits: int) -> Tensor:
-        """`1 < p < inf`: from the minimiser `d(t) = clip(-sign(a) (t |a|)^(1/(p-1)))` of the Lagrangian at `1/t`.
-
-        Its multipliers give `b = -sign(d) |d|^(p-1) / t`, which is `a` where nothing was clipped; `t` grows until
-        `||d(t)||` is the radius.
-        """
-        power, dual, radius = self.norm - 1, dual_norm(self.norm), self.radius[:, None]
-        length = last_norm(rows, dual).clamp_min(torch.finfo(rows.dtype).tiny)
-        lowest = torch.maximum(-radius * length, torch.minimum(rows * low, rows * high).sum(2))
-        scale = radius**power / length  # ||d(t)||_p = radius where nothing is clipped
-        raised = rows.sign() * rows.abs() ** (1 / power) if power != 1 else rows
-        for _ in range(splits):
-            t = scale[..., None]
-            step = torch.minimum(torch.maximum(-raised * t ** (1 / power), low), high)
-            kept = -step.sign() * step.abs() ** power / t if power != 1 else -step / t
-            rest = rows - kept
-            value = -radius * last_norm(kept, dual)
-            value = value + torch.minimum(rest * low, rest * high).sum(2)
-            lowest = torch.maximum(lowest, torch.where(value.isfinite(), value, -math.inf))
-            reached = last_norm(step, self.norm).clamp_min(torch.finfo(rows.dtype).tiny)
-            scale = scale * (radius / reached) ** power
-        return lowest

@@ -155,6 +155,7 @@ def share(inputs: Inputs, run: RunFlags) -> Evaluation:
         certificate=run.certificate,
         time_limit=math.inf if run.time_limit is None else run.time_limit,
         seed=run.seed,
+        bound=run.bound,
         micro_batch=inputs.micro_batch,
     )
 

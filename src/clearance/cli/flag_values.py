@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 Flags = TypeVar("Flags")
 
@@ -77,7 +77,8 @@ class RunFlags:
         target: Targets, with commas between them.
         norm: Norms, with commas between them.
         order: Order of the estimate.
-        budget: How hard attacks and estimates try.
+        bound: How the estimate bounds the distance; `None`: the order's default.
+        budget: How hard attacks and estimates try: a name, or a number of passes.
         certificate: Method of the certificate, or `"none"`.
         time_limit: Seconds for the certificate of each input; `None`: no limit.
         seed: The user's seed.
@@ -89,7 +90,8 @@ class RunFlags:
     target: str
     norm: str
     order: int
-    budget: str
+    bound: Literal["profile", "ball"] | None
+    budget: str | int
     certificate: str
     time_limit: float | None
     seed: int

@@ -16,6 +16,7 @@ from clearance.cli.options import (
     commands,
     given_flags,
     takes_inputs,
+    with_bound,
     with_input_options,
     with_json,
     with_model_and_data,
@@ -25,7 +26,7 @@ from clearance.cli.options import (
 )
 from clearance.cli.values import BudgetType, Radius
 from clearance.estimates.samplers.table import SAMPLERS, default_text
-from clearance.model.budgets import BUDGETS, describe_budgets
+from clearance.model.budgets import describe_budgets
 from clearance.model.targets import describe_targets
 
 
@@ -51,19 +52,37 @@ def demo(count: int) -> None:
     show_default=True,
     help="For --order 2: the norm of the Hessian, or its negative end only (norm 2).",
 )
+@with_bound
+@click.option(
+    "--slope",
+    type=click.Choice(["norm", "radial"]),
+    default="norm",
+    show_default=True,
+    help="For --bound profile: the reading that is shown, by the gradient norm or along rays; --json has both.",
+)
+@click.option(
+    "--budget",
+    type=BudgetType(),
+    metavar="[quick|standard|thorough|N]",
+    default="standard",
+    show_default=True,
+    help=f"For --bound profile: {describe_budgets('estimate')} passes per input, or a number of them.",
+)
+@click.option("--feasible/--no-feasible", default=True, help="Count only directions in which a valid input can move.")
 @click.option(
     "--sampler",
     type=click.Choice(list(SAMPLERS)),
     default="directed",
     show_default=True,
-    help=f"How a block finds its maximum. {'; '.join(f'{name}: {it.meaning}' for name, it in SAMPLERS.items())}.",
+    help="For --bound ball: how a block finds its maximum. "
+    + f"{'; '.join(f'{name}: {it.meaning}' for name, it in SAMPLERS.items())}.",
 )
 @click.option(
     "--radius",
     type=AUTO_NUMBER,
     default="auto",
     metavar="auto|R",
-    help="Radius of the ball.  [default: auto]",
+    help="For --bound ball: its radius.  [default: auto]",
 )
 @click.option("--blocks", type=AUTO_COUNT, default="auto", metavar="auto|N", help="Block maxima.  [default: auto]")
 @click.option(
@@ -82,7 +101,13 @@ def demo(count: int) -> None:
     help=f"For --blocks auto: where to stop.  [default: {default_text('most_blocks')}]",
 )
 @click.option("--racing/--no-racing", default=True, help="Untargeted: drop classes that cannot be the nearest.")
-@click.option("--clip", type=click.Choice(["project"]), help="Clip the samples into the bounds.")
+@click.option(
+    "--clip",
+    type=click.Choice(["project", "none"]),
+    default="project",
+    show_default=True,
+    help="Keep the samples within the bounds; none: the paper's scheme.",
+)
 @click.option("--level", default=0.95, show_default=True, help="Confidence level of the intervals.")
 @click.option("--bootstrap", default=0, show_default=True, metavar="N", help="Resamples for the p-value of the fit.")
 @with_seed
@@ -120,7 +145,7 @@ def score(inputs: InputFlags, **flags: Any) -> None:
     metavar="[quick|standard|thorough|N]",
     default="standard",
     show_default=True,
-    help=f"About {describe_budgets()} passes per input, forward and backward together; or a number of passes.",
+    help=f"About {describe_budgets('attack')} passes per input, forward and backward together; or a number of passes.",
 )
 @click.option(
     "--radius",
@@ -208,12 +233,14 @@ def audit(inputs: InputFlags, **flags: Any) -> int:
     "--norm", default="2", show_default=True, metavar="P[,P...]", help="Norms of distances, with commas: P >= 1 or inf."
 )
 @with_order
+@with_bound
 @click.option(
     "--budget",
-    type=click.Choice(list(BUDGETS)),
+    type=BudgetType(),
+    metavar="[quick|standard|thorough|N]",
     default="standard",
     show_default=True,
-    help=f"How hard attacks and estimates try; the attacks spend about {describe_budgets()} passes.",
+    help=f"How hard attack and estimate try: {describe_budgets('whole')} passes per input with the audit, or a number.",
 )
 @click.option(
     "--certificate",

@@ -69,6 +69,13 @@ ORDER = click.option(
     help="First or second order of the estimate.",
 )
 """First or second order."""
+BOUND = click.option(
+    "--bound",
+    type=click.Choice(["profile", "ball"]),
+    help="How the estimate bounds the distance: for every radius at once, or in one ball, as the papers do.  "
+    "[default: profile; ball for --order 2]",
+)
+"""How the estimate bounds the distance."""
 SEED = click.option(
     "--seed", default=0, show_default=True, metavar="N", help="With an input, fixes all of its random numbers."
 )
@@ -97,6 +104,11 @@ def with_one_threat(command: Command) -> Command:
 def with_order(command: Command) -> Command:
     """First or second order."""
     return ORDER(command)
+
+
+def with_bound(command: Command) -> Command:
+    """How the estimate bounds the distance."""
+    return BOUND(command)
 
 
 def with_seed(command: Command) -> Command:

@@ -95,7 +95,10 @@ def make_settings(given: frozenset[str], choices: Mapping[str, Any], *, paper: b
     Raises:
         InputError: If a flag contradicts `--paper`.
     """
-    chosen = dict(choices)
+    chosen: dict[str, Any] = dict(choices)
+    chosen["clip"] = None if chosen["clip"] == "none" else chosen["clip"]
+    if chosen["clip"] is None and "feasible" not in given:  # outside the bounds no direction is feasible
+        chosen["feasible"] = False
     if paper:
         ours = PAPER_SECOND_ORDER if chosen["order"] == 2 else PAPER
         for name in given & ours.keys():
@@ -113,11 +116,12 @@ def print_report(job: ScoreJob, scores: Sequence[Score]) -> None:
         tables.ScoreRow(inputs.offset + index, label, score)
         for index, (label, score) in enumerate(zip(inputs.data.labels.tolist(), scores, strict=False))
     ]
+    level = None if settings.bound == "profile" else settings.level
     console, nearest = tables.make_console(), job.target == "untargeted"
     distance, other = tables.unit(settings.norm, inputs.model.bounds), "another" if nearest else "the target"
     tables.print_heading(console, inputs.title(len(scores)), describe(job))
     tables.print_scores(
-        console, rows, names=inputs.data.class_names, level=settings.level, to="nearest" if nearest else "target"
+        console, rows, names=inputs.data.class_names, level=level, to="nearest" if nearest else "target"
     )
     tables.print_median(console, summarise(scores))
     tables.print_cost(console, summarise(scores))
@@ -127,6 +131,10 @@ def print_report(job: ScoreJob, scores: Sequence[Score]) -> None:
 def describe(job: ScoreJob) -> str:
     """The choices in one line."""
     chosen = job.settings
+    if chosen.bound == "profile":
+        counted = "feasible directions" if chosen.feasible else "all directions"
+        profile = f"Lipschitz profile ({chosen.slope}), {counted}, {chosen.passes:,} passes"
+        return f"{tables.norm_name(chosen.norm)}, {tables.towards(job.target)}, {profile}, seed {chosen.seed}"
     ball = "radius chosen for each input" if chosen.radius == "auto" else f"radius {chosen.radius:g}"
     target = tables.towards(job.target)
     blocks = f"up to {chosen.most_blocks}" if chosen.blocks == "auto" else chosen.blocks

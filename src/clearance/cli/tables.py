@@ -95,7 +95,7 @@ def print_heading(console: Console, title: str, subtitle: str) -> None:
 
 
 def print_scores(
-    console: Console, rows: Sequence[ScoreRow], *, names: Sequence[str] = (), level: float, to: str
+    console: Console, rows: Sequence[ScoreRow], *, names: Sequence[str] = (), level: float | None, to: str
 ) -> None:
     """One line for each input, whatever its status.
 
@@ -103,7 +103,7 @@ def print_scores(
         console: Where to.
         rows: The lines; several for one input stand together.
         names: Names of the classes.
-        level: Confidence level of the intervals.
+        level: Confidence level of the intervals; `None` where they have none.
         to: What the class is called that the score is for.
     """
     several = any(row.classifier for row in rows)
@@ -114,7 +114,7 @@ def print_scores(
         table.add_column("classifier")
     table.add_column(f"predicted\n-> {to}")
     table.add_column("estimated\nradius", justify="right")
-    table.add_column(f"{100 * level:g} %\ninterval", no_wrap=True)
+    table.add_column("interval" if level is None else f"{100 * level:g} %\ninterval", no_wrap=True)
     table.add_column("status", no_wrap=True)
     previous = -1
     for row in rows:
@@ -151,8 +151,8 @@ def print_reading(console: Console, scores: Sequence[Score], *, distance: str, o
     """
     console.print(
         f"\nThe estimated radius says how far an input can move ({distance}) before {other} overtakes the "
-        "predicted one. It is an estimate, not a bound: an adversarial example may lie closer. The interval covers the "
-        "error of the statistical fit only."
+        "predicted one. It is an estimate, not a bound: an adversarial example may lie closer. The interval says "
+        "how much lower a much longer search would put it, or, in one ball, covers the error of the statistical fit."
     )
     console.print()
     legend = Table.grid(padding=(0, 2))

@@ -9,6 +9,7 @@ interval and its status.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal, Unpack, cast, overload
 
 import torch
@@ -17,10 +18,14 @@ from torch import Tensor
 from clearance.estimates.ball import estimate_nearest, estimate_second_order
 from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.judgement import judge, on_boundary, without_number
+from clearance.estimates.profile.estimate import estimate_profile
+from clearance.estimates.profile.score import ProfileScore
+from clearance.estimates.profile.search import Known
 from clearance.estimates.scores import CleverScore, Score
 from clearance.estimates.second_order import SecondOrderScore
-from clearance.estimates.settings import ScoreOptions, SecondOrderOptions, Settings
+from clearance.estimates.settings import Bound, ScoreOptions, Settings, Slope
 from clearance.estimates.status import Status
+from clearance.geometry.feasible import feasible_directions
 from clearance.geometry.norms import dual_norm
 from clearance.model.classifier import Classifier, look_like_probabilities
 from clearance.model.curvature import Kind
@@ -36,6 +41,20 @@ def clever(
     *,
     target: Target = "untargeted",
     order: Literal[1] = 1,
+    bound: Literal["profile"] | None = None,
+    **options: Unpack[ScoreOptions],
+) -> list[ProfileScore]: ...
+
+
+@overload
+def clever(
+    model: Classifier,
+    x: Tensor,
+    labels: Tensor | Sequence[int] | None = None,
+    *,
+    target: Target = "untargeted",
+    order: Literal[1] = 1,
+    bound: Literal["ball"],
     **options: Unpack[ScoreOptions],
 ) -> list[CleverScore]: ...
 
@@ -47,7 +66,9 @@ def clever(
     labels: Tensor | Sequence[int] | None = None,
     *,
     target: Target = "untargeted",
-    **options: Unpack[SecondOrderOptions],
+    order: Literal[2],
+    bound: Literal["ball"] | None = None,
+    **options: Unpack[ScoreOptions],
 ) -> list[SecondOrderScore]: ...
 
 
@@ -59,8 +80,9 @@ def clever(
     *,
     target: Target = "untargeted",
     order: int,
+    bound: Bound | None = None,
     **options: Unpack[ScoreOptions],
-) -> list[CleverScore] | list[SecondOrderScore]: ...
+) -> list[ProfileScore] | list[CleverScore] | list[SecondOrderScore]: ...
 
 
 def clever(
@@ -70,6 +92,10 @@ def clever(
     *,
     target: Target = "untargeted",
     norm: float = 2.0,
+    bound: Bound | None = None,
+    slope: Slope = "norm",
+    feasible: bool = True,
+    budget: str | int = "standard",
     sampler: str = "directed",
     radius: float | Literal["auto"] = "auto",
     blocks: int | Literal["auto"] = "auto",
@@ -77,21 +103,27 @@ def clever(
     tolerance: float = 0.05,
     max_blocks: int | None = None,
     racing: bool = True,
-    clip: Literal["project"] | None = None,
+    clip: Literal["project"] | None = "project",
     level: float = 0.95,
     bootstrap: int = 0,
     seed: int = 0,
     order: int = 1,
     curvature: Kind = "norm",
-) -> list[CleverScore] | list[SecondOrderScore]:
+) -> list[ProfileScore] | list[CleverScore] | list[SecondOrderScore]:
     """Estimated radius of each input: how far it can move before the network changes its mind.
 
-    `min(g(x0) / L, R)`, with `L` the estimated largest `||∇g||_q` in the ball of radius `R`; at second order
-    `min(2 g(x0) / (b + sqrt(b² + 2 a g(x0))), R)`, with `b = ||∇g(x0)||_q` and `a` the estimated largest curvature.
+    By the Lipschitz profile: `R` with `∫_0^R L(s) ds = g(x0)`, where `g` is the margin against the nearest target and
+    `L(s)` the largest fall of `g` per unit of distance that any gradient within distance `s` allows, over feasible
+    directions; `L` is searched for at levels up to the nearest witness (docs/estimate.md). In one ball
+    (`bound="ball"`): `min(g(x0) / L, R)`, with `L` the estimated largest `||∇g||_q` in the ball of radius `R`; at
+    second order `min(2 g(x0) / (b + sqrt(b² + 2 a g(x0))), R)`, with `b = ||∇g(x0)||_q` and `a` the estimated largest
+    curvature.
 
-    Source: Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, algorithms 1 (one target) and 2 (untargeted: the
+    Source: this project for the profile (mean value theorem; the local Lipschitz constant of the papers); in one ball
+    Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, algorithms 1 (one target) and 2 (untargeted: the
     minimum over the other classes); second order: Weng, Zhang, Chen, Lozano, Hsieh and Daniel 2018, "On Extensions of
-    CLEVER", theorem 3.1. The cost is about `blocks × block_size` gradients for each class that is followed.
+    CLEVER", theorem 3.1. The cost of a profile is its budget; in one ball it is about `blocks × block_size` gradients
+    for each class that is followed.
 
     Args:
         model: The classifier.
@@ -100,6 +132,13 @@ def clever(
         target: A name of `model.targets.TARGETS`, such as `"untargeted"` (any other class), a class index, or one per
             input.
         norm: The norm `p` of distances, from 1 to `math.inf`.
+        bound: `"profile"`, the default at first order, or `"ball"`: the papers' bound in one ball, for which the
+            arguments from `sampler` to `racing` are.
+        slope: Which reading of the profile is shown, `"norm"` or `"radial"`; the record has both.
+        feasible: Count only directions in which a valid input can move; False counts all of them, as the papers do.
+            Without bounds there is no difference; at second order gradients and curvatures are the papers'.
+        budget: For a profile: a name of `model.budgets.BUDGETS`, such as `"quick"`, or the number of passes, forward
+            and backward together, that the estimate of an input may cost.
         sampler: How a block finds its maximum, a name of `estimates.samplers.table.SAMPLERS`, such as `"uniform"`
             (the paper's).
         radius: Radius `R` of the ball, or `"auto"` for the fixed point `g / L(R) = R`, the best of all these
@@ -109,7 +148,7 @@ def clever(
         tolerance: For `blocks="auto"`: width of the interval, as a share of its upper end, that is narrow enough.
         max_blocks: For `blocks="auto"`: where to stop; default: the sampler's own, in its table.
         racing: Untargeted only: drop classes that cannot be the nearest; False keeps all of them to the end.
-        clip: `"project"` clips the samples into the bounds; the paper's scheme does not.
+        clip: `"project"` keeps the samples within the bounds; `None`, the paper's scheme, does not.
         level: Confidence level of the interval.
         bootstrap: Resamples for the bootstrap p-value of the fit; 0 leaves it out.
         seed: With the content of an input, fixes all of its samples.
@@ -119,7 +158,8 @@ def clever(
             never a smaller radius, because the estimate by the norm is made as well, and the larger one counts.
 
     Returns:
-        One `CleverScore` per input, in order; at order 2 one `SecondOrderScore`.
+        One `ProfileScore` per input, in order; with `bound="ball"` one `CleverScore`, at order 2 one
+        `SecondOrderScore`.
 
     Raises:
         ClearanceError: If an argument cannot be used; the subclass and the message say which and why.
@@ -133,6 +173,10 @@ def clever(
     """
     settings = Settings(
         norm=norm,
+        bound=bound,
+        slope=slope,
+        feasible=feasible,
+        budget=budget,
         sampler=sampler,
         radius=radius,
         blocks=blocks,
@@ -148,7 +192,7 @@ def clever(
         curvature=curvature,
     )
     scores = list(iterate_clever(model, x, settings, labels=labels, target=target))
-    return cast("list[CleverScore] | list[SecondOrderScore]", scores)
+    return cast("list[ProfileScore] | list[CleverScore] | list[SecondOrderScore]", scores)
 
 
 def iterate_clever(
@@ -175,20 +219,21 @@ def iterate_clever(
     return iterate_scores(inputs, settings)
 
 
-def iterate_scores(inputs: CheckedInputs, settings: Settings) -> Iterator[Score]:
+def iterate_scores(inputs: CheckedInputs, settings: Settings, known: Known | None = None) -> Iterator[Score]:
     """As `iterate_clever`, for inputs that have been checked.
 
     Args:
         inputs: The inputs; their norm and seed are those of the settings.
         settings: All other choices.
+        known: What is known of the input, where it is one: a profile's search begins there.
 
     Returns:
         An iterator over the scores, in order.
     """
-    return (_score(one, settings) for one in inputs.each())
+    return (_score(one, settings, known) for one in inputs.each())
 
 
-def _score(inputs: CheckedInputs, settings: Settings) -> Score:
+def _score(inputs: CheckedInputs, settings: Settings, known: Known | None) -> Score:
     """The score of one input: its ball, its blocks, its fit, its standing."""
     model, x0, logits = inputs.model, inputs.x[0], inputs.logits[0]
     predicted, targets = inputs.predicted[0], inputs.targets[0]
@@ -198,6 +243,12 @@ def _score(inputs: CheckedInputs, settings: Settings) -> Score:
     if tied is not None:
         return on_boundary(settings, x0, predicted=predicted, target=tied)
     start, problem = model.meter.read(), _pose(inputs, settings)
+    if settings.bound == "profile":
+        with model.frozen():
+            score = estimate_profile(problem, settings, known or Known(x0[None][:0], x0[None][:0]))
+        doubt = {Status.PROBABILITIES} if look_like_probabilities(logits[None]) else set[Status]()
+        status = max({score.status, *doubt}, key=lambda one: one.severity)
+        return replace(score, status=status, cost=model.meter.since(start))
     with model.frozen():
         estimate = (
             estimate_nearest(problem, settings) if settings.order == 1 else estimate_second_order(problem, settings)
@@ -223,6 +274,7 @@ def _pose(inputs: CheckedInputs, settings: Settings) -> MarginProblem:
         scale=margin_scale(logits[None], predicted, index)[0],
         norm=settings.norm,
         dual=dual_norm(settings.norm),
+        directions=feasible_directions(inputs.x[0], inputs.model.bounds, settings.norm, settings.feasible),
         clip=settings.clip == "project",
         seed=settings.seed,
     )

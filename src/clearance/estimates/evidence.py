@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from clearance.estimates.second_order import Taylor
+from clearance.geometry.feasible import FeasibleDirections
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.margins import ROUNDING
@@ -52,6 +53,7 @@ class MarginProblem:
         scale: The larger of each margin's two logits at the input, by size: what it is rounded by, `(k,)`.
         norm: The norm `p` of distances.
         dual: The dual norm `q`, of gradients.
+        directions: The directions in which the input can move: what of a gradient counts.
         clip: Whether samples are clipped into the classifier's bounds.
         seed: The user's seed.
         taylor: `None` at first order.
@@ -66,6 +68,7 @@ class MarginProblem:
     scale: Tensor
     norm: float
     dual: float
+    directions: FeasibleDirections
     clip: bool
     seed: int
     taylor: Taylor | None = None
@@ -117,8 +120,9 @@ class MarginProblem:
     def secants(self, index: int, points: Tensor, margins: Tensor, distance: Tensor) -> Tensor:
         """The slope of the margin towards each point, or its secant curvature, less the rounding error.
 
-        First order `|g(x) - g(x0)| / ||x - x0||_p`; second order `2 |g(x) - g(x0) - <∇g(x0), x - x0>| / ||x - x0||_p²`,
-        one-sided only where `g` is below its tangent. Source: mean value theorem; Taylor's theorem.
+        First order `|g(x) - g(x0)| / ||x - x0||_p`, where only feasible directions count its falls alone; second order
+        `2 |g(x) - g(x0) - <∇g(x0), x - x0>| / ||x - x0||_p²`, one-sided only where `g` is below its tangent. Source:
+        mean value theorem; Taylor's theorem.
 
         Args:
             index: Which of the targets.
@@ -131,7 +135,7 @@ class MarginProblem:
         """
         origin, size = self.margins[index], distance
         noise = ROUNDING * torch.finfo(margins.dtype).eps * (margins.abs() + origin.abs() + self.scale[index])
-        rise = (margins - origin).abs()
+        rise = (origin - margins) if self.directions.bounded else (margins - origin).abs()
         if self.taylor is not None:
             linear = ((points - self.x0) * self.taylor.gradients[index]).flatten(1).sum(1)
             fall = origin + linear - margins

@@ -179,7 +179,9 @@ def _evidence_at_input(problem: MarginProblem) -> dict[int, Evidence]:
     if problem.taylor is not None:
         return dict(enumerate(input_curvatures(problem)))
     points = problem.x0[None]
-    margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
+    margins, norms = margin_gradient_norms(
+        problem.model, points, problem.predicted, problem.targets, problem.directions.support
+    )
     found = {index: Evidence() for index in range(len(problem.targets))}
     for index, evidence in found.items():
         evidence.add(problem, index, points, margins[:, index], norms[:, index])

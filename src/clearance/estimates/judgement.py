@@ -10,6 +10,7 @@ from torch import Tensor
 from clearance.estimates.evidence import Evidence
 from clearance.estimates.extremes import FitStatus, ReverseWeibullFit, fit_reverse_weibull
 from clearance.estimates.fixed_point import Ball
+from clearance.estimates.profile.score import ProfileScore
 from clearance.estimates.scores import CleverScore, Score
 from clearance.estimates.second_order import SecondOrderScore, second_order_radius
 from clearance.estimates.settings import Settings
@@ -210,12 +211,23 @@ def without_number(
         predicted=predicted,
         target=target,
         norm=settings.norm,
-        sampler=settings.sampler,
+        sampler="profile" if settings.bound == "profile" else settings.sampler,
         ball_radius=nothing,
         status=status,
         cost=cost or Cost(),
         clip=settings.clip,
     )
+    if settings.bound == "profile":
+        return ProfileScore(
+            **vars(common),
+            slope=settings.slope,
+            levels=(),
+            by_norm=None,
+            by_radial=None,
+            rise=nothing,
+            excess=nothing,
+            feasible=settings.feasible,
+        )
     if settings.order == 1:
         return CleverScore(**vars(common), lipschitz=nothing, largest_seen=nothing, largest_slope=0.0)
     return SecondOrderScore(

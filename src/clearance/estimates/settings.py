@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypedDict, cast
+from typing import Literal, Required, TypedDict, cast
 
 from clearance.errors import InputError
 from clearance.estimates.samplers.block_maxima import BlockRule
 from clearance.estimates.samplers.table import SAMPLERS, BlockChoice, SamplerChoice
 from clearance.geometry.norms import as_norm
+from clearance.model.budgets import estimate_passes
 from clearance.model.curvature import Kind
 
 LARGEST_RADIUS = 1e30
 """The largest radius (and tolerance): float32 squares none that is much larger."""
+
+
+Bound = Literal["profile", "ball"]
+"""How a Lipschitz constant bounds the distance: for every radius at once, or in one ball (the paper's)."""
+Slope = Literal["norm", "radial"]
+"""Which reading of a profile is shown: the largest gradient norm, or the steepest fall along a ray."""
+OF_THE_BALL = {"sampler": "directed", "radius": "auto", "blocks": "auto", "block_size": None, "tolerance": 0.05}
+"""Choices that only an estimate in one ball has, with their defaults."""
 
 
 class ScoreOptions(TypedDict, total=False):
@@ -28,19 +37,37 @@ class ScoreOptions(TypedDict, total=False):
     max_blocks: int | None
     racing: bool
     clip: Literal["project"] | None
+    feasible: bool
+    slope: Slope
+    budget: str | int
     level: float
     bootstrap: int
     seed: int
     curvature: Kind
 
 
-class SecondOrderOptions(ScoreOptions):
+class BallOptions(ScoreOptions):
+    """The options of a score in one ball by name: what `**PAPER` gives."""
+
+    bound: Required[Literal["ball"]]
+
+
+class SecondOrderOptions(BallOptions):
     """The options of a second-order score by name: what `**PAPER_SECOND_ORDER` gives."""
 
-    order: Literal[2]
+    order: Required[Literal[2]]
 
 
-PAPER: ScoreOptions = {"sampler": "uniform", "radius": 5.0, "blocks": 500, "block_size": 1024, "racing": False}
+PAPER: BallOptions = {
+    "bound": "ball",
+    "sampler": "uniform",
+    "radius": 5.0,
+    "blocks": 500,
+    "block_size": 1024,
+    "racing": False,
+    "clip": None,
+    "feasible": False,
+}
 """All choices of Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, section 5.1: `clever(model, x, **PAPER)`."""
 
 PAPER_SECOND_ORDER: SecondOrderOptions = {**PAPER, "order": 2, "blocks": 100, "block_size": 200}
@@ -66,7 +93,11 @@ class Settings:
     tolerance: float = 0.05
     max_blocks: int | None = None
     racing: bool = True
-    clip: Literal["project"] | None = None
+    clip: Literal["project"] | None = "project"
+    feasible: bool = True
+    bound: Bound | None = None
+    slope: Slope = "norm"
+    budget: str | int = "standard"
     level: float = 0.95
     bootstrap: int = 0
     seed: int = 0
@@ -80,6 +111,7 @@ class Settings:
             InputError: If a choice cannot be used.
         """
         object.__setattr__(self, "norm", as_norm(self.norm))
+        object.__setattr__(self, "bound", self.bound or ("ball" if self.order == 2 else "profile"))
         if self.sampler not in SAMPLERS:
             raise InputError(f"sampler: expected one of {', '.join(SAMPLERS)}, got {self.sampler!r}")
         _check_number("radius", self.radius, 0)
@@ -89,6 +121,11 @@ class Settings:
         _check_number("tolerance", self.tolerance, 0)
         if self.clip not in (None, "project"):
             raise InputError(f"clip: expected None or 'project', got {self.clip!r}")
+        if not isinstance(self.feasible, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"feasible: expected True or False, got {self.feasible!r}")
+        if self.feasible and self.clip is None:
+            raise InputError("feasible: only with clip='project', which keeps samples within the bounds")
+        self._check_bound()
         if isinstance(self.level, bool) or not isinstance(self.level, int | float) or not 0 < self.level < 1:  # pyright: ignore
             raise InputError(f"level: expected a number between 0 and 1, got {self.level!r}")
         if isinstance(self.bootstrap, bool) or not isinstance(self.bootstrap, int) or self.bootstrap < 0:  # pyright: ignore
@@ -96,6 +133,28 @@ class Settings:
         if self.blocks != "auto" and self.max_blocks is not None:
             raise InputError("max_blocks: only meaningful with blocks='auto'")
         self._check_order()
+
+    def _check_bound(self) -> None:
+        """The kind of bound, and what only one of them has."""  # noqa: DOC501
+        if self.bound not in ("profile", "ball"):
+            raise InputError(f"bound: expected 'profile' or 'ball', got {self.bound!r}")
+        if self.slope not in ("norm", "radial"):
+            raise InputError(f"slope: expected 'norm' or 'radial', got {self.slope!r}")
+        estimate_passes(self.budget)
+        if self.bound == "ball":
+            if self.slope != "norm":
+                raise InputError("slope: only meaningful with bound='profile'")
+            return
+        if self.order == 2:
+            raise InputError("bound: expected 'ball' with order=2: a profile contains the second-order line")
+        for name, default in {**OF_THE_BALL, "max_blocks": None, "racing": True}.items():
+            if getattr(self, name) != default:
+                raise InputError(f"{name}: only meaningful with bound='ball', got {getattr(self, name)!r}")
+
+    @property
+    def passes(self) -> int:
+        """What the estimate by a profile may spend on one input, forward and backward together."""
+        return estimate_passes(self.budget)
 
     def _check_order(self) -> None:
         """The order, and what only second order has."""  # noqa: DOC501
@@ -158,7 +217,7 @@ class Settings:
         Returns:
             At least one number, rising; the last is the most that may be drawn.
 
-        >>> Settings().schedule(1), Settings(blocks=10).schedule(1)
+        >>> Settings(bound="ball").schedule(1), Settings(bound="ball", blocks=10).schedule(1)
         ([24, 48], [10])
         """
         if self.blocks != "auto" and not (self.racing and candidates > 1):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from clearance.records import Word
 
+CLIFF_FACTOR = 10.0
+"""Rise of a Lipschitz profile within the bracket from which it is called a cliff; ordinary ones rise 2 to 5 times."""
+
 
 class Status(Word):
     """The standing of one estimate, from 'nothing to add' to 'there is no number'.
@@ -13,6 +16,7 @@ class Status(Word):
     """
 
     OK = "ok", "nothing that was met contradicts the estimate"
+    WIDE = "wide", "the interval is wide: a longer search may find a much smaller radius"
     NOT_CONVERGED = "not_converged", "the interval is wider than the tolerance; more blocks narrow it"
     POOR_FIT = "poor_fit", "the fit and what was met disagree (K-S p < 0.05, or more met)"
     NO_ENDPOINT = "no_endpoint", "the maxima fix no endpoint: the number rests on a penalised fit"

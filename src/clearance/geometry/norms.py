@@ -176,6 +176,34 @@ def steepest(gradient: Tensor, norm: float) -> Tensor:
     return (raised / length.clamp_min(torch.finfo(flat.dtype).tiny)).reshape(gradient.shape)
 
 
+def steepest_shared(gradient: Tensor, norm: float, counts: Tensor) -> Tensor:
+    """As `steepest`, but for `p = 1` the step is shared in equal parts by the coordinates with the largest gradients.
+
+    The steepest `l_1` step moves one coordinate; a step that moves `k` of them is the direction of sparse steepest
+    descent (Tramèr and Boneh 2019, "Adversarial training and robustness for multiple perturbations", section 4).
+
+    Args:
+        gradient: `(batch, *input)`.
+        norm: `p`.
+        counts: For `p = 1`, how many coordinates each row moves, `(batch,)`, rounded up.
+
+    Returns:
+        `(batch, *input)`, each row of `l_p` norm 1 (or 0).
+
+    >>> steepest_shared(torch.tensor([[3.0, -4.0, 1.0]]), 1.0, torch.tensor([2.0]))
+    tensor([[ 0.5000, -0.5000,  0.0000]])
+    """
+    if norm != 1:
+        return steepest(gradient, norm)
+    flat = gradient.flatten(1)
+    most = int(counts.max().ceil().clamp(1, flat.shape[1]))
+    places = flat.abs().topk(most, dim=1).indices
+    moved = torch.arange(most, device=flat.device) < counts.ceil().clamp(1, most)[:, None]
+    parts = flat.gather(1, places).sign() * moved
+    parts = parts / parts.abs().sum(1, keepdim=True).clamp_min(1)
+    return torch.zeros_like(flat).scatter(1, places, parts).reshape(gradient.shape)
+
+
 def unit(vectors: Tensor) -> Tensor:
     """Each row scaled to `l_2` norm 1, `v / ||v||_2`; a zero row stays zero.
 

@@ -3,45 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from clearance.errors import InputError
+
+PASSES_PER_GRADIENT = 2
+"""A gradient is one forward and one backward pass."""
+AUDIT_PASSES = 1500
+"""About what the audit of an input costs, whatever the budget: its checks ask for the same points (measured:
+`benchmarks/audit_cost.py`)."""
+LEAST_BRACKET = 3000
+"""The fewest passes that a bracket can be shared out of."""
+ATTACK_SHARE = 0.1
+"""Where a whole bracket is given as a number of passes, the share of them that the attacks get."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What one budget spends on an input.
+    """What one budget spends on an input, certificate apart.
 
     Attributes:
         passes: About how many passes the attacks spend, forward and backward together.
-        blocks: Block maxima of the estimate; `None`: as many as its tolerance takes.
-        block_size: Gradients of a block at first order; `None`: the sampler's own. At second order the sampler's own
-            block size is kept: it is small already.
-        max_blocks: Where the estimate stops, if `blocks` is `None`; `None`: the sampler's own limit.
-        tolerance: Relative width of the estimate's interval that is narrow enough, if `blocks` is `None`.
+        estimate: How many the estimate spends.
+        blocks: Block maxima of a second-order estimate; `None`: as many as its tolerance takes.
+        max_blocks: Where that stops, if `blocks` is `None`; `None`: the sampler's own limit.
+        tolerance: Relative width of its interval that is narrow enough, if `blocks` is `None`.
     """
 
     passes: int
+    estimate: int
     blocks: int | None = None
-    block_size: int | None = None
     max_blocks: int | None = None
     tolerance: float = 0.05
 
 
 BUDGETS = {
-    "quick": Budget(passes=280, blocks=12, block_size=128),
-    "standard": Budget(passes=2000),
-    "thorough": Budget(passes=10000, max_blocks=192, tolerance=0.02),
+    "quick": Budget(passes=280, estimate=5400, blocks=12),
+    "standard": Budget(passes=2000, estimate=16000),
+    "thorough": Budget(passes=10000, estimate=64000, max_blocks=192, tolerance=0.02),
 }
 """Every budget, from the smallest on: its attacks are those of the budget before it, and more."""
 
 
-def describe_budgets() -> str:
+def describe_budgets(part: Literal["attack", "estimate", "whole"]) -> str:
     """The passes of every budget in words, in their order, for `--help`.
 
-    >>> describe_budgets()
-    '280, 2,000 or 10,000'
+    >>> describe_budgets("attack"), describe_budgets("whole")
+    ('280, 2,000 or 10,000', '7,180, 19,500 or 75,500')
     """
-    *others, last = [f"{budget.passes:,}" for budget in BUDGETS.values()]
+    passes = {
+        "attack": [budget.passes for budget in BUDGETS.values()],
+        "estimate": [budget.estimate for budget in BUDGETS.values()],
+        "whole": [budget.passes + budget.estimate + AUDIT_PASSES for budget in BUDGETS.values()],
+    }
+    *others, last = [f"{count:,}" for count in passes[part]]
     return f"{', '.join(others)} or {last}"
 
 
@@ -60,8 +75,57 @@ def passes_of(budget: str | int) -> int:
     >>> passes_of("standard"), passes_of(500)
     (2000, 500)
     """
+    return _number(budget) or BUDGETS[str(budget)].passes
+
+
+def estimate_passes(budget: str | int) -> int:
+    """How many passes, forward and backward together, a budget gives the estimate of one input.
+
+    Args:
+        budget: A name of `BUDGETS`, or a number of passes.
+
+    Returns:
+        The passes.
+
+    Raises:
+        InputError: If there is no such budget.
+
+    >>> estimate_passes("quick"), estimate_passes(4000)
+    (5400, 4000)
+    """
+    return _number(budget) or BUDGETS[str(budget)].estimate
+
+
+def share_of_bracket(budget: str | int) -> tuple[str | int, int]:
+    """How a bracket's budget is shared out: what `attack` is asked for, and the passes of the estimate.
+
+    The audit's `AUDIT_PASSES` are what is left of a number of passes.
+
+    Args:
+        budget: A name of `BUDGETS`, or a number of passes for attack, estimate and audit together.
+
+    Returns:
+        The attack's budget and the estimate's.
+
+    Raises:
+        InputError: If there is no such budget, or it is too small to be shared out.
+
+    >>> share_of_bracket("quick"), share_of_bracket(10_000)
+    (('quick', 5400), (1000, 7500))
+    """
+    passes = _number(budget)
+    if passes is None:
+        return budget, estimate_passes(budget)
+    if passes < LEAST_BRACKET:
+        raise InputError(f"budget: expected at least {LEAST_BRACKET:,} passes for a bracket, got {passes}")
+    attack = round(ATTACK_SHARE * passes)
+    return attack, passes - attack - AUDIT_PASSES
+
+
+def _number(budget: str | int) -> int | None:
+    """The number of passes that a budget is; `None` for a name of the table."""  # noqa: DOC501
     if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
         return budget
     if not isinstance(budget, str) or budget not in BUDGETS:
         raise InputError(f"budget: expected one of {', '.join(BUDGETS)} or a number of passes, got {budget!r}")
-    return BUDGETS[budget].passes
+    return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.margins import margins
 
@@ -65,16 +66,16 @@ def margin_values(model: Classifier, x: Tensor, predicted: int, target: int) -> 
 
 
 def margin_gradient_norms(
-    model: Classifier, x: Tensor, predicted: int, targets: Tensor, dual: float
+    model: Classifier, x: Tensor, predicted: int, targets: Tensor, measure: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Margins and dual norms `||∇g(x)||_q` at each point for several targets, the forward pass shared by them all.
+    """Margins and norms of their gradients at each point for several targets, the forward pass shared by them all.
 
     Args:
         model: The classifier.
         x: `(batch, *input)`.
         predicted: The class `c`.
         targets: The classes `t`, `(k,)`.
-        dual: The dual norm `q`.
+        measure: From gradients `(batch, *input)` to their norms `(batch,)`, such as the dual norm `||∇g(x)||_q`.
 
     Returns:
         Margins and norms, both `(batch, k)`.
@@ -82,7 +83,35 @@ def margin_gradient_norms(
 
     def part(points: Tensor) -> tuple[Tensor, Tensor]:
         _, values, pull = model.vjp(points, lambda logits: margins(logits, predicted, targets))
-        return values, torch.stack([vector_norm(pull(k), dual) for k in range(len(targets))], 1)
+        return values, torch.stack([measure(pull(k)) for k in range(len(targets))], 1)
 
     value, norm = model.in_micro_batches(part, x)
     return value, norm
+
+
+def nearest_margin_gradients(model: Classifier, x: Tensor, predicted: int, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The margin against the nearest of several classes, `g = f_c - max_t f_t`, and its gradient at each point.
+
+    With all other classes as targets it is the untargeted margin. It is locally Lipschitz; its gradient is, almost
+    everywhere, that of the class that is ahead of the other targets there (Danskin's theorem).
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        predicted: The class `c`.
+        targets: The classes `t`, `(k,)`.
+
+    Returns:
+        `g(x)` of shape `(batch,)` and `∇g(x)` of shape `(batch, *input)`: one forward and one backward pass per point.
+
+    >>> model = Classifier(torch.nn.Identity())
+    >>> nearest_margin_gradients(model, torch.tensor([[5.0, 1.0, 2.0]]), 0, torch.tensor([1, 2]))
+    (tensor([3.]), tensor([[ 1.,  0., -1.]]))
+    """
+
+    def part(points: Tensor) -> tuple[Tensor, Tensor]:
+        _, values, pull = model.vjp(points, lambda logits: margins(logits, predicted, targets).amin(1, keepdim=True))
+        return values[:, 0], pull(0)
+
+    value, gradient = model.in_micro_batches(part, x)
+    return value, gradient

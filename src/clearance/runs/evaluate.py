@@ -16,7 +16,7 @@ from clearance.bracket import Bracket, Threat, bracket, valid_range
 from clearance.data.datasets import Dataset
 from clearance.errors import NetworkError
 from clearance.estimates.judgement import without_number
-from clearance.estimates.settings import Settings
+from clearance.estimates.settings import Bound, Settings
 from clearance.estimates.status import Status
 from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
@@ -43,6 +43,7 @@ class Evaluation:
         certificate: Method of the certificate, or `"none"`.
         time_limit: Seconds that a certificate may take.
         seed: The user's seed.
+        bound: How the estimate bounds the distance, as in `clever`; `None`: the default of the task's order.
         micro_batch: Inputs per pass, where that was asked for: it moves last bits, and is part of the plan.
         answers: What the network answered when the run was planned; `None`: it is not asked again.
     """
@@ -50,10 +51,11 @@ class Evaluation:
     model: Classifier
     data: Dataset
     offset: int
-    budget: str
+    budget: str | int
     certificate: str
     time_limit: float
     seed: int
+    bound: Bound | None = None
     micro_batch: int | None = None
     answers: Answers | None = None
 
@@ -101,6 +103,7 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
         norm=task.norm,
         target=task.target,
         order=task.order,
+        bound=shared.bound,
         budget=shared.budget,
         certificate=shared.certificate,
         time_limit=shared.time_limit,
@@ -112,14 +115,19 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
 
 def _target_reached(shared: Evaluation, task: Task, x: Tensor, logits: Tensor) -> Bracket:
     """The row of an input that has the target class already: it has a status and no numbers."""
-    status, settings = Status.TARGET_IS_PREDICTED, Settings(norm=task.norm, order=task.order, seed=shared.seed)
+    status, settings = (
+        Status.TARGET_IS_PREDICTED,
+        Settings(norm=task.norm, order=task.order, bound=shared.bound, seed=shared.seed),
+    )
     return Bracket(
         certified=None,
         estimated=without_number(settings, status, predicted=task.label, target=task.label),
         attacked=AttackResult(None, math.nan, False, task.label, status.value, Cost()),
         audit=Audit((), None, Cost()),
         status=status,
-        threat=Threat(task.norm, str(task.target), valid_range(shared.model), "white-box", shared.budget, shared.seed),
+        threat=Threat(
+            task.norm, str(task.target), valid_range(shared.model), "white-box", str(shared.budget), shared.seed
+        ),
         label=task.label,
         predicted=task.label,
         logits=tuple(logits.tolist()),
@@ -157,6 +165,7 @@ def make_plan(
     model, data = shared.model, shared.data
     limit = None if math.isinf(shared.time_limit) else float(shared.time_limit)
     parameters = {"budget": shared.budget, "certificate": shared.certificate, "certificate_seconds": limit}
+    parameters |= {} if shared.bound is None else {"bound": shared.bound}
     parameters |= {} if shared.micro_batch is None else {"micro_batch": shared.micro_batch}
     mean, std = _normalisation(model.preprocessing)
     before = () if model.preprocessing is None or mean is not None else (model.preprocessing,)

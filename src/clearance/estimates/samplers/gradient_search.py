@@ -153,7 +153,7 @@ def _search_regions(
         delta = torch.as_tensor(shifts, dtype=problem.x0.dtype, device=problem.x0.device)
         points = problem.x0 + delta.reshape(-1, *problem.x0.shape)
         margins, gradients = margin_gradients(problem.model, points, problem.predicted, problem.targets[0])
-        norms = vector_norm(gradients, problem.dual)
+        norms = problem.directions.support(gradients)
         inside = problem.distance(points) <= radius * (1 + INSIDE_TOLERANCE)
         evidence.samples += int((~inside).sum())
         if bool(inside.any()):
@@ -235,7 +235,7 @@ class _GradientSearches:
         """Evaluate one point of each block, keep what is new, and return the gradients."""
         problem = self.problem
         margins, gradients = margin_gradients(problem.model, points, problem.predicted, problem.targets[0])
-        norms, distance = vector_norm(gradients, problem.dual), problem.distance(points)
+        norms, distance = problem.directions.support(gradients), problem.distance(points)
         self.evidence.add(problem, 0, points, margins, norms)
         better = norms >= self.best
         self.best = torch.where(better, norms, self.best)
@@ -312,5 +312,5 @@ def _bisect_inward(searches: _GradientSearches, steps: int) -> None:
     low, high = torch.zeros_like(goal), torch.ones_like(goal)
     for _ in range(steps):
         middle = 0.5 * (low + high)
-        norms = vector_norm(searches.visit(x0 + expand(middle, end) * (end - x0)), searches.problem.dual)
+        norms = searches.problem.directions.support(searches.visit(x0 + expand(middle, end) * (end - x0)))
         low, high = torch.where(norms < goal, middle, low), torch.where(norms < goal, high, middle)

@@ -44,7 +44,9 @@ def uniform_gradients(
     del refute
 
     def measure(points: Tensor, _: torch.Generator, evidence: list[Evidence]) -> Tensor:
-        margins, norms = margin_gradient_norms(problem.model, points, problem.predicted, problem.targets, problem.dual)
+        margins, norms = margin_gradient_norms(
+            problem.model, points, problem.predicted, problem.targets, problem.directions.support
+        )
         for index, found in enumerate(evidence):
             found.add(problem, index, points, margins[:, index], norms[:, index])
         return norms.nan_to_num(-torch.inf, -torch.inf).amax(0)

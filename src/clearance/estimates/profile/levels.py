@@ -1,0 +1,180 @@
+"""What a pool of evidence says at each level: the profile in two readings, with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearance.estimates.extremes.return_level import return_levels
+from clearance.estimates.profile.pool import EvidenceReader, Pool
+from clearance.estimates.profile.readings import Numbers, profile_radius, spent_at
+from clearance.estimates.status import CLIFF_FACTOR
+
+REACHES = 4
+"""Most times that the directions are cut to those valid as far as the radius itself; each gives no smaller radius."""
+REACHED = 1e-4
+"""Growth of the radius, as a share of it, at which that ends."""
+TOP_OF_BLOCK = 3
+"""Points of a block, the steepest by their signs, whose value is looked at for its maximum."""
+INSIDE_LEVEL = 1e-6
+"""A point counts as in a ball up to this share of its radius, besides the rounding of the point itself."""
+LONGER_SEARCH = 25.0
+"""The interval's lower end is the radius that a search with this many times the blocks would find."""
+LEVEL_PROBABILITY = 0.833
+"""Probability that such a search does not exceed a level's value: five of six at each level; the deviations of the
+levels average out in the integral, and the radius keeps within the interval in about 95 of 100 (measured:
+`benchmarks/profile_interval.py`)."""
+CLIFF_LEVELS = 1
+"""At a cliff the interval's lower end takes each level to be as steep as the next: the rise may begin nearer."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of the evidence: the largest fall at each level, the radius that follows, and its interval.
+
+    Source: this project.
+
+    Attributes:
+        radius: Where the integral of `values` reaches the margin, in input units.
+        interval: `(low, high)`: `high` is the radius itself, from what was met; `low` that of `upper`.
+        values: `L` over feasible directions, or the radial slope, at each level.
+        upper: What `LONGER_SEARCH` times the blocks would find there.
+    """
+
+    radius: float
+    interval: tuple[float, float]
+    values: tuple[float, ...]
+    upper: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ProfileReadings:
+    """Both readings of one pool. Source: this project.
+
+    Attributes:
+        levels: The levels, rising, in input units; the last is the nearest witness's distance where one is known.
+        norm: The reading by the largest norm of the gradient over feasible directions: the Lipschitz profile.
+        radial: The reading by the largest radial slope, never with a smaller radius.
+        rise: The last value of the Lipschitz profile over the first; infinite where the first is 0.
+        excess: The largest fall of the margin that was met, over what the profile allows there, less rounding.
+        maxima: The block maxima of the last level, of the norm over feasible directions.
+    """
+
+    levels: tuple[float, ...]
+    norm: Reading
+    radial: Reading
+    rise: float
+    excess: float
+    maxima: tuple[float, ...]
+
+    @property
+    def cliff(self) -> bool:
+        """Whether the profile rises by more than `CLIFF_FACTOR`."""
+        return self.rise > CLIFF_FACTOR
+
+
+def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64]) -> ProfileReadings:
+    """The profile of a pool at some levels.
+
+    Source: this project; the room at the radius itself as `geometry.feasible` has it.
+
+    Args:
+        pool: The evidence; the first point visited is the input.
+        levels: Rising radii, `(levels,)`.
+        level_of: The level of each block whose maxima may be used, in the order of their numbers; -1 for others.
+
+    Returns:
+        The readings.
+    """
+    bins = _bins(pool, levels)
+    members = [np.flatnonzero(bins == place) for place in range(len(levels))]
+    reader = pool.reader(0.0)
+    signs = values = _norms(reader, members)
+    radius = profile_radius(levels, values, pool.margin)
+    for _ in range(REACHES if pool.problem.directions.bounded else 0):
+        closer = pool.reader(radius)
+        narrowed = _norms(closer, members)
+        grown = profile_radius(levels, narrowed, pool.margin)
+        if grown <= radius:
+            break
+        done, reader, values, radius = grown <= radius * (1 + REACHED), closer, narrowed, grown
+        if done:
+            break
+    rise = float(values[-1] / values[0]) if values[0] > 0 else np.inf
+    cliff = rise > CLIFF_FACTOR
+    maxima = _block_maxima(pool, reader, bins, level_of, len(levels), radial=False)
+    by_norm = _reading(levels, values, maxima, pool.margin, rising=True, cliff=cliff)
+    slopes = np.array([reader.largest_radial(places) for places in members])
+    slopes[0] = max(slopes[0], reader.largest_support(np.array([0])))
+    rays = _block_maxima(pool, reader, bins, level_of, len(levels), radial=True)
+    by_slope = _reading(levels, slopes, rays, pool.margin, rising=False, cliff=cliff)
+    last = tuple(maxima[-1][maxima[-1] > 0].tolist())
+    excess = _excess(pool, levels, signs)
+    return ProfileReadings(tuple(levels.tolist()), by_norm, by_slope, rise, excess, last)
+
+
+def _bins(pool: Pool, levels: Numbers) -> NDArray[np.int64]:
+    """Which level each point first belongs to: `levels[k-1] < distance <= levels[k]`."""
+    edges = levels * (1 + INSIDE_LEVEL) + pool.slack()
+    return np.searchsorted(edges, pool.column("distance"))
+
+
+def _norms(reader: EvidenceReader, members: list[NDArray[np.int64]]) -> Numbers:
+    return np.maximum.accumulate([reader.largest_support(places) for places in members])
+
+
+def _reading(levels: Numbers, values: Numbers, maxima: Numbers, margin: float, *, rising: bool, cliff: bool) -> Reading:
+    """The radius of the values met, and that of their return levels."""
+    upper = values
+    if maxima.shape[1] > 1:
+        upper = return_levels(maxima, values, multiple=LONGER_SEARCH, probability=LEVEL_PROBABILITY)
+    if cliff:
+        upper = np.maximum(upper, np.concatenate([upper[CLIFF_LEVELS:], np.full(CLIFF_LEVELS, upper[-1])]))
+    if rising:
+        upper = np.maximum.accumulate(upper)
+    radius = profile_radius(levels, values, margin)
+    low = min(profile_radius(levels, upper, margin), radius)
+    return Reading(radius, (low, radius), tuple(values.tolist()), tuple(upper.tolist()))
+
+
+def _block_maxima(
+    pool: Pool,
+    reader: EvidenceReader,
+    bins: NDArray[np.int64],
+    level_of: NDArray[np.int64],
+    count: int,
+    *,
+    radial: bool,
+) -> Numbers:
+    """The maxima of each level's blocks, `(levels, blocks)`: of the norm in its ball, or of the slope in its shell.
+
+    Levels with fewer blocks than others are filled up with zeros, which no spacing from the top meets.
+    """
+    blocks = pool.column("block").astype(np.int64)
+    own = np.where(blocks >= 0, np.append(level_of, -1)[np.minimum(blocks, len(level_of))], -1)
+    usable = np.flatnonzero((own >= 0) & ((bins == own) if radial else (bins <= own)))
+    key = pool.column("slope" if radial else "fall")[usable]
+    ranked = usable[np.lexsort((-key, blocks[usable]))]
+    first = np.searchsorted(blocks[ranked], blocks[ranked])
+    ranked = ranked[np.arange(len(ranked)) - first < TOP_OF_BLOCK]
+    best = np.zeros(len(level_of))
+    if len(ranked):
+        np.maximum.at(best, blocks[ranked], reader.radial(ranked) if radial else reader.support(ranked))
+    rows = [best[level_of == place] for place in range(count)]
+    table = np.zeros((count, max(map(len, rows))))
+    for row, found in zip(table, rows, strict=True):
+        row[: len(found)] = found
+    return table
+
+
+def _excess(pool: Pool, levels: Numbers, signs: Numbers) -> float:
+    """The largest `(g(x0) - g(x)) / ∫_0^s L` over the points within the last level, `L` by the signs alone."""
+    distance, margins = pool.column("distance"), pool.column("margin")
+    inside = (distance > 0) & (distance <= levels[-1] * (1 + INSIDE_LEVEL) + pool.slack()) & np.isfinite(margins)
+    if not inside.any():
+        return 0.0
+    fallen = pool.margin - margins[inside] - pool.noise()
+    spent = spent_at(levels, signs, np.minimum(distance[inside], levels[-1]))
+    return float(np.max(np.where(fallen > 0, fallen / np.maximum(spent, np.finfo(np.float64).tiny), 0.0)))

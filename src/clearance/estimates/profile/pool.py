@@ -1,0 +1,210 @@
+"""One pool of evidence for each input: every point at which its margin and gradient were evaluated.
+
+A gradient met at distance `s` from the input counts for every ball that holds its point, whoever met it: the way to a
+witness, a block of a search, a probe. So an estimate that reads the pool contradicts nothing that was met.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clearance.estimates.evidence import MarginProblem
+from clearance.geometry.norms import expand, vector_norm
+from clearance.model.gradients import nearest_margin_gradients
+from clearance.model.margins import ROUNDING
+
+NO_BLOCK = -1
+"""The block of a point that no block of a search visited."""
+KEPT_BYTES = 2**28
+"""Gradients are kept up to this size; then the half with the smallest falls is let go."""
+CHUNK = 64
+"""Gradients whose support function is computed at once when the largest is looked for."""
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one forward and one backward pass say about a batch of points. Source: this project.
+
+    Attributes:
+        margins: `g`, `(batch,)`; infinite where it is not finite.
+        gradients: `∇g`, `(batch, *input)`; 0 where a part of it is not finite.
+        falls: The support function of the gradients over the directions open at the input, `(batch,)`.
+        slopes: The radial slopes `-<∇g(x), (x - x0) / ||x - x0||_p>`, `(batch,)`; 0 at the input itself.
+    """
+
+    margins: Tensor
+    gradients: Tensor
+    falls: Tensor
+    slopes: Tensor
+
+
+@dataclass
+class _Columns:
+    """One list of tensors for each thing that is known of every point, in the order of the visits."""
+
+    distance: list[Tensor] = field(default_factory=list[Tensor])
+    margin: list[Tensor] = field(default_factory=list[Tensor])
+    slope: list[Tensor] = field(default_factory=list[Tensor])
+    fall: list[Tensor] = field(default_factory=list[Tensor])
+    block: list[Tensor] = field(default_factory=list[Tensor])
+
+
+class Pool:
+    """Every point at which the margin of one input was evaluated, and what it says of each distance.
+
+    Source: this project; by Hölder's inequality and the mean value theorem each gradient bounds, from below, the local
+    Lipschitz constant of every ball that holds its point.
+
+    Args:
+        problem: The input. With several targets `g` is the margin against the nearest of them.
+
+    Attributes:
+        problem: The input.
+        margin: `g(x0)`.
+        finite: Whether every margin and gradient was finite.
+        samples: How many points were evaluated.
+        witness: The nearest point with `g <= 0`, `(*input)`, or `None`.
+        nearest: Its distance; infinite without one.
+    """
+
+    def __init__(self, problem: MarginProblem) -> None:
+        self.problem = problem
+        self.margin = float(problem.margins.min())
+        self.finite, self.samples = True, 0
+        self.witness: Tensor | None = None
+        self.nearest = math.inf
+        self._columns, self._gradients, self._places = _Columns(), list[Tensor](), list[NDArray[np.int64]]()
+        self._kept = 0
+
+    def visit(self, points: Tensor, blocks: Tensor | None = None) -> Visit:
+        """Evaluate points and keep what they say.
+
+        Source: the chain rule, by one reverse pass.
+
+        Args:
+            points: `(batch, *input)`.
+            blocks: The block that each belongs to, `(batch,)`; `None` for none.
+
+        Returns:
+            What was met.
+        """
+        problem = self.problem
+        margins, gradients = nearest_margin_gradients(problem.model, points, problem.predicted, problem.targets)
+        good = margins.isfinite() & gradients.flatten(1).isfinite().all(1)
+        if not bool(good.all()):
+            self.finite = False
+            margins = torch.where(good, margins, math.inf)
+            gradients = torch.where(expand(good, gradients), gradients, 0.0)
+        return self._keep(points, margins, gradients, blocks)
+
+    def _keep(self, points: Tensor, margins: Tensor, gradients: Tensor, blocks: Tensor | None) -> Visit:
+        problem, columns = self.problem, self._columns
+        shifts = points - problem.x0
+        distance, falls = vector_norm(shifts, problem.norm), problem.directions.support(gradients)
+        away = (gradients * shifts).flatten(1).sum(1)
+        slopes = torch.where(distance > 0, -away / distance.clamp_min(torch.finfo(points.dtype).tiny), 0.0)
+        self._note_witness(points, margins, distance)
+        columns.distance.append(distance)
+        columns.margin.append(margins)
+        columns.slope.append(slopes)
+        columns.fall.append(falls)
+        columns.block.append(torch.full((len(points),), NO_BLOCK, device=points.device) if blocks is None else blocks)
+        self._gradients.append(gradients.detach())
+        self._places.append(np.arange(self.samples, self.samples + len(points)))
+        self.samples += len(points)
+        self._kept += gradients.numel() * gradients.element_size()
+        if self._kept > KEPT_BYTES:
+            self._let_go()
+        return Visit(margins, gradients, falls, slopes)
+
+    def _note_witness(self, points: Tensor, margins: Tensor, distance: Tensor) -> None:
+        flipped = torch.where(margins <= 0, distance, math.inf)
+        nearest = int(flipped.argmin())
+        if float(flipped[nearest]) < self.nearest:
+            self.nearest, self.witness = float(flipped[nearest]), points[nearest].detach().clone()
+
+    def _let_go(self) -> None:
+        """Keep the half of the gradients with the largest falls; of the others the fall itself is kept."""
+        falls, places, gradients = self.column("fall"), np.concatenate(self._places), torch.cat(self._gradients)
+        kept = np.sort(np.argsort(-falls[places], kind="stable")[: len(places) // 2])
+        self._places = [places[kept]]
+        self._gradients = [gradients[torch.from_numpy(kept).to(gradients.device)]]
+        self._kept //= 2
+
+    def column(self, name: str) -> Values:
+        """`distance`, `margin`, `slope`, `fall` or `block` of every point, in the order of the visits."""
+        return torch.cat(getattr(self._columns, name)).double().cpu().numpy()
+
+    def reader(self, reach: float) -> EvidenceReader:
+        """What the pool says of directions that stay valid as far as `reach`. Source: this project."""
+        return EvidenceReader(self, reach, torch.cat(self._gradients), np.concatenate(self._places))
+
+    def noise(self) -> float:
+        """What margins are rounded by: a fall within this says nothing. Source: this project."""
+        sizes = np.abs(self.column("margin"))
+        largest = float(sizes[np.isfinite(sizes)].max(initial=0.0)) + self.margin + float(self.problem.scale.max())
+        return ROUNDING * torch.finfo(self.problem.x0.dtype).eps * largest
+
+    def slack(self) -> float:
+        """By how much rounding of `x0 + d` changes a distance: `eps ||x0||_p`. Source: this project."""
+        x0 = self.problem.x0[None]
+        return 2 * torch.finfo(x0.dtype).eps * float(vector_norm(x0, self.problem.norm).double())
+
+
+class EvidenceReader:
+    """The largest support functions and radial slopes of a pool, for directions valid as far as `reach`.
+
+    `h(w)` falls as the reach grows, so the fall that a visit measured, with the signs alone, is its upper bound: the
+    largest `h` of many gradients is found by computing those with the largest falls, until none that is left can exceed
+    it. Where a gradient was let go its fall counts. Source: this project.
+    """
+
+    def __init__(self, pool: Pool, reach: float, gradients: Tensor, places: NDArray[np.int64]) -> None:
+        self.pool, self.reach = pool, reach
+        self._gradients = gradients
+        self._row = np.full(pool.samples, -1)
+        self._row[places] = np.arange(len(places))
+        self._support = np.full(pool.samples, np.nan)
+        self._fall, self._slope = pool.column("fall"), pool.column("slope")
+
+    def support(self, places: NDArray[np.int64]) -> Values:
+        """`h` of the gradients at these places of the pool."""
+        missing = places[np.isnan(self._support[places])]
+        gone = missing[self._row[missing] < 0]
+        self._support[gone] = self._fall[gone]
+        rows = missing[self._row[missing] >= 0]
+        if len(rows):
+            chosen = torch.from_numpy(self._row[rows]).to(self._gradients.device)
+            found = self.pool.problem.directions.support(self._gradients[chosen], self.reach)
+            self._support[rows] = np.minimum(found.double().cpu().numpy(), self._fall[rows])
+        return self._support[places]
+
+    def radial(self, places: NDArray[np.int64]) -> Values:
+        """The radial slopes at these places, at most `h`: no ray that stays valid to the reach falls faster."""
+        return np.minimum(self._slope[places], self.support(places))
+
+    def largest_support(self, places: NDArray[np.int64]) -> float:
+        """The largest `h` at these places; 0 if there are none."""
+        return self._largest(places, self._fall, self.support)
+
+    def largest_radial(self, places: NDArray[np.int64]) -> float:
+        """The largest radial slope at these places; 0 if there are none."""
+        return self._largest(places, self._slope, self.radial)
+
+    @staticmethod
+    def _largest(places: NDArray[np.int64], bound: Values, value: Callable[[NDArray[np.int64]], Values]) -> float:
+        ranked = places[np.argsort(-bound[places], kind="stable")]
+        largest = 0.0
+        for start in range(0, len(ranked), CHUNK):
+            if bound[ranked[start]] <= largest:
+                break
+            largest = max(largest, float(value(ranked[start : start + CHUNK]).max()))
+        return largest

@@ -1,0 +1,91 @@
+"""The smallest value of linear functions on an `l_p` ball that is cut by a box."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from clearance.geometry.norms import dual_norm, last_norm
+
+MOST_SPLITS = 40
+"""Splits after which the search for the best one ends: each saturates at least one more coordinate, and the last ones
+change nothing."""
+
+
+def lowest_on_ball(
+    rows: Tensor, radius: Tensor, low: Tensor, high: Tensor, norm: float, *, splits: int | None
+) -> Tensor:
+    """`min <a, d>` over `||d||_p <= r`, `low <= d <= high`, or a lower bound of it, for each row.
+
+    For `p = 1` and `p = inf` in closed form. For other `p` by weak duality: for every split `a = b + c`,
+
+        min <a, d> >= -r ||b||_q + sum_i min(c_i low_i, c_i high_i),
+
+    with the splits of the minimisers `d(t) = clip(-sign(a) (t |a|)^(1/(p-1)))`. Their multiplier `t` starts where
+    nothing is clipped, and then solves the norm's equation with the coordinates that were clipped last time held fixed;
+    it only grows, and it is exact when no more of them are clipped. Source: this project (weak duality; Hölder's
+    inequality for the first term).
+
+    Args:
+        rows: `a`, `(batch or 1, rows, n)`.
+        radius: `r`, `(batch,)`, > 0.
+        low: Lowest values, `(batch, n)`, at most 0.
+        high: Highest values, `(batch, n)`, at least 0.
+        norm: `p`.
+        splits: For `1 < p < inf`, how many splits are tried; `None`: until the minimum is exact.
+
+    Returns:
+        `(batch, rows)`, at most 0.
+
+    >>> a, far = torch.tensor([[[3.0, 4.0]]]), torch.full((1, 2), 9.0)
+    >>> lowest_on_ball(a, torch.ones(1), -far, far, 2.0, splits=None)
+    tensor([[-5.]])
+    >>> lowest_on_ball(a, torch.ones(1), torch.tensor([[-1.0, 0.0]]), far, 2.0, splits=None)  # only the first may fall
+    tensor([[-3.]])
+    """
+    if math.isinf(norm):
+        least, most = torch.maximum(low, -radius[:, None]), torch.minimum(high, radius[:, None])
+        return torch.minimum(rows * least[:, None], rows * most[:, None]).sum(2)
+    if norm == 1:
+        return _greedy(rows, radius, low[:, None], high[:, None])
+    return _split(rows, radius[:, None], low[:, None], high[:, None], norm, splits or MOST_SPLITS)
+
+
+def _greedy(rows: Tensor, radius: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """`p = 1`: spend the radius on the largest coefficients first, each as far as its bound."""
+    rows = rows.expand(len(radius), -1, -1)
+    room = torch.where(rows > 0, -low, high)
+    size, ranking = rows.abs().sort(2, descending=True)
+    room = room.gather(2, ranking)
+    before = room.cumsum(2) - room
+    spent = torch.minimum(room, (radius[:, None, None] - before).clamp_min(0.0))
+    return -(size * spent).sum(2)
+
+
+def _split(rows: Tensor, radius: Tensor, low: Tensor, high: Tensor, norm: float, splits: int) -> Tensor:
+    """`1 < p < inf`: the best of the splits `b = -sign(d) |d|^(p-1) / t`, which is `a` where nothing was clipped."""
+    power, dual, tiny = norm - 1, dual_norm(norm), torch.finfo(rows.dtype).tiny
+    length = last_norm(rows, dual).clamp_min(tiny)
+    lowest = torch.maximum(-radius * length, torch.minimum(rows * low, rows * high).sum(2))
+    scale = radius**power / length  # ||d(t)||_p = radius where nothing is clipped
+    raised = rows.sign() * rows.abs() ** (1 / power) if power != 1 else rows
+    for _ in range(splits):
+        t = scale[..., None]
+        free = -raised * t ** (1 / power)
+        step = torch.minimum(torch.maximum(free, low), high)
+        kept = -step.sign() * step.abs() ** power / t if power != 1 else -step / t
+        rest = rows - kept
+        value = -radius * last_norm(kept, dual)
+        value = value + torch.minimum(rest * low, rest * high).sum(2)
+        lowest = torch.maximum(lowest, torch.where(value.isfinite(), value, -math.inf))
+        fixed = step != free
+        spare = radius**norm - torch.where(fixed, step.abs() ** norm, 0.0).sum(2)
+        left = torch.where(fixed, 0.0, raised.abs() ** norm).sum(2)
+        larger = (spare.clamp_min(0.0) / left.clamp_min(tiny)) ** (power / norm)
+        larger = torch.where((left > tiny) & larger.isfinite(), larger, scale)
+        if splits > 1 and not bool((larger > scale * (1 + 1e-6)).any()):
+            break
+        scale = torch.maximum(larger, scale)
+    return lowest
