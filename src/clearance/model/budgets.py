@@ -9,10 +9,10 @@ from clearance.errors import InputError
 
 PASSES_PER_GRADIENT = 2
 """A gradient is one forward and one backward pass."""
-AUDIT_PASSES = 1500
+AUDIT_PASSES = 4100
 """About what the audit of an input costs, whatever the budget: its checks ask for the same points (measured:
 `benchmarks/audit_cost.py`)."""
-LEAST_BRACKET = 3000
+LEAST_BRACKET = 6000
 """The fewest passes that a bracket can be shared out of."""
 ATTACK_SHARE = 0.1
 """Where a whole bracket is given as a number of passes, the share of them that the attacks get."""
@@ -38,8 +38,8 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget(passes=280, estimate=5400, blocks=12),
-    "standard": Budget(passes=2000, estimate=16000),
+    "quick": Budget(passes=280, estimate=3600, blocks=12),
+    "standard": Budget(passes=2000, estimate=13800),
     "thorough": Budget(passes=10000, estimate=64000, max_blocks=192, tolerance=0.02),
 }
 """Every budget, from the smallest on: its attacks are those of the budget before it, and more."""
@@ -49,7 +49,7 @@ def describe_budgets(part: Literal["attack", "estimate", "whole"]) -> str:
     """The passes of every budget in words, in their order, for `--help`.
 
     >>> describe_budgets("attack"), describe_budgets("whole")
-    ('280, 2,000 or 10,000', '7,180, 19,500 or 75,500')
+    ('280, 2,000 or 10,000', '7,980, 19,900 or 78,100')
     """
     passes = {
         "attack": [budget.passes for budget in BUDGETS.values()],
@@ -91,7 +91,7 @@ def estimate_passes(budget: str | int) -> int:
         InputError: If there is no such budget.
 
     >>> estimate_passes("quick"), estimate_passes(4000)
-    (5400, 4000)
+    (3600, 4000)
     """
     return _number(budget) or BUDGETS[str(budget)].estimate
 
@@ -111,7 +111,7 @@ def share_of_bracket(budget: str | int) -> tuple[str | int, int]:
         InputError: If there is no such budget, or it is too small to be shared out.
 
     >>> share_of_bracket("quick"), share_of_bracket(10_000)
-    (('quick', 5400), (1000, 7500))
+    (('quick', 3600), (1000, 4900))
     """
     passes = _number(budget)
     if passes is None:

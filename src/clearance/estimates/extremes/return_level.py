@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-SPACINGS = 2
+SPACINGS = 3
 """Normalised spacings of each level that its scale is estimated from."""
-NEIGHBOURS = 2
+NEIGHBOURS = 4
 """Levels on each side whose scales are averaged: with a few blocks each, one level's own says little."""
 
 

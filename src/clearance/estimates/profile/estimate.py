@@ -20,9 +20,11 @@ from clearance.estimates.status import Status
 from clearance.model.budgets import PASSES_PER_GRADIENT
 from clearance.model.cost import Cost
 
-LEVELS = 16
-"""Levels of a profile: with half as many the same search gives radii that are 2 to 4 % smaller, with twice as many none
-that are larger (`benchmarks/profile_levels.py`)."""
+LEVELS, MORE_LEVELS = 16, 32
+"""Levels of a profile, and from `MANY_GRADIENTS` on: a step function of half as many gives radii that are 1 to 4 %
+smaller from the same search, as long as each level is searched (`benchmarks/profile_levels.py`)."""
+MANY_GRADIENTS = 6000
+"""Gradients from which a profile has `MORE_LEVELS`."""
 BLOCK_STEPS, LEAST_STEPS = 16, 4
 """Gradients of a block, and the fewest."""
 MOST_BLOCKS = 16
@@ -64,30 +66,31 @@ def estimate_profile(problem: MarginProblem, settings: Settings, known: Known) -
     return _judge(run, settings)
 
 
-def share_out(gradients: int, *, several: bool) -> list[tuple[int, int]]:
+def share_out(gradients: int, levels: int, *, several: bool) -> list[tuple[int, int]]:
     """The rounds that a number of gradients pays for: blocks of each level, and gradients of each block.
 
     Source: this project.
 
     Args:
         gradients: How many.
+        levels: How many levels there are.
         several: Whether a first round looks for nearer witnesses, however few blocks there are.
 
     Returns:
         At least one round.
 
-    >>> share_out(2000, several=False), share_out(8000, several=False)
-    ([(7, 17)], [(8, 16), (12, 15), (12, 15)])
+    >>> share_out(2000, 16, several=False), share_out(8000, 32, several=False)
+    ([(7, 17)], [(15, 16)])
     """
-    blocks = max(gradients // (LEVELS * BLOCK_STEPS), LEAST_BLOCKS)
+    blocks = max(gradients // (levels * BLOCK_STEPS), LEAST_BLOCKS)
     plan, left = list[tuple[int, int]](), gradients
     if blocks >= SEVERAL_ROUNDS or (several and blocks > LEAST_BLOCKS):
         plan.append((max(round(FIRST_ROUND * blocks), LEAST_BLOCKS), BLOCK_STEPS))
-        left -= LEVELS * math.prod(plan[0])
+        left -= levels * math.prod(plan[0])
         blocks = max(blocks - plan[0][0], LEAST_BLOCKS)
     parts = math.ceil(blocks / MOST_BLOCKS)
     each = math.ceil(blocks / parts)
-    return plan + [(each, max(left // (parts * each * LEVELS), LEAST_STEPS))] * parts
+    return plan + [(each, max(left // (parts * each * levels), LEAST_STEPS))] * parts
 
 
 class _ProfileRun:
@@ -97,17 +100,18 @@ class _ProfileRun:
         self.pool, self.known = Pool(problem), known
         self.search = LevelSearch(self.pool, known)
         self.limit = farthest_valid(problem.model, problem.x0, problem.norm)
-        self.farthest = math.inf
+        self.farthest, self.count = math.inf, LEVELS
         self.ends: list[tuple[float, int]] = []
 
     def search_levels(self, gradients: int) -> None:
         """Look for a witness, then search all levels up to the nearest one known, in rounds."""
+        self.count = MORE_LEVELS if gradients >= MANY_GRADIENTS else LEVELS
         meter = self.pool.problem.model.meter
         before = meter.backward
         self._begin(gradients)
         spare = gradients - (meter.backward - before) - SEGMENT_POINTS - 1
         first, known = self.pool.witness, len(self.known.witnesses) > 0
-        for blocks, steps in share_out(spare, several=not known):
+        for blocks, steps in share_out(spare, self.count, several=not known):
             self._search_round(blocks, steps)
         if self.pool.witness is not None and self.pool.witness is not first:
             self.search.walk(self.pool.witness[None])
@@ -128,7 +132,7 @@ class _ProfileRun:
 
     def _search_round(self, blocks: int, steps: int) -> None:
         """One round; then the levels end at a nearer witness, or reach farther out where there is none."""
-        self.ends.append((self.farthest, LEVELS * blocks))
+        self.ends.append((self.farthest, self.count * blocks))
         self.search.round(torch.from_numpy(self.levels()).to(self.pool.problem.x0), blocks, steps)
         if self.pool.witness is None and self.read().norm.radius >= self.farthest:
             self.farthest = min(self.limit, OUTWARD * self.farthest)
@@ -136,7 +140,7 @@ class _ProfileRun:
 
     def levels(self) -> NDArray[np.float64]:
         """Equal steps from the input to where the levels end."""
-        return np.linspace(self.farthest / LEVELS, self.farthest, LEVELS, dtype=np.float64)
+        return np.linspace(self.farthest / self.count, self.farthest, self.count, dtype=np.float64)
 
     def read(self) -> ProfileReadings:
         """What the pool says now; the maxima are those of blocks that searched about these levels."""

@@ -24,6 +24,8 @@ NO_BLOCK = -1
 """The block of a point that no block of a search visited."""
 KEPT_BYTES = 2**28
 """Gradients are kept up to this size; then the half with the smallest falls is let go."""
+TF32_ROUNDING = 2.0**-8
+"""Four units of rounding of TF32, which GPUs multiply float32 in unless they are told not to."""
 CHUNK = 64
 """Gradients whose support function is computed at once when the largest is looked for."""
 Values = NDArray[np.float64]
@@ -151,12 +153,18 @@ class Pool:
         """What margins are rounded by: a fall within this says nothing. Source: this project."""
         sizes = np.abs(self.column("margin"))
         largest = float(sizes[np.isfinite(sizes)].max(initial=0.0)) + self.margin + float(self.problem.scale.max())
-        return ROUNDING * torch.finfo(self.problem.x0.dtype).eps * largest
+        return max(ROUNDING * torch.finfo(self.problem.x0.dtype).eps, _tensor_core_rounding(self.problem)) * largest
 
     def slack(self) -> float:
         """By how much rounding of `x0 + d` changes a distance: `eps ||x0||_p`. Source: this project."""
         x0 = self.problem.x0[None]
         return 2 * torch.finfo(x0.dtype).eps * float(vector_norm(x0, self.problem.norm).double())
+
+
+def _tensor_core_rounding(problem: MarginProblem) -> float:
+    """What a margin may be off by, as a share, where a GPU multiplies float32 in TF32 (10 bits); else 0."""
+    fast = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+    return TF32_ROUNDING if fast and problem.x0.device.type == "cuda" and problem.x0.dtype == torch.float32 else 0.0
 
 
 class EvidenceReader:

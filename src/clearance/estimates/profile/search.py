@@ -26,7 +26,7 @@ RADIAL_SHARE = 0.5
 """Probability that a block climbs the radial slope instead of the gradient norm."""
 CLIMB_WIDTHS = 0.15
 """The smallest first width and length of a climb, as a share of the ball; log-uniform up to 1."""
-WIDEST_STEP = 0.2
+WIDEST_STEP = 0.05
 """For `p = 1` a step moves at most this share of the coordinates; how many is log-uniform from 1 on."""
 SEGMENT_POINTS = 64
 """Points of the segment to a witness: by the mean value theorem one of its gradients carries the mean fall."""
@@ -231,7 +231,7 @@ class _Rows:
         for step in range(steps):
             width, length = (size * shrinking(step, steps) for size in (self.width, self.length))
             ray = onto_sphere(points - self.x0, self.norm, one)
-            along = steepest_shared(pool.problem.directions.open(gradient), self.norm, self.counts)
+            along = steepest(pool.problem.directions.open(gradient), self.norm)
             offset = expand(width, points) * torch.where(radial, ray, along)
             ahead = pool.visit(self._inside(points + offset), self.numbers).gradients
             behind = pool.visit(self._inside(points - offset), self.numbers).gradients
