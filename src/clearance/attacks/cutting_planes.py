@@ -15,7 +15,7 @@ from clearance.attacks.known import split
 from clearance.attacks.passes import Streams, evaluate, look
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps
-from clearance.attacks.steps import ends, room
+from clearance.attacks.steps import ends, random_points, room
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.half_spaces import excess, nearest_in_half_spaces
 from clearance.geometry.norms import dual_norm, expand, vector_norm
@@ -28,6 +28,8 @@ MISSED = 1e-3
 """A step that misses a plane by more than this share of its length meets no point of all of them."""
 KEPT = (0, 1, 2), (0, 2), (0,)
 """Which half-spaces are tried together, until they leave a nearer point: all of them, the last two, the newest."""
+AFTER_SPECIAL = 4
+"""The first points of `box_point` that are drawn: a corner here, a uniform point next."""
 LEAST_GAIN = 1e-6
 """The share of its distance by which a next point has to be nearer than the walk's own witness."""
 
@@ -51,8 +53,9 @@ def cutting_planes(
     step (`geometry.half_spaces`). So a nearest point on the edge between linear regions is met, where walks along one
     plane at a time (`boundary_walk`) go back and forth. The boundary is not convex: at a witness, and where the
     half-spaces leave no point nearer than the walk's own witness, the older ones are dropped; a walk ends where the
-    newest alone leaves none. The first walk begins at the known witness, the others at corners and uniform points of
-    the bounds (`box_points`); each leads to the class that is ahead there, or to the next one in every second pair.
+    newest alone leaves none. The first walk begins at the known witness, the others by turns at a corner
+    and at a uniform point of the bounds, and at one of the ball as wide as the known distance, where nearer witnesses
+    must lie; each leads to the class that is ahead there, or to the next one in every second pair.
 
     Source: this project: the cutting planes of Kelley (1960) with one combined plane as in bundle methods, on the
     linearised steps of DeepFool (Moosavi-Dezfooli, Fawzi and Frossard 2016, equation 8). Cost: at most `starts * (1 +
@@ -85,10 +88,15 @@ def cutting_planes(
 
 
 def _starts(model: Classifier, known: Witnesses, scale: Tensor, streams: Streams, count: int) -> Tensor:
-    """The known witnesses, or the inputs where there is none, then points of the bounds, one below the other."""
+    """The known witnesses, or the inputs where there is none, then points of the bounds and the ball."""
     x, (low, high) = known.x, ends(model, known.x)
     reach = torch.where(known.success, known.distance, scale)
-    others = [box_point(x, low, high, reach, step, streams) for step in range(4, count + 3)]
+    others = [
+        x + random_points(x, streams, known.norm, reach)
+        if step % 3 == 2
+        else box_point(x, low, high, reach, AFTER_SPECIAL + step % 3, streams)
+        for step in range(count - 1)
+    ]
     return torch.cat([known.adversarial, *(model.clip(point) for point in others)])
 
 
