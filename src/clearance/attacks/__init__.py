@@ -17,6 +17,7 @@ Each method is one pure function in the file of its name, from a classifier, inp
     carlini_wagner     l2, linf
     sigma_zero         l0
     box_points         any p
+    cutting_planes     any p
     boundary_walk      any p
 
 `bisect_radius` turns an attack of fixed radius into one of minimum distance; `bisect_segments` brings a witness that is
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from clearance.attacks.bisect_radius import bisect_radius
     from clearance.attacks.boundary_walk import boundary_walk
     from clearance.attacks.carlini_wagner import carlini_wagner
+    from clearance.attacks.cutting_planes import cutting_planes
     from clearance.attacks.ddn import ddn
     from clearance.attacks.elastic_net import elastic_net
     from clearance.attacks.fast_minimum_norm import fast_minimum_norm
@@ -63,6 +65,7 @@ __all__ = [
     "bisect_segments",
     "boundary_walk",
     "carlini_wagner",
+    "cutting_planes",
     "ddn",
     "elastic_net",
     "fast_minimum_norm",

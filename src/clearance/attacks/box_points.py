@@ -64,7 +64,7 @@ def box_points(
     low, high = ends(model, x)
     tried: list[Tensor] = []
     for step in range(as_steps(steps)):
-        points = model.clip(_point(x, low, high, scale * _reach(step, steps), step, streams))
+        points = model.clip(box_point(x, low, high, scale * _reach(step, steps), step, streams))
         found.offer(points, rows_reached(model, goal, points, missing))
         tried.append(points)
     for step, points in enumerate(tried if descents else []):
@@ -114,7 +114,7 @@ def _reach(step: int, steps: int) -> float:
     return first * (last / first) ** (step / max(1, steps - 1))
 
 
-def _point(x: Tensor, low: Tensor, high: Tensor, reach: Tensor, step: int, streams: Streams) -> Tensor:
+def box_point(x: Tensor, low: Tensor, high: Tensor, reach: Tensor, step: int, streams: Streams) -> Tensor:
     """The point of one step, `(batch, *input)`; `reach`, `(batch,)`, is for coordinates without bounds."""
     share = streams.uniform(*x.shape[1:])
     share = share.round() if step % 2 == 0 else share

@@ -29,6 +29,11 @@ def _towards(method: str, steps: int, rounds: int, ranks: Sequence[int]) -> tupl
     return tuple(AttackRun(method, steps, rounds, rank=rank) for rank in ranks)
 
 
+def _regions(starts: int, restart: int = 0) -> AttackRun:
+    """Walks between linear regions from some starts."""
+    return AttackRun("cutting_planes", 6, rounds=starts, restart=restart)
+
+
 _LINEAR = AttackRun("linear_steps", 3)
 """A step to each of the classes that are nearest in the linearised model: all that a linear classifier needs."""
 _MISSING = AttackRun("box_points", 16)
@@ -69,8 +74,9 @@ _STANDARD = {
     1.0: (
         AttackRun("pdpgd", 150),
         *_side_by_side("fast_minimum_norm", 130, _lead(inward=50), _lead(restart=2, inward=50), _lead(0, inward=50)),
+        _regions(22),
         _STILL_MISSING,
-        *_walks(10, 3),
+        *_walks(6, 1),
     ),
     2.0: (
         *_side_by_side(
@@ -79,19 +85,21 @@ _STANDARD = {
             *(_lead(), _lead(0), _lead(1)),
             *(_lead(0, inward=0), _lead(restart=1, inward=0), _lead(restart=3, inward=0)),
         ),
+        _regions(16),
         _STILL_MISSING,
-        *_walks(10, 2),
+        *_walks(5, 1),
     ),
     math.inf: (
         *_towards("apgd", 20, 7, (0, 1)),
         AttackRun("apgd", 12, rounds=8),
         *_side_by_side("fast_minimum_norm", 80, _lead(), _lead(restart=1, inward=0), _lead(inward=0)),
+        _regions(22),
         _STILL_MISSING,
-        *_walks(10, 3),
+        *_walks(10, 1),
     ),
 }
-"""What the standard budget adds: longer runs, more starts, a second method, single target classes, and walks from the
-witnesses of several runs."""
+"""What the standard budget adds: longer runs, more starts, a second method, single target classes, walks
+between linear regions, and one along the boundary."""
 
 
 def levels(norm: float) -> tuple[tuple[AttackRun, ...], ...]:
@@ -124,8 +132,9 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
             *_side_by_side("fast_minimum_norm", 200, *starts, *classes),
             *_side_by_side("pdpgd", 200, *starts[:2], _lead(0), _lead(1)),
             AttackRun("elastic_net", 50, rounds=8),
+            _regions(50, restart=1),
             _LAST_MISSING,
-            *_walks(20, 8),
+            *_walks(20, 4),
         )
     if norm == 2:
         return (
@@ -133,14 +142,16 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
             *_side_by_side("fast_minimum_norm", 250, _lead(), starts[0], classes[0]),
             AttackRun("carlini_wagner", 60, rounds=6),
             AttackRun("square", 100, rounds=5),
+            _regions(50, restart=1),
             _LAST_MISSING,
-            *_walks(20, 8),
+            *_walks(20, 4),
         )
     return (
         *_towards("apgd", 50, 8, (0, 1, 2, 3)),
         AttackRun("apgd", 50, rounds=8),
         *_side_by_side("fast_minimum_norm", 200, *starts, _lead(0)),
         *((AttackRun("square", 100, rounds=8),) if math.isinf(norm) else ()),
+        _regions(50, restart=1),
         _LAST_MISSING,
-        *_walks(20, 8),
+        *_walks(20, 4),
     )

@@ -24,7 +24,7 @@ class AttackMethod(Choice):
     Attributes:
         norms: The norms `p` that it is for, 0 for the number of coordinates that differ; empty: any `p >= 1`.
         iterative: Whether it follows gradients over many steps.
-        rounds: In how many rounds (radii, or weights of a penalty) it shares out its steps when it runs alone.
+        rounds: In how many rounds (radii, weights of a penalty, or starts) it shares out its steps when it runs alone.
         forwards: The most forward passes of one step.
         backwards: The backward passes of one step.
         any_start: Whether a run takes its start and its aim from `AttackTask` alone, so that runs with other starts and
@@ -134,6 +134,12 @@ ATTACKS: dict[str, AttackMethod] = {
         iterative=False,
         backwards=0,
         only_missing=True,
+    ),
+    "cutting_planes": AttackMethod(
+        "walks between linear regions, from points all over the bounds, to where several planes meet (this project)",
+        "clearance.attacks.cutting_planes:carry_out",
+        iterative=False,
+        rounds=22,
     ),
     "boundary_walk": AttackMethod(
         "from a known witness along the linearised boundary towards the input (after Croce and Hein 2020)",

@@ -90,7 +90,7 @@ class AttackRun:
         method: A name of `attacks.table.ATTACKS`.
         steps: Iterations; of each round where there are several.
         rounds: Rounds of `bisect_radius`, or weights of a penalty that are searched; of `box_points`, one more than the
-            gradient steps from each point.
+            gradient steps from each point; of `cutting_planes`, walks.
         rank: Lead the loss to the wanted class of this rank in `AttackTask.near` instead of to any of them.
         restart: 0 starts at the input (or as the method does); others start at a random point, one for each number.
         deep: Start from there far beyond the boundary (`attacks.deep_start`).
