@@ -46,7 +46,7 @@ def test_directed_searches_find_steeper_points_than_uniform_samples(
 ):
     network, x, labels = load(clearance_data, "mnist-eran-6x100", monkeypatch, 4)
     model = Classifier(network, (0, 1))
-    settings = {"labels": labels, "target": "runner-up", "norm": 2, "radius": 1.0}
+    settings = {"labels": labels, "target": "runner-up", "norm": 2, "bound": "ball", "radius": 1.0}
     directed = clever(model, x, sampler="directed", blocks=12, **settings)  # 3,072 gradients
     uniform = clever(model, x, sampler="uniform", blocks=12, **settings)  # 12,288 gradients
     for near, far in zip(directed, uniform, strict=True):
