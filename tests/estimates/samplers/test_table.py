@@ -63,7 +63,8 @@ def test_the_command_line_knows_a_new_sampler(dummy: Path):
         "import sys\nfrom clearance.estimates.samplers.table import SAMPLERS, BlockChoice, SamplerChoice\n"
         f"SAMPLERS['dummy'] = {LINE!r}\n"
         "from clearance.cli import run\n"
-        "sys.exit(run(['score', 'digits-standard', 'digits', '--count', '1', '--bound', 'ball', '--sampler', 'dummy']))\n"
+        "flags = ['--count', '1', '--bound', 'ball', '--sampler', 'dummy']\n"
+        "sys.exit(run(['score', 'digits-standard', 'digits', *flags]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=dummy, capture_output=True, text=True, timeout=600, check=False
