@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.samplers.point_curvature import with_taylor
+from clearance.geometry.feasible import feasible_directions
 from clearance.geometry.norms import dual_norm
 from clearance.model.classifier import Classifier
 from clearance.zoo.networks import initialise, softplus_mlp
@@ -53,10 +54,19 @@ def margin_problem(model: Classifier, x0: Tensor, norm: float = 2.0, *, order: i
     first, second = logits.topk(2).indices.tolist()
     margin = (logits[first] - logits[second]).reshape(1)
     scale = logits[[first, second]].abs().max()[None]
-    plain = MarginProblem(
-        model, x0, "key", first, torch.tensor([second]), margin, scale, norm, dual_norm(norm), False, 0
-    )
+    plain = pose(model, x0, first, second, margin, scale, norm)
     return plain if order == 1 else with_taylor(plain, "norm")
+
+
+def pose(
+    model: Classifier, x0: Tensor, predicted: int, target: int, margin: Tensor, scale: Tensor, norm: float = 2.0
+) -> MarginProblem:
+    """The margin against one class, over all directions and without clipping; `margin` and `scale` are `(1,)`."""
+    directions = feasible_directions(x0, None, norm)
+    targets = torch.tensor([target])
+    return MarginProblem(
+        model, x0, "key", predicted, targets, margin, scale, norm, dual_norm(norm), directions, clip=False, seed=0
+    )
 
 
 def stairs(x: Tensor) -> Tensor:

@@ -112,10 +112,40 @@ def test_inputs(x: Any, kind: type[Exception], message: str):
         ({"clip": "reject"}, cl.InputError, "clip: expected None or 'project', got 'reject'"),
         ({"level": 1.0}, cl.InputError, r"level: expected a number between 0 and 1, got 1\.0"),
         ({"bootstrap": -1}, cl.InputError, "bootstrap: expected 0 or more resamples, got -1"),
+        ({"bound": "box"}, cl.InputError, "bound: expected 'profile' or 'ball', got 'box'"),
+        ({"bound": "profile", "order": 2}, cl.InputError, "bound: expected 'ball' with order=2"),
+        ({"slope": "steep"}, cl.InputError, "slope: expected 'norm' or 'radial', got 'steep'"),
+        ({"budget": "huge"}, cl.InputError, "budget: expected one of quick, standard, thorough or a number of passes"),
+        ({"budget": 0}, cl.InputError, "budget: .* got 0"),
+        ({"budget": True}, cl.InputError, "budget: .* got True"),
+        ({"budget": 2.5}, cl.InputError, r"budget: .* got 2\.5"),
+        ({"feasible": 1}, cl.InputError, "feasible: expected True or False, got 1"),
+        ({"clip": None}, cl.InputError, "clip: expected 'project' with feasible=True, got None"),
     ],
 )
 def test_options(options: dict[str, Any], kind: type[Exception], message: str):
     refused(kind, message, lambda: cl.clever(cl.Classifier(linear()), X, **options))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sampler", "uniform"),
+        ("radius", 4.0),
+        ("blocks", 5),
+        ("block_size", 7),
+        ("tolerance", 0.1),
+        ("max_blocks", 6),
+        ("racing", False),
+    ],
+)
+def test_what_only_an_estimate_in_one_ball_has_is_refused_for_a_profile(name: str, value: Any):
+    assert cl.Settings(bound="ball", **{name: value}).bound == "ball"
+    message = f"{name}: only meaningful with bound='ball', got {value!r}"
+    with pytest.raises(cl.InputError, match=message):
+        cl.clever(cl.Classifier(linear()), X, **{name: value})
+    with pytest.raises(cl.InputError, match="slope: only meaningful with bound='profile'"):
+        cl.Settings(bound="ball", slope="radial", **{name: value})
 
 
 @pytest.mark.parametrize(
@@ -330,9 +360,16 @@ def everything(module: nn.Module) -> list[object]:
     return [modes, hooks, flags, gradients, values]
 
 
+SMALL: dict[str, Any] = {"bound": "ball", "blocks": 4, "block_size": 8}
+SHORT: dict[str, Any] = {"budget": 1000}
+each_estimate = pytest.mark.parametrize(
+    "choices", [SHORT, SMALL, {**SMALL, "sampler": "uniform"}], ids=["profile", "directed", "uniform"]
+)
+
+
 @pytest.mark.parametrize("failing", [False, True])
-@pytest.mark.parametrize("sampler", ["directed", "uniform"])
-def test_the_network_is_left_as_it_was(failing: bool, sampler: str):
+@each_estimate
+def test_the_network_is_left_as_it_was(failing: bool, choices: dict[str, Any]):
     network = Busy()
     before, x, kept = everything(network), X.clone().requires_grad_(True), X.clone()
     model = cl.Classifier(network, bounds=(0, 1))
@@ -340,12 +377,13 @@ def test_the_network_is_left_as_it_was(failing: bool, sampler: str):
         with pytest.raises(cl.TargetError):
             cl.clever(model, x, target=9)
     else:
-        cl.clever(model, x, sampler=sampler, blocks=4, block_size=8, clip="project")
+        cl.clever(model, x, **choices)
     assert everything(network) == before and network.calls > 0
     assert torch.equal(x, kept) and x.grad is None and x.requires_grad
 
 
-def test_the_network_is_left_as_it_was_when_it_fails_midway():
+@each_estimate
+def test_the_network_is_left_as_it_was_when_it_fails_midway(choices: dict[str, Any]):
     network = Busy()
 
     def give_up(*_: object) -> None:
@@ -355,24 +393,22 @@ def test_the_network_is_left_as_it_was_when_it_fails_midway():
     network.layers[4].register_forward_hook(give_up)
     before = everything(network)
     with pytest.raises(cl.NetworkError, match="got ValueError: no more"):
-        cl.clever(cl.Classifier(network), X, blocks=4, block_size=64)
+        cl.clever(cl.Classifier(network), X, **choices)
     assert everything(network) == before
 
 
 def test_another_precision_works_on_a_copy():
     network = Busy()
     before = everything(network)
-    scores = cl.clever(cl.Classifier(network, dtype=torch.float64), X, blocks=4, block_size=8)
+    scores = cl.clever(cl.Classifier(network, dtype=torch.float64), X, **SHORT)
     assert everything(network) == before and network.calls == 0 and len(scores) == 2
 
 
 @pytest.mark.parametrize("target", ["untargeted", "random"])
-@pytest.mark.parametrize("sampler", ["directed", "uniform"])
-def test_global_random_states_are_neither_read_nor_written(sampler: str, target: str):
+@each_estimate
+def test_global_random_states_are_neither_read_nor_written(choices: dict[str, Any], target: str):
     def score() -> list[float]:
-        found = cl.clever(
-            cl.Classifier(Fixed()), X, target=target, sampler=sampler, blocks=4, block_size=8, bootstrap=5
-        )
+        found = cl.clever(cl.Classifier(Fixed()), X, target=target, bootstrap=5, **choices)
         return [value for s in found for value in (s.radius, *s.interval, *s.maxima, float(s.target))]
 
     first = score()
@@ -401,9 +437,12 @@ def curved() -> nn.Module:
 
 
 CALLS: dict[str, Callable[[cl.Classifier], list[Any]]] = {
-    "clever": lambda model: cl.clever(model, X, blocks=4, block_size=16),
+    "profile": lambda model: cl.clever(model, X, budget=1000),
+    "directed": lambda model: cl.clever(model, X, bound="ball", blocks=4, block_size=16),
     "second order": lambda model: cl.clever(model, X, order=2, blocks=2, block_size=16),
-    "random target": lambda model: cl.clever(model, X, target="random", sampler="uniform", blocks=4, block_size=16),
+    "random target": lambda model: cl.clever(
+        model, X, target="random", bound="ball", sampler="uniform", blocks=4, block_size=16
+    ),
     "attack": lambda model: cl.attack(model, X, budget="quick"),
     "attack inf": lambda model: cl.attack(model, X, norm=math.inf, budget="quick"),
     "audit": lambda model: cl.audit(model, X[:1]),
@@ -459,7 +498,7 @@ def test_a_network_built_in_inference_mode_is_copied():
     with torch.inference_mode():
         network = linear()
     model = cl.Classifier(network)
-    assert found("clever", model) == found("clever", cl.Classifier(linear()))
+    assert found("profile", model) == found("profile", cl.Classifier(linear()))
     assert network.weight.is_inference() and model.network is not network
 
 
@@ -534,7 +573,7 @@ def test_a_logit_that_is_not_finite_names_its_input(score: Callable[..., object]
 )
 def test_targets_of_any_integer_type(target: Any):
     model = cl.Classifier(linear(), bounds=(0, 1))
-    assert {score.target for score in cl.clever(model, X, target=target, **{"blocks": 2, "block_size": 8})} == {2}
+    assert {score.target for score in cl.clever(model, X, target=target, **SHORT)} == {2}
     assert {row.target for row in cl.slope_estimate(model, X, target=target, pairs=4, blocks=2)} == {2}
     assert [proof.target for proof in cl.certify(model, X, target=target)] == [2, 2]
     asked = target if np.ndim(target) == 0 else target[:1]
@@ -557,9 +596,10 @@ def test_other_settings(options: dict[str, Any], message: str):
     refused(cl.InputError, message, lambda: cl.Settings(**options))
 
 
+@pytest.mark.parametrize("choices", [{"budget": "quick"}, SMALL], ids=["profile", "ball"])
 @pytest.mark.parametrize("seed", [-1, -(2**70), 2**70])
-def test_a_bootstrap_takes_any_seed(seed: int):
-    (score,) = cl.clever(cl.Classifier(Fixed()), X[:1], seed=seed, bootstrap=5, blocks=4, block_size=8)
+def test_a_bootstrap_takes_any_seed(seed: int, choices: dict[str, Any]):
+    (score,) = cl.clever(cl.Classifier(Fixed()), X[:1], seed=seed, bootstrap=5, **choices)
     assert score.fit is not None and 0 < score.fit.bootstrap_p_value <= 1
 
 
@@ -618,5 +658,5 @@ def test_a_first_layer_that_works_in_place_is_no_harm(first: Callable[[Tensor], 
     model = cl.Classifier(lambda z: network(first(z)), bounds=(0, 1), micro_batch=8)
     plain = cl.Classifier(lambda z: network(first(z.clone())), bounds=(0, 1), micro_batch=8)
     assert torch.equal(model.logits(x), plain.logits(x)) and torch.equal(x, X)
-    ours, theirs = (cl.clever(each, x[:1], norm=2, blocks=2, target=1)[0] for each in (model, plain))
+    ours, theirs = (cl.clever(each, x[:1], norm=2, target=1, **SHORT)[0] for each in (model, plain))
     assert ours.radius == theirs.radius and torch.equal(x, X)

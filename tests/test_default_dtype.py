@@ -35,12 +35,14 @@ CALLS: dict[str, Callable[[], object]] = {
         for norm in (1.0, 2.0, 3.0, float("inf"))
         if line.is_for(norm)
     },
-    "clever": lambda: [s.radius for s in cl.clever(model(), X, blocks=4, block_size=16)],
+    "profile": lambda: [(s.radius, s.interval, s.levels) for s in cl.clever(model(), X, budget=2000)],
+    "radial": lambda: [(s.radius, s.interval) for s in cl.clever(model(), X, norm=1.5, slope="radial", budget=2000)],
+    "directed": lambda: [s.radius for s in cl.clever(model(), X, bound="ball", blocks=4, block_size=16)],
     "uniform": lambda: [
-        s.radius for s in cl.clever(model(), X, sampler="uniform", radius=0.3, blocks=4, block_size=16)
+        s.radius for s in cl.clever(model(), X, bound="ball", sampler="uniform", radius=0.3, blocks=4, block_size=16)
     ],
     "second order": lambda: [s.radius for s in cl.clever(model(), X, order=2, blocks=4, block_size=16)],
-    "other norm": lambda: [s.radius for s in cl.clever(model(), X, norm=1.5, blocks=4, block_size=8)],
+    "other norm": lambda: [s.radius for s in cl.clever(model(), X, norm=1.5, bound="ball", blocks=4, block_size=8)],
     "certify": lambda: [(p.radius, p.method) for p in cl.certify(model(), X)],
     "audit": lambda: [(sorted(a.measured.items()), [f.code for f in a.flags]) for a in cl.audit(model(), X[:1])],
     "slope": lambda: [e.radius for e in cl.slope_estimate(model(), X, pairs=16, blocks=4)],

@@ -49,14 +49,29 @@ def test_each_attack_ends_at_the_same_bits(method: str, value: float):
 @pytest.mark.parametrize("value", MASKS)
 def test_the_estimate_is_the_closed_form(value: float):
     exact = LINEAR.distance(X.double(), 2.0)
-    scores = cl.clever(masked(value), X, blocks=4, block_size=16)
+    scores = cl.clever(masked(value), X, bound="ball", blocks=4, block_size=16)
     assert [score.radius for score in scores] == pytest.approx(exact.tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize("value", MASKS)
+@pytest.mark.parametrize("reach", [None, 1.5])
+def test_what_refutes_a_profile_is_seen(value: float, reach: float | None):
+    """Nine tenths of the margin's fall have no gradient, with a witness and without one within the bounds."""
+
+    def network(x: Tensor) -> Tensor:
+        hidden = 0.9 * x.sum(1).detach()
+        hidden = hidden if reach is None else hidden.clamp(-reach, reach)
+        margin = 2 + 0.1 * x.sum(1) + hidden
+        return torch.stack([margin, torch.zeros_like(margin), torch.full_like(margin, value)], 1)
+
+    (score,) = cl.clever(cl.Classifier(network, bounds=(-1, 1)), torch.zeros(1, 3), budget="quick")
+    assert score.status is cl.Status.REFUTED and score.excess > 2 and (score.witness is None) is (reach is not None)
 
 
 @pytest.mark.parametrize("value", MASKS)
 def test_slopes_are_trusted_as_far_as_their_own_logits_are(value: float):
     """A slope between two points of a linear margin is at most its gradient norm; a slack of 1e9 leaves nothing."""
-    (score,) = cl.clever(masked(value), X[:1], blocks=4, block_size=16)
+    (score,) = cl.clever(masked(value), X[:1], bound="ball", blocks=4, block_size=16)
     gradient = LINEAR.weight[score.predicted] - LINEAR.weight[score.target]
     norm = float(vector_norm(gradient[None], 2.0))
     assert 0.1 * norm < score.largest_slope <= norm * (1 + 1e-6)
@@ -64,8 +79,9 @@ def test_slopes_are_trusted_as_far_as_their_own_logits_are(value: float):
 
 SCORES: dict[str, Callable[[cl.Classifier], list[float]]] = {
     "uniform": lambda model: [
-        s.radius for s in cl.clever(model, X, sampler="uniform", radius=1.0, blocks=5, block_size=16)
+        s.radius for s in cl.clever(model, X, bound="ball", sampler="uniform", radius=1.0, blocks=5, block_size=16)
     ],
+    "profile": lambda model: [end for s in cl.clever(model, X, budget="quick") for end in (s.radius, *s.interval)],
     "second order": lambda model: [s.radius for s in cl.clever(model, X, order=2, blocks=4, block_size=16)],
     "one-sided": lambda model: [
         s.radius for s in cl.clever(model, X, order=2, curvature="one-sided", blocks=4, block_size=16)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from clearance.estimates import extremes
     from clearance.estimates.clever import clever
     from clearance.estimates.extremes import ReverseWeibullFit, fit_reverse_weibull
+    from clearance.estimates.profile.levels import Reading
+    from clearance.estimates.profile.score import ProfileScore
     from clearance.estimates.scores import CleverScore, Score
     from clearance.estimates.second_order import SecondOrderScore
     from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
@@ -75,6 +77,8 @@ __all__ = [
     "NetworkError",
     "Normalize",
     "PickleRefusedError",
+    "ProfileScore",
+    "Reading",
     "ReverseWeibullFit",
     "RobustAccuracy",
     "Score",
@@ -127,6 +131,8 @@ _NAMES = {
     ),
     "estimates.clever": ("clever",),
     "estimates.extremes": ("ReverseWeibullFit", "fit_reverse_weibull"),
+    "estimates.profile.levels": ("Reading",),
+    "estimates.profile.score": ("ProfileScore",),
     "estimates.scores": ("CleverScore", "Score"),
     "estimates.second_order": ("SecondOrderScore",),
     "estimates.settings": ("PAPER", "PAPER_SECOND_ORDER", "Settings"),

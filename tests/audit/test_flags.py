@@ -14,6 +14,7 @@ from clearance.attacks import AttackResult
 from clearance.audit import CHECKS, Audit, Severity
 from clearance.audit.case import Case, Ledger
 from clearance.audit.optimisation import Traces, judge_descents, judge_success
+from clearance.estimates.status import CLIFF_FACTOR
 from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
 from clearance.model.transforms import Ramp, RandomDrop, Staircase, bpda
@@ -131,7 +132,8 @@ def test_an_honest_classifier_raises_nothing_that_counts(honest: Audit):
 
 def test_every_number_that_was_held_against_a_threshold_is_kept(honest: Audit):
     yes_or_no = {"non_finite", "no_gradient", "random", "train_mode", "probabilities", "at_radius", "unbounded_fails"}
-    assert set(CHECKS) - yes_or_no - {"silent_success", "reference_wins"} - IN_BRACKETS <= set(honest.measured)
+    elsewhere = {"silent_success", "reference_wins", "poor_fit"} | IN_BRACKETS  # a profile does not rest on a fit
+    assert set(CHECKS) - yes_or_no - elsewhere <= set(honest.measured)
 
 
 def test_half_a_gradient_misses_half_of_the_movement():
@@ -165,8 +167,9 @@ def test_an_infinite_gradient_at_the_input_is_a_flag_and_not_a_crash():
     x[0, 0] = 0.0
     (found,) = cl.audit(Classifier(lambda z: network()(z.sqrt()), bounds=(0, 1)), x)
     assert found.has("non_finite") and found.masked
-    (score,) = cl.clever(Classifier(lambda z: network()(z.sqrt()), bounds=(0, 1)), x, blocks=4)
-    assert score.status is cl.Status.NON_FINITE
+    for options in ({"budget": "quick"}, {"bound": "ball", "blocks": 4}):
+        (score,) = cl.clever(Classifier(lambda z: network()(z.sqrt()), bounds=(0, 1)), x, **options)
+        assert score.status is cl.Status.NON_FINITE
 
 
 def test_a_backward_pass_that_raises_is_a_flag():
@@ -185,7 +188,13 @@ def test_a_backward_pass_that_raises_is_a_flag():
 
 @pytest.fixture(scope="module")
 def score() -> cl.CleverScore:
-    return cl.clever(Classifier(network(), bounds=(0, 1)), X, blocks=8)[0]
+    return cl.clever(Classifier(network(), bounds=(0, 1)), X, bound="ball", blocks=8)[0]
+
+
+@pytest.fixture(scope="module")
+def profile(witness: AttackResult) -> cl.ProfileScore:
+    """Of the class that the witness has: the one whose gradients the audit looks at."""
+    return cl.clever(Classifier(network(), bounds=(0, 1)), X, target=witness.predicted, budget="quick")[0]
 
 
 @pytest.fixture(scope="module")
@@ -208,11 +217,44 @@ def test_an_estimate_that_raises_it(code, change, severity, score: cl.CleverScor
     assert [flag.severity for flag in found.flags if flag.code == code] == [severity]
 
 
+@pytest.mark.parametrize(
+    ("code", "change", "severity"),
+    [
+        ("refuted", {"radius": 50.0}, Severity.ERROR),
+        ("refuted", {"status": cl.Status.REFUTED, "excess": 1.5}, Severity.ERROR),
+        ("cliff", {"rise": 2 * CLIFF_FACTOR}, Severity.INFO),
+        ("at_radius", {"radius": 0.01, "ball_radius": 0.01, "status": cl.Status.AT_RADIUS}, Severity.INFO),
+    ],
+)
+def test_a_profile_that_raises_it(code, change, severity, profile: cl.ProfileScore, witness: AttackResult):
+    assert not look_at(network(), scores=[profile], attacks=[witness]).has(code)
+    found = look_at(network(), scores=[replace(profile, **change)], attacks=[witness])
+    assert [flag.severity for flag in found.flags if flag.code == code] == [severity]
+
+
+def test_a_profile_whose_constants_are_too_small_is_exceeded_on_the_way(
+    profile: cl.ProfileScore, witness: AttackResult
+):
+    reading = profile.by_norm
+    assert reading is not None
+    assert not look_at(network(), scores=[profile], attacks=[witness]).has("lipschitz_exceeded")
+    half = replace(reading, values=tuple(0.5 * value for value in reading.values))
+    found = look_at(network(), scores=[replace(profile, by_norm=half)], attacks=[witness])
+    (flag,) = [flag for flag in found.flags if flag.code == "lipschitz_exceeded"]
+    assert flag.evidence["gradient_norm"] > flag.evidence["estimate"] and flag.evidence["distance"] <= witness.distance
+
+
 def test_a_fit_that_its_maxima_contradict(score: cl.CleverScore, witness: AttackResult):
     assert score.fit is not None
     for p_value, raised in ((0.6, False), (0.01, True)):
         fit = replace(score.fit, p_value=p_value, status="ok")
         assert look_at(network(), scores=[replace(score, fit=fit)], attacks=[witness]).has("poor_fit") is raised
+
+
+def test_a_profile_rests_on_no_fit(profile: cl.ProfileScore, witness: AttackResult):
+    assert profile.fit is not None
+    poor = replace(profile, fit=replace(profile.fit, p_value=0.01))
+    assert not look_at(network(), scores=[poor], attacks=[witness]).has("poor_fit")
 
 
 @pytest.mark.parametrize(("factor", "raised"), [(1.5, False), (4.0, True), (math.inf, True)])
@@ -265,7 +307,7 @@ def test_a_witness_that_was_passed_by():
 
 
 def test_every_flag_is_raised_by_some_test_here():
-    elsewhere = {"refuted", "lipschitz_exceeded", "at_radius", "poor_fit", "attack_spread", "one_step_wins"}
+    elsewhere = {"refuted", "lipschitz_exceeded", "cliff", "at_radius", "poor_fit", "attack_spread", "one_step_wins"}
     elsewhere |= {"reference_wins"}  # test_references.py
     assert set(MASKED) | elsewhere | {"incomplete", "silent_success"} | IN_BRACKETS == set(CHECKS)
 

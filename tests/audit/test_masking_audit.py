@@ -30,7 +30,7 @@ def audits(entry: masking.Entry, *, quick: bool) -> list[Audit]:
         attacks = cl.attack(model, rest, known, budget="quick")
         second = model.logits(rest).argsort(1)[:, -2].tolist()
         towards = [one.predicted if one.success else other for one, other in zip(attacks, second, strict=True)]
-        scores = cl.clever(model, rest, known, target=towards, radius=0.5, blocks=4)
+        scores = cl.clever(model, rest, known, target=towards, budget=1500)
     return [*first, *cl.audit(model, rest, known, attacks=attacks, scores=scores, references=references)]
 
 
@@ -58,7 +58,7 @@ def test_a_public_network_is_not(name: str, norm: float):
     entry = masking.public(name)
     rest, known = entry.inputs[:2], entry.labels[:2]
     attacks = cl.attack(entry.model, rest, known, norm=norm, budget="quick")
-    scores = cl.clever(entry.model, rest, known, norm=norm, target=[one.predicted for one in attacks], blocks=4)
+    scores = cl.clever(entry.model, rest, known, norm=norm, target=[one.predicted for one in attacks], budget="quick")
     for one in cl.audit(
         entry.model, rest, known, norm=norm, attacks=attacks, scores=scores, references=entry.references
     ):

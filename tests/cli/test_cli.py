@@ -144,8 +144,9 @@ def test_the_table_has_a_row_for_each_input(work: str, capfd: pytest.CaptureFixt
     assert Status.MISCLASSIFIED.meaning in out and Status.REFUTED.meaning not in out
 
 
-def test_a_number_that_must_not_be_believed_is_not_shown(work: str, capfd: pytest.CaptureFixture[str]):
-    arguments = ["score", f"{work}:Stairs", "data.npz", "--count", "1", "--radius", "0.5", "--blocks", "4"]
+@pytest.mark.parametrize("flags", ["--budget quick", "--bound ball --radius 0.5 --blocks 4"], ids=["profile", "ball"])
+def test_a_number_that_must_not_be_believed_is_not_shown(flags: str, work: str, capfd: pytest.CaptureFixture[str]):
+    arguments = ["score", f"{work}:Stairs", "data.npz", "--count", "1", *flags.split()]
     assert run(arguments) == 0
     out = capfd.readouterr().out
     assert re.search(r"0 -> [12] +- +- +masked", out) and "over 0 of 1 inputs (1 masked)" in out
@@ -156,8 +157,9 @@ def test_a_number_that_must_not_be_believed_is_not_shown(work: str, capfd: pytes
 
 
 def test_flags_reach_the_settings(work: str, capfd: pytest.CaptureFixture[str]):
-    text = "--norm 1.5 --sampler uniform --radius 2 --blocks 5 --block-size 7 --no-racing --clip project --seed 3"
+    text = "--bound ball --norm 1.5 --sampler uniform --radius 2 --blocks 5 --block-size 7 --no-racing --clip project"
     text += " --tolerance .1 --level .9 --bootstrap 4 --offset 1 --count 1 --bounds -1 2 --mean .1 --std 2 --device cpu"
+    text += " --seed 3"
     assert run(["score", f"{work}:linear", "data.npz", "--target", "0", "--json", *text.split()]) == 0
     document = json.loads(capfd.readouterr().out)
     settings = {
@@ -170,13 +172,26 @@ def test_flags_reach_the_settings(work: str, capfd: pytest.CaptureFixture[str]):
         "seed": 3,
     }
     settings |= {"clip": "project", "tolerance": 0.1, "level": 0.9, "bootstrap": 4, "max_blocks": None}
-    settings |= {"order": 1, "curvature": "norm"}
+    settings |= {"order": 1, "curvature": "norm", "bound": "ball"}
+    settings |= {"feasible": True, "slope": "norm", "budget": "standard"}
     assert document["settings"] == settings and document["target"] == 0
     assert document["model"]["bounds"] == [-1.0, 2.0] and document["data"]["offset"] == 1
     (result,) = document["results"]
     assert (result["input"], result["target"], len(result["maxima"])) == (1, 0, 5)
     assert result["fit"]["bootstrap_p_value"] is not None
     assert result["margin"] == pytest.approx((0.7 - 0.1) / 2)  # the normalisation divides by 2
+
+
+def test_flags_of_a_profile_reach_the_settings(work: str, capfd: pytest.CaptureFixture[str]):
+    flags = "--slope radial --budget 700 --clip none --norm inf --bounds 0 1 --count 1 --target 1"
+    assert run(["score", f"{work}:linear", "data.npz", "--json", *flags.split()]) == 0
+    document = json.loads(capfd.readouterr().out)
+    chosen = {name: document["settings"][name] for name in ("bound", "slope", "budget", "clip", "feasible")}
+    assert chosen == {"bound": "profile", "slope": "radial", "budget": 700, "clip": None, "feasible": False}
+    (result,) = document["results"]
+    assert result["bound"] == "profile" and result["cost"]["forward"] + result["cost"]["backward"] <= 770
+    assert result["by_norm"]["radius"] == pytest.approx((0.9 - 0.2) / 2)  # over all directions, ||(1, -1)||_1
+    assert result["radius"] == result["by_radial"]["radius"]
 
 
 def test_paper_sets_every_choice_of_the_paper(work: str, capfd: pytest.CaptureFixture[str]):
@@ -227,6 +242,13 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --radius wide", "'--radius': expected a number or 'auto', got 'wide'"),
         ("{m}:linear data.npz --blocks 1.5", r"'--blocks': expected a whole number or 'auto', got '1\.5'"),
         ("{m}:linear data.npz --sampler best", "'best'.*'directed', 'uniform'"),
+        ("{m}:linear data.npz --radius 4", r"radius: only meaningful with bound='ball', got 4\.0"),
+        ("{m}:linear data.npz --bound box", "'box'.*'profile', 'ball'"),
+        ("{m}:linear data.npz --bound ball --slope radial", "slope: only meaningful with bound='profile'"),
+        ("{m}:linear data.npz --bound profile --order 2", "bound: expected 'ball' with order=2"),
+        ("{m}:linear data.npz --clip none --feasible", "clip: expected 'project' with feasible=True, got None"),
+        ("{m}:linear data.npz --budget huge", "quick.*huge"),
+        ("{m}:linear data.npz --paper --bound profile", "--paper: sets --bound to ball, got --bound profile"),
         ("{m}:linear data.npz --paper --radius 4", r"--paper: sets --radius to 5\.0, got --radius 4\.0"),
         ("{m}:linear data.npz --paper --sampler directed", "sets --sampler to uniform, got --sampler directed"),
         ("{m}:linear data.npz --paper --block-size 5", "sets --block-size to 1024"),

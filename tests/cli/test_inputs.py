@@ -49,8 +49,8 @@ def test_half_precision_needs_another_one(module: str, factory: str):
         "data.npz",
         "--count",
         "1",
-        "--blocks",
-        "3",
+        "--budget",
+        "quick",
         "--no-bounds",
         "--json",
     )
@@ -63,7 +63,7 @@ def test_half_precision_needs_another_one(module: str, factory: str):
 
 
 def test_the_first_floating_parameter_says_the_precision(module: str):
-    done = run_command("score", f"{module}:counted", "data.npz", "--count", "1", "--blocks", "3", "--json")
+    done = run_command("score", f"{module}:counted", "data.npz", "--count", "1", "--budget", "quick", "--json")
     assert done.returncode == 0 and json.loads(done.stdout)["model"]["dtype"] == "float32"
 
 
@@ -85,7 +85,7 @@ def test_pixels_bounds_and_the_printed_unit_go_together(module: str, where: str)
     bounds = {"bounds": np.array([0, 255])} if where == "in the file" else {}
     np.savez("pixels.npz", images=pixels, labels=[0], **bounds)
     flags = ("--bounds", "0", "255") if where == "as a flag" else ()
-    command = ("score", f"{module}:linear", "pixels.npz", "--blocks", "3", *flags)
+    command = ("score", f"{module}:linear", "pixels.npz", "--budget", "quick", *flags)
     document = json.loads(run_command(*command, "--json").stdout)
     assert document["model"]["bounds"] == [0.0, 255.0]
     assert document["results"][0]["radius"] == pytest.approx(150 / np.sqrt(2), rel=1e-5)
@@ -94,7 +94,7 @@ def test_pixels_bounds_and_the_printed_unit_go_together(module: str, where: str)
 
 def test_pixels_that_are_divided_have_divided_bounds(module: str):
     np.savez("pixels.npz", images=np.array([[[200, 50, 20, 100]]], dtype=np.uint8), labels=[0])
-    command = ("score", f"{module}:linear", "pixels.npz", "--blocks", "3")
+    command = ("score", f"{module}:linear", "pixels.npz", "--budget", "quick")
     document = json.loads(run_command(*command, "--json").stdout)
     assert document["model"]["bounds"] == [0.0, 1.0]
     assert document["results"][0]["radius"] == pytest.approx(150 / 255 / np.sqrt(2), rel=1e-5)

@@ -46,7 +46,7 @@ def both(command: str, module: str, *flags: str) -> tuple[Ended, list[dict[str, 
 
 
 def test_score(module: str):
-    table, (reached, scored, wrong) = both("score", module, "--blocks", "3", "--no-bounds")
+    table, (reached, scored, wrong) = both("score", module, "--budget", "quick", "--no-bounds")
     assert (reached["status"], reached["radius"], reached["predicted"]) == (WORD, None, 0)
     assert scored["radius"] == pytest.approx(DISTANCE, rel=1e-5) and wrong["status"] == "misclassified"
     assert f"over 1 of 3 inputs (1 {WORD}, 1 misclassified)" in table.stdout

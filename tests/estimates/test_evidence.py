@@ -12,25 +12,13 @@ from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.gradients import margin_gradient_norms
 from closed_forms import random_linear
-from score_cases import deep_mlp, half_hidden, margin_problem, normal
+from score_cases import deep_mlp, half_hidden, margin_problem, normal, pose
 
 
 def test_evidence_of_slopes_and_witnesses():
     model = Classifier(half_hidden, dtype=torch.float64)
     zero = torch.zeros(2, dtype=torch.float64)
-    problem = MarginProblem(
-        model,
-        zero,
-        "key",
-        0,
-        torch.tensor([1]),
-        torch.tensor([2.0], dtype=torch.float64),
-        torch.ones(1),
-        2.0,
-        2.0,
-        False,
-        0,
-    )
+    problem = pose(model, zero, 0, 1, torch.tensor([2.0], dtype=torch.float64), torch.ones(1))
     evidence = Evidence()
     points = torch.tensor([[-3.0, 0.0], [-2.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
     evidence.add(problem, 0, points, 2 + points.sum(1), torch.full((3,), 0.1, dtype=torch.float64))
@@ -122,7 +110,7 @@ def test_merged_evidence_is_that_of_all_points_together():
 
 def margins_and_norms(problem: MarginProblem, points: Tensor) -> tuple[Tensor, Tensor]:
     margins, norms = margin_gradient_norms(
-        problem.model, points, problem.predicted, problem.targets, dual_norm(problem.norm)
+        problem.model, points, problem.predicted, problem.targets, problem.directions.support
     )
     return margins[:, 0], norms[:, 0]
 

@@ -15,7 +15,7 @@ from clearance.model.classifier import Classifier
 from closed_forms import random_linear
 from score_cases import Quadratic, margin_problem, normal, small_mlp
 
-SMALL = {"blocks": 8, "block_size": 64}
+SMALL = {"bound": "ball", "blocks": 8, "block_size": 64}
 
 
 def largest_gradient(curvature: Tensor, slope: Tensor, radius: float) -> float:
@@ -55,7 +55,7 @@ def test_the_radius_search_finds_the_fixed_point(dimension: int, seed: int):
     curvature = square + square.T
     exact = fixed_point(curvature, slope, 1.0)
     model = Classifier(Quadratic(curvature, slope, 1.0), dtype=torch.float64)
-    score = clever(model, torch.zeros(1, dimension, dtype=torch.float64), norm=2)[0]
+    score = clever(model, torch.zeros(1, dimension, dtype=torch.float64), norm=2, bound="ball")[0]
     assert score.ball_radius == pytest.approx(exact, rel=0.01)
     assert score.radius == pytest.approx(exact, rel=0.01)
 
@@ -100,7 +100,7 @@ def test_the_farthest_valid_point_is_a_corner(norm: float):
 
 def test_a_radius_that_was_given_is_taken_and_none_is_searched():
     problem = margin_problem(Classifier(small_mlp(), dtype=torch.float64), normal(6))
-    ball = choose_ball(problem, Settings(radius=0.7))
+    ball = choose_ball(problem, Settings(bound="ball", radius=0.7))
     assert (ball.radius, ball.searched, ball.limited, ball.candidates) == (0.7, False, False, [0])
     assert ball.evidence(0).samples == 1  # the gradient at the input
 
@@ -108,6 +108,6 @@ def test_a_radius_that_was_given_is_taken_and_none_is_searched():
 def test_the_ball_of_a_linear_margin_is_the_distance_itself():
     network = random_linear(2)
     problem = margin_problem(Classifier(network, dtype=torch.float64), normal(6))
-    ball = choose_ball(problem, Settings(block_size=32))
+    ball = choose_ball(problem, Settings(bound="ball", block_size=32))
     weight = network.weight[problem.predicted] - network.weight[int(problem.targets[0])]
     assert ball.searched and ball.radius == pytest.approx(float(problem.margins[0] / weight.norm()), rel=1e-2)

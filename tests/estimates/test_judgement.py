@@ -18,7 +18,7 @@ from clearance.model.cost import Cost
 from closed_forms import random_linear
 from score_cases import half_hidden, normal, small_mlp, stairs
 
-SMALL = {"blocks": 8, "block_size": 64}
+SMALL = {"bound": "ball", "blocks": 8, "block_size": 64}
 
 
 def constant(x: Tensor) -> Tensor:
@@ -52,6 +52,33 @@ def test_statuses(network: object, settings: dict[str, float], status: Status, s
     assert math.isnan(score.radius) == (status is Status.NON_FINITE)
 
 
+@pytest.mark.parametrize(
+    ("network", "bounds", "status"),
+    [
+        (stairs, None, Status.MASKED),
+        (constant, None, Status.NO_GRADIENT),
+        (half_hidden, None, Status.REFUTED),
+        (undefined_nearby, None, Status.NON_FINITE),
+        (lambda x: constant(x) + torch.stack([9 + x.sum(1), x.sum(1) * 0], 1), (-1, 1), Status.AT_RADIUS),
+        (lambda x: random_linear(0, size=3)(x).softmax(1), None, Status.PROBABILITIES),
+        (random_linear(0, size=3), None, Status.OK),
+    ],
+)
+@pytest.mark.parametrize("order", [2.0, math.inf])
+def test_statuses_of_a_profile(network: object, bounds: tuple[float, float] | None, status: Status, order: float):
+    x = torch.zeros(1, 3, dtype=torch.float64)
+    model = Classifier(network, bounds, dtype=torch.float64)  # pyright: ignore
+    (score,) = clever(model, x, target="runner-up", norm=order, budget=3000)
+    assert score.status is status
+
+
+def test_a_profile_that_never_reaches_the_margin_ends_at_the_farthest_valid_point():
+    """`g = 10 + sum(x)` on `[-1, 1]^3`: at least 7 everywhere, so that no valid input is adversarial."""
+    model = Classifier(lambda x: torch.stack([10 + x.sum(1), x.sum(1) * 0], 1), bounds=(-1, 1))
+    (score,) = clever(model, torch.zeros(1, 3), norm=2, budget=3000)
+    assert score.radius == score.ball_radius == pytest.approx(math.sqrt(3)) and score.witness is None
+
+
 def hidden_class(x: Tensor) -> Tensor:
     """Class 1 is at distance 1; class 2 at 1/8, and its gradient is 50 times too small."""
     steep = 24 * x[:, 1]
@@ -60,18 +87,18 @@ def hidden_class(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("settings", [{}, {"racing": False}, {"radius": 2.0}, {"sampler": "uniform"}])
 def test_untargeted_a_contradiction_of_any_class_refutes(settings: dict):
-    found = clever(Classifier(hidden_class), torch.zeros(1, 8), **settings)[0]
+    found = clever(Classifier(hidden_class), torch.zeros(1, 8), bound="ball", **settings)[0]
     assert found.status is Status.REFUTED and found.target == 2
-    assert clever(Classifier(hidden_class), torch.zeros(1, 8), target=1)[0].status is Status.OK
+    assert clever(Classifier(hidden_class), torch.zeros(1, 8), target=1, bound="ball")[0].status is Status.OK
 
 
 def test_few_blocks_that_leave_the_interval_open_are_not_ok():
-    found = clever(Classifier(small_mlp(3)), normal(1, 6, seed=3), blocks=3)[0]
+    found = clever(Classifier(small_mlp(3)), normal(1, 6, seed=3), bound="ball", blocks=3)[0]
     assert found.interval[0] < 0.95 * found.radius and found.status is not Status.OK
 
 
 def test_a_larger_norm_than_the_fit_allows_is_a_poor_fit():
-    settings, fit = Settings(), fit_reverse_weibull((1 - 0.2 * torch.linspace(0.01, 1, 60) ** 2).tolist())
+    settings, fit = Settings(bound="ball"), fit_reverse_weibull((1 - 0.2 * torch.linspace(0.01, 1, 60) ** 2).tolist())
     met = Evidence(derivative=Observation(2.0, torch.zeros(1)))
     outcome = TargetEstimate(0, 1, 1.0, Ball(5.0, searched=True), (1.0, 1.1), fit, met)
     found = judge(settings, outcome, False, Cost())

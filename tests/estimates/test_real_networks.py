@@ -46,7 +46,7 @@ def test_directed_searches_find_steeper_points_than_uniform_samples(
 ):
     network, x, labels = load(clearance_data, "mnist-eran-6x100", monkeypatch, 4)
     model = Classifier(network, (0, 1))
-    settings = {"labels": labels, "target": "runner-up", "norm": 2, "radius": 1.0}
+    settings = {"labels": labels, "target": "runner-up", "norm": 2, "bound": "ball", "radius": 1.0}
     directed = clever(model, x, sampler="directed", blocks=12, **settings)  # 3,072 gradients
     uniform = clever(model, x, sampler="uniform", blocks=12, **settings)  # 12,288 gradients
     for near, far in zip(directed, uniform, strict=True):
@@ -57,7 +57,9 @@ def test_a_staircase_in_front_of_a_real_network_is_called_masked(clearance_data:
     """Goodfellow 2018: a quantised input hides the gradient, and the plain score is the radius of the ball."""
     network, x, labels = load(clearance_data, "mnist-eran-6x100", monkeypatch, 2)
     model = Classifier(lambda z: network((255 * z).ceil() / 255), (0, 1))
-    for score in clever(model, x, labels=labels, target="runner-up", norm=2, radius=5.0, blocks=4):
+    for score in clever(model, x, labels=labels, target="runner-up", bound="ball", norm=2, radius=5.0, blocks=4):
         assert score.radius == 5.0
         assert score.status is Status.MASKED
         assert not score.status.has_number
+    for score in clever(model, x, labels=labels, target="runner-up", norm=2, budget="quick"):
+        assert score.status is Status.MASKED and score.witness is not None

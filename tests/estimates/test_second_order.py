@@ -206,7 +206,7 @@ def test_a_record_holds_what_its_numbers_rest_on():
     expected = second_order_radius(score.margin, score.gradient_norm, score.curvature)
     assert score.radius == pytest.approx(min(expected, score.ball_radius))
     assert type(score) is SecondOrderScore
-    first = clever(model, x, target="runner-up", blocks=6)[0]
+    first = clever(model, x, target="runner-up", bound="ball", blocks=6)[0]
     assert type(first) is CleverScore
     document = json.loads(json.dumps(score.as_record(), allow_nan=False))
     assert "lipschitz" not in document and document["curvature"] == score.curvature

@@ -9,7 +9,14 @@ import torch
 
 from clearance.errors import InputError
 from clearance.estimates.clever import clever
-from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, ScoreOptions, SecondOrderOptions, Settings
+from clearance.estimates.settings import (
+    PAPER,
+    PAPER_SECOND_ORDER,
+    BallOptions,
+    ScoreOptions,
+    SecondOrderOptions,
+    Settings,
+)
 from clearance.estimates.status import Status
 from clearance.model.classifier import Classifier
 from closed_forms import random_linear
@@ -48,7 +55,8 @@ def test_options_are_named_once_for_all():
     """What `**PAPER` may give, what `Settings` holds and what `clever` takes are the same names."""
     names = {field.name for field in fields(Settings)}
     assert set(SecondOrderOptions.__annotations__) == names
-    assert set(ScoreOptions.__annotations__) == names - {"order"}
+    assert set(ScoreOptions.__annotations__) == names - {"order", "bound"}
+    assert set(BallOptions.__annotations__) == names - {"order"}
     assert set(inspect.signature(clever).parameters) - {"model", "x", "labels", "target"} == names
 
 
@@ -56,8 +64,9 @@ def test_options_are_named_once_for_all():
     ("blocks", "most", "steps"), [("auto", None, [24, 48]), ("auto", 30, [24, 30]), (10, None, [10])]
 )
 def test_blocks_are_doubled_up_to_the_most(blocks: Any, most: int | None, steps: list[int]):
-    assert Settings(blocks=blocks, max_blocks=most).schedule(1) == steps
+    assert Settings(bound="ball", blocks=blocks, max_blocks=most).schedule(1) == steps
 
 
 def test_with_several_candidates_a_given_number_of_blocks_is_reached_in_steps():
-    assert Settings(blocks=60).schedule(3) == [24, 48, 60] and Settings(blocks=60, racing=False).schedule(3) == [60]
+    raced, plain = (Settings(bound="ball", blocks=60, racing=racing) for racing in (True, False))
+    assert raced.schedule(3) == [24, 48, 60] and plain.schedule(3) == [60]

@@ -124,7 +124,9 @@ class Settings:
         if not isinstance(self.feasible, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InputError(f"feasible: expected True or False, got {self.feasible!r}")
         if self.feasible and self.clip is None:
-            raise InputError("feasible: only with clip='project', which keeps samples within the bounds")
+            raise InputError(
+                "clip: expected 'project' with feasible=True, got None: outside the bounds no direction is feasible"
+            )
         self._check_bound()
         if isinstance(self.level, bool) or not isinstance(self.level, int | float) or not 0 < self.level < 1:  # pyright: ignore
             raise InputError(f"level: expected a number between 0 and 1, got {self.level!r}")
@@ -146,7 +148,7 @@ class Settings:
                 raise InputError("slope: only meaningful with bound='profile'")
             return
         if self.order == 2:
-            raise InputError("bound: expected 'ball' with order=2: a profile contains the second-order line")
+            raise InputError("bound: expected 'ball' with order=2, got 'profile': it contains the second-order line")
         for name, default in {**OF_THE_BALL, "max_blocks": None, "racing": True}.items():
             if getattr(self, name) != default:
                 raise InputError(f"{name}: only meaningful with bound='ball', got {getattr(self, name)!r}")

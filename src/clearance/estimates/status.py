@@ -16,7 +16,7 @@ class Status(Word):
     """
 
     OK = "ok", "nothing that was met contradicts the estimate"
-    WIDE = "wide", "the interval is wide: a longer search may find a much smaller radius"
+    WIDE = "wide", "the interval is wide: a longer search may find a smaller radius"
     NOT_CONVERGED = "not_converged", "the interval is wider than the tolerance; more blocks narrow it"
     POOR_FIT = "poor_fit", "the fit and what was met disagree (K-S p < 0.05, or more met)"
     NO_ENDPOINT = "no_endpoint", "the maxima fix no endpoint: the number rests on a penalised fit"

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from clearance.estimates.clever import clever
-from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.samplers.gradient_search import FEW_DIMENSIONS, directed_gradients, search_blocks
 from clearance.estimates.samplers.region_search import PRESAMPLING_WIDTH
 from clearance.geometry.norms import dual_norm, vector_norm
@@ -16,7 +15,7 @@ from clearance.model.classifier import Classifier
 from clearance.model.margins import resolve_targets
 from closed_forms import random_linear
 from regions import ReluNetwork, largest_norm
-from score_cases import margin_problem, normal, quadratic, small_mlp
+from score_cases import margin_problem, normal, pose, quadratic, small_mlp
 
 
 @pytest.mark.parametrize("size", [6, 20])
@@ -33,10 +32,10 @@ def test_searches_stay_in_the_ball_and_spend_their_budget(order: float, size: in
 
     model, x = Classifier(watched, dtype=torch.float64), normal(1, size)
     logits = model.logits(x)
-    target = torch.tensor(resolve_targets(logits, "runner-up")[0])
+    (target,) = resolve_targets(logits, "runner-up")[0]
     best = int(logits.argmax())
     margin = (logits[0, best] - logits[0, target]).reshape(1)
-    problem = MarginProblem(model, x[0], "key", best, target, margin, margin.abs(), order, dual_norm(order), False, 0)
+    problem = pose(model, x[0], best, target, margin, margin.abs(), order)
     for budget in (1, 2, 3, 7, 64):
         seen.clear()
         maxima, evidence = search_blocks(problem, radius=0.3, blocks=range(5), block_size=budget, purpose="test")
@@ -54,7 +53,7 @@ def test_searches_find_more_than_uniform_points_in_few_dimensions():
         exact = largest_norm(network, 2, 0.5)
         for sampler, blocks in (("directed", 24), ("uniform", 6)):  # 6,144 gradients each
             model = Classifier(network.module())
-            score = clever(model, x, norm=2, radius=0.5, sampler=sampler, blocks=blocks)[0]
+            score = clever(model, x, norm=2, bound="ball", radius=0.5, sampler=sampler, blocks=blocks)[0]
             assert score.largest_seen <= exact * (1 + 1e-9)
             found[sampler].append(score.largest_seen / exact)
     assert np.mean(found["directed"]) > np.mean(found["uniform"])

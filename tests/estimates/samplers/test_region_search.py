@@ -81,5 +81,5 @@ def test_slivers_that_random_points_miss(seed: int):
     dimension, units = int(rng.integers(2, 9)), int(rng.integers(4, 17))
     network = ReluNetwork.random(dimension, units, seed)
     x = torch.zeros(1, dimension, dtype=torch.float64)
-    score = clever(Classifier(network.module()), x, norm=2)[0]
+    score = clever(Classifier(network.module()), x, norm=2, bound="ball")[0]
     assert score.largest_seen == pytest.approx(largest_norm(network, 2, score.ball_radius), rel=1e-2)

@@ -43,7 +43,7 @@ def test_every_line_names_a_rule_that_is_there(name: str, order: int):
     rule = SAMPLERS[name].rule(order)
     assert rule is not None and callable(rule.load())
     assert rule.smallest_block <= rule.block_size and rule.first_blocks <= rule.most_blocks
-    settings = Settings(sampler=name, order=order)
+    settings = Settings(bound="ball", sampler=name, order=order)
     assert (settings.size, settings.most_blocks) == (rule.block_size, rule.most_blocks)
     assert settings.draw is rule.load()
 
@@ -51,7 +51,7 @@ def test_every_line_names_a_rule_that_is_there(name: str, order: int):
 def test_a_new_sampler_is_one_file_and_one_line(dummy: Path):
     network, x = random_linear(0), torch.zeros(1, 6, dtype=torch.float64)
     model = Classifier(network, dtype=torch.float64)
-    (found,) = clever(model, x, sampler="dummy", blocks=4)
+    (found,) = clever(model, x, bound="ball", sampler="dummy", blocks=4)
     assert found.sampler == "dummy" and len(found.maxima) == 4
     assert found.radius == pytest.approx(float(network.distance(x, 2.0)), rel=1e-4)
     with pytest.raises(InputError, match=r"sampler: expected one with order 2 \(directed, uniform\), got 'dummy'"):
@@ -63,7 +63,8 @@ def test_the_command_line_knows_a_new_sampler(dummy: Path):
         "import sys\nfrom clearance.estimates.samplers.table import SAMPLERS, BlockChoice, SamplerChoice\n"
         f"SAMPLERS['dummy'] = {LINE!r}\n"
         "from clearance.cli import run\n"
-        "sys.exit(run(['score', 'digits-standard', 'digits', '--count', '1', '--sampler', 'dummy']))\n"
+        "flags = ['--count', '1', '--bound', 'ball', '--sampler', 'dummy']\n"
+        "sys.exit(run(['score', 'digits-standard', 'digits', *flags]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=dummy, capture_output=True, text=True, timeout=600, check=False

@@ -177,4 +177,5 @@ def _excess(pool: Pool, levels: Numbers, signs: Numbers) -> float:
         return 0.0
     fallen = pool.margin - margins[inside] - pool.noise()
     spent = spent_at(levels, signs, np.minimum(distance[inside], levels[-1]))
-    return float(np.max(np.where(fallen > 0, fallen / np.maximum(spent, np.finfo(np.float64).tiny), 0.0)))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # infinite where no gradient allows a fall
+        return float(np.max(np.where(fallen > 0, fallen / spent, 0.0)))

@@ -150,9 +150,16 @@ class Pool:
         return EvidenceReader(self, reach, torch.cat(self._gradients), np.concatenate(self._places))
 
     def noise(self) -> float:
-        """What margins are rounded by: a fall within this says nothing. Source: this project."""
+        """What margins are rounded by, from the logits that are compared: a fall within this says nothing.
+
+        Source: this project.
+        """
         sizes = np.abs(self.column("margin"))
-        largest = float(sizes[np.isfinite(sizes)].max(initial=0.0)) + self.margin + float(self.problem.scale.max())
+        largest = (
+            float(sizes[np.isfinite(sizes)].max(initial=0.0))
+            + self.margin
+            + float(self.problem.scale[self.problem.margins.argmin()])
+        )
         return max(ROUNDING * torch.finfo(self.problem.x0.dtype).eps, _tensor_core_rounding(self.problem)) * largest
 
     def slack(self) -> float:

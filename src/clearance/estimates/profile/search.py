@@ -166,7 +166,7 @@ class LevelSearch:
         rows.descend(descent)
         rows.climb(steps // 4)
         self._rounds += 1
-        self.level_of += torch.arange(len(levels)).repeat_interleave(blocks).tolist()
+        self.level_of += [place for place in range(len(levels)) for _ in range(blocks)]
 
     def _stream(self) -> torch.Generator:
         problem = self._problem

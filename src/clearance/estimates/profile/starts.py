@@ -105,7 +105,7 @@ def _draw(
     uniform = torch.rand(3, count, generator=generator, device=x0.device, dtype=x0.dtype)
     one, shape = torch.ones_like(uniform[0]), (count, *x0.shape)
     ball = sample_shifts(x0, count, norm=norm, radius=1.0, generator=generator)
-    moved = torch.rand(shape, generator=generator, device=x0.device) < SPARSE_SHARE
+    moved = torch.rand(shape, generator=generator, device=x0.device, dtype=x0.dtype) < SPARSE_SHARE
     noise = torch.randn(shape, generator=generator, device=x0.device, dtype=x0.dtype)
     sparse = torch.where(moved, noise.sign() if math.isinf(norm) else noise, 0.0)
     if len(others):
