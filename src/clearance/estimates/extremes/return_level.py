@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-SPACINGS = 3
-"""Normalised spacings of each level that its scale is estimated from."""
-NEIGHBOURS = 4
-"""Levels on each side whose scales are averaged: with a few blocks each, one level's own says little."""
+BLOCKS_PER_SPACING = 6
+"""Normalised spacings of a level that its scale is estimated from: one for so many blocks, at least one."""
+NEIGHBOURS = 0.25
+"""Share of the levels, on each side, whose scales are averaged: with a few blocks each, one level's own says little."""
 
 
 def tail_scale(maxima: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -18,7 +18,7 @@ def tail_scale(maxima: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Where the tail is exponential (the Gumbel domain, the conservative limit of bounded tails), the normalised spacings
     `i (X_(i) - X_(i+1))` of the order statistics from the top are independent with the scale as their mean (Rényi 1953;
-    Weissman 1978). The mean of the first `SPACINGS` of them is averaged over neighbouring levels.
+    Weissman 1978). The mean of the first few of them is averaged over neighbouring levels.
 
     Args:
         maxima: `(levels, blocks)`, at least 0, from two blocks on.
@@ -31,11 +31,12 @@ def tail_scale(maxima: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     ranked = -np.sort(-maxima, axis=1)
     ranked = ranked / np.maximum(ranked[:, :1], np.finfo(np.float64).tiny)
-    count = min(SPACINGS, maxima.shape[1] - 1)
+    count = max(1, maxima.shape[1] // BLOCKS_PER_SPACING)
     weights = np.arange(1, count + 1)
     own = ((ranked[:, :count] - ranked[:, 1 : count + 1]) * weights).mean(1)
-    padded = np.pad(own, NEIGHBOURS, mode="edge")
-    return np.convolve(padded, np.ones(2 * NEIGHBOURS + 1) / (2 * NEIGHBOURS + 1), "valid")
+    near = round(NEIGHBOURS * len(own))
+    padded = np.pad(own, near, mode="edge")
+    return np.convolve(padded, np.ones(2 * near + 1) / (2 * near + 1), "valid")
 
 
 def return_levels(

@@ -22,7 +22,7 @@ from clearance.model.cost import Cost
 
 LEVELS, MORE_LEVELS = 16, 32
 """Levels of a profile, and from `MANY_GRADIENTS` on: a step function of half as many gives radii that are 1 to 4 %
-smaller from the same search, as long as each level is searched (`benchmarks/profile_levels.py`)."""
+smaller from the same search, as long as each level is searched (`benchmarks/profile.py levels`)."""
 MANY_GRADIENTS = 6000
 """Gradients from which a profile has `MORE_LEVELS`."""
 BLOCK_STEPS, LEAST_STEPS = 16, 4
@@ -42,7 +42,7 @@ DEEP_START_SHARE = 3
 """A deep start is made where there are at least this many times the gradients that it takes."""
 SAME_LEVELS = 0.02
 """Share by which a round's levels may differ from the last ones for its block maxima to count with theirs."""
-WIDE = 0.4
+WIDE = 0.5
 """Width of an interval, as a share of its upper end, from which the status says so."""
 EXCEEDED = 1e-3
 """Share by which the margin must have fallen more than the profile allows to contradict it."""
