@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCKS_PER_SPACING = 6
+BLOCKS_PER_SPACING = 4
 """Normalised spacings of a level that its scale is estimated from: one for so many blocks, at least one."""
 NEIGHBOURS = 0.25
 """Share of the levels, on each side, whose scales are averaged: with a few blocks each, one level's own says little."""
@@ -34,9 +34,8 @@ def tail_scale(maxima: NDArray[np.float64]) -> NDArray[np.float64]:
     count = max(1, maxima.shape[1] // BLOCKS_PER_SPACING)
     weights = np.arange(1, count + 1)
     own = ((ranked[:, :count] - ranked[:, 1 : count + 1]) * weights).mean(1)
-    near = round(NEIGHBOURS * len(own))
-    padded = np.pad(own, near, mode="edge")
-    return np.convolve(padded, np.ones(2 * near + 1) / (2 * near + 1), "valid")
+    window = np.ones(2 * round(NEIGHBOURS * len(own)) + 1)
+    return np.convolve(own, window, "same") / np.convolve(np.ones_like(own), window, "same")
 
 
 def return_levels(

@@ -147,7 +147,8 @@ class _ProfileRun:
         fits = [abs(end - self.farthest) <= SAME_LEVELS * self.farthest for end, _ in self.ends]
         fits = [fit or (place == len(fits) - 1) for place, fit in enumerate(fits)]
         usable = np.repeat(fits, [count for _, count in self.ends])
-        return read_levels(self.pool, self.levels(), np.where(usable, self.search.level_of, -1))
+        level_of = np.where(usable, self.search.level_of, -1)
+        return read_levels(self.pool, self.levels(), level_of, np.array(self.search.inner_radii))
 
 
 def _judge(run: _ProfileRun, settings: Settings) -> ProfileScore:

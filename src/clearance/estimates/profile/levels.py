@@ -12,9 +12,9 @@ from clearance.estimates.profile.pool import EvidenceReader, Pool
 from clearance.estimates.profile.readings import Numbers, profile_radius, spent_at
 from clearance.estimates.status import CLIFF_FACTOR
 
-REACHES = 4
+REACHES = 20
 """Most times that the directions are cut to those valid as far as the radius itself; each gives no smaller radius."""
-REACHED = 1e-4
+REACHED = 1e-5
 """Growth of the radius, as a share of it, at which that ends."""
 TOP_OF_BLOCK = 3
 """Points of a block, the steepest by their signs, whose value is looked at for its maximum."""
@@ -74,7 +74,7 @@ class ProfileReadings:
         return self.rise > CLIFF_FACTOR
 
 
-def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64]) -> ProfileReadings:
+def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_radii: Numbers) -> ProfileReadings:
     """The profile of a pool at some levels.
 
     Source: this project; the room at the radius itself as `geometry.feasible` has it.
@@ -83,6 +83,7 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64]) -> Pro
         pool: The evidence; the first point visited is the input.
         levels: Rising radii, `(levels,)`.
         level_of: The level of each block whose maxima may be used, in the order of their numbers; -1 for others.
+        inner_radii: Where the shell of each block begins: the radius of the level before its own.
 
     Returns:
         The readings.
@@ -103,11 +104,11 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64]) -> Pro
             break
     rise = float(values[-1] / values[0]) if values[0] > 0 else np.inf
     cliff = rise > CLIFF_FACTOR
-    maxima = _block_maxima(pool, reader, bins, level_of, len(levels), radial=False)
+    maxima = _block_maxima(pool, reader, inner_radii, level_of, len(levels), radial=False)
     by_norm = _reading(levels, values, maxima, pool.margin, rising=True, cliff=cliff)
     slopes = np.array([reader.largest_radial(places) for places in members])
     slopes[0] = max(slopes[0], reader.largest_support(np.array([0])))
-    rays = _block_maxima(pool, reader, bins, level_of, len(levels), radial=True)
+    rays = _block_maxima(pool, reader, inner_radii, level_of, len(levels), radial=True)
     by_slope = _reading(levels, slopes, rays, pool.margin, rising=False, cliff=cliff)
     last = tuple(maxima[-1][maxima[-1] > 0].tolist())
     excess = _excess(pool, levels, signs)
@@ -142,7 +143,7 @@ def _reading(levels: Numbers, values: Numbers, maxima: Numbers, margin: float, *
 def _block_maxima(
     pool: Pool,
     reader: EvidenceReader,
-    bins: NDArray[np.int64],
+    inner_radii: Numbers,
     level_of: NDArray[np.int64],
     count: int,
     *,
@@ -154,7 +155,8 @@ def _block_maxima(
     """
     blocks = pool.column("block").astype(np.int64)
     own = np.where(blocks >= 0, np.append(level_of, -1)[np.minimum(blocks, len(level_of))], -1)
-    usable = np.flatnonzero((own >= 0) & ((bins == own) if radial else (bins <= own)))
+    near = pool.column("distance") > inner_radii[np.minimum(blocks, len(level_of) - 1)] if radial else True
+    usable = np.flatnonzero((own >= 0) & near)
     key = pool.column("slope" if radial else "fall")[usable]
     ranked = usable[np.lexsort((-key, blocks[usable]))]
     first = np.searchsorted(blocks[ranked], blocks[ranked])

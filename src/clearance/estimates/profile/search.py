@@ -74,6 +74,7 @@ class LevelSearch:
         pool: Where everything that is met goes.
         known: What is known of the input.
         level_of: For each block so far, which of its round's levels it searched.
+        inner_radii: For each block so far, the radius of the level before that.
     """
 
     def __init__(self, pool: Pool, known: Known, kinds: tuple[str, ...] = tuple(STARTS)) -> None:
@@ -81,6 +82,7 @@ class LevelSearch:
         self._problem: MarginProblem = pool.problem
         self._rounds = 0
         self.level_of: list[int] = []
+        self.inner_radii: list[float] = []
 
     def walk(self, witnesses: Tensor) -> None:
         """Evaluate the segments from the input to some points, `(k, *input)`, and the points themselves."""
@@ -166,6 +168,7 @@ class LevelSearch:
         rows.descend(descent)
         rows.climb(steps // 4)
         self._rounds += 1
+        self.inner_radii += torch.cat([levels.new_zeros(1), levels[:-1]]).repeat_interleave(blocks).tolist()
         self.level_of += [place for place in range(len(levels)) for _ in range(blocks)]
 
     def _stream(self) -> torch.Generator:
