@@ -1,4 +1,4 @@
-"""What the audit of one input costs beside its score: passes of `audit` and of `clever(..., blocks="auto")`.
+"""What the audit of one input costs beside its score: passes of `audit` and of `clever`.
 
     python benchmarks/audit_cost.py                     10 inputs of MNIST, network mnist-fmn
     python benchmarks/audit_cost.py --images 3 --network mnist-lirpa-a-adv
@@ -46,7 +46,7 @@ def main() -> None:
                 options = {"norm": norm, "target": target}
                 model = cl.Classifier(network, bounds=(0, 1))
                 (audit,) = cl.audit(model, image, label, **options)
-                (score,) = cl.clever(model, image, labels=label, blocks="auto", **options)
+                (score,) = cl.clever(model, image, labels=label, **options)
                 (attack,) = cl.attack(model, image, label, **options)
                 rows.append((passes(audit.cost), passes(score.cost), passes(attack.cost)))
             whole, scores, attacks = (median(row[place] for row in rows) for place in range(3))

@@ -25,6 +25,7 @@ from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.samplers.gradient_search import search_blocks
 from clearance.estimates.scores import CleverScore
 from clearance.estimates.status import Status
+from clearance.geometry.feasible import feasible_directions
 from clearance.geometry.norms import dual_norm, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.seeds import content_key
@@ -58,6 +59,7 @@ def share_found(model: Classifier, x0: Tensor, score: CleverScore, factor: int) 
         scale=logits[[score.predicted, score.target]].abs().max()[None],
         norm=score.norm,
         dual=dual_norm(score.norm),
+        directions=feasible_directions(x0, None, score.norm),
         clip=False,
         seed=1,
     )
@@ -78,12 +80,11 @@ def measure(name: str, norm: float, options: argparse.Namespace) -> dict[str, ob
     model = Classifier(network, (0, 1))
     x, labels = correct_images(network, options.count)
     started = time.perf_counter()
-    directed = clever(model, x, labels=labels, target="runner-up", norm=norm)
+    choices = {"target": "runner-up", "norm": norm, "bound": "ball", "clip": None, "feasible": False}
+    directed = clever(model, x, labels=labels, **choices)
     seconds = time.perf_counter() - started
     few = min(options.uniform, options.count)
-    uniform = (
-        clever(model, x[:few], labels=labels[:few], target="runner-up", norm=norm, sampler="uniform") if few else []
-    )
+    uniform = clever(model, x[:few], labels=labels[:few], sampler="uniform", **choices) if few else []
     distances = attack_distances(network, x, torch.tensor([s.target for s in directed]), norm).tolist()
     ratios = [s.radius / d for s, d in zip(directed, distances, strict=True)]
     uniform_ratios = [s.radius / d for s, d in zip(uniform, distances, strict=False)]

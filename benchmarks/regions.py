@@ -48,7 +48,7 @@ def main() -> None:
                 dimension, units = int(rng.integers(2, 9)), int(rng.integers(4, 17))
                 network = make(dimension, units, seed)
                 x = torch.zeros(1, dimension, dtype=torch.float64)
-                score = clever(Classifier(network.module()), x, norm=2, radius=radius)[0]
+                score = clever(Classifier(network.module()), x, norm=2, bound="ball", radius=radius)[0]
                 found = sorted(
                     ((float(np.linalg.norm(network.gradient(a))), a) for a in regions(network, 2, score.ball_radius)),
                     key=lambda pair: -pair[0],

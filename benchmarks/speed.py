@@ -46,7 +46,7 @@ def ours(network: nn.Module, x: Tensor, target: int, blocks: int) -> Callable[[]
     model = Classifier(network, (0, 1))
 
     def run() -> int:
-        settings = {"sampler": "uniform", "radius": 5.0, "blocks": blocks, "block_size": 1024}
+        settings = {"bound": "ball", "sampler": "uniform", "radius": 5.0, "blocks": blocks, "block_size": 1024}
         return clever(model, x, target=target, norm=2, **settings)[0].cost.backward
 
     return run

@@ -22,6 +22,7 @@ from clearance.estimates.samplers.table import SAMPLERS
 from clearance.estimates.samplers.uniform import uniform_gradients
 from clearance.estimates.scores import CleverScore
 from clearance.estimates.settings import PAPER
+from clearance.geometry.feasible import feasible_directions
 from clearance.model.classifier import Classifier
 from clearance.model.seeds import content_key
 
@@ -34,7 +35,10 @@ def paper_maxima(model: Classifier, x0: Tensor, score: CleverScore, file: Path |
         return np.load(file)
     targets = torch.tensor([score.target])
     margins = torch.tensor([score.margin])
-    problem = MarginProblem(model, x0, content_key(x0), score.predicted, targets, margins, margins, 2.0, 2.0, False, 0)
+    every = feasible_directions(x0, None, 2.0)
+    problem = MarginProblem(
+        model, x0, content_key(x0), score.predicted, targets, margins, margins, 2.0, 2.0, every, clip=False, seed=0
+    )
     maxima, _ = uniform_gradients(problem, RADIUS, range(BLOCKS), BLOCK_SIZE, "uniform")
     if file is not None:
         np.save(file, maxima[0].numpy())
@@ -52,7 +56,8 @@ def main() -> None:
     network = load_network("mnist-fmn")
     model = Classifier(network, (0, 1))
     x, labels = correct_images(network, options.count)
-    auto = clever(model, x, labels=labels, target="runner-up", norm=2, sampler="uniform", radius=RADIUS)
+    choices = {"bound": "ball", "sampler": "uniform", "radius": RADIUS, "clip": None, "feasible": False}
+    auto = clever(model, x, labels=labels, target="runner-up", norm=2, **choices)
     differences: list[float] = []
     plain_differences: list[float] = []
     for index, score in enumerate(auto):

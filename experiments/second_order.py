@@ -153,7 +153,8 @@ def main() -> None:
     several = images[: 4 * given.count]
     x = several[model.logits(several).argmax(1) == labels[: 4 * given.count]][: given.count]
     radius = given.radius if given.radius == "auto" else float(given.radius)
-    settings = {"blocks": given.blocks, "block_size": given.block_size, "sampler": given.sampler, "radius": radius}
+    settings = {"bound": "ball", "clip": None, "feasible": False, "radius": radius}
+    settings |= {"blocks": given.blocks, "block_size": given.block_size, "sampler": given.sampler}
     print(f"first {len(x)} test inputs classified correctly; {settings}")
     for target, title in TARGETS.items():
         print_table(title, compare(model, x, target, settings, given.seed))

@@ -27,7 +27,7 @@ def test_a_network_for_a_batch_of_one_is_found_out_by_trying(silent: bool):
     network = OneAtATime(silent=silent)
     model, plain = cl.Classifier(network, bounds=(0, 1)), cl.Classifier(network.layers, bounds=(0, 1), micro_batch=1)
     assert torch.equal(model.logits(X), plain.logits(X)) and model.micro_batch(X) == 1
-    options = {"blocks": 2, "block_size": 8, "sampler": "uniform", "radius": 0.1}
+    options = {"bound": "ball", "blocks": 2, "block_size": 8, "sampler": "uniform", "radius": 0.1}
     fresh = cl.Classifier(network, bounds=(0, 1))
     assert [s.radius for s in cl.clever(fresh, X, **options)] == [s.radius for s in cl.clever(plain, X, **options)]
     fresh = cl.Classifier(network, bounds=(0, 1))

@@ -37,7 +37,8 @@ class Writing(nn.Module):
 
 PUBLIC: dict[str, Callable[[cl.Classifier], object]] = {
     "logits": lambda model: model.logits(X),
-    "clever": lambda model: cl.clever(model, X, blocks=2, block_size=4),
+    "profile": lambda model: cl.clever(model, X, budget=300),
+    "ball": lambda model: cl.clever(model, X, bound="ball", blocks=2, block_size=4),
     "attack": lambda model: cl.attack(model, X, budget="quick"),
     "certify": lambda model: cl.certify(model, X),
     "audit": lambda model: cl.audit(model, X[:1]),

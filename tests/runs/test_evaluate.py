@@ -9,6 +9,7 @@ import pytest
 from torch import Tensor, nn
 
 from clearance.data import datasets
+from clearance.estimates.settings import Bound
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
 from clearance.runs.engines.local import LocalEngine
@@ -101,6 +102,19 @@ def test_the_plan_knows_what_determines_the_results():
     other = make_plan(share(), load_model("digits-standard"), "digits", norms=[2.0], targets=["runner-up"])
     assert plan.model.weights_hash != other.model.weights_hash
     assert plan.model.weights_hash == plan_of(share()).model.weights_hash
+
+
+def test_the_bound_is_part_of_the_plan_where_it_is_chosen():
+    plan, other = plan_of(share(bound="ball")), plan_of(share(bound="profile"))
+    assert plan.parameters["bound"] == "ball" and len({plan.id, other.id, plan_of(share()).id}) == 3
+
+
+@pytest.mark.parametrize(("bound", "sampler"), [(None, "profile"), ("profile", "profile"), ("ball", "directed")])
+def test_a_task_is_computed_with_the_bound_of_its_run(bound: Bound | None, sampler: str):
+    shared = share(bound=bound, certificate="none")
+    task = next(task for task in plan_of(shared).tasks() if task.index == 0)
+    estimated = evaluate(shared, task).values["estimated"]
+    assert estimated["sampler"] == sampler and ("levels" in estimated) is (sampler == "profile")
 
 
 def test_normalisation_is_part_of_the_plan():
