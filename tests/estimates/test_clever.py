@@ -58,7 +58,6 @@ def test_the_profile_of_a_linear_margin_is_exact(order: float, target: str):
         assert exact * (1 - 1e-9) <= score.by_radial.radius <= score.witness_distance * (1 + 1e-9)
 
 
-@pytest.mark.xfail(reason="issue 16: the Lipschitz profile")
 @pytest.mark.parametrize("budget", [1000, "quick"])
 def test_a_block_that_met_nothing_in_its_ball_says_nothing(budget: int | str):
     """A nearer witness, met in the last round, shrinks the levels: some blocks have no point in the smaller balls.
