@@ -38,6 +38,8 @@ from clearance.model.transforms import eot
 
 WITHOUT_GRADIENTS = "box_points"
 """The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
+FROM_POINTS_OF_THE_BOUNDS = (WITHOUT_GRADIENTS, "cutting_planes")
+"""Methods that begin at points of the bounds: what they find says nothing of where gradients at the input lead."""
 SECOND_METHOD = AttackRun("fast_minimum_norm", 60)
 """It is for every norm; as long as the runs from the input that it is held against."""
 SCORE_PASSES = 1500
@@ -152,8 +154,8 @@ def _gradient_attack(
 
 
 def _gradient_runs(norm: float) -> tuple[AttackRun, ...]:
-    """The standard ensemble without the runs that follow no gradient."""
-    return tuple(run for run in ensemble(norm, "standard") if run.method != WITHOUT_GRADIENTS)
+    """The standard ensemble without the runs that need no gradient at the input."""
+    return tuple(run for run in ensemble(norm, "standard") if run.method not in FROM_POINTS_OF_THE_BOUNDS)
 
 
 def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> list[AttackResult]:
