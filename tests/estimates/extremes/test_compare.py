@@ -55,5 +55,5 @@ def test_it_is_public() -> None:
 
 
 def test_the_example_of_the_page_runs() -> None:
-    failed, attempted = doctest.testfile(str(ROOT / "docs/clever.md"), module_relative=False)
+    failed, attempted = doctest.testfile(str(ROOT / "docs/estimate.md"), module_relative=False)
     assert attempted and not failed

@@ -84,7 +84,7 @@ def test_choices_help_and_docs_are_read_from_the_table():
     assert all(choice.meaning in options["sampler"].help for choice in SAMPLERS.values())
     assert default_text("block_size") in options["block_size"].help
     assert default_text("most_blocks") in options["max_blocks"].help
-    first, second = ((ROOT / "docs" / name).read_text() for name in ("clever.md", "second-order.md"))
+    first, second = ((ROOT / "docs" / name).read_text() for name in ("estimate.md", "second-order.md"))
     for name, choice in SAMPLERS.items():
         one, two = choice.first_order, choice.second_order
         assert f'| `"{name}"` | {one.meaning} | {one.block_size:,} | {one.first_blocks} to {one.most_blocks} |' in first
