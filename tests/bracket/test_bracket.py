@@ -173,7 +173,6 @@ def small_networks() -> list[Bracket]:
     return found
 
 
-@pytest.mark.xfail(reason="issue 16: the Lipschitz profile")
 def test_the_estimate_is_never_shown_below_the_proof(small_networks: list[Bracket]):
     assert all(found.radius is None or found.radius >= found.lower for found in small_networks)
 

@@ -8,7 +8,6 @@ nothing of each other; they meet here, and here alone a contradiction between th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -17,27 +16,31 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clearance.attacks.best import attack_inputs
-from clearance.attacks.ensembles import ensemble
-from clearance.attacks.goals import goal_of
-from clearance.attacks.passes import look
+from clearance.attacks.best import attack_inputs as attack_inputs
+from clearance.attacks.ensembles import ensemble as ensemble
+from clearance.attacks.goals import goal_of as goal_of
+from clearance.attacks.passes import look as look
 from clearance.attacks.result import AttackResult
 from clearance.audit import CHECKS, Audit, Flag, Severity, check_references
 from clearance.audit.examine import Given, audit_judged
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
+from clearance.bracket.parts import MOST_STARTS, Choices, at_least, attack_and_estimate, settings_of, without_gradients
 from clearance.certificates import Certificate
 from clearance.certificates.best import certify_inputs, check_package, check_time_limit
 from clearance.certificates.table import method_names
 from clearance.errors import InputError
-from clearance.estimates.clever import iterate_scores
-from clearance.estimates.judgement import without_number
+from clearance.estimates.clever import iterate_scores as iterate_scores
+from clearance.estimates.judgement import without_number as without_number
 from clearance.estimates.profile.score import without_radius
-from clearance.estimates.profile.search import Known
+from clearance.estimates.profile.search import Known as Known
 from clearance.estimates.scores import Score
-from clearance.estimates.settings import Bound, Settings
+from clearance.estimates.settings import Bound
+from clearance.estimates.settings import Settings as Settings
 from clearance.estimates.status import Status
-from clearance.model.budgets import BUDGETS, PASSES_PER_GRADIENT, share_of_bracket
+from clearance.model.budgets import BUDGETS as BUDGETS
+from clearance.model.budgets import PASSES_PER_GRADIENT as PASSES_PER_GRADIENT
+from clearance.model.budgets import share_of_bracket
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
@@ -46,10 +49,6 @@ from clearance.records import in_words
 
 CONTRADICTION = 1e-6
 """Share by which a lower bound must exceed an upper one to contradict it."""
-MOST_STARTS = 64
-"""Other inputs that the estimate's search may start towards; the first ones of the references."""
-FEWEST_BLOCKS = 2
-"""Blocks of an estimate in one ball, where a number of passes pays for fewer."""
 
 
 @dataclass(frozen=True)
@@ -203,33 +202,10 @@ def bracket(
     check_time_limit(time_limit)
     check_package(certificate)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
-    choices = Choices(_settings(inputs, order, bound, budget), budget, certificate, time_limit)
+    choices = Choices(settings_of(inputs, order, bound, budget), budget, certificate, time_limit)
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     return [_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each())]
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What is asked of each part of a bracket: the estimate's settings, and as in `bracket`."""
-
-    settings: Settings
-    budget: str | int
-    certificate: str
-    time_limit: float
-
-
-def _settings(inputs: CheckedInputs, order: int, bound: Bound | None, budget: str | int) -> Settings:
-    """What a budget asks of the estimate."""
-    _, passes = share_of_bracket(budget)
-    plain = Settings(norm=inputs.norm, order=order, bound=bound, seed=inputs.seed, budget=passes)
-    if plain.bound == "profile":
-        return plain
-    if isinstance(budget, int):
-        blocks = max(FEWEST_BLOCKS, passes // (PASSES_PER_GRADIENT * plain.size))
-        return replace(plain, blocks=blocks)
-    chosen = BUDGETS[budget]
-    return replace(plain, blocks=chosen.blocks or "auto", max_blocks=chosen.max_blocks, tolerance=chosen.tolerance)
 
 
 def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Tensor, starts: Tensor) -> Bracket:
@@ -237,13 +213,14 @@ def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Te
     model, start = inputs.model, inputs.model.meter.read()
     wrong = inputs.misclassified[0]
     cut = None if wrong else cut_off(model, inputs.x)
-    witness, score = _search(inputs, choices, starts) if cut is None else _without_gradients(inputs, choices)
+    witness, score = attack_and_estimate(inputs, choices, starts) if cut is None else without_gradients(inputs, choices)
     proof = None
     if choices.certificate != "none":
         (proof,) = certify_inputs(inputs, method=choices.certificate, time_limit=choices.time_limit)
     checked = Audit((), None, Cost()) if wrong else audit_judged(inputs, Given(score, witness, references), cut=cut)
     witness = _nearer(model, witness, checked)
     checked = _compare(checked, proof, score, witness)
+    score = at_least(score, proof)
     adversarial = witness.adversarial
     after = () if adversarial is None else tuple(model.logits(adversarial[None])[0].tolist())
     return Bracket(
@@ -261,33 +238,6 @@ def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Te
         cost=model.meter.since(start),
         x0=inputs.x[0],
     )
-
-
-def _search(inputs: CheckedInputs, choices: Choices, starts: Tensor) -> tuple[AttackResult, Score]:
-    """What the attacks find, and what the estimate says that begins there; its own witness counts as an attack."""
-    (witness,) = attack_inputs(inputs, ensemble(inputs.norm, share_of_bracket(choices.budget)[0]))
-    met = inputs.x[:0] if witness.adversarial is None else witness.adversarial[None]
-    (score,) = iterate_scores(inputs, choices.settings, Known(met, starts))
-    return _or_met(inputs, witness, score), score
-
-
-def _or_met(inputs: CheckedInputs, witness: AttackResult, score: Score) -> AttackResult:
-    """The witness that the estimate's search met, where it is nearer and a fresh forward pass confirms it."""
-    if score.witness is None or not score.witness_distance < witness.distance:
-        return witness
-    logits = look(inputs.model, score.witness[None])
-    if not bool(goal_of(inputs).reached(logits)[0]):
-        return witness
-    distances = {**witness.distances, score.sampler: score.witness_distance}
-    found = int(logits.argmax())
-    return AttackResult(score.witness, score.witness_distance, True, found, score.sampler, witness.cost, distances)
-
-
-def _without_gradients(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, Score]:
-    """No witness and no number: there is nothing to follow, and only the audit's search without gradients goes on."""
-    own = inputs.predicted[0]
-    score = without_number(choices.settings, Status.NO_GRADIENT, predicted=own, target=inputs.targets[0][0])
-    return AttackResult(None, math.inf, False, own, "none", Cost()), score
 
 
 def _threat(inputs: CheckedInputs, choices: Choices, target: Target) -> Threat:

@@ -35,7 +35,7 @@ FIRST_ROUND = 0.25
 """Share of the blocks that look for a nearer witness before the others search its levels."""
 SEVERAL_ROUNDS = 16
 """Blocks of a level from which there is such a round, where a witness is known already."""
-OUTWARD, LARGEST_GUESS = 2.0, 1e6
+FARTHER, LARGEST_GUESS = 2.0, 1e6
 """Where no witness is known the levels reach this many times the linear estimate, but no more than the second number
 times what was visited, and so many times farther after each round that does not end within them."""
 DEEP_START_SHARE = 3
@@ -44,6 +44,9 @@ SAME_LEVELS = 0.02
 """Share by which a round's levels may differ from the last ones for its block maxima to count with theirs."""
 WIDE = 0.5
 """Width of an interval, as a share of its upper end, from which the status says so."""
+MOST_WALKS = 2
+"""Segments that are walked where the margin has fallen more than the profile allows: the gradients that carry the fall
+lie there, and a short search may have missed them."""
 EXCEEDED = 1e-3
 """Share by which the margin must have fallen more than the profile allows to contradict it."""
 
@@ -102,6 +105,7 @@ class _ProfileRun:
         self.limit = farthest_valid(problem.model, problem.x0, problem.norm)
         self.farthest, self.count = math.inf, LEVELS
         self.ends: list[tuple[float, int]] = []
+        self.found: ProfileReadings
 
     def search_levels(self, gradients: int) -> None:
         """Look for a witness, then search all levels up to the nearest one known, in rounds."""
@@ -115,6 +119,13 @@ class _ProfileRun:
             self._search_round(blocks, steps)
         if self.pool.witness is not None and self.pool.witness is not first:
             self.search.walk(self.pool.witness[None])
+        self.found = self.read()
+        for _ in range(MOST_WALKS):
+            point = None if self.found.excess <= 1 + EXCEEDED else self.pool.point(self.found.exceeded_at)
+            if point is None:
+                break
+            self.search.walk(point[None])
+            self.found = self.read()
 
     def _begin(self, gradients: int) -> None:
         pool = self.pool
@@ -126,7 +137,7 @@ class _ProfileRun:
         if pool.witness is not None and pool.witness is not best:
             self.search.walk(pool.witness[None])
         smallest = torch.finfo(linear.dtype).tiny
-        guess = OUTWARD * pool.margin / float(linear.clamp_min(smallest))
+        guess = FARTHER * pool.margin / float(linear.clamp_min(smallest))
         reached = float(pool.column("distance").max()) or 1.0
         self.farthest = min(self.limit, pool.nearest, guess if guess < LARGEST_GUESS * reached else reached)
 
@@ -135,7 +146,7 @@ class _ProfileRun:
         self.ends.append((self.farthest, self.count * blocks))
         self.search.round(torch.from_numpy(self.levels()).to(self.pool.problem.x0), blocks, steps)
         if self.pool.witness is None and self.read().norm.radius >= self.farthest:
-            self.farthest = min(self.limit, OUTWARD * self.farthest)
+            self.farthest = min(self.limit, FARTHER * self.farthest)
         self.farthest = min(self.farthest, self.pool.nearest)
 
     def levels(self) -> NDArray[np.float64]:
@@ -153,7 +164,7 @@ class _ProfileRun:
 
 def _judge(run: _ProfileRun, settings: Settings) -> ProfileScore:
     """The record of a run, with the status that takes away the most."""
-    pool, problem, found = run.pool, run.pool.problem, run.read()
+    pool, problem, found = run.pool, run.pool.problem, run.found
     shown = found.norm if settings.slope == "norm" else found.radial
     status = max(_standing(run, found, shown.radius, shown.interval), key=lambda status: status.severity)
     return ProfileScore(

@@ -14,7 +14,7 @@ from clearance.estimates.status import CLIFF_FACTOR
 
 REACHES = 20
 """Most times that the directions are cut to those valid as far as the radius itself; each gives no smaller radius."""
-REACHED = 1e-5
+GROWN_ENOUGH = 1e-5
 """Growth of the radius, as a share of it, at which that ends."""
 TOP_OF_BLOCK = 3
 """Points of a block, the steepest by their signs, whose value is looked at for its maximum."""
@@ -58,6 +58,7 @@ class ProfileReadings:
         radial: The reading by the largest radial slope, never with a smaller radius.
         rise: The last value of the Lipschitz profile over the first; infinite where the first is 0.
         excess: The largest fall of the margin that was met, over what the profile allows there, less rounding.
+        exceeded_at: The place in the pool of the point where it was met.
         maxima: The block maxima of the last level, of the norm over feasible directions.
     """
 
@@ -66,6 +67,7 @@ class ProfileReadings:
     radial: Reading
     rise: float
     excess: float
+    exceeded_at: int
     maxima: tuple[float, ...]
 
     @property
@@ -99,7 +101,7 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_
         grown = profile_radius(levels, narrowed, pool.margin)
         if grown <= radius:
             break
-        done, reader, values, radius = grown <= radius * (1 + REACHED), closer, narrowed, grown
+        done, reader, values, radius = grown <= radius * (1 + GROWN_ENOUGH), closer, narrowed, grown
         if done:
             break
     rise = float(values[-1] / values[0]) if values[0] > 0 else np.inf
@@ -111,8 +113,8 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_
     rays = _block_maxima(pool, reader, inner_radii, level_of, len(levels), radial=True)
     by_slope = _reading(levels, slopes, rays, pool.margin, rising=False, cliff=cliff)
     last = tuple(maxima[-1][maxima[-1] > 0].tolist())
-    excess = _excess(pool, levels, signs)
-    return ProfileReadings(tuple(levels.tolist()), by_norm, by_slope, rise, excess, last)
+    excess, place = _excess(pool, levels, signs)
+    return ProfileReadings(tuple(levels.tolist()), by_norm, by_slope, rise, excess, place, last)
 
 
 def _bins(pool: Pool, levels: Numbers) -> NDArray[np.int64]:
@@ -171,13 +173,15 @@ def _block_maxima(
     return table
 
 
-def _excess(pool: Pool, levels: Numbers, signs: Numbers) -> float:
-    """The largest `(g(x0) - g(x)) / ∫_0^s L` over the points within the last level, `L` by the signs alone."""
+def _excess(pool: Pool, levels: Numbers, signs: Numbers) -> tuple[float, int]:
+    """The largest `(g(x0) - g(x)) / ∫_0^s L` of the points within the last level, `L` by the signs alone; and where."""
     distance, margins = pool.column("distance"), pool.column("margin")
     inside = (distance > 0) & (distance <= levels[-1] * (1 + INSIDE_LEVEL) + pool.slack()) & np.isfinite(margins)
     if not inside.any():
-        return 0.0
+        return 0.0, 0
     fallen = pool.margin - margins[inside] - pool.noise()
     spent = spent_at(levels, signs, np.minimum(distance[inside], levels[-1]))
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # infinite where no gradient allows a fall
-        return float(np.max(np.where(fallen > 0, fallen / spent, 0.0)))
+        over = np.where(fallen > 0, fallen / spent, 0.0)
+    largest = int(over.argmax())
+    return float(over[largest]), int(np.flatnonzero(inside)[largest])

@@ -23,7 +23,7 @@ from clearance.model.margins import ROUNDING
 NO_BLOCK = -1
 """The block of a point that no block of a search visited."""
 KEPT_BYTES = 2**28
-"""Gradients are kept up to this size; then the half with the smallest falls is let go."""
+"""Points and gradients are kept up to this size; then the half with the smallest falls is let go."""
 TF32_ROUNDING = 2.0**-8
 """Four units of rounding of TF32, which GPUs multiply float32 in unless they are told not to."""
 CHUNK = 64
@@ -83,7 +83,8 @@ class Pool:
         self.finite, self.samples = True, 0
         self.witness: Tensor | None = None
         self.nearest = math.inf
-        self._columns, self._gradients, self._places = _Columns(), list[Tensor](), list[NDArray[np.int64]]()
+        self._columns, self._places = _Columns(), list[NDArray[np.int64]]()
+        self._points, self._gradients = list[Tensor](), list[Tensor]()
         self._kept = 0
 
     def visit(self, points: Tensor, blocks: Tensor | None = None) -> Visit:
@@ -119,10 +120,11 @@ class Pool:
         columns.slope.append(slopes)
         columns.fall.append(falls)
         columns.block.append(torch.full((len(points),), NO_BLOCK, device=points.device) if blocks is None else blocks)
+        self._points.append(points.detach())
         self._gradients.append(gradients.detach())
         self._places.append(np.arange(self.samples, self.samples + len(points)))
         self.samples += len(points)
-        self._kept += gradients.numel() * gradients.element_size()
+        self._kept += 2 * gradients.numel() * gradients.element_size()
         if self._kept > KEPT_BYTES:
             self._let_go()
         return Visit(margins, gradients, falls, slopes)
@@ -135,15 +137,21 @@ class Pool:
 
     def _let_go(self) -> None:
         """Keep the half of the gradients with the largest falls; of the others the fall itself is kept."""
-        falls, places, gradients = self.column("fall"), np.concatenate(self._places), torch.cat(self._gradients)
+        falls, places = self.column("fall"), np.concatenate(self._places)
         kept = np.sort(np.argsort(-falls[places], kind="stable")[: len(places) // 2])
+        rows = torch.from_numpy(kept).to(self._gradients[0].device)
         self._places = [places[kept]]
-        self._gradients = [gradients[torch.from_numpy(kept).to(gradients.device)]]
+        self._points, self._gradients = ([torch.cat(parts)[rows]] for parts in (self._points, self._gradients))
         self._kept //= 2
 
     def column(self, name: str) -> Values:
         """`distance`, `margin`, `slope`, `fall` or `block` of every point, in the order of the visits."""
         return torch.cat(getattr(self._columns, name)).double().cpu().numpy()
+
+    def point(self, place: int) -> Tensor | None:
+        """A point by its place in the order of the visits, `(*input)`; `None` where it was let go."""
+        rows = np.flatnonzero(np.concatenate(self._places) == place)
+        return torch.cat(self._points)[int(rows[0])] if len(rows) else None
 
     def reader(self, reach: float) -> EvidenceReader:
         """What the pool says of directions that stay valid as far as `reach`. Source: this project."""

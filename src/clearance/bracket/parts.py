@@ -1,0 +1,96 @@
+"""What a bracket asks of its parts: settings by budget, the attack, and the estimate that begins at its witness."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from clearance.attacks.best import attack_inputs
+from clearance.attacks.ensembles import ensemble
+from clearance.attacks.goals import goal_of
+from clearance.attacks.passes import look
+from clearance.attacks.result import AttackResult
+from clearance.certificates import Certificate
+from clearance.estimates.clever import iterate_scores
+from clearance.estimates.judgement import without_number
+from clearance.estimates.profile.search import Known
+from clearance.estimates.scores import Score
+from clearance.estimates.settings import Bound, Settings
+from clearance.estimates.status import Status
+from clearance.model.budgets import BUDGETS, PASSES_PER_GRADIENT, share_of_bracket
+from clearance.model.cost import Cost
+from clearance.model.inputs import CheckedInputs
+
+MOST_STARTS = 64
+"""Other inputs that the estimate's search may start towards; the first ones of the references."""
+LEAST_BALL_BLOCKS = 2
+"""Blocks of an estimate in one ball, where a number of passes pays for fewer."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is asked of each part of a bracket: the estimate's settings, and as in `bracket`."""
+
+    settings: Settings
+    budget: str | int
+    certificate: str
+    time_limit: float
+
+
+def settings_of(inputs: CheckedInputs, order: int, bound: Bound | None, budget: str | int) -> Settings:
+    """What a budget asks of the estimate."""
+    _, passes = share_of_bracket(budget)
+    plain = Settings(norm=inputs.norm, order=order, bound=bound, seed=inputs.seed, budget=passes)
+    if plain.bound == "profile":
+        return plain
+    if isinstance(budget, int):
+        blocks = max(LEAST_BALL_BLOCKS, passes // (PASSES_PER_GRADIENT * plain.size))
+        return replace(plain, blocks=blocks)
+    chosen = BUDGETS[budget]
+    return replace(plain, blocks=chosen.blocks or "auto", max_blocks=chosen.max_blocks, tolerance=chosen.tolerance)
+
+
+def attack_and_estimate(inputs: CheckedInputs, choices: Choices, starts: Tensor) -> tuple[AttackResult, Score]:
+    """What the attacks find, and what the estimate says that begins there; its own witness counts as an attack."""
+    (witness,) = attack_inputs(inputs, ensemble(inputs.norm, share_of_bracket(choices.budget)[0]))
+    met = inputs.x[:0] if witness.adversarial is None else witness.adversarial[None]
+    (score,) = iterate_scores(inputs, choices.settings, Known(met, starts))
+    return _or_met(inputs, witness, score), score
+
+
+def _or_met(inputs: CheckedInputs, witness: AttackResult, score: Score) -> AttackResult:
+    """The witness that the estimate's search met, where it is nearer and a fresh forward pass confirms it."""
+    if score.witness is None or not score.witness_distance < witness.distance:
+        return witness
+    logits = look(inputs.model, score.witness[None])
+    if not bool(goal_of(inputs).reached(logits)[0]):
+        return witness
+    distances = {**witness.distances, score.sampler: score.witness_distance}
+    found = int(logits.argmax())
+    return AttackResult(score.witness, score.witness_distance, True, found, score.sampler, witness.cost, distances)
+
+
+def without_gradients(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, Score]:
+    """No witness and no number: there is nothing to follow, and only the audit's search without gradients goes on."""
+    own = inputs.predicted[0]
+    score = without_number(choices.settings, Status.NO_GRADIENT, predicted=own, target=inputs.targets[0][0])
+    return AttackResult(None, math.inf, False, own, "none", Cost()), score
+
+
+def at_least(score: Score, proof: Certificate | None) -> Score:
+    """The estimate, never below the proof: both bound the distance from below, so the larger counts.
+
+    Source: this project. Where the proof is larger, the flag `below_certificate` keeps what was estimated.
+
+    Args:
+        score: The estimate.
+        proof: The certificate; `None` where none was asked for.
+
+    Returns:
+        The estimate, or one with the proved radius.
+    """
+    if proof is None or not proof.status.has_radius or not score.radius < proof.radius < math.inf:
+        return score
+    return replace(score, radius=proof.radius, interval=(proof.radius, max(proof.radius, score.interval[1])))
