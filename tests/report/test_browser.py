@@ -167,6 +167,21 @@ def test_an_input_opens_and_closes(browser: Browser, real: Path):
     assert browser.errors() == [] and browser.requests() == []
 
 
+def test_an_input_shows_its_profile(browser: Browser, real: Path):
+    browser.open(real)
+    browser.finish()
+    browser.find("#rows tbody a").click()
+    browser.wait("dialog.open && dialog.querySelector('[data-chart=profile] svg')")
+    browser.find("[data-chart=profile]").location_once_scrolled_into_view  # noqa: B018
+    browser.keep("profile")
+    levels = browser.run("return data.details[opened].profile[1][3].length")
+    steps = "dialog.querySelectorAll('[data-chart=profile] .mark-rule.role-mark line').length"
+    assert levels >= 16 and browser.run(f"return {steps}") == 2 * levels + 2  # both step functions, and where they end
+    text = browser.find("#input").text
+    assert "steepest fall along rays" in text and "farthest distance searched" in text
+    assert browser.errors() == []
+
+
 def test_an_input_has_an_address_of_its_own(browser: Browser, real: Path):
     browser.open(real, "#input-0-inf-runner-up-order1")
     browser.wait("dialog.open")

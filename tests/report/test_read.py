@@ -36,6 +36,18 @@ def test_a_real_run_is_read(real: Path):
     assert wrong.certified is wrong.estimated is wrong.attacked is wrong.fit is None and wrong.maxima.size == 0
 
 
+def test_a_profile_is_read_with_both_readings(real: Path):
+    first, wrong, _ = read_records(real).entries
+    profile = first.profile
+    assert profile is not None and wrong.profile is None
+    assert len(profile.levels) == len(profile.norm.values) == len(profile.radial.values) >= 16
+    assert profile.norm.radius == pytest.approx(first.estimated) and profile.norm.interval == first.interval
+    assert profile.radial.radius is not None and profile.norm.radius is not None
+    assert profile.norm.radius <= profile.radial.radius <= profile.levels[-1]
+    assert list(profile.norm.values) == sorted(profile.norm.values)
+    assert profile.rise == pytest.approx(profile.norm.values[-1] / profile.norm.values[0])
+
+
 def test_made_up_results_have_the_form_of_real_ones(real: Path, tmp_path: Path):
     """The other tests rest on this: all that is read of a made-up result is in a real one, in the same place."""
     from clearance.runs.execute import read_run

@@ -16,7 +16,7 @@ from clearance.estimates.status import Status
 from clearance.report.families import families_of
 from clearance.report.figures.maxima import bin_row
 from clearance.report.marks import name_norm, write_norm
-from clearance.report.records import Entry, Raised, RunRecords
+from clearance.report.records import Entry, ProfileCurves, Raised, RunRecords
 
 STORED_DIGITS = 4
 """Significant digits of a number in the page's data: one more than is shown."""
@@ -128,12 +128,23 @@ def _details(entry: Entry, texts: dict[str, int]) -> Packed:
         found["fit"] = [_exact(fit.location), *numbers, fit.status]
         found["bins"] = _bins(entry)
         found["families"] = _families(entry, texts)
+    if entry.profile is not None:
+        found["profile"] = _profile(entry.profile)
     if drawing is not None:
         found["picture"] = [drawing.witness, drawing.difference, drawing.factor, *drawing.size]
     if entry.changes:
         changes = ((", ".join(map(str, one.place)), one.before, one.after) for one in entry.changes)
         found["changes"] = [[place, short(before), short(after)] for place, before, after in changes]
     return found
+
+
+def _profile(profile: ProfileCurves) -> list[Any]:
+    """The last level, each reading as its values, its radius and its interval, and the rise."""
+    curves = (profile.norm, profile.radial)
+    rows = [
+        [*map(short, (one.radius, *(one.interval or (None, None)))), list(map(short, one.values))] for one in curves
+    ]
+    return [short(profile.levels[-1]), *rows, short(profile.rise)]
 
 
 def _families(entry: Entry, texts: dict[str, int]) -> list[Any] | None:

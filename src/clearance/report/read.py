@@ -12,7 +12,17 @@ import numpy as np
 from clearance.errors import FileError
 from clearance.estimates.status import Status
 from clearance.report.pictures import Drawings, largest_changes
-from clearance.report.records import Entry, FailedTask, Fit, Logit, Raised, RunRecords, Spent
+from clearance.report.records import (
+    Entry,
+    FailedTask,
+    Fit,
+    Logit,
+    ProfileCurve,
+    ProfileCurves,
+    Raised,
+    RunRecords,
+    Spent,
+)
 from clearance.runs.execute import Run, read_run
 from clearance.runs.export import as_exported
 from clearance.runs.plan import Task
@@ -108,6 +118,7 @@ def as_entry(task: Task, record: Record, drawings: Drawings) -> Entry:
         sampler=str(estimated["sampler"]),
         fit=_as_fit(estimated["fit"]),
         maxima=np.asarray(arrays["maxima"], dtype=np.float64),
+        profile=_as_profile(estimated),
         flags=tuple(_as_flag(flag) for flag in values["audit"]["flags"]),
         logits=_as_logits(values["logits"], values["witness_logits"], task.label),
         costs=_as_costs(values),
@@ -132,6 +143,22 @@ def _as_fit(fit: Mapping[str, Any] | None) -> Fit | None:
     if fit is None or any(fit[name] is None for name in names):
         return None
     return Fit(*(float(fit[name]) for name in names), status=str(fit["status"]))
+
+
+def _as_profile(estimated: Mapping[str, Any]) -> ProfileCurves | None:
+    readings = [estimated.get(name) for name in ("by_norm", "by_radial")]
+    if not estimated.get("levels") or None in readings:
+        return None
+    norm, radial = (
+        ProfileCurve(
+            tuple(map(float, reading["values"])),
+            number(reading["radius"]),
+            None if reading["interval"] is None else (float(reading["interval"][0]), float(reading["interval"][1])),
+        )
+        for reading in readings
+        if reading is not None
+    )
+    return ProfileCurves(tuple(map(float, estimated["levels"])), norm, radial, number(estimated["rise"]))
 
 
 def _as_flag(flag: Mapping[str, Any]) -> Raised:

@@ -60,6 +60,38 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class ProfileCurve:
+    """One reading of a Lipschitz profile.
+
+    Attributes:
+        values: The largest fall of the margin per unit of distance, up to each level.
+        radius: Where their integral reaches the margin; `None` where it must not be read.
+        interval: Of the radius; `None` likewise.
+    """
+
+    values: tuple[float, ...]
+    radius: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class ProfileCurves:
+    """A Lipschitz profile.
+
+    Attributes:
+        levels: The distances up to which falls were searched for.
+        norm: The reading by gradient norms.
+        radial: The reading along rays.
+        rise: The last value of the first reading over its first; `None` where that is not finite.
+    """
+
+    levels: tuple[float, ...]
+    norm: ProfileCurve
+    radial: ProfileCurve
+    rise: float | None
+
+
+@dataclass(frozen=True)
 class Spent:
     """What one part of a bracket cost.
 
@@ -123,6 +155,7 @@ class Entry:
         sampler: The rule that found the block maxima.
         fit: The fit to them.
         maxima: The block maxima, `(blocks,)`.
+        profile: The Lipschitz profile; `None` for an estimate in one ball.
         flags: The audit's flags, the worst first.
         logits: The largest ones, before and after.
         costs: Of each part, and of all.
@@ -157,6 +190,7 @@ class Entry:
     flags: tuple[Raised, ...]
     logits: tuple[Logit, ...]
     costs: tuple[Spent, ...]
+    profile: ProfileCurves | None = None
     drawing: Drawing | None = None
     changes: tuple[Change, ...] = ()
 

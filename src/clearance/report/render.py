@@ -15,6 +15,7 @@ from clearance.report.figures.brackets import bracket_chart, page_rules
 from clearance.report.figures.figure import Section
 from clearance.report.figures.files import vega_lite_version
 from clearance.report.figures.maxima import maxima_chart
+from clearance.report.figures.profile import profile_chart
 from clearance.report.figures.table import FIGURES, figures_of
 from clearance.report.payload import as_script, pack
 from clearance.report.records import RunRecords
@@ -90,6 +91,7 @@ def render(template: str, runs: Sequence[RunRecords], *, own_tables: Sequence[Ta
     specs = {panel.id: panel.spec for members in figures.values() for one in members for panel in one.panels}
     specs |= {"brackets": for_page(bracket_chart(None), height=TALL)}
     specs |= {"fit": for_page(maxima_chart(None, None), height=LOW)}
+    specs |= {"profile": for_page(profile_chart(None, None), height=LOW)}
     copies = {table.name: _copies(table) for table in (*own_tables, *tables)}
     data = {**pack(runs), "rules": page_rules(), "specs": specs, "copies": copies}
     assets = {"style": read_asset("page.css"), "script": read_scripts(), "bundle": vega_bundle()}

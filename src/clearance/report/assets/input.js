@@ -12,7 +12,21 @@ function openInput(row) {
 }
 
 function redrawInput() {
-  const place = dialog.querySelector("[data-chart=fit]");
+  redrawFit(dialog.querySelector("[data-chart=fit]"));
+  redrawProfile(dialog.querySelector("[data-chart=profile]"));
+}
+
+function redrawProfile(place) {
+  if (!dialog.open || !place) return;
+  const [last, ...readings] = data.details[opened].profile;
+  const names = ["gradient norm", "along rays"];
+  const steps = names.flatMap((reading, k) => readings[k][3].map((value, i, all) =>
+    ({ reading, value: number(value), distance: (i / all.length) * last, until: ((i + 1) / all.length) * last })));
+  const ends = names.map((reading, k) => ({ reading, radius: readings[k][0] })).filter((end) => end.radius !== null);
+  draw(place, { steps, ends });
+}
+
+function redrawFit(place) {
   if (!dialog.open || !place) return;
   const { fit, bins } = data.details[opened];
   const area = bins ? bins[1] * bins[2].reduce((sum, n) => sum + n, 0) : 1;
@@ -44,6 +58,7 @@ function inputParts(row) {
     bracketTable(row, details),
     pictures(row, details),
     changes(details),
+    profilePart(details),
     make("div", { class: "columns" }, make("div", {}, logits(run, details)), make("div", {}, fitPart(details))),
     ...details.flags.filter((flag) => flag[1] === "info").map(flagBox),
     costs(details),
@@ -120,13 +135,26 @@ function logits(run, details) {
   return simpleTable("Largest logits, before and after", ["class", "input", "witness"], rows);
 }
 
+// How fast the margin can fall at each distance, and the radius that two readings of it give.
+function profilePart(details) {
+  if (!details.profile) return null;
+  const [last, norm, radial, rise] = details.profile;
+  const row = (name, [radius, low, high]) =>
+    [name, show(radius), radius === null ? show(null) : `${show(low)} to ${show(high)}`];
+  const table = simpleTable("The Lipschitz profile: two lower estimates from one search", ["reading", "radius", "interval"],
+    [row("largest gradient norm up to each distance", norm), row("steepest fall along rays", radial)]);
+  const said = `Searched up to ${show(last)}; the largest gradient norm rises ${show(rise)}-fold on the way. Dashed: where each reading has spent the margin.`;
+  const chart = make("div", { class: "chart", "data-chart": "profile", "data-title": "The Lipschitz profile" });
+  return make("div", {}, table, chart, make("p", { class: "note" }, said));
+}
+
 function fitPart(details) {
   const [margin, lipschitz, gradientNorm, ball] = details.numbers;
   const names = [
     ["margin", margin],
     ["largest gradient norm, estimated", lipschitz],
     ["gradient norm at the input", gradientNorm],
-    ["radius of the ball", ball],
+    [details.profile ? "farthest distance searched" : "radius of the ball", ball],
   ];
   const rows = names.filter(([, value]) => value !== null).map(([name, value]) => [name, show(value)]);
   if (details.fit) {
