@@ -22,7 +22,7 @@ from clearance.model.cost import Cost
 
 LEVELS, MORE_LEVELS = 16, 32
 """Levels of a profile, and from `MANY_GRADIENTS` on: a step function of half as many gives radii that are 1 to 4 %
-smaller from the same search, as long as each level is searched (`benchmarks/profile.py levels`)."""
+smaller from the same search, as long as each level is searched (`benchmarks/profiles.py levels`)."""
 MANY_GRADIENTS = 6000
 """Gradients from which a profile has `MORE_LEVELS`."""
 BLOCK_STEPS, LEAST_STEPS = 16, 4

@@ -23,7 +23,7 @@ INSIDE_LEVEL = 1e-6
 LONGER_SEARCH = 25.0
 """The interval's lower end is the radius that a search with this many times the blocks would find."""
 LEVEL_PROBABILITY = 0.95
-"""Probability that such a search does not exceed a level's value (`benchmarks/profile.py interval` measures how often
+"""Probability that such a search does not exceed a level's value (`benchmarks/profiles.py interval` measures how often
 the radius keeps within the interval)."""
 CLIFF_SHARE = 1 / 16
 """At a cliff the interval's lower end takes the rise to begin nearer by this share of the bracket."""

@@ -53,7 +53,7 @@ STARTS: dict[str, tuple[float, Callable[[StartDraw], Tensor]]] = {
     "witness_sparse": (0.25, lambda draw: draw.witness + draw.width * draw.sparse),
     "witness_other": (0.25, lambda draw: draw.witness + draw.width * draw.other),
 }
-"""Each start with its probability, and how it is made, as a share of the ball's radius (`benchmarks/profile.py starts`
+"""Each start with its probability, and how it is made, as a share of the ball's radius (`benchmarks/profiles.py starts`
 shows which of them finds what)."""
 
 
