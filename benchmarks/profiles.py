@@ -1,8 +1,8 @@
 """The Lipschitz profile on public networks: how tight it is, how its interval holds, and what its parts are good for.
 
     python benchmarks/profiles.py tight --networks mnist-fmn --norms 2 inf        estimate over the nearest witness met
-    python benchmarks/profiles.py interval --networks mnist-fmn --count 4         the radius of a search 25 times as long
-    python benchmarks/profiles.py levels --networks mnist-kw-0.1                  how many levels, at equal passes
+    python benchmarks/profiles.py interval --networks mnist-fmn --count 4         the radius of a longer search
+    python benchmarks/profiles.py levels --networks mnist-kw-0.1                  levels, at equal passes
     python benchmarks/profiles.py starts --networks mnist-kw-0.1                  one kind of start alone
 
 `tight` prints medians over inputs of estimate / nearest distance met by anyone here (attack of the same budget, both
