@@ -73,6 +73,8 @@ def test_another_plan_is_refused_and_the_difference_named(folder: Path):
         (("--target", "sideways"), "target: expected one of"),
         (("--workers", "2"), "--workers: expected --engine ray"),
         (("--order", "3"), "order"),
+        (("--budget", "100"), "budget: expected at least 6,000 passes for a bracket, got 100"),
+        (("--order", "2", "--bound", "profile"), "bound: expected 'ball' with order=2"),
     ],
 )
 def test_bad_flags_are_one_line_and_leave_nothing(flags: tuple[str, ...], message: str, tmp_path: Path):

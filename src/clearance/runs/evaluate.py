@@ -18,6 +18,7 @@ from clearance.errors import NetworkError
 from clearance.estimates.judgement import without_number
 from clearance.estimates.settings import Bound, Settings
 from clearance.estimates.status import Status
+from clearance.model.budgets import share_of_bracket
 from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
 from clearance.model.preprocessing import Normalize
@@ -161,7 +162,13 @@ def make_plan(
 
     Returns:
         The plan.
+
+    Raises:
+        InputError: If the budget or the kind of bound cannot be used.
     """
+    share_of_bracket(shared.budget)
+    for order in orders:
+        Settings(order=order, bound=shared.bound)
     model, data = shared.model, shared.data
     limit = None if math.isinf(shared.time_limit) else float(shared.time_limit)
     parameters = {"budget": shared.budget, "certificate": shared.certificate, "certificate_seconds": limit}
