@@ -7,9 +7,10 @@ from attack_cases import INF, LinearCase, classifier
 from clearance.attacks import Witnesses
 from clearance.attacks.goals import margin
 from clearance.attacks.passes import Streams
-from clearance.attacks.steps import as_radius, descent, free, into_ball, random_points, room, visit
+from clearance.attacks.steps import as_radius, descent, into_ball, random_points, room, visit
 from clearance.errors import InputError
 from clearance.geometry.norms import dual_norm, vector_norm
+from clearance.model.gradients import free
 from closed_forms import random_inputs, random_linear
 
 each_norm = pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, INF])

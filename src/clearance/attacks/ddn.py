@@ -9,10 +9,11 @@ from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.linear_model import boundary_distance, tie_distance
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps, cosine
-from clearance.attacks.steps import free, visit
+from clearance.attacks.steps import visit
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import expand, unit, vector_norm
 from clearance.model.classifier import Classifier
+from clearance.model.gradients import free
 
 DDN_STEPS = 1.0, 0.01
 """First and last length of the gradient step, in radii: the paper's step falls from 1 to 0.01 as well."""

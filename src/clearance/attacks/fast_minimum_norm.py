@@ -11,10 +11,11 @@ from clearance.attacks.goals import Goal, Loss, soft_margin
 from clearance.attacks.linear_model import tie_distance, zero_crossing
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps, cosine
-from clearance.attacks.steps import free, into_ball, visit
+from clearance.attacks.steps import into_ball, visit
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import as_norm, dual_norm, expand, unit, vector_norm
 from clearance.model.classifier import Classifier
+from clearance.model.gradients import free
 
 FMN_STEPS = 1.0, 0.001
 """First and last length of the gradient step, in units of the longest `l_2` vector of the ball: from across the ball to

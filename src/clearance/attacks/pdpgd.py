@@ -11,10 +11,11 @@ from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.linear_model import boundary_distance, tie_distance
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps, cosine
-from clearance.attacks.steps import free, visit
+from clearance.attacks.steps import visit
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.geometry.norms import expand, soft_threshold, vector_norm
 from clearance.model.classifier import Classifier
+from clearance.model.gradients import free
 
 FIRST_WEIGHT = 0.5
 """The distance's weight to begin with: below 1, its value at the solution, so that the first steps lower the loss."""

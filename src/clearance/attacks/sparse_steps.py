@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.passes import LossEvaluation
-from clearance.attacks.steps import free, into_ball, keep_rows
+from clearance.attacks.steps import into_ball, keep_rows
 from clearance.geometry.norms import expand, vector_norm
 from clearance.model.classifier import Classifier
+from clearance.model.gradients import free
 
 FIRST_DENSITY = 0.2
 """Share of the coordinates that the first step from the input moves: that of the paper's code."""

@@ -13,6 +13,7 @@ from clearance.geometry.balls import sample_shifts
 from clearance.geometry.boxed_ball import project_boxed
 from clearance.geometry.norms import expand, project, steepest
 from clearance.model.classifier import Classifier
+from clearance.model.gradients import free
 
 SPARSITY = 0.01
 """Share of the coordinates that one `l_1` step moves: few, as the ball asks, but not so few that hundreds of steps are
@@ -63,30 +64,6 @@ def into_ball(model: Classifier, x: Tensor, points: Tensor, norm: float, radius:
     else:
         delta = project(model.clip(points) - x, norm, radius)
     return model.clip(x + delta)  # the sum is rounded
-
-
-def free(model: Classifier, points: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient without the coordinates in which a step against it would leave the bounds at once.
-
-    Source: the Karush-Kuhn-Tucker conditions of a box: such coordinates are at their optimum.
-
-    `w_i = 0` where `y_i` is at its lowest value and `w_i > 0`, or at its highest and `w_i < 0`: the projection of `-w`
-    onto the tangent cone of the box. A step that is normalised afterwards would otherwise be spent on coordinates that
-    clipping puts back.
-
-    Args:
-        model: The classifier.
-        points: `y`, `(batch, *input)`, within the bounds.
-        gradient: `w`, `(batch, *input)`.
-
-    Returns:
-        `(batch, *input)`.
-    """
-    if model.bounds is None:
-        return gradient
-    low, high = model.bounds
-    stuck = ((points <= low) & (gradient > 0)) | ((points >= high) & (gradient < 0))
-    return torch.where(stuck, 0.0, gradient)
 
 
 def descent(model: Classifier, points: Tensor, gradient: Tensor, norm: float) -> Tensor:

@@ -29,6 +29,7 @@ class AttackMethod(Choice):
         backwards: The backward passes of one step.
         any_start: Whether a run takes its start and its aim from `AttackTask` alone, so that runs with other starts and
             aims can share its batch.
+        anywhere: Whether it begins at points all over the bounds, so that it says little of gradients near the input.
         only_missing: Whether it is for inputs without a witness, and left out where every input has one.
         needs_witness: Whether it only brings a known witness nearer: alone, it starts from the witnesses of `fgsm`.
     """
@@ -39,6 +40,7 @@ class AttackMethod(Choice):
     forwards: int = 1
     backwards: int = 1
     any_start: bool = False
+    anywhere: bool = False
     only_missing: bool = False
     needs_witness: bool = False
 
@@ -133,6 +135,7 @@ ATTACKS: dict[str, AttackMethod] = {
         "clearance.attacks.box_points:carry_out",
         iterative=False,
         backwards=0,
+        anywhere=True,
         only_missing=True,
     ),
     "cutting_planes": AttackMethod(
@@ -140,6 +143,7 @@ ATTACKS: dict[str, AttackMethod] = {
         "clearance.attacks.cutting_planes:carry_out",
         iterative=False,
         rounds=22,
+        anywhere=True,
     ),
     "boundary_walk": AttackMethod(
         "from a known witness along the linearised boundary towards the input (after Croce and Hein 2020)",

@@ -38,8 +38,6 @@ from clearance.model.transforms import eot
 
 WITHOUT_GRADIENTS = "box_points"
 """The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
-FROM_ANYWHERE = "cutting_planes"
-"""The method that begins at points all over the bounds: what it finds says little of the gradients near the input."""
 SECOND_METHOD = AttackRun("fast_minimum_norm", 60)
 """It is for every norm; as long as the runs from the input that it is held against."""
 SCORE_PASSES = 1500
@@ -150,9 +148,9 @@ def _gradient_attack(
         return AttackResult(None, math.inf, False, inputs.predicted[0], "none", Cost())
     if known is None or math.isfinite(known.distances.get(WITHOUT_GRADIENTS, math.inf)):
         return attack_inputs(inputs, _gradient_runs(inputs.norm))[0]
-    if known.method != FROM_ANYWHERE:
+    if not _from_anywhere(known.method):
         return known
-    others = [distance for name, distance in known.distances.items() if name != FROM_ANYWHERE]
+    others = [distance for name, distance in known.distances.items() if not _from_anywhere(name)]
     nearest = min(others, default=math.inf)
     if math.isfinite(nearest):
         return replace(known, distance=nearest)
@@ -160,8 +158,13 @@ def _gradient_attack(
 
 
 def _gradient_runs(norm: float) -> tuple[AttackRun, ...]:
-    """The standard ensemble without the runs that follow no gradient."""
-    return tuple(run for run in ensemble(norm, "standard") if run.method not in (WITHOUT_GRADIENTS, FROM_ANYWHERE))
+    """The standard ensemble without the runs that begin all over the bounds."""
+    return tuple(run for run in ensemble(norm, "standard") if not _from_anywhere(run.method))
+
+
+def _from_anywhere(name: str) -> bool:
+    """Whether a name of `AttackResult.distances` is of a method that begins at points all over the bounds."""
+    return name in ATTACKS and ATTACKS[name].anywhere
 
 
 def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> list[AttackResult]:

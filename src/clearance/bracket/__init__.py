@@ -16,10 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clearance.attacks.best import attack_inputs as attack_inputs
-from clearance.attacks.ensembles import ensemble as ensemble
-from clearance.attacks.goals import goal_of as goal_of
-from clearance.attacks.passes import look as look
 from clearance.attacks.result import AttackResult
 from clearance.audit import CHECKS, Audit, Flag, Severity, check_references
 from clearance.audit.examine import Given, audit_judged
@@ -30,16 +26,10 @@ from clearance.certificates import Certificate
 from clearance.certificates.best import certify_inputs, check_package, check_time_limit
 from clearance.certificates.table import method_names
 from clearance.errors import InputError
-from clearance.estimates.clever import iterate_scores as iterate_scores
-from clearance.estimates.judgement import without_number as without_number
 from clearance.estimates.profile.score import without_radius
-from clearance.estimates.profile.search import Known as Known
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Bound
-from clearance.estimates.settings import Settings as Settings
 from clearance.estimates.status import Status
-from clearance.model.budgets import BUDGETS as BUDGETS
-from clearance.model.budgets import PASSES_PER_GRADIENT as PASSES_PER_GRADIENT
 from clearance.model.budgets import share_of_bracket
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
@@ -196,13 +186,13 @@ def bracket(
     (1.4, 1.4, 1.4, 'ok')
     """
     check_classifier(model)
-    share_of_bracket(budget)
+    attack, passes = share_of_bracket(budget)
     if certificate not in (known := (*method_names(), "none")):
         raise InputError(f"certificate: expected one of {', '.join(known)}, got {certificate!r}")
     check_time_limit(time_limit)
     check_package(certificate)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
-    choices = Choices(settings_of(inputs, order, bound, budget), budget, certificate, time_limit)
+    choices = Choices(settings_of(inputs, order, bound, budget, passes), attack, budget, certificate, time_limit)
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     return [_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each())]

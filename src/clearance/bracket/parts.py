@@ -19,7 +19,7 @@ from clearance.estimates.profile.search import Known
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Bound, Settings
 from clearance.estimates.status import Status
-from clearance.model.budgets import BUDGETS, PASSES_PER_GRADIENT, share_of_bracket
+from clearance.model.budgets import BUDGETS, PASSES_PER_GRADIENT
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs
 
@@ -31,17 +31,17 @@ LEAST_BALL_BLOCKS = 2
 
 @dataclass(frozen=True)
 class Choices:
-    """What is asked of each part of a bracket: the estimate's settings, and as in `bracket`."""
+    """What is asked of each part of a bracket: the estimate's settings, the attack's budget, and as in `bracket`."""
 
     settings: Settings
+    attack: str | int
     budget: str | int
     certificate: str
     time_limit: float
 
 
-def settings_of(inputs: CheckedInputs, order: int, bound: Bound | None, budget: str | int) -> Settings:
-    """What a budget asks of the estimate."""
-    _, passes = share_of_bracket(budget)
+def settings_of(inputs: CheckedInputs, order: int, bound: Bound | None, budget: str | int, passes: int) -> Settings:
+    """What a budget asks of the estimate, whose share of it is `passes`."""
     plain = Settings(norm=inputs.norm, order=order, bound=bound, seed=inputs.seed, budget=passes)
     if plain.bound == "profile":
         return plain
@@ -54,7 +54,7 @@ def settings_of(inputs: CheckedInputs, order: int, bound: Bound | None, budget: 
 
 def attack_and_estimate(inputs: CheckedInputs, choices: Choices, starts: Tensor) -> tuple[AttackResult, Score]:
     """What the attacks find, and what the estimate says that begins there; its own witness counts as an attack."""
-    (witness,) = attack_inputs(inputs, ensemble(inputs.norm, share_of_bracket(choices.budget)[0]))
+    (witness,) = attack_inputs(inputs, ensemble(inputs.norm, choices.attack))
     met = inputs.x[:0] if witness.adversarial is None else witness.adversarial[None]
     (score,) = iterate_scores(inputs, choices.settings, Known(met, starts))
     return _or_met(inputs, witness, score), score

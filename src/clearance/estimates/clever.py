@@ -242,13 +242,11 @@ def _score(inputs: CheckedInputs, settings: Settings, known: Known | None) -> Sc
     tied = next((target for target in targets if logits[target] == logits[predicted]), None)
     if tied is not None:
         return on_boundary(settings, x0, predicted=predicted, target=tied)
-    start, problem = model.meter.read(), _pose(inputs, settings)
+    start, problem, probabilities = model.meter.read(), _pose(inputs, settings), look_like_probabilities(logits[None])
     if settings.bound == "profile":
         with model.frozen():
-            score = estimate_profile(problem, settings, known or Known(x0[None][:0], x0[None][:0]))
-        doubt = {Status.PROBABILITIES} if look_like_probabilities(logits[None]) else set[Status]()
-        status = max({score.status, *doubt}, key=lambda one: one.severity)
-        return replace(score, status=status, cost=model.meter.since(start))
+            score = estimate_profile(problem, settings, known or Known(inputs.x[:0], inputs.x[:0]), probabilities)
+        return replace(score, cost=model.meter.since(start))
     with model.frozen():
         estimate = (
             estimate_nearest(problem, settings) if settings.order == 1 else estimate_second_order(problem, settings)
@@ -257,7 +255,7 @@ def _score(inputs: CheckedInputs, settings: Settings, known: Known | None) -> Sc
         status, margin = Status.NOT_TWICE_DIFFERENTIABLE, float(problem.margins[0])
         cost = model.meter.since(start)
         return without_number(settings, status, predicted=predicted, target=targets[0], margin=margin, cost=cost)
-    return judge(settings, estimate, look_like_probabilities(logits[None]), model.meter.since(start))
+    return judge(settings, estimate, probabilities, model.meter.since(start))
 
 
 def _pose(inputs: CheckedInputs, settings: Settings) -> MarginProblem:

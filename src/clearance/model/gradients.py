@@ -115,3 +115,27 @@ def nearest_margin_gradients(model: Classifier, x: Tensor, predicted: int, targe
 
     value, gradient = model.in_micro_batches(part, x)
     return value, gradient
+
+
+def free(model: Classifier, points: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient without the coordinates in which a step against it would leave the bounds at once.
+
+    Source: the Karush-Kuhn-Tucker conditions of a box: such coordinates are at their optimum.
+
+    `w_i = 0` where `y_i` is at its lowest value and `w_i > 0`, or at its highest and `w_i < 0`: the projection of `-w`
+    onto the tangent cone of the box. A step that is normalised afterwards would otherwise be spent on coordinates that
+    clipping puts back.
+
+    Args:
+        model: The classifier.
+        points: `y`, `(batch, *input)`, within the bounds.
+        gradient: `w`, `(batch, *input)`.
+
+    Returns:
+        `(batch, *input)`.
+    """
+    if model.bounds is None:
+        return gradient
+    low, high = model.bounds
+    stuck = ((points <= low) & (gradient > 0)) | ((points >= high) & (gradient < 0))
+    return torch.where(stuck, 0.0, gradient)

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.extremes import ReverseWeibullFit, fit_reverse_weibull
 from clearance.estimates.fixed_point import farthest_valid
-from clearance.estimates.profile.levels import ProfileReadings, read_levels
+from clearance.estimates.profile.levels import ProfileReadings, Reading, read_levels
 from clearance.estimates.profile.pool import Pool
 from clearance.estimates.profile.score import ProfileScore
 from clearance.estimates.profile.search import DEEP_START, SEGMENT_POINTS, Known, LevelSearch
@@ -51,7 +52,7 @@ EXCEEDED = 1e-3
 """Share by which the margin must have fallen more than the profile allows to contradict it."""
 
 
-def estimate_profile(problem: MarginProblem, settings: Settings, known: Known) -> ProfileScore:
+def estimate_profile(problem: MarginProblem, settings: Settings, known: Known, probabilities: bool) -> ProfileScore:
     """The estimate of one input by its Lipschitz profile.
 
     Source: this project; `profile.readings.profile_radius` has the formula.
@@ -60,13 +61,13 @@ def estimate_profile(problem: MarginProblem, settings: Settings, known: Known) -
         problem: The input; with several targets the margin is that against the nearest of them.
         settings: What was asked for; its budget is the number of forward and backward passes.
         known: What is known of the input already.
+        probabilities: Whether the outputs look like probabilities.
 
     Returns:
         The record, without its cost.
     """
     run = _ProfileRun(problem, known)
-    run.search_levels(settings.passes // PASSES_PER_GRADIENT)
-    return _judge(run, settings)
+    return _judge(run, run.search_levels(settings.passes // PASSES_PER_GRADIENT), settings, probabilities)
 
 
 def share_out(gradients: int, levels: int, *, several: bool) -> list[tuple[int, int]]:
@@ -105,9 +106,8 @@ class _ProfileRun:
         self.limit = farthest_valid(problem.model, problem.x0, problem.norm)
         self.farthest, self.count = math.inf, LEVELS
         self.ends: list[tuple[float, int]] = []
-        self.found: ProfileReadings
 
-    def search_levels(self, gradients: int) -> None:
+    def search_levels(self, gradients: int) -> ProfileReadings:
         """Look for a witness, then search all levels up to the nearest one known, in rounds."""
         self.count = MORE_LEVELS if gradients >= MANY_GRADIENTS else LEVELS
         meter = self.pool.problem.model.meter
@@ -117,15 +117,15 @@ class _ProfileRun:
         first, known = self.pool.witness, len(self.known.witnesses) > 0
         for blocks, steps in share_out(spare, self.count, several=not known):
             self._search_round(blocks, steps)
-        if self.pool.witness is not None and self.pool.witness is not first:
-            self.search.walk(self.pool.witness[None])
-        self.found = self.read()
+        self._walk_to_nearer(first)
+        found = self.read()
         for _ in range(MOST_WALKS):
-            point = None if self.found.excess <= 1 + EXCEEDED else self.pool.point(self.found.exceeded_at)
+            point = None if found.excess <= 1 + EXCEEDED else self.pool.point(found.exceeded_at)
             if point is None:
                 break
             self.search.walk(point[None])
-            self.found = self.read()
+            found = self.read()
+        return found
 
     def _begin(self, gradients: int) -> None:
         pool = self.pool
@@ -134,12 +134,16 @@ class _ProfileRun:
         best = pool.witness
         if gradients >= DEEP_START_SHARE * DEEP_START:
             self.search.deep_start()
-        if pool.witness is not None and pool.witness is not best:
-            self.search.walk(pool.witness[None])
+        self._walk_to_nearer(best)
         smallest = torch.finfo(linear.dtype).tiny
         guess = FARTHER * pool.margin / float(linear.clamp_min(smallest))
         reached = float(pool.column("distance").max()) or 1.0
         self.farthest = min(self.limit, pool.nearest, guess if guess < LARGEST_GUESS * reached else reached)
+
+    def _walk_to_nearer(self, before: Tensor | None) -> None:
+        """Walk to the nearest witness, where it is another one than before."""
+        if self.pool.witness is not None and self.pool.witness is not before:
+            self.search.walk(self.pool.witness[None])
 
     def _search_round(self, blocks: int, steps: int) -> None:
         """One round; then the levels end at a nearer witness, or reach farther out where there is none."""
@@ -162,11 +166,11 @@ class _ProfileRun:
         return read_levels(self.pool, self.levels(), level_of, np.array(self.search.inner_radii))
 
 
-def _judge(run: _ProfileRun, settings: Settings) -> ProfileScore:
+def _judge(run: _ProfileRun, found: ProfileReadings, settings: Settings, probabilities: bool) -> ProfileScore:
     """The record of a run, with the status that takes away the most."""
-    pool, problem, found = run.pool, run.pool.problem, run.found
+    pool, problem = run.pool, run.pool.problem
     shown = found.norm if settings.slope == "norm" else found.radial
-    status = max(_standing(run, found, shown.radius, shown.interval), key=lambda status: status.severity)
+    status = max(_standing(run, found, shown, probabilities), key=lambda status: status.severity)
     return ProfileScore(
         radius=shown.radius,
         interval=shown.interval,
@@ -193,9 +197,9 @@ def _judge(run: _ProfileRun, settings: Settings) -> ProfileScore:
     )
 
 
-def _standing(run: _ProfileRun, found: ProfileReadings, radius: float, interval: tuple[float, float]) -> set[Status]:
+def _standing(run: _ProfileRun, found: ProfileReadings, shown: Reading, probabilities: bool) -> set[Status]:
     """Every status that applies."""
-    pool, applies = run.pool, {Status.OK}
+    pool, applies, (low, radius) = run.pool, {Status.OK}, shown.interval
     if not pool.finite:
         applies.add(Status.NON_FINITE)
     if found.norm.values[-1] <= 0:
@@ -204,8 +208,10 @@ def _standing(run: _ProfileRun, found: ProfileReadings, radius: float, interval:
         applies.add(Status.REFUTED)
     if radius >= run.farthest and pool.witness is None:
         applies.add(Status.AT_RADIUS)
-    if interval[0] < (1 - WIDE) * interval[1]:
+    if low < (1 - WIDE) * radius:
         applies.add(Status.WIDE)
+    if probabilities:
+        applies.add(Status.PROBABILITIES)
     return applies
 
 

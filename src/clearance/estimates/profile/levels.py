@@ -92,11 +92,11 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_
     """
     bins = _bins(pool, levels)
     members = [np.flatnonzero(bins == place) for place in range(len(levels))]
-    reader = pool.reader(0.0)
+    reader = pool.reader()
     signs = values = _norms(reader, members)
     radius = profile_radius(levels, values, pool.margin)
     for _ in range(REACHES if pool.problem.directions.bounded else 0):
-        closer = pool.reader(radius)
+        closer = reader.at(radius)
         narrowed = _norms(closer, members)
         grown = profile_radius(levels, narrowed, pool.margin)
         if grown <= radius:
@@ -159,7 +159,7 @@ def _block_maxima(
     own = np.where(blocks >= 0, np.append(level_of, -1)[np.minimum(blocks, len(level_of))], -1)
     near = pool.column("distance") > inner_radii[np.minimum(blocks, len(level_of) - 1)] if radial else True
     usable = np.flatnonzero((own >= 0) & near)
-    key = pool.column("slope" if radial else "fall")[usable]
+    key = (reader.slope if radial else reader.fall)[usable]
     ranked = usable[np.lexsort((-key, blocks[usable]))]
     first = np.searchsorted(blocks[ranked], blocks[ranked])
     ranked = ranked[np.arange(len(ranked)) - first < TOP_OF_BLOCK]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -153,9 +154,9 @@ class Pool:
         rows = np.flatnonzero(np.concatenate(self._places) == place)
         return torch.cat(self._points)[int(rows[0])] if len(rows) else None
 
-    def reader(self, reach: float) -> EvidenceReader:
-        """What the pool says of directions that stay valid as far as `reach`. Source: this project."""
-        return EvidenceReader(self, reach, torch.cat(self._gradients), np.concatenate(self._places))
+    def reader(self) -> EvidenceReader:
+        """What the pool says of directions by their signs alone; `at` has longer reaches. Source: this project."""
+        return EvidenceReader(self, torch.cat(self._gradients), np.concatenate(self._places))
 
     def noise(self) -> float:
         """What margins are rounded by, from the logits that are compared: a fall within this says nothing.
@@ -188,39 +189,55 @@ class EvidenceReader:
     `h(w)` falls as the reach grows, so the fall that a visit measured, with the signs alone, is its upper bound: the
     largest `h` of many gradients is found by computing those with the largest falls, until none that is left can exceed
     it. Where a gradient was let go its fall counts. Source: this project.
+
+    Args:
+        pool: The evidence.
+        gradients: Those that are kept, `(kept, *input)`.
+        places: Their places in the order of the visits, `(kept,)`.
+
+    Attributes:
+        reach: How far from the input the directions have to stay valid.
+        fall: The falls by the signs alone, of every point.
+        slope: The radial slopes of every point.
     """
 
-    def __init__(self, pool: Pool, reach: float, gradients: Tensor, places: NDArray[np.int64]) -> None:
-        self.pool, self.reach = pool, reach
-        self._gradients = gradients
+    def __init__(self, pool: Pool, gradients: Tensor, places: NDArray[np.int64]) -> None:
+        self.reach = 0.0
+        self.fall, self.slope = pool.column("fall"), pool.column("slope")
+        self._directions, self._gradients = pool.problem.directions, gradients
         self._row = np.full(pool.samples, -1)
         self._row[places] = np.arange(len(places))
         self._support = np.full(pool.samples, np.nan)
-        self._fall, self._slope = pool.column("fall"), pool.column("slope")
+
+    def at(self, reach: float) -> EvidenceReader:
+        """The same evidence, for directions that stay valid as far as `reach`."""
+        other = copy(self)
+        other.reach, other._support = reach, np.full_like(self._support, np.nan)
+        return other
 
     def support(self, places: NDArray[np.int64]) -> Values:
         """`h` of the gradients at these places of the pool."""
         missing = places[np.isnan(self._support[places])]
         gone = missing[self._row[missing] < 0]
-        self._support[gone] = self._fall[gone]
+        self._support[gone] = self.fall[gone]
         rows = missing[self._row[missing] >= 0]
         if len(rows):
             chosen = torch.from_numpy(self._row[rows]).to(self._gradients.device)
-            found = self.pool.problem.directions.support(self._gradients[chosen], self.reach)
-            self._support[rows] = np.minimum(found.double().cpu().numpy(), self._fall[rows])
+            found = self._directions.support(self._gradients[chosen], self.reach)
+            self._support[rows] = np.minimum(found.double().cpu().numpy(), self.fall[rows])
         return self._support[places]
 
     def radial(self, places: NDArray[np.int64]) -> Values:
         """The radial slopes at these places, at most `h`: no ray that stays valid to the reach falls faster."""
-        return np.minimum(self._slope[places], self.support(places))
+        return np.minimum(self.slope[places], self.support(places))
 
     def largest_support(self, places: NDArray[np.int64]) -> float:
         """The largest `h` at these places; 0 if there are none."""
-        return self._largest(places, self._fall, self.support)
+        return self._largest(places, self.fall, self.support)
 
     def largest_radial(self, places: NDArray[np.int64]) -> float:
         """The largest radial slope at these places; 0 if there are none."""
-        return self._largest(places, self._slope, self.radial)
+        return self._largest(places, self.slope, self.radial)
 
     @staticmethod
     def _largest(places: NDArray[np.int64], bound: Values, value: Callable[[NDArray[np.int64]], Values]) -> float:

@@ -19,7 +19,7 @@ from clearance.estimates.profile.starts import STARTS, draw_starts
 from clearance.estimates.samplers.block_streams import shrinking
 from clearance.geometry.feasible import onto_sphere
 from clearance.geometry.norms import expand, project, steepest, steepest_shared, vector_norm
-from clearance.model.gradients import margin_gradients
+from clearance.model.gradients import free, margin_gradients
 from clearance.model.seeds import make_generator
 
 RADIAL_SHARE = 0.5
@@ -144,11 +144,7 @@ class LevelSearch:
 
     def open(self, gradients: Tensor, points: Tensor) -> Tensor:
         """The gradients without the coordinates that the bounds keep from moving downhill from these points."""
-        bounds = self._problem.model.bounds
-        if bounds is None or not self._problem.clip:
-            return gradients
-        low, high = bounds
-        return gradients.masked_fill(((points <= low) & (gradients > 0)) | ((points >= high) & (gradients < 0)), 0.0)
+        return free(self._problem.model, points, gradients) if self._problem.clip else gradients
 
     def inside(self, points: Tensor, radius: Tensor) -> Tensor:
         """Back into the ball of each row, then into the bounds: a clipped point of the ball stays in the ball."""
@@ -234,7 +230,7 @@ class _Rows:
         for step in range(steps):
             width, length = (size * shrinking(step, steps) for size in (self.width, self.length))
             ray = onto_sphere(points - self.x0, self.norm, one)
-            along = steepest(pool.problem.directions.open(gradient), self.norm)
+            along = -pool.problem.directions.downhill(gradient)
             offset = expand(width, points) * torch.where(radial, ray, along)
             ahead = pool.visit(self._inside(points + offset), self.numbers).gradients
             behind = pool.visit(self._inside(points - offset), self.numbers).gradients
