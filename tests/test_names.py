@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -102,3 +103,11 @@ def test_the_rules_complain():
     assert [name for name, _, _ in found] == ["A", "B", "C", "D"]
     assert [in_a_row(statement, found) for _, statement, _ in found] == [True, True, False, True]
     assert re.findall(rf"\b(?:{PRIVATE})\b", "who beats the rival") == ["beats", "rival"]
+
+
+def test_no_script_hides_a_module_of_python():
+    """Scripts and what lies beside them come first on the path, here and in the workers of an engine."""
+    beside = [
+        path for folder in ("benchmarks", "experiments", "tests") for path in (SOURCE.parents[1] / folder).glob("*.py")
+    ]
+    assert not {path.name for path in beside if path.stem in sys.stdlib_module_names}

@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
-from clearance.runs.execute import open_run, read_run
+from clearance.runs.execute import open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.fingerprint import fingerprint
 from clearance.runs.plan import Plan
@@ -51,21 +49,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     return records_of(tmp_path_factory.mktemp("local") / "run", LocalEngine())
 
 
-def plain_run(folder: Path) -> list[dict[str, object]]:
-    """The same run by the command, in a process of its own."""
-    choices = ["--target", "runner-up,least-likely", "--certificate", "operator-norms", "--budget", "quick"]
-    asked = ["digits-robust", "digits", "--count", str(COUNT), *choices, "--out", str(folder)]
-    subprocess.run([sys.executable, "-m", "clearance", "bracket", *asked], check=True, capture_output=True)
-    with read_run(folder) as run:
-        return list(iterate_records(run, arrays=True))
-
-
-def test_two_ray_workers_give_the_same_records_bit_for_bit(tmp_path: Path):
+def test_two_ray_workers_give_the_same_records_bit_for_bit(local: list[dict[str, object]], tmp_path: Path):
     pytest.importorskip("ray", reason="needs ray: pip install 'clearance[ray]'")
     from clearance.runs.engines.ray import RayEngine
 
-    plain, ray = plain_run(tmp_path / "plain"), records_of(tmp_path / "run", RayEngine(workers=2))
-    assert json.dumps(without_times(ray)) == json.dumps(without_times(plain)) and len(plain) == 2 * COUNT
+    ray = records_of(tmp_path / "run", RayEngine(workers=2))
+    assert json.dumps(without_times(ray)) == json.dumps(without_times(local)) and len(local) == 2 * COUNT
 
 
 def test_a_record_has_all_four_parts_and_its_threat(local: list[dict[str, object]]):
