@@ -70,11 +70,6 @@ class ProfileReadings:
     exceeded_at: int
     maxima: tuple[float, ...]
 
-    @property
-    def cliff(self) -> bool:
-        """Whether the profile rises by more than `CLIFF_FACTOR`."""
-        return self.rise > CLIFF_FACTOR
-
 
 def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_radii: Numbers) -> ProfileReadings:
     """The profile of a pool at some levels.
@@ -94,16 +89,8 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_
     members = [np.flatnonzero(bins == place) for place in range(len(levels))]
     reader = pool.reader()
     signs = values = _norms(reader, members)
-    radius = profile_radius(levels, values, pool.margin)
-    for _ in range(REACHES if pool.problem.directions.bounded else 0):
-        closer = reader.at(radius)
-        narrowed = _norms(closer, members)
-        grown = profile_radius(levels, narrowed, pool.margin)
-        if grown <= radius:
-            break
-        done, reader, values, radius = grown <= radius * (1 + GROWN_ENOUGH), closer, narrowed, grown
-        if done:
-            break
+    if pool.problem.directions.bounded:
+        reader, values = _reach_out(reader, values, members, levels, pool.margin)
     rise = float(values[-1] / values[0]) if values[0] > 0 else np.inf
     cliff = rise > CLIFF_FACTOR
     maxima = _block_maxima(pool, reader, inner_radii, level_of, len(levels), radial=False)
@@ -115,6 +102,23 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_
     last = tuple(maxima[-1][maxima[-1] > 0].tolist())
     excess, place = _excess(pool, levels, signs)
     return ProfileReadings(tuple(levels.tolist()), by_norm, by_slope, rise, excess, place, last)
+
+
+def _reach_out(
+    reader: EvidenceReader, values: Numbers, members: list[NDArray[np.int64]], levels: Numbers, margin: float
+) -> tuple[EvidenceReader, Numbers]:
+    """The directions cut to those valid as far as the radius itself, again and again while that makes it larger."""
+    radius = profile_radius(levels, values, margin)
+    for _ in range(REACHES):
+        closer = reader.at(radius)
+        narrowed = _norms(closer, members)
+        before, radius = radius, profile_radius(levels, narrowed, margin)
+        if radius <= before:
+            break
+        reader, values = closer, narrowed
+        if radius <= before * (1 + GROWN_ENOUGH):
+            break
+    return reader, values
 
 
 def _bins(pool: Pool, levels: Numbers) -> NDArray[np.int64]:
