@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from clearance import Classifier
-from clearance.certificates.operations import Affine
+from clearance.certificates.operations import Affine, LinearBounds
+from clearance.certificates.rows import Rows, WindowRows
 from clearance.certificates.translate import translate
 from clearance.geometry.norms import vector_norm
 
@@ -50,7 +51,8 @@ def check_affine(layer: nn.Module, shape: tuple[int, ...]) -> None:
     middle, spread = layer(x).flatten(1), half.flatten(1) @ matrix.abs().T
     assert torch.allclose(low.flatten(1), middle - spread, atol=1e-12)
     assert torch.allclose(high.flatten(1), middle + spread, atol=1e-12)
-    (found,), offset = step.bound_backward(rows[None])
+    (back,), offset = step.bound_backward(Rows(rows[None]))
+    found = back.values
     exact = (rows.flatten(1) @ step.apply(x).flatten(1).T).T
     assert torch.allclose((found[0].flatten(1) @ x.flatten(1).T).T + offset, exact, atol=1e-12)
     for norm in (1.0, math.inf):
@@ -62,3 +64,27 @@ def check_affine(layer: nn.Module, shape: tuple[int, ...]) -> None:
             vector_norm(rows.flatten(1) @ matrix @ matrix.T, norm) / vector_norm(rows.flatten(1) @ matrix, norm)
         ).max()
         assert isinstance(constant, float) and constant >= float(longest) * (1 - 1e-9)
+    check_windows(step, step.constant.shape[1:])
+
+
+def random_windows(shape: tuple[int, ...], side: int, batch: int = 1) -> WindowRows:
+    """Windows of `side` pixels at random places of an image, some of them partly off it, with zeros there."""
+    draw = torch.Generator().manual_seed(side)
+    channels, height, width = shape
+    most = torch.tensor([height, width])
+    corner = ((torch.rand(5, 2, generator=draw) * (most + side)).long() - side).clamp_min(1 - side)
+    values = torch.randn(batch, 5, side, side, channels, generator=draw, dtype=torch.float64)
+    rows = WindowRows(values, corner, shape)
+    return rows.replaced(values * rows.on_image)
+
+
+def check_windows(bounds: LinearBounds, shape: tuple[int, ...], batch: int = 1) -> None:
+    """A step of images does to windows what it does to the same rows written out."""
+    if len(shape) != 3:
+        return
+    for side in (1, 2, 3):
+        rows = random_windows(shape, side, batch)
+        found, expected = bounds.bound_backward(rows), bounds.bound_backward(rows.whole())
+        for part, wanted in zip(found[0], expected[0], strict=True):
+            assert torch.allclose(part.whole().values, wanted.values, atol=1e-12)
+        assert torch.allclose(found[1], expected[1], atol=1e-12)

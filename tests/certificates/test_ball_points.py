@@ -7,6 +7,7 @@ import torch
 
 from clearance.certificates.ball_points import DIRECTIONS, CutBall, lowest_in_ball, random_points
 from clearance.certificates.region import Region
+from clearance.certificates.rows import Rows
 from clearance.geometry.norms import vector_norm
 
 NORMS = (1.0, 1.5, 2.0, 3.0, math.inf)
@@ -44,7 +45,7 @@ def test_the_least_value_is_reached(norm: float, bounds: bool):
         points = lowest_in_ball(ball, rows)
         assert bool((vector_norm(points - ball.center, norm) <= ball.radius * (1 + 1e-12)).all())
         radius = torch.tensor([ball.radius], dtype=torch.float64)
-        least = Region(ball.center, radius, norm, ball.bounds).lowest(rows[None], splits=60)[0]
+        least = Region(ball.center, radius, norm, ball.bounds).lowest(Rows(rows[None]), splits=60)[0]
         reached, at_center = (rows * points).sum(1), (rows * ball.center).sum(1)
         assert bool((reached >= least - 1e-9).all())
         assert bool((reached <= least + 0.05 * (at_center - least)).all())  # exact where nothing is cut short

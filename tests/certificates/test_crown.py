@@ -11,6 +11,7 @@ from clearance import Classifier, certify
 from clearance.attacks import attack
 from clearance.certificates.crown import linear_guess, margin_bounds
 from clearance.certificates.relaxation import Relaxation
+from clearance.certificates.rows import Rows
 from clearance.geometry.balls import sample_ball
 from clearance.geometry.norms import dual_norm
 from closed_forms import as_module, random_inputs, random_linear, random_network
@@ -51,14 +52,14 @@ def test_crown_tightens_nothing_when_the_time_is_up(monkeypatch: pytest.MonkeyPa
     rows: list[int] = []
     bound_backward = Relaxation.bound_backward
 
-    def counted(self: Relaxation, index: int, given: Tensor, *, stop: int = 0) -> tuple[Tensor, Tensor]:
-        rows.append(given.shape[1])
+    def counted(self: Relaxation, index: int, given: Rows, *, stop: int = 0) -> tuple[Rows, Tensor]:
+        rows.append(given.values.shape[1])
         return bound_backward(self, index, given, stop=stop)
 
     monkeypatch.setattr(Relaxation, "bound_backward", counted)
     proofs = certify(Classifier(network), x, method="crown", time_limit=NO_TIME)
     assert all(proof.status == "time_limit" for proof in proofs)
-    assert rows == [2]  # the two margins of one trial, and no unit before
+    assert rows == [2, 2]  # the two margins of one trial with intervals and of one with bounds, and no unit before
 
 
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])

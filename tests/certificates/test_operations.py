@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from clearance.certificates.operations import Affine, NotSupportedError, make_affine, refuse
+from clearance.certificates.rows import Rows
 
 FIRST = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]], dtype=torch.float64)
 SECOND = torch.tensor([[2.0, 0.0], [-1.0, 4.0]], dtype=torch.float64)
@@ -51,8 +52,8 @@ def test_backwards_it_is_exact():
     both, draw = step(), torch.Generator().manual_seed(1)
     rows = torch.randn(1, 5, 2, generator=draw, dtype=torch.float64)
     x, y = (torch.randn(1, size, generator=draw, dtype=torch.float64) for size in (3, 2))
-    (first, second), offset = both.bound_backward(rows)
-    found = first[0] @ x[0] + second[0] @ y[0] + offset[0]
+    (first, second), offset = both.bound_backward(Rows(rows))
+    found = first.values[0] @ x[0] + second.values[0] @ y[0] + offset[0]
     assert torch.allclose(found, rows[0] @ both.apply(x, y)[0])
 
 

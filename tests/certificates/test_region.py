@@ -8,6 +8,7 @@ import torch
 from scipy import optimize
 
 from clearance.certificates.region import Region
+from clearance.certificates.rows import Rows
 from clearance.geometry.norms import dual_norm
 
 
@@ -52,14 +53,14 @@ def test_without_bounds_it_is_the_dual_norm(norm: float):
     region, rows = problem(0, norm, bounds=False)
     length = torch.linalg.vector_norm(rows, dual_norm(norm), dim=2)
     wanted = (rows * region.center[:, None]).sum(2) - region.radius[:, None] * length
-    assert torch.allclose(region.lowest(rows), wanted, atol=1e-12)
+    assert torch.allclose(region.lowest(Rows(rows)), wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])
 def test_with_bounds_it_is_the_constrained_minimum(norm: float, seed: int):
     region, rows = problem(seed, norm, bounds=True)
-    found = region.lowest(rows, splits=200)
+    found = region.lowest(Rows(rows), splits=200)
     for i in range(3):
         for row, value in zip(rows[i], found[i].tolist(), strict=True):
             wanted = smallest(row.numpy(), region.center[i].numpy(), float(region.radius[i]), norm)
@@ -72,22 +73,22 @@ def test_with_bounds_it_is_the_constrained_minimum(norm: float, seed: int):
 def test_norms_far_from_two_are_sound_and_come_near_their_limits(norm: float, limit: float, bounds: bool):
     for seed in range(3):
         region, rows = problem(seed, norm, bounds=bounds)
-        wanted = Region(region.center, region.radius, limit, region.bounds).lowest(rows)
+        wanted = Region(region.center, region.radius, limit, region.bounds).lowest(Rows(rows))
         if limit > 1 or not bounds:  # near 1 the dual bounds within a box are right, and loose
-            assert torch.allclose(region.lowest(rows, splits=200), wanted, atol=2e-2)
+            assert torch.allclose(region.lowest(Rows(rows), splits=200), wanted, atol=2e-2)
         share = 1.0 if limit == 1 else 6 ** (-1 / norm)  # of the limit's ball, which then lies within this one
         inner = Region(region.center, share * region.radius, limit, region.bounds)
-        assert (region.lowest(rows) <= inner.lowest(rows) + 1e-9).all()
+        assert (region.lowest(Rows(rows)) <= inner.lowest(Rows(rows)) + 1e-9).all()
 
 
 @pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])
 @pytest.mark.parametrize("splits", [1, 3])
 def test_few_splits_stay_below_and_shared_rows_count_for_all(norm: float, splits: int):
     region, rows = problem(7, norm, bounds=True)
-    exact = region.lowest(rows, splits=200)
-    assert (region.lowest(rows, splits=splits) <= exact + 1e-9).all()
-    shared = region.lowest(rows[:1], splits=splits)
-    assert torch.allclose(shared, region.lowest(rows[:1].expand(3, -1, -1), splits=splits), atol=1e-12)
+    exact = region.lowest(Rows(rows), splits=200)
+    assert (region.lowest(Rows(rows), splits=splits) <= exact + 1e-9).all()
+    shared = region.lowest(Rows(rows[:1]), splits=splits)
+    assert torch.allclose(shared, region.lowest(Rows(rows[:1].expand(3, -1, -1)), splits=splits), atol=1e-12)
 
 
 def test_covered_is_the_distance_to_the_farthest_corner():

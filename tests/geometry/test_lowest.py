@@ -13,7 +13,7 @@ from clearance.geometry.lowest import lowest_on_ball
 def problem(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     draw = torch.Generator().manual_seed(seed)
     rows = torch.randn(1, 1, 6, generator=draw, dtype=torch.float64)
-    low, high = (torch.rand(1, 6, generator=draw, dtype=torch.float64) for _ in range(2))
+    low, high = (torch.rand(1, 1, 6, generator=draw, dtype=torch.float64) for _ in range(2))
     return rows, -low, high
 
 
@@ -22,7 +22,7 @@ def test_until_it_is_exact_it_is_the_minimum(norm: float) -> None:
     for seed in range(6):
         rows, low, high = problem(seed)
         room = {"type": "ineq", "fun": lambda d: 1 - (np.abs(d) ** norm).sum()}
-        ends = list(zip(low[0].numpy(), high[0].numpy(), strict=True))
+        ends = list(zip(low[0, 0].numpy(), high[0, 0].numpy(), strict=True))
         goal = rows[0, 0].numpy().dot
         wanted = minimize(goal, np.zeros(6), bounds=ends, constraints=[room],
                           method="SLSQP", options={"ftol": 1e-12, "maxiter": 500}).fun  # fmt: skip
@@ -43,6 +43,6 @@ def test_every_split_is_a_lower_bound_and_more_are_no_worse(norm: float) -> None
 def test_where_the_ball_holds_the_box_the_box_decides() -> None:
     rows, low, high = problem(0)
     far = torch.full((1,), 100.0, dtype=torch.float64)
-    wanted = torch.minimum(rows[0] * low, rows[0] * high).sum().item()
+    wanted = torch.minimum(rows * low, rows * high).sum().item()
     for norm in (1.0, 2.0, float("inf")):
         assert lowest_on_ball(rows, far, low, high, norm, splits=None).item() == pytest.approx(wanted)

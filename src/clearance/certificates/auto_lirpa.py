@@ -144,7 +144,8 @@ def _one(problem: VerificationProblem, x: Tensor, bounded: Any, package: Any) ->
 
     start = torch.ones_like(slack[:, 0])
     limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
-    found = largest_proven(lowest, start, limit, tolerance=CROWN_TOLERANCE, stop=problem.time_is_up)
+    at_zero = (problem.gaps() - slack).amin(1)
+    found = largest_proven(lowest, start, limit, at_proven=at_zero, tolerance=CROWN_TOLERANCE, stop=problem.time_is_up)
     if float(found.proven) > 0:
         _check_points(problem, min(float(found.proven), float(limit)), margins_within)
     target = int(problem.targets[0, int(found.limiting)])

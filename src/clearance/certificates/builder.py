@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.graph import Graph, Step
-from clearance.certificates.operations import Operation, make_affine, refuse
+from clearance.certificates.operations import Operation, WindowMap, make_affine, refuse
+from clearance.certificates.rows import Rows, WindowRows
 
 META_BATCH = 7919
 """Inputs in a meta tensor: a prime that no other side of a tensor is likely to have."""
@@ -48,11 +49,12 @@ class Builder:
     Args:
         shape: Shape of one input.
         device: Where the constants live.
+        dtype: Of the constants.
     """
 
-    def __init__(self, shape: tuple[int, ...], device: torch.device) -> None:
+    def __init__(self, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype = torch.float64) -> None:
         self.device = device
-        self.like = torch.zeros((), dtype=torch.float64, device=device)
+        self.like = torch.zeros((), dtype=dtype, device=device)
         self.input = Ref(0, shape)
         self.steps: list[Step] = []
 
@@ -63,6 +65,10 @@ class Builder:
         self.steps.append(Step(operation, tuple(value.index for value in inputs), shape))
         return Ref(len(self.steps), shape)
 
+    def constants(self, *values: Tensor | None) -> list[Any]:
+        """Constants of the network in the graph's precision; `None` stays `None`."""
+        return [None if value is None else value.detach().to(self.like) for value in values]
+
     def affine(
         self,
         name: str,
@@ -72,9 +78,20 @@ class Builder:
         absolute: Map | None = None,
         transpose: Map | None = None,
         mixes: bool = False,
+        windowed: Callable[[WindowRows], Rows] | None = None,
+        entrywise: bool = False,
     ) -> Ref:
         """An affine step on one value; see `make_affine`."""
-        return self.combine(name, function, x, absolute=absolute, transpose=transpose, mixes=mixes)
+        return self.combine(
+            name,
+            function,
+            x,
+            absolute=absolute,
+            transpose=transpose,
+            mixes=mixes,
+            windowed=None if windowed is None else lambda rows: (windowed(rows),),
+            entrywise=entrywise,
+        )
 
     def combine(
         self,
@@ -84,13 +101,25 @@ class Builder:
         absolute: Callable[..., Tensor] | None = None,
         transpose: Map | None = None,
         mixes: bool = False,
+        windowed: WindowMap | None = None,
+        entrywise: bool = False,
     ) -> Ref:
         """An affine step on several values; the batch must stay the first dimension."""
         for count in TRIAL_BATCHES:
             if function(*(self.like.new_zeros(count, *value.shape) for value in inputs)).shape[:1] != (count,):
                 refuse("the batch does not stay the first dimension")
         shapes = [value.shape for value in inputs]
-        step = make_affine(name, function, shapes, self.like, absolute=absolute, transpose=transpose, mixes=mixes)
+        step = make_affine(
+            name,
+            function,
+            shapes,
+            self.like,
+            absolute=absolute,
+            transpose=transpose,
+            mixes=mixes,
+            windowed=windowed,
+            entrywise=entrywise,
+        )
         return self.add(step, *inputs)
 
     def reshape(self, x: Ref, meta: Tensor) -> Ref:
@@ -98,7 +127,7 @@ class Builder:
         if meta.shape[:1] != (META_BATCH,) or meta.numel() != META_BATCH * math.prod(x.shape):
             refuse("the batch does not stay the first dimension")
         shape = tuple(meta.shape[1:])
-        return self.affine("reshape", lambda t: t.reshape(len(t), *shape), x)
+        return self.affine("reshape", lambda t: t.reshape(len(t), *shape), x, entrywise=True)
 
     def graph(self, logits: Ref) -> Graph:
         """The graph up to a value, which holds the logits: what comes after it does not count."""

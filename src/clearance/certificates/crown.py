@@ -1,24 +1,39 @@
 """CROWN: linear bounds of the margins, propagated backwards (Zhang, Weng, Chen, Hsieh, Daniel 2018).
 
-`relaxation` has the bounds. The certified radius is the largest one, by bisection, at which all margins are positive.
+`relaxation` has the bounds. The certified radius is the largest one at which all margins are positive: first with
+intervals from interval arithmetic, which cost two passes; from there with bounds of every unit that may change sign, in
+float32; and what that finds is proved in float64.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from clearance.certificates.bisection import largest_proven
+from clearance.certificates.bisection import ProvenRadius
+from clearance.certificates.crown_search import CrownSearch
 from clearance.certificates.problem import Proof, VerificationProblem, make_proof
 from clearance.certificates.region import Region
 from clearance.certificates.relaxation import relax
+from clearance.certificates.translate import translate
 from clearance.geometry.norms import dual_norm, vector_norm
 
 CROWN_TOLERANCE = 1e-3
-"""Relative width of the bisection's last bracket; the radius is its proven end. Each halving costs one evaluation of
-all bounds, and CROWN itself is farther than that from the minimum distortion."""
+"""Relative width of the search's last bracket; the radius is its proven end. Each trial costs one evaluation of all
+bounds, and CROWN itself is farther than that from the minimum distortion."""
+INTERVAL_TOLERANCE = 0.2
+"""The same for the radius from interval arithmetic, where the search begins."""
 FIRST_RADIUS = (1e-6, 1e6)
-"""Where the first radius of a bisection may lie: a gradient that is nearly zero or huge says little."""
+"""Where the first radius of a search may lie: a gradient that is nearly zero or huge says little."""
+WORTH_SINGLE = 1000
+"""Units from which on the search runs in float32: below, making the network again costs more than it saves."""
+CONFIRMED_SHARES = (1.0, 1 - 1e-3, 1 - 1e-2)
+"""Shares of a radius found in float32 at which float64 tries to prove it: near its end, rounding decides."""
+DOUBLE_COST = 5.0
+"""How many times the longest trial in float32 one in float64 may take; so much time is kept for the proof."""
 
 
 def crown(problem: VerificationProblem) -> list[Proof]:
@@ -27,7 +42,7 @@ def crown(problem: VerificationProblem) -> list[Proof]:
     With `lower_t(r)` CROWN's lower bound of `f_c - f_t` on the ball of radius `r` cut by the bounds, the radius is the
     largest `r` with `lower_t(r) > 0` for every target.
 
-    Cost: about ten to fifteen evaluations of all bounds, each a backward pass for every neuron before an activation.
+    Cost: about eight evaluations of all bounds, each a backward pass for every unit that may change sign.
 
     Args:
         problem: What to prove, with inputs `(batch, *input)`.
@@ -39,32 +54,59 @@ def crown(problem: VerificationProblem) -> list[Proof]:
 
 
 def _crown(problem: VerificationProblem) -> list[Proof]:
-    rows, slack = problem.rows, problem.slack()
-
-    def lowest(radius: Tensor) -> Tensor:
-        return margin_bounds(problem, radius, rows) - slack
-
-    start = linear_guess(problem)
-    limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
-    found = largest_proven(lowest, start, limit, tolerance=CROWN_TOLERANCE, stop=problem.time_is_up)
+    guess = linear_guess(problem)
+    quick = CrownSearch(problem, False, problem.deadline).largest(guess, tolerance=INTERVAL_TOLERANCE)
+    known = quick.proven.where(quick.proven.isfinite(), torch.zeros_like(guess))
+    start = torch.where(known > 0, (known * torch.maximum(guess, known)).sqrt(), guess)
+    found = _in_single(problem, start, known) if problem.graph.neurons >= WORTH_SINGLE else None
+    if found is None:
+        search = CrownSearch(problem, True, problem.deadline)
+        found = search.largest(start, proven=known, tolerance=CROWN_TOLERANCE)
+    proven = torch.maximum(found.proven, quick.proven)
     limiting = problem.targets.gather(1, found.limiting[:, None])[:, 0].tolist()
-    ended = zip(found.proven.tolist(), limiting, found.timed_out.tolist(), strict=True)
-    return [make_proof(radius, target, timed_out=timed_out) for radius, target, timed_out in ended]
+    timed_out = found.timed_out & proven.isfinite()
+    ended = zip(proven.tolist(), limiting, timed_out.tolist(), strict=True)
+    return [make_proof(radius, target, timed_out=cut) for radius, target, cut in ended]
 
 
-def margin_bounds(problem: VerificationProblem, radius: Tensor, rows: Tensor) -> Tensor:
+def _in_single(problem: VerificationProblem, start: Tensor, known: Tensor) -> ProvenRadius | None:
+    """The search in float32 and its proof in float64; `None` where float64 proves none of it."""
+    graph = translate(problem.model, problem.graph.input_shape, torch.float32)
+    bounds = None if problem.bounds is None else (problem.bounds[0].float(), problem.bounds[1].float())
+    single = replace(problem, graph=graph, x=problem.x.float(), bounds=bounds)
+    search = CrownSearch(single, True, problem.deadline, keep=DOUBLE_COST)
+    found = search.largest(start.float(), proven=known.float(), tolerance=CROWN_TOLERANCE)
+    found_radius, proven = found.proven.double(), known
+    limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
+    deadline = max(problem.deadline, time.perf_counter() + DOUBLE_COST * search.longest)
+    double, open_rows = CrownSearch(problem, True, deadline, share=1.0), found_radius > known
+    for share in CONFIRMED_SHARES:
+        if not bool(open_rows.any()):
+            break
+        radius = torch.where(open_rows, torch.minimum(share * found_radius, limit), known)
+        holds = open_rows & (double.lowest(radius).amin(1) > 0)
+        proven = torch.where(holds, torch.where(radius >= limit, torch.inf, radius), proven)
+        open_rows &= ~holds
+    if bool(open_rows.any()):
+        return None
+    return ProvenRadius(proven, found.limiting, found.timed_out)
+
+
+def margin_bounds(problem: VerificationProblem, radius: Tensor, rows: Tensor, *, tighten: bool = True) -> Tensor:
     """Lower bounds of linear functions of the logits on balls of these radii (Zhang et al. 2018, theorem 3.2).
 
     Args:
         problem: The network and its inputs, `(batch, *input)`.
         radius: `(batch,)`.
         rows: Coefficients of the logits, `(batch, rows, classes)`.
+        tighten: False takes the intervals of activations from interval arithmetic alone: cheap and looser.
 
     Returns:
         `(batch, rows)`.
     """
     region = Region(problem.x, radius, problem.norm, problem.bounds)
-    return relax(problem.graph, region, stop=problem.time_is_up).lowest(problem.graph.last, rows)
+    relaxed = relax(problem.graph, region, tighten=tighten, stop=problem.time_is_up)
+    return relaxed.lowest(problem.graph.last, rows)
 
 
 def linear_guess(problem: VerificationProblem) -> Tensor:

@@ -83,6 +83,15 @@ class Graph:
         return frozenset(source for index in self.nonlinear for source in self.step(index).inputs)
 
     @cached_property
+    def independent(self) -> frozenset[int]:
+        """The input, and the values that are made of it entry by entry: in a box their entries vary independently."""
+        found = {0}
+        for index, step in enumerate(self.steps, start=1):
+            if isinstance(step.operation, Affine) and step.operation.entrywise and step.inputs[0] in found:
+                found.add(index)
+        return frozenset(found)
+
+    @cached_property
     def widest(self) -> int:
         """How many numbers the largest value holds."""
         return max(math.prod(shape) for shape in self.shapes)

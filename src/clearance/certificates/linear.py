@@ -15,6 +15,7 @@ from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem, as_proofs
 from clearance.certificates.region import Region
 from clearance.certificates.relaxation import relax
+from clearance.certificates.rows import Rows
 from clearance.geometry.norms import dual_norm, last_norm
 
 LINEAR_TOLERANCE = 1e-10
@@ -49,7 +50,7 @@ def _linear(problem: VerificationProblem) -> list[Proof]:
     at_input = relax(graph, Region(problem.x, torch.zeros_like(gaps[:, 0]), problem.norm, None))
     radii, timed_out = torch.empty_like(gaps), torch.zeros_like(gaps, dtype=torch.bool)
     for some in torch.arange(gaps.shape[1], device=gaps.device).split(max(1, graph.fitting() // len(gaps))):
-        gradients, _ = at_input.bound_backward(graph.last, rows[:, some])
+        gradients = at_input.bound_backward(graph.last, Rows(rows[:, some]))[0].values
         length = last_norm(gradients.flatten(2), dual_norm(problem.norm))
         constant = torch.where(gaps[:, some] > 0, torch.inf, 0.0)
         radii[:, some] = torch.where(length > 0, gaps[:, some] / length, constant)
@@ -66,9 +67,9 @@ def _within(problem: VerificationProblem, gradient: Tensor, gaps: Tensor, start:
 
     def lowest(radius: Tensor) -> Tensor:
         region = Region(problem.x, radius, problem.norm, problem.bounds)
-        return region.lowest(gradient, splits=LINEAR_SPLITS) - at_input + gaps[:, None]
+        return region.lowest(Rows(gradient), splits=LINEAR_SPLITS) - at_input + gaps[:, None]
 
     limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
     first = start.nan_to_num(1.0, posinf=1.0).clamp(1e-9, 1e9)
-    found = largest_proven(lowest, first, limit, tolerance=LINEAR_TOLERANCE, stop=problem.time_is_up)
+    found = largest_proven(lowest, first, limit, at_proven=gaps, tolerance=LINEAR_TOLERANCE, stop=problem.time_is_up)
     return torch.maximum(found.proven, start), found.timed_out

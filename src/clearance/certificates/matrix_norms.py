@@ -10,7 +10,7 @@ other p        the Riesz-Thorin theorem: log ||A||_p is convex in 1/p, so it is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -82,9 +82,26 @@ def row_sum(linear: LinearMap) -> float:
 def column_sum(linear: LinearMap) -> float:
     """`||A||_1`: the largest sum of a column of `|A|` (textbook, such as Golub and Van Loan, section 2.3)."""
     ones = linear.like.new_ones(1, *linear.output)
-    zeros = linear.like.new_zeros(1, *linear.shape)
-    transposed: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(linear.absolute, zeros)[1]
-    return float(transposed(ones)[0].amax())
+    return float(transposed(linear.absolute, [linear.shape], ones)[0].amax())
+
+
+def transposed(function: Callable[..., Tensor], shapes: Sequence[tuple[int, ...]], rows: Tensor) -> Sequence[Tensor]:
+    """`J_i^T y` of an affine function, by automatic differentiation.
+
+    (`torch.func.vjp` would do; its first call imports a compiler, for seconds.)
+
+    Args:
+        function: From one tensor `(batch, *shape)` for each shape to `(batch, *output)`.
+        shapes: Shapes of its inputs without the batch dimension.
+        rows: `y`, `(rows, *output)`.
+
+    Returns:
+        One `(rows, *shape)` for each input.
+    """
+    with torch.enable_grad():
+        zeros = [rows.new_zeros(len(rows), *shape).requires_grad_(True) for shape in shapes]
+        found = torch.autograd.grad(function(*zeros), zeros, rows, allow_unused=True, materialize_grads=True)
+    return [part.detach() for part in found]
 
 
 def gram_norm(linear: LinearMap) -> float:

@@ -106,7 +106,10 @@ def _one(network: OneHidden, problem: VerificationProblem) -> Proof:
 
     start = linear_guess(problem)
     limit = torch.full_like(start, torch.inf)
-    found = largest_proven(lowest, start, limit, tolerance=ONE_HIDDEN_TOLERANCE, stop=problem.time_is_up)
+    least = margin.min()[None]
+    found = largest_proven(
+        lowest, start, limit, at_proven=least, tolerance=ONE_HIDDEN_TOLERANCE, stop=problem.time_is_up
+    )
     target = int(problem.targets[0, int(found.limiting)])
     return make_proof(float(found.proven), target, timed_out=bool(found.timed_out))
 

@@ -2,12 +2,13 @@
 
     apply(*inputs)                  the step itself
     interval(lows, highs)           bounds of its output from bounds of its inputs (interval arithmetic)
-    relax(low, high)                linear bounds of its output over an interval of its input; not for affine steps
+    relax(*lows, *highs)            linear bounds of its output over a box of its inputs; not for affine steps
     bound_backward(coefficients)    the linear function `sum coefficients * output` bounded from below by a linear
                                     function of the inputs: the backward step of CROWN (Zhang et al. 2018, theorem 3.2)
     lipschitz(norm)                 how much it can increase the distance of two inputs, per input
 
-Coefficients have the shape `(batch or 1, rows, *output)`; everything else `(batch, *shape)`. Affine steps, `Affine`,
+Coefficients are `Rows`, of the shape `(batch or 1, rows, *output)` or windows of it; everything else is
+`(batch, *shape)`. Affine steps, `Affine`,
 are their own linear bounds; every other step is a `NonlinearOperation`, one class for each family in `layers`.
 """
 
@@ -16,15 +17,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NoReturn, Protocol
 
 import torch
 from torch import Tensor
 
-from clearance.certificates.matrix_norms import LinearMap, operator_norm
+from clearance.certificates.matrix_norms import LinearMap, operator_norm, transposed
+from clearance.certificates.rows import Rows, WindowRows
 
 TESTED = 16
 """Columns of a matrix whose signs are tested: a step has one sign in all of them, or is a new kind of step."""
+
+
+WindowMap = Callable[[WindowRows], Sequence[Rows]]
+"""From windows of a step's output to rows of each of its inputs."""
 
 
 class NotSupportedError(Exception):
@@ -46,14 +53,14 @@ def refuse(message: str) -> NoReturn:
 class LinearBounds(Protocol):
     """Linear functions of a step's inputs below and above its output, valid on the interval they were made for."""
 
-    def bound_backward(self, coefficients: Tensor) -> tuple[Sequence[Tensor], Tensor]:
-        """A linear function of the inputs below `<coefficients, output>`.
+    def bound_backward(self, rows: Rows) -> tuple[Sequence[Rows], Tensor]:
+        """A linear function of the inputs below `<row, output>`.
 
         Args:
-            coefficients: `(batch or 1, rows, *output)`.
+            rows: Coefficients of the output.
 
         Returns:
-            Its coefficients for each input, `(batch or 1, rows, *input)`, and its offset `(batch or 1, rows)`.
+            Its coefficients for each input, and its offset `(batch or 1, rows)`.
         """
         ...
 
@@ -66,6 +73,11 @@ class NonlinearOperation(Protocol):
         """What to call it in a message."""
         ...
 
+    @property
+    def entrywise(self) -> bool:
+        """Whether each output comes from the entry of the input at the same place alone."""
+        ...
+
     def apply(self, *inputs: Tensor) -> Tensor:
         """The step itself: `(batch, *shape)` for each input to `(batch, *output)`."""
         ...
@@ -74,8 +86,13 @@ class NonlinearOperation(Protocol):
         """Bounds of the output, `(batch, *output)` each, from bounds of the inputs."""
         ...
 
-    def relax(self, low: Tensor, high: Tensor) -> LinearBounds:
-        """Linear bounds of the output over `[low, high]`, `(batch, *shape)` each."""
+    @property
+    def relax(self) -> Callable[..., LinearBounds]:
+        """Linear bounds of the output over a box: from the lower ends of each input, then the upper ones."""
+        ...
+
+    def undecided(self, low: Tensor, high: Tensor) -> Tensor:
+        """Entries of an input, `(batch, *shape)`, of which narrower bounds would narrow the linear bounds of a step."""
         ...
 
     def lipschitz(self, norm: float) -> Sequence[float]:
@@ -98,6 +115,8 @@ class Affine:
         transpose: `y -> J^T y`; `None` has automatic differentiation do it.
         mixes: Whether many inputs meet in one output with weights of any sign, so that its spectral norm is worth
             computing; for other maps a product of sums is exact or nearly so.
+        windowed: `J_i^T` of windows, one for each input; `None` where only whole images are known.
+        entrywise: Whether each output comes from one entry of the input at most, and no two from the same.
     """
 
     name: str
@@ -107,6 +126,8 @@ class Affine:
     absolute: Callable[..., Tensor]
     transpose: Callable[[Tensor], Tensor] | None = None
     mixes: bool = False
+    windowed: WindowMap | None = None
+    entrywise: bool = False
 
     def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Centre and radius: `J m + c -+ |J| r` (Gowal et al. 2018)."""
@@ -114,20 +135,28 @@ class Affine:
         spread = self.absolute(*((high - low) / 2 for low, high in zip(lows, highs, strict=True)))
         return middle - spread, middle + spread
 
-    def bound_backward(self, coefficients: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+    def bound_backward(self, rows: Rows) -> tuple[Sequence[Rows], Tensor]:
         """It is its own linear bound: `<a, sum_i J_i x_i + c> = sum_i <J_i^T a, x_i> + <a, c>`."""
-        flat = coefficients.flatten(0, 1)
-        offset = (coefficients * self.constant).flatten(2).sum(2)
-        parts = self.backward(flat)
-        return [part.unflatten(0, coefficients.shape[:2]) for part in parts], offset
+        offset = rows.dot(self._shift)
+        if isinstance(rows, WindowRows) and self.windowed is not None:
+            return self.windowed(rows), offset
+        values = rows.whole().values
+        parts = self.backward(values.flatten(0, 1))
+        return [Rows(part.unflatten(0, values.shape[:2])) for part in parts], offset
+
+    @cached_property
+    def _shift(self) -> Tensor:
+        """`c`, as `(1, channels, 1, 1)` where it is the same at every pixel of an image."""
+        if self.constant.ndim != 4:
+            return self.constant
+        one = self.constant[:, :, :1, :1]
+        return one if bool((self.constant == one).all()) else self.constant
 
     def backward(self, rows: Tensor) -> Sequence[Tensor]:
         """`J_i^T y`: `(rows, *output)` to one `(rows, *input)` for each input."""
         if self.transpose is not None:
             return (self.transpose(rows),)
-        zeros = (rows.new_zeros(len(rows), *shape) for shape in self.shapes)
-        transposed: Callable[[Tensor], Sequence[Tensor]] = torch.func.vjp(self.apply, *zeros)[1]
-        return transposed(rows)
+        return transposed(self.apply, self.shapes, rows)
 
     def forward(self, x: Tensor, place: int = 0) -> Tensor:
         """`J_i x` for one of the inputs, without the constant."""
@@ -167,6 +196,8 @@ def make_affine(
     absolute: Callable[..., Tensor] | None = None,
     transpose: Callable[[Tensor], Tensor] | None = None,
     mixes: bool = False,
+    windowed: WindowMap | None = None,
+    entrywise: bool = False,
 ) -> Affine:
     """An affine step from its function; without `absolute` its coefficients must be nonnegative.
 
@@ -180,6 +211,8 @@ def make_affine(
         absolute: See `Affine`.
         transpose: See `Affine`.
         mixes: See `Affine`.
+        windowed: See `Affine`.
+        entrywise: See `Affine`.
 
     Returns:
         The step, with its constant computed.
@@ -198,6 +231,8 @@ def make_affine(
         absolute or (lambda *inputs: function(*inputs) - constant),
         transpose,
         mixes,
+        windowed,
+        entrywise,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clearance.certificates.rows import Rows
 from clearance.geometry.lowest import lowest_on_ball
 from clearance.geometry.norms import dual_norm, last_norm, vector_norm
 
@@ -41,8 +42,8 @@ class Region:
             return low, high
         return torch.maximum(low, self.bounds[0]), torch.minimum(high, self.bounds[1])
 
-    def lowest(self, coefficients: Tensor, *, splits: int = SPLITS) -> Tensor:
-        """The smallest value of `<a, x>` on the region, or a lower bound of it, for each row.
+    def lowest(self, rows: Rows, *, splits: int = SPLITS) -> Tensor:
+        """The smallest value of `<a, x>` on the region, or a lower bound of it, for each row `a`.
 
         Without bounds it is `<a, x0> - r ||a||_q` (Hölder). With bounds it is exact for `p = 1` and `p = inf`; for
         other `p` it is the best of a few dual bounds: for every split `a = b + c`,
@@ -52,24 +53,21 @@ class Region:
         Source: this project (weak duality; Hölder's inequality for the first term).
 
         Args:
-            coefficients: `a`, `(batch or 1, rows, *input)`.
+            rows: Coefficients of the input.
             splits: For `1 < p < inf` with bounds, how many splits are tried.
 
         Returns:
             `(batch, rows)`.
         """
-        rows, center = coefficients.flatten(2), self.center.flatten(1)
-        at_center = (rows @ center[:, :, None])[..., 0] if len(rows) > 1 else center @ rows[0].T
-        low, high = (end.flatten(1) - center for end in self.box())
+        low, high = self.box()
         if math.isinf(self.norm):
-            middle, half = (low + high) / 2, (high - low) / 2
-            if len(rows) == 1:
-                return at_center + middle @ rows[0].T - half @ rows[0].abs().T
-            return at_center + (rows @ middle[:, :, None] - rows.abs() @ half[:, :, None])[..., 0]
+            spread = rows.replaced(rows.values.abs()).dot((high - low) / 2)
+            return rows.dot((low + high) / 2) - spread
+        at_center, flat = rows.dot(self.center), rows.values.flatten(2)
         if self.bounds is None:
-            length = last_norm(rows, dual_norm(self.norm))
-            return at_center - self.radius[:, None] * length
-        return at_center + lowest_on_ball(rows, self.radius, low, high, self.norm, splits=splits)
+            return at_center - self.radius[:, None] * last_norm(flat, dual_norm(self.norm))
+        down, up = (rows.place(end - self.center).flatten(2) for end in (low, high))
+        return at_center + lowest_on_ball(flat, self.radius, down, up, self.norm, splits=splits)
 
     def covered(self) -> Tensor:
         """The radius at which the ball holds everything within the bounds: `max ||y - x||_p` over `low <= y <= high`.

@@ -18,6 +18,10 @@ from torch import Tensor
 from clearance.certificates.graph import Graph
 from clearance.certificates.operations import Affine, LinearBounds
 from clearance.certificates.region import Region
+from clearance.certificates.rows import Rows, unit_rows
+
+Intervals = list[tuple[Tensor, Tensor]]
+"""Lower and upper bounds of values in order, `(batch, *shape)` each."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,15 @@ class Relaxation:
         region: The region, of a batch of inputs.
         low: Lower bounds of each value up to the last one that feeds a step that is not affine, `(batch, *shape)`.
         high: Upper bounds of the same.
+        outer: Bounds that are known already, as on a larger region; empty for none.
     """
 
     graph: Graph
     region: Region
     low: list[Tensor] = field(default_factory=list[Tensor])
     high: list[Tensor] = field(default_factory=list[Tensor])
+    outer: Intervals = field(default_factory=list[tuple[Tensor, Tensor]])
+    _loose: list[Tensor] = field(default_factory=list[Tensor])
     _relaxed: dict[int, LinearBounds] = field(default_factory=dict[int, LinearBounds])
 
     def lowest(self, index: int, rows: Tensor) -> Tensor:
@@ -49,11 +56,11 @@ class Relaxation:
         Returns:
             `(batch, rows)`.
         """
-        below: list[Tensor] = []
-        for part in rows.split(self._rows_at_a_time, 1):
-            coefficients, offset = self.bound_backward(index, part)
-            below.append(self.region.lowest(coefficients) + offset)
-        return torch.cat(below, 1)
+        return torch.cat([self._lowest(index, Rows(part)) for part in rows.split(self._rows_at_a_time, 1)], 1)
+
+    def _lowest(self, index: int, rows: Rows) -> Tensor:
+        coefficients, offset = self.bound_backward(index, rows)
+        return self.region.lowest(coefficients) + offset
 
     def matrix(self, index: int, *, stop: int = 0) -> tuple[Tensor, Tensor]:
         """A value that is affine in the value `stop`, as a matrix and an offset.
@@ -65,21 +72,23 @@ class Relaxation:
         Returns:
             `(entries, entries of stop)` and `(entries,)`.
         """
-        parts = [self.bound_backward(index, unit, stop=stop) for unit in self._unit_rows(index)]
-        return torch.cat([matrix[0].flatten(1) for matrix, _ in parts]), torch.cat([offset[0] for _, offset in parts])
+        every = torch.arange(math.prod(self.graph.shapes[index]), device=self.region.center.device)
+        parts = [self.bound_backward(index, unit, stop=stop) for unit in self._units(index, every)]
+        matrix = [rows.whole().values[0].flatten(1) for rows, _ in parts]
+        return torch.cat(matrix), torch.cat([offset[0] for _, offset in parts])
 
-    def bound_backward(self, index: int, rows: Tensor, *, stop: int = 0) -> tuple[Tensor, Tensor]:
+    def bound_backward(self, index: int, rows: Rows, *, stop: int = 0) -> tuple[Rows, Tensor]:
         """A linear function of the input below `<row, value>` on the region (Zhang et al. 2018, theorem 3.2).
 
         Args:
             index: Number of the value.
-            rows: `(batch or 1, rows, *shape)`.
+            rows: Coefficients of the value.
             stop: The value to stop at, if not the input; all paths must pass it.
 
         Returns:
-            Its coefficients `(batch or 1, rows, *input)` and its offset `(batch or 1, rows)`.
+            Its coefficients of the input, and its offset `(batch or 1, rows)`.
         """
-        waiting, offset = {index: rows}, rows.new_zeros(rows.shape[:2])
+        waiting, offset = {index: rows}, rows.values.new_zeros(rows.values.shape[:2])
         for place in range(index, stop, -1):
             coefficients = waiting.pop(place, None)
             if coefficients is None:
@@ -89,11 +98,11 @@ class Relaxation:
             for source, part in zip(self.graph.step(place).inputs, parts, strict=True):
                 waiting[source] = waiting[source] + part if source in waiting else part
         if stop not in waiting:
-            return rows.new_zeros(*rows.shape[:2], *self.graph.shapes[stop]), offset
+            return Rows(offset.new_zeros(*offset.shape, *self.graph.shapes[stop])), offset
         return waiting[stop], offset
 
     def bound_next(self, *, tighten: bool, stop: Callable[[], bool]) -> None:
-        """Bound the next value: by interval arithmetic, and where asked for by backward bounds of each entry.
+        """Bound the next value: by interval arithmetic, and where that pays by backward bounds of its entries.
 
         Args:
             tighten: Whether to intersect with the backward bounds.
@@ -101,10 +110,13 @@ class Relaxation:
         """
         index = len(self.low)
         low, high = self._interval(index)
-        if tighten:
-            low, high = self._tighten(index, low, high, stop)
+        if self.outer:
+            low, high = _intersected((low, high), self.outer[index])
         self.low.append(low)
         self.high.append(high)
+        self._loose.append(self._left_loose(index))
+        if tighten:
+            self._tighten(index, stop)
 
     def _interval(self, index: int) -> tuple[Tensor, Tensor]:
         if index == 0:
@@ -112,46 +124,93 @@ class Relaxation:
         step = self.graph.step(index)
         return step.operation.interval([self.low[i] for i in step.inputs], [self.high[i] for i in step.inputs])
 
-    def _tighten(self, index: int, low: Tensor, high: Tensor, stop: Callable[[], bool]) -> tuple[Tensor, Tensor]:
-        """Intersect a value's interval with what the backward bounds say about each of its entries."""
-        below: list[Tensor] = []
-        above: list[Tensor] = []
-        for unit in self._unit_rows(index):
+    def _left_loose(self, index: int) -> Tensor:
+        """Of which entries of a value backward bounds may narrow the interval, `(batch, *shape)`.
+
+        Not of the input. Not where one affine step has made it of entries that vary independently, as those of a box
+        do. And where a step works entry by entry, only what its input left loose: a line above `f` on `[l, u]` is
+        nowhere below the largest `f` there.
+        """
+        if index == 0:
+            return torch.zeros_like(self.low[0], dtype=torch.bool)
+        step = self.graph.step(index)
+        exact = math.isinf(self.region.norm) and set(step.inputs) <= self.graph.independent
+        if exact and len(step.inputs) == 1 and isinstance(step.operation, Affine):
+            return torch.zeros_like(self.low[index], dtype=torch.bool)
+        if not step.operation.entrywise:
+            return torch.ones_like(self.low[index], dtype=torch.bool)
+        loose = self._loose[step.inputs[0]]
+        if isinstance(step.operation, Affine):
+            return step.operation.absolute(loose.to(self.low[0].dtype)) > 0
+        return loose
+
+    def _tighten(self, index: int, stop: Callable[[], bool]) -> None:
+        """Intersect a value's interval with the backward bounds of the entries on which a relaxation depends."""
+        low, high = self.low[index].flatten(1), self.high[index].flatten(1)
+        wanted = self._loose[index].flatten(1) & self._undecided(index).flatten(1) & (low < high)
+        if not bool(wanted.any()):
+            return
+        below, above, reached = low.clone(), high.clone(), torch.zeros_like(wanted)
+        for entries in wanted.any(0).nonzero().flatten().split(max(1, self._rows_at_a_time // 2)):
             if stop():
-                return low, high
-            below.append(self.lowest(index, unit))
-            above.append(-self.lowest(index, -unit))
-        low = torch.maximum(low, torch.cat(below, 1).reshape(low.shape))
-        high = torch.minimum(high, torch.cat(above, 1).reshape(high.shape))
-        return torch.minimum(low, high), torch.maximum(low, high)
+                break
+            unit = unit_rows(entries, self.graph.shapes[index], self.region.center)
+            both = unit.joined(unit.replaced(-unit.values))
+            under, over = self._lowest(index, both).chunk(2, 1)
+            below[:, entries], above[:, entries], reached[:, entries] = under, -over, True
+        wanted &= reached
+        found = _intersected((low, high), (torch.where(wanted, below, low), torch.where(wanted, above, high)))
+        self.low[index], self.high[index] = (end.reshape(self.low[index].shape) for end in found)
+        self._loose[index] = self._loose[index] & ~wanted.reshape(self.low[index].shape)
+
+    def _undecided(self, index: int) -> Tensor:
+        """Entries of a value on whose interval the linear bounds of a later step depend, `(batch, *shape)`."""
+        low, high = self.low[index], self.high[index]
+        found = torch.zeros_like(low, dtype=torch.bool)
+        for place, operation in self.graph.nonlinear.items():
+            inputs = self.graph.step(place).inputs
+            if index in inputs:
+                found = found | (operation.undecided(low, high) if len(inputs) == 1 else low < high)
+        return found
 
     @property
     def _rows_at_a_time(self) -> int:
         return max(1, self.graph.fitting() // len(self.region.center))
 
-    def _unit_rows(self, index: int) -> Iterator[Tensor]:
-        """Unit rows for the entries of a value.
+    def _units(self, index: int, entries: Tensor) -> Iterator[Rows]:
+        """Unit rows for entries of a value.
 
         Yields:
-            As many at a time as fit, `(1, rows, *shape)`.
+            As many at a time as fit.
         """
-        shape, like = self.graph.shapes[index], self.region.center
-        one = torch.arange(math.prod(shape), device=like.device)
-        for some in one.split(self._rows_at_a_time):
-            yield (some[:, None] == one).to(like.dtype).reshape(1, -1, *shape)
+        for some in entries.split(self._rows_at_a_time):
+            yield unit_rows(some, self.graph.shapes[index], self.region.center)
 
     def _linear_bounds(self, index: int) -> LinearBounds:
-        """The linear bounds of a step on the interval of its input, made once."""
+        """The linear bounds of a step on the intervals of its inputs, made once."""
         step = self.graph.step(index)
         if isinstance(step.operation, Affine):
             return step.operation
         if index not in self._relaxed:
-            (source,) = step.inputs
-            self._relaxed[index] = step.operation.relax(self.low[source], self.high[source])
+            lows, highs = ([side[i] for i in step.inputs] for side in (self.low, self.high))
+            self._relaxed[index] = step.operation.relax(*lows, *highs)
         return self._relaxed[index]
 
 
-def relax(graph: Graph, region: Region, *, stop: Callable[[], bool] = lambda: False) -> Relaxation:
+def _intersected(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """What two intervals have in common; ends that rounding has crossed are put in order."""
+    low, high = torch.maximum(one[0], other[0]), torch.minimum(one[1], other[1])
+    return torch.minimum(low, high), torch.maximum(low, high)
+
+
+def relax(
+    graph: Graph,
+    region: Region,
+    *,
+    tighten: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+    outer: Intervals | None = None,
+) -> Relaxation:
     """Bound every value that later linear bounds need, in order.
 
     Source: Zhang, Weng, Chen, Hsieh and Daniel (2018), theorem 3.2.
@@ -161,12 +220,14 @@ def relax(graph: Graph, region: Region, *, stop: Callable[[], bool] = lambda: Fa
     Args:
         graph: The network.
         region: The region, of a batch of inputs `(batch, *input)`.
-        stop: Says when to leave the intervals as wide as they are: still bounds, only looser.
+        tighten: False leaves the intervals as interval arithmetic gives them: still bounds, only looser.
+        stop: Says when to leave them so.
+        outer: Bounds of the same values that are known already, as on a larger region.
 
     Returns:
         The relaxation.
     """
-    relaxed = Relaxation(graph, region)
+    relaxed = Relaxation(graph, region, outer=outer or [])
     for index in range(max(graph.preactivations, default=0) + 1):
-        relaxed.bound_next(tighten=index > 0 and index in graph.preactivations, stop=stop)
+        relaxed.bound_next(tighten=tighten and index > 0 and index in graph.preactivations, stop=stop)
     return relaxed

@@ -73,14 +73,15 @@ class _Tracer(fx.Tracer):
         return super().create_arg(a.clone() if isinstance(a, Tensor) and not isinstance(a, nn.Parameter) else a)
 
 
-def translate(model: Classifier, shape: tuple[int, ...]) -> Graph:
-    """The network of a classifier, with its preprocessing, as a graph in float64.
+def translate(model: Classifier, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Graph:
+    """The network of a classifier, with its preprocessing, as a graph.
 
     Source: this project.
 
     Args:
         model: The classifier.
         shape: Shape of one input.
+        dtype: The precision of its constants: proofs need float64; what only searches may take float32.
 
     Returns:
         The graph.
@@ -94,7 +95,7 @@ def translate(model: Classifier, shape: tuple[int, ...]) -> Graph:
         traced = _trace(first)
         if str(traced) != str(_trace(again)) or not _same_constants(first, again):
             refuse("the network draws random numbers")
-        return _Reader(first, Builder(shape, model.device)).read(traced)
+        return _Reader(first, Builder(shape, model.device, dtype)).read(traced)
 
 
 def _trace(whole: nn.Module) -> fx.Graph:
@@ -179,7 +180,7 @@ class _Reader:
             value = getattr(value, part)
         if not isinstance(value, Tensor):
             raise NotSupportedError("not a tensor")
-        return value.detach().to(self.build.device, torch.float64)
+        return value.detach().to(self.build.like)
 
     def _describe(self, node: fx.Node) -> str:
         if node.op == "call_module":

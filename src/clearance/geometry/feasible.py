@@ -60,7 +60,7 @@ class FeasibleDirections:
             return flat.clamp_min(0) @ -low.flatten() + flat.clamp_max(0) @ -high.flatten()
         one = torch.ones(1, dtype=gradients.dtype, device=gradients.device)
         rows = gradients.flatten(1)[None]
-        return -lowest_on_ball(rows, one, low.reshape(1, -1), high.reshape(1, -1), self.norm, splits=None)[0]
+        return -lowest_on_ball(rows, one, low.reshape(1, 1, -1), high.reshape(1, 1, -1), self.norm, splits=None)[0]
 
     def open(self, gradients: Tensor) -> Tensor:
         """The gradients without the coordinates that cannot move downhill: 0 where there is no room at all."""

@@ -31,26 +31,27 @@ def lowest_on_ball(
     Args:
         rows: `a`, `(batch or 1, rows, n)`.
         radius: `r`, `(batch,)`, > 0.
-        low: Lowest values, `(batch, n)`, at most 0.
-        high: Highest values, `(batch, n)`, at least 0.
+        low: Lowest values, `(batch, rows or 1, n)`, at most 0.
+        high: Highest values, `(batch, rows or 1, n)`, at least 0.
         norm: `p`.
         splits: For `1 < p < inf`, how many splits are tried; `None`: until the minimum is exact.
 
     Returns:
         `(batch, rows)`, at most 0.
 
-    >>> a, far = torch.tensor([[[3.0, 4.0]]]), torch.full((1, 2), 9.0)
+    >>> a, far = torch.tensor([[[3.0, 4.0]]]), torch.full((1, 1, 2), 9.0)
     >>> lowest_on_ball(a, torch.ones(1), -far, far, 2.0, splits=None)
     tensor([[-5.]])
-    >>> lowest_on_ball(a, torch.ones(1), torch.tensor([[-1.0, 0.0]]), far, 2.0, splits=None)  # only the first may fall
+    >>> lowest_on_ball(a, torch.ones(1), torch.tensor([[[-1.0, 0.0]]]), far, 2.0, splits=None)  # one may fall
     tensor([[-3.]])
     """
     if math.isinf(norm):
-        least, most = torch.maximum(low, -radius[:, None]), torch.minimum(high, radius[:, None])
-        return torch.minimum(rows * least[:, None], rows * most[:, None]).sum(2)
+        reach = radius[:, None, None]
+        least, most = torch.maximum(low, -reach), torch.minimum(high, reach)
+        return torch.minimum(rows * least, rows * most).sum(2)
     if norm == 1:
-        return _greedy(rows, radius, low[:, None], high[:, None])
-    return _split(rows, radius[:, None], low[:, None], high[:, None], norm, splits or MOST_SPLITS)
+        return _greedy(rows, radius, low, high)
+    return _split(rows, radius[:, None], low, high, norm, splits or MOST_SPLITS)
 
 
 def _greedy(rows: Tensor, radius: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from clearance.certificates.layers.max_pool import MaxPool, make_max_pool
 from clearance.certificates.operations import NotSupportedError
+from clearance.certificates.rows import Rows
+from layer_cases import check_windows
 
 
 def test_max_pooling_counts_the_windows_an_input_is_in():
@@ -79,14 +81,25 @@ def test_backwards_it_is_the_transposed_bounds(name: str):
     bounds = pool.relax(low, high)
     draw = torch.Generator().manual_seed(2)
     rows = torch.randn(3, 4, *pool.output, generator=draw, dtype=torch.float64)
-    (found,), offset = bounds.bound_backward(rows)
+    (back,), offset = bounds.bound_backward(Rows(rows))
+    found = back.values
     x = low + torch.rand(low.shape, generator=draw, dtype=torch.float64) * (high - low)
     exact = (rows * pool.apply(x)[:, None]).flatten(2).sum(2)
     below = (found * x[:, None]).flatten(2).sum(2) + offset
     assert (below <= exact + 1e-12).all()
     tight, (point,) = pool.relax(x, x), (x,)
-    (found,), offset = tight.bound_backward(rows)
-    assert torch.allclose((found * point[:, None]).flatten(2).sum(2) + offset, exact)
+    (back,), offset = tight.bound_backward(Rows(rows))
+    assert torch.allclose((back.values * point[:, None]).flatten(2).sum(2) + offset, exact)
+    check_windows(bounds, pool.output, batch=3)
+
+
+def test_undecided_are_the_inputs_that_may_exceed_the_surest_one():
+    """Of four windows: decided, contested by one other, contested by a constant's rival, all apart from one another."""
+    pool = make_max_pool((1, 1, 8), (1, 2), None, 0, 1, False, torch.device("cpu"))
+    low = torch.tensor([[[[0.0, 2.0, 0.0, 1.0, 3.0, 2.0, 5.0, 5.0]]]], dtype=torch.float64)
+    high = torch.tensor([[[[1.0, 3.0, 2.0, 3.0, 3.0, 4.0, 5.0, 5.0]]]], dtype=torch.float64)
+    found = pool.undecided(low, high).flatten().tolist()
+    assert found == [False, False, True, True, False, True, False, False]
 
 
 @pytest.mark.parametrize("norm", [1.0, 2.0, 3.0, math.inf])

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from clearance.certificates.operations import NotSupportedError
+from clearance.certificates.rows import Rows
 
 NARROW_INTERVAL = 1e-7
 """Relative width of an interval below which a chord's coefficient is all rounding and the derivative is taken."""
@@ -35,12 +36,13 @@ class ActivationBounds:
     upper: Tensor
     upper_offset: Tensor
 
-    def bound_backward(self, coefficients: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+    def bound_backward(self, rows: Rows) -> tuple[Sequence[Rows], Tensor]:
         """Positive coefficients take the lower function, negative ones the upper (Zhang et al. 2018, theorem 3.2)."""
-        positive, negative = coefficients.clamp_min(0.0), coefficients.clamp_max(0.0)
-        through = positive * self.lower[:, None] + negative * self.upper[:, None]
-        offset = positive * self.lower_offset[:, None] + negative * self.upper_offset[:, None]
-        return (through,), offset.flatten(2).sum(2)
+        values, place = rows.values, rows.place
+        positive = values > 0
+        through = values * torch.where(positive, place(self.lower), place(self.upper))
+        offset = values * torch.where(positive, place(self.lower_offset), place(self.upper_offset))
+        return (rows.replaced(through),), rows.summed(offset)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Activation:
         convex: Whether the derivative never decreases.
         pieces: Derivatives left and right of 0, for a function of two pieces with `f(0) = 0`.
         error: How far the function as it is computed may lie below `f` (softplus is cut off).
+        entrywise: It works entry by entry.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Activation:
     convex: bool = False
     pieces: tuple[float, float] | None = None
     error: float = 0.0
+    entrywise: bool = True
 
     def apply(self, *inputs: Tensor) -> Tensor:
         """`f(x)`, `(batch, *shape)` to the same."""
@@ -118,6 +122,10 @@ class Activation:
         size = size + torch.maximum(self.function(low).abs(), self.function(high).abs())
         room = 4 * torch.finfo(low.dtype).eps * size
         return least - room - self.error, most + room
+
+    def undecided(self, low: Tensor, high: Tensor) -> Tensor:
+        """Where the function is not one linear piece on the interval."""
+        return (low < high) if self.pieces is None else (low < 0) & (high > 0)
 
     def lipschitz(self, norm: float) -> Sequence[float]:  # noqa: ARG002
         """The largest derivative, for every norm (mean value theorem)."""

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from clearance.certificates.builder import Builder, Ref, Size
 from clearance.certificates.operations import refuse
+from clearance.certificates.rows import Rows, WindowRows
 
 
 def times(build: Builder, x: Ref, scale: Any, shift: Any = 0.0) -> Ref:
     """`scale x + shift`, entry by entry: `(batch, *shape)` and constants that broadcast over `(1, *shape)`."""
-    scale, shift = (torch.as_tensor(value, dtype=torch.float64, device=build.device) for value in (scale, shift))
+    scale, shift = (torch.as_tensor(value, dtype=build.like.dtype, device=build.device) for value in (scale, shift))
     if any(value.ndim > len(x.shape) and value.shape[0] != 1 for value in (scale, shift)):
         refuse("a constant with a batch of its own")
     return build.affine(
@@ -26,14 +27,35 @@ def times(build: Builder, x: Ref, scale: Any, shift: Any = 0.0) -> Ref:
         lambda t: t * scale + shift,
         x,
         absolute=lambda t: t * scale.abs() + torch.zeros_like(shift),
+        windowed=_windowed(x.shape, scale, shift),
+        entrywise=True,
     )
+
+
+def _windowed(shape: tuple[int, ...], scale: Tensor, shift: Tensor) -> Callable[[WindowRows], Rows] | None:
+    """Windows of an image times a constant, where the result has the image's shape."""
+    whole = (1, *shape)
+    if len(shape) != 3 or torch.broadcast_shapes(whole, scale.shape, shift.shape) != whole:
+        return None
+    fits = scale.reshape((1,) * (4 - scale.ndim) + scale.shape)
+    factor = fits.expand(1, shape[0], 1, 1) if fits.shape[2:] == (1, 1) else fits.expand(whole)
+    return lambda rows: rows.replaced(rows.values * rows.place(factor))
+
+
+def _sum_back(rows: WindowRows) -> tuple[Rows, Rows]:
+    return rows, rows
+
+
+def _difference_back(rows: WindowRows) -> tuple[Rows, Rows]:
+    return rows, rows.replaced(-rows.values)
 
 
 def add(build: Builder, a: Any, b: Any) -> Any:
     """`a + b`: two values of the same rank, or a value `(batch, *shape)` and a constant."""
     if isinstance(a, Ref) and isinstance(b, Ref):
         _same_rank(a, b)
-        return build.combine("addition", torch.add, a, b)
+        windowed = _sum_back if a.shape == b.shape else None
+        return build.combine("addition", torch.add, a, b, windowed=windowed)
     return _with_constant(build, a, b, lambda x, c: times(build, x, 1.0, c))
 
 
@@ -41,7 +63,8 @@ def subtract(build: Builder, a: Any, b: Any) -> Any:
     """`a - b`: two values of the same rank, or a value `(batch, *shape)` and a constant."""
     if isinstance(a, Ref) and isinstance(b, Ref):
         _same_rank(a, b)
-        return build.combine("subtraction", torch.sub, a, b, absolute=torch.add)
+        windowed = _difference_back if a.shape == b.shape else None
+        return build.combine("subtraction", torch.sub, a, b, absolute=torch.add, windowed=windowed)
     if isinstance(a, Ref):
         return _with_constant(build, a, b, lambda x, c: times(build, x, 1.0, -c))
     return _with_constant(build, a, b, lambda x, c: times(build, x, -1.0, c))
@@ -75,7 +98,7 @@ def _with_constant(build: Builder, a: Any, b: Any, function: Callable[[Ref, Tens
     value, constant = (a, b) if isinstance(a, Ref) else (b, a)
     if isinstance(constant, Ref) or not isinstance(value, Ref):
         refuse("a product of two values")
-    return function(value, torch.as_tensor(constant, dtype=torch.float64, device=build.device))
+    return function(value, torch.as_tensor(constant, dtype=build.like.dtype, device=build.device))
 
 
 def on_sizes(compute: Callable[[Any, Any], Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from torch.nn.grad import conv2d_input
 from clearance.certificates.builder import Builder, Ref
 from clearance.certificates.layers.arithmetic import times
 from clearance.certificates.operations import refuse
+from clearance.certificates.rows import convolve_back, pair
 from clearance.model.preprocessing import Normalize
 
 
@@ -47,6 +48,8 @@ def conv2d(  # noqa: PLR0917
     if isinstance(padding, str):
         refuse(f"padding {padding!r}")
 
+    sides = (pair(stride), pair(padding), pair(dilation))
+
     def convolve(t: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
         return functional.conv2d(t, w, b, stride, padding, dilation, groups)
 
@@ -57,6 +60,7 @@ def conv2d(  # noqa: PLR0917
         absolute=lambda t: convolve(t, weight.abs()),
         transpose=lambda rows: conv2d_input((len(rows), *x.shape), weight, rows, stride, padding, dilation, groups),
         mixes=True,
+        windowed=lambda rows: convolve_back(rows, weight, *sides, groups, x.shape),
     )
 
 
@@ -90,14 +94,9 @@ def batch_norm(  # noqa: PLR0917
     return times(build, x, scale.reshape(shape), shift.reshape(shape))
 
 
-def double(value: Tensor | None) -> Tensor | None:
-    """A constant in float64."""
-    return None if value is None else value.detach().double()
-
-
 def linear_layer(build: Builder, layer: nn.Linear, x: Ref) -> Ref:
     """`nn.Linear`: see `linear`."""
-    return linear(build, x, layer.weight.detach().double(), double(layer.bias))
+    return linear(build, x, *build.constants(layer.weight, layer.bias))
 
 
 def convolution_layer(build: Builder, layer: nn.Conv2d, x: Ref) -> Ref:
@@ -105,17 +104,18 @@ def convolution_layer(build: Builder, layer: nn.Conv2d, x: Ref) -> Ref:
     if layer.padding_mode != "zeros":
         refuse(f"padding mode {layer.padding_mode}")
     options = (layer.stride, layer.padding, layer.dilation, layer.groups)
-    return conv2d(build, x, layer.weight.detach().double(), double(layer.bias), *options)
+    return conv2d(build, x, *build.constants(layer.weight, layer.bias), *options)
 
 
 def batch_norm_layer(build: Builder, layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Ref) -> Ref:
     """`nn.BatchNorm1d` and `nn.BatchNorm2d`: see `batch_norm`."""
-    mean, variance = double(layer.running_mean), double(layer.running_var)
-    return batch_norm(build, x, mean, variance, double(layer.weight), double(layer.bias), eps=layer.eps)
+    mean, variance = build.constants(layer.running_mean, layer.running_var)
+    weight, bias = build.constants(layer.weight, layer.bias)
+    return batch_norm(build, x, mean, variance, weight, bias, eps=layer.eps)
 
 
 def normalise(build: Builder, module: Normalize, x: Ref) -> Ref:
     """`(x - mean) / std` for each channel: `(batch, channels, *)` to the same."""
-    mean, std = module.get_buffer("mean").double(), module.get_buffer("std").double()
+    mean, std = build.constants(module.get_buffer("mean"), module.get_buffer("std"))
     shape = (1, -1) + (1,) * (len(x.shape) - 1)
     return times(build, x, (1 / std).reshape(shape), (-mean / std).reshape(shape))

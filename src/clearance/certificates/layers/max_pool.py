@@ -11,6 +11,7 @@ from torch.nn.functional import max_pool2d, pad, unfold
 
 from clearance.certificates.builder import Builder, Ref
 from clearance.certificates.operations import NotSupportedError, refuse
+from clearance.certificates.rows import Pair, Rows, WindowRows, pair, spread_back
 
 Sides = int | tuple[int, ...]
 """A number of pixels, or one for each side of an image."""
@@ -32,15 +33,29 @@ class WindowBounds:
     upper: Tensor
     offset: Tensor
 
-    def bound_backward(self, coefficients: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+    def bound_backward(self, rows: Rows) -> tuple[Sequence[Rows], Tensor]:
         """Positive coefficients take the lower function, negative ones the upper (Zhang et al. 2018, theorem 3.2)."""
-        flat = coefficients.flatten(2)
-        positive, negative = flat.clamp_min(0.0), flat.clamp_max(0.0)
-        weights = positive[..., None] * self.lower[:, None] + negative[..., None] * self.upper[:, None]
+        offset = rows.summed(rows.values.clamp_max(0.0) * rows.place(self.offset.unflatten(1, self.pool.output)))
+        back = self._of_windows(rows) if isinstance(rows, WindowRows) else self._of_images(rows)
+        return (back,), offset
+
+    def _of_images(self, rows: Rows) -> Rows:
+        flat = rows.values.flatten(2)[..., None]
+        weights = flat * torch.where(flat > 0, self.lower[:, None], self.upper[:, None])
         entries = self.pool.entries
         found = weights.new_zeros(*weights.shape[:2], entries + 1)
         found = found.index_add(2, self.pool.index.flatten(), weights.flatten(2))[..., :entries]
-        return (found.unflatten(2, self.pool.shape),), (negative * self.offset[:, None]).sum(2)
+        return Rows(found.unflatten(2, self.pool.shape))
+
+    def _of_windows(self, rows: WindowRows) -> Rows:
+        pool, positive = self.pool, rows.values > 0
+
+        def part(place: int) -> Tensor:
+            lower, upper = (one[..., place].unflatten(1, pool.output) for one in (self.lower, self.upper))
+            return rows.values * torch.where(positive, rows.place(lower), rows.place(upper))
+
+        parts = [(offset, part(place)) for place, offset in enumerate(pool.offsets)]
+        return spread_back(rows, parts, pool.stride, pool.padding, pool.shape)
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,10 @@ class MaxPool:
         entries: How many numbers one input has.
         shape: Shape of one input.
         output: Shape of one output.
+        offsets: How far down and right of a window's first pixel each of its inputs lies.
+        stride: Pixels between two windows.
+        padding: Pixels around the image.
+        entrywise: Windows mix entries.
     """
 
     name: str
@@ -63,6 +82,10 @@ class MaxPool:
     entries: int
     shape: tuple[int, ...]
     output: tuple[int, ...]
+    offsets: Sequence[Pair]
+    stride: Pair
+    padding: Pair
+    entrywise: bool = False
 
     def apply(self, *inputs: Tensor) -> Tensor:
         """The largest value of each window: `(batch, *shape)` to `(batch, *output)`."""
@@ -97,6 +120,17 @@ class MaxPool:
         spread = torch.where(upper > 0, (highs - lows) / 2, 0.0)
         flat = constant < floor[..., 0] + (upper * spread).sum(2)
         return WindowBounds(self, lower, torch.where(flat[..., None], 0.0, upper), torch.where(flat, constant, offset))
+
+    def undecided(self, low: Tensor, high: Tensor) -> Tensor:
+        """Inputs that may be the largest of a window in which another one may be it too."""
+        lows, highs = self._windows(low, -torch.inf), self._windows(high, -torch.inf)
+        floor, leader = lows.max(2, keepdim=True)
+        able = highs > floor
+        contested = able.scatter(2, leader, False).any(2, keepdim=True)
+        open_to = (able & contested).to(low.dtype)
+        found = low.new_zeros(len(low), self.entries + 1)
+        found = found.index_add(1, self.index.flatten(), open_to.flatten(1))[:, : self.entries]
+        return found.unflatten(1, self.shape) > 0
 
     def lipschitz(self, norm: float) -> Sequence[float]:
         """`k^(1/p)`, k = how many windows an input lies in at most.
@@ -135,7 +169,18 @@ def make_max_pool(
     output = tuple(max_pool2d(places, kernel_size, step, padding, dilation).shape[2:])
     offsets = torch.arange(channels, device=device)[:, None, None] * height * width
     index = torch.where(one < 0, channels * height * width, one + offsets).flatten(0, 1)
-    return MaxPool("max pooling", index, channels * height * width, shape, (channels, *output))
+    between, tall_wide, apart = pair(step), pair(kernel_size), pair(dilation)
+    offsets_in = [(i * apart[0], j * apart[1]) for i in range(tall_wide[0]) for j in range(tall_wide[1])]
+    return MaxPool(
+        name="max pooling",
+        index=index,
+        entries=channels * height * width,
+        shape=shape,
+        output=(channels, *output),
+        offsets=offsets_in,
+        stride=between,
+        padding=pair(padding),
+    )
 
 
 def max_pool(  # noqa: PLR0917

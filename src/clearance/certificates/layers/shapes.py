@@ -73,7 +73,7 @@ def item(build: Builder, x: Any, index: Any) -> Any:
     basic = all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in _listed(index))
     if not basic or first not in (slice(None), Ellipsis):
         refuse("indexing that is not basic or touches the batch")
-    return build.affine("indexing", lambda t: t[index], x)
+    return build.affine("indexing", lambda t: t[index], x, entrywise=True)
 
 
 def _listed(index: Any) -> Sequence[Any]:
@@ -84,7 +84,7 @@ def pad(build: Builder, x: Ref, pad: Sequence[int], mode: str = "constant", valu
     """Padding with a constant: `(batch, *shape)` to larger sides, as `torch.nn.functional.pad` counts them."""
     if mode != "constant" or len(pad) > 2 * len(x.shape):
         refuse(f"padding mode {mode}, or of the batch")
-    return build.affine("padding", lambda t: functional.pad(t, list(pad), value=value or 0.0), x)
+    return build.affine("padding", lambda t: functional.pad(t, list(pad), value=value or 0.0), x, entrywise=True)
 
 
 def concatenate(build: Builder, tensors: Sequence[Any], dim: int = 0) -> Ref:
