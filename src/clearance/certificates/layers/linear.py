@@ -104,7 +104,8 @@ def convolution_layer(build: Builder, layer: nn.Conv2d, x: Ref) -> Ref:
     if layer.padding_mode != "zeros":
         refuse(f"padding mode {layer.padding_mode}")
     options = (layer.stride, layer.padding, layer.dilation, layer.groups)
-    return conv2d(build, x, *build.constants(layer.weight, layer.bias), *options)
+    weight, bias = build.constants(layer.weight, layer.bias)
+    return conv2d(build, x, weight, bias, *options)
 
 
 def batch_norm_layer(build: Builder, layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Ref) -> Ref:
