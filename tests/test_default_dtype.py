@@ -1,6 +1,8 @@
 """torch's default dtype belongs to the caller: no number depends on it."""
 
+import tempfile
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,6 +28,14 @@ def model() -> cl.Classifier:
     return cl.Classifier(NETWORK, bounds=(0, 1), preprocessing=cl.Normalize([0.4] * 5, [0.3] * 5))
 
 
+def exported() -> list[bytes]:
+    """What every file for other provers holds."""
+    pytest.importorskip("onnxruntime", reason="needs onnx: pip install 'clearance[onnx]'")
+    with tempfile.TemporaryDirectory() as folder:
+        cl.export_vnnlib(model(), X, out=folder, radius=0.1)
+        return [path.read_bytes() for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+
+
 CALLS: dict[str, Callable[[], object]] = {
     **{
         f"{name}, {norm:g}": lambda name=name, norm=norm: [
@@ -44,6 +54,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "second order": lambda: [s.radius for s in cl.clever(model(), X, order=2, blocks=4, block_size=16)],
     "other norm": lambda: [s.radius for s in cl.clever(model(), X, norm=1.5, bound="ball", blocks=4, block_size=8)],
     "certify": lambda: [(p.radius, p.method) for p in cl.certify(model(), X)],
+    "export_vnnlib": exported,
     "audit": lambda: [(sorted(a.measured.items()), [f.code for f in a.flags]) for a in cl.audit(model(), X[:1])],
     "slope": lambda: [e.radius for e in cl.slope_estimate(model(), X, pairs=16, blocks=4)],
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clearance.bracket import Bracket, bracket
     from clearance.bracket.robust_accuracy import RobustAccuracy, robust_accuracy
     from clearance.certificates import Certificate, CertificateStatus, certify
+    from clearance.certificates.vnnlib import VnnlibInstance, export_vnnlib
     from clearance.data import datasets
     from clearance.errors import (
         BoundsError,
@@ -88,6 +89,7 @@ __all__ = [
     "ShapeError",
     "Status",
     "TargetError",
+    "VnnlibInstance",
     "attack",
     "attacks",
     "audit",
@@ -99,6 +101,7 @@ __all__ = [
     "curvature",
     "datasets",
     "eot",
+    "export_vnnlib",
     "extremes",
     "fit_reverse_weibull",
     "networks",
@@ -117,6 +120,7 @@ _NAMES = {
     "bracket": ("Bracket", "bracket"),
     "bracket.robust_accuracy": ("RobustAccuracy", "robust_accuracy"),
     "certificates": ("Certificate", "CertificateStatus", "certify"),
+    "certificates.vnnlib": ("VnnlibInstance", "export_vnnlib"),
     "errors": (
         "BoundsError",
         "ClearanceError",

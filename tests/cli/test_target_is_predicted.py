@@ -107,9 +107,9 @@ def test_a_run_in_which_every_input_has_the_target_class(module: str):
     assert judged.returncode == 1 and "there is no bracket" in " ".join(judged.stdout.split())
 
 
-@pytest.mark.parametrize("command", ["score", "attack", "certify", "audit", "bracket"])
+@pytest.mark.parametrize("command", ["score", "attack", "certify", "audit", "bracket", "export-vnnlib"])
 def test_a_class_that_there_is_not(module: str, command: str):
-    out = ("--out", "run") if command == "bracket" else ()
+    out = {"bracket": ("--out", "run"), "export-vnnlib": ("--out", "run", "--radius", "0.1")}.get(command, ())
     done = run_command(command, f"{module}:linear", "data.npz", "--target", "3", *out)
     assert (done.returncode, done.stdout) == (2, "") and not Path("run").exists()
     assert done.stderr == "clearance: target: expected a class index from 0 to 2, got 3\n"

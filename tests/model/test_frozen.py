@@ -1,6 +1,8 @@
 """Whatever a network writes into its buffers, they are as they were found once a public function returns."""
 
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import torch
@@ -35,12 +37,19 @@ class Writing(nn.Module):
         return self.layer(x) * self.cache
 
 
+def exported(model: cl.Classifier) -> object:
+    pytest.importorskip("onnxruntime", reason="needs onnx: pip install 'clearance[onnx]'")
+    with tempfile.TemporaryDirectory() as folder, suppress(cl.NetworkError):  # refused: its state dict changes
+        return cl.export_vnnlib(model, X, out=folder, radius=0.1)
+
+
 PUBLIC: dict[str, Callable[[cl.Classifier], object]] = {
     "logits": lambda model: model.logits(X),
     "profile": lambda model: cl.clever(model, X, budget=300),
     "ball": lambda model: cl.clever(model, X, bound="ball", blocks=2, block_size=4),
     "attack": lambda model: cl.attack(model, X, budget="quick"),
     "certify": lambda model: cl.certify(model, X),
+    "export_vnnlib": exported,
     "audit": lambda model: cl.audit(model, X[:1]),
     "bracket": lambda model: cl.bracket(model, X[:1], budget="quick"),
 }

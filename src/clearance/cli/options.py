@@ -50,13 +50,15 @@ INPUT_OPTIONS = (
     ),
 )
 """Which inputs, and how the network sees them."""
+TARGET = click.option(
+    "--target",
+    default="untargeted",
+    show_default=True,
+    help=f"Class to move to: {describe_targets()}, or a class index.",
+)
+"""One target."""
 ONE_THREAT = (
-    click.option(
-        "--target",
-        default="untargeted",
-        show_default=True,
-        help=f"Class to move to: {describe_targets()}, or a class index.",
-    ),
+    TARGET,
     click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1."),
 )
 """One target and one norm."""
@@ -94,6 +96,11 @@ def with_model_and_data(command: Command) -> Command:
 def with_input_options(command: Command) -> Command:
     """Flags that choose the inputs and how the network sees them: the same for every command that evaluates a model."""
     return _with(INPUT_OPTIONS, command)
+
+
+def with_target(command: Command) -> Command:
+    """One target."""
+    return TARGET(command)
 
 
 def with_one_threat(command: Command) -> Command:

@@ -90,3 +90,16 @@ class Radius(click.ParamType[float]):
         if not 0 <= radius < math.inf:
             self.fail(f"expected a number >= 0 or a fraction such as 8/255, got {value!r}", param, ctx)
         return radius
+
+
+class Radii(click.ParamType[list[float]]):
+    """One radius, or several with commas: positive numbers, or fractions such as 8/255."""
+
+    name = "r[,r...]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
+        """The numbers that the text spells."""
+        radii = [Radius().convert(part, param, ctx) for part in str(value).split(",")]
+        if 0 in radii:
+            self.fail(f"expected numbers > 0 or fractions such as 8/255, with commas, got {value!r}", param, ctx)
+        return radii
