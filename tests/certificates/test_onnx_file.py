@@ -30,7 +30,7 @@ def linear() -> nn.Sequential:
 
 
 def assert_same_logits(model: Classifier, x: Tensor) -> None:
-    expected = model.logits(x).double()
+    expected = model.logits_of_each(x).double()
     assert torch.allclose(onnx_logits(to_onnx(model, x[:1]), x), expected, rtol=CLOSE, atol=CLOSE)
 
 
@@ -45,6 +45,9 @@ def test_the_preprocessing_is_in_the_file():
     network = linear()
     model = Classifier(network, preprocessing=Normalize([0.2, 0.5], [0.5, 0.1]))
     assert_same_logits(model, images())
+    nodes = onnx.load_from_string(to_onnx(model, images()[:1])).graph.node
+    assert [node.op_type for node in nodes] == ["BatchNormalization", "Flatten", "Gemm"]
+    assert_same_logits(Classifier(nn.Linear(72, 3), preprocessing=Normalize(0.2, 0.5)), images().flatten(1))
     bare = onnx_logits(to_onnx(Classifier(network), images()[:1]), images())
     assert not torch.allclose(bare, model.logits(images()).double(), atol=0.01)
 
@@ -62,6 +65,28 @@ def test_a_batch_of_one_named_as_provers_expect():
     }
     assert shapes == {"input": [1, *IMAGE], "logits": [1, 3]}
     assert [node.op_type for node in graph.node] == ["Flatten", "Gemm"]
+
+
+class View(nn.Module):
+    """Reshapes, with the batch as a number: the first moves it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = linear()[1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.view(len(x), 2, 36).permute(2, 0, 1).reshape(len(x), -1)
+        return self.layer(torch.relu(x).view(len(x), 8, 9).flip(2).view(len(x), -1))
+
+
+def test_a_flat_view_does_not_hold_the_batch_of_one():
+    data = to_onnx(Classifier(View()), images()[:1])
+    nodes = onnx.load_from_string(data).graph.node
+    kinds = [node.op_type for node in nodes]
+    constants = {node.output[0] for node in nodes if node.op_type == "Constant"}
+    assert kinds.count("Flatten") == 1 and kinds.count("Reshape") == 3  # one begins at (36, 1, 2): no Flatten
+    assert constants <= {name for node in nodes for name in node.input}
+    assert_same_logits(Classifier(View()), images())
 
 
 def test_the_exporter_says_nothing_and_the_network_is_left_as_it_was(capfd: pytest.CaptureFixture[str]):

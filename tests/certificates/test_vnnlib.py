@@ -140,32 +140,32 @@ def verdict(out: Path, one: VnnlibInstance, shape: Sequence[int]) -> tuple[str, 
     return word, torch.tensor(entries, dtype=torch.float64).reshape(-1, *shape)
 
 
-def minimum_distortion(x: Tensor, own: int, targets: Sequence[int], bounds: Any) -> float:
+def minimum_distortion(x: Tensor, own: int, targets: Sequence[int], given: Any) -> float:
     """The smallest linf distance at which some target is as high as the predicted class, by integer programs."""
     choose = nn.Linear(4, 1 + len(targets), bias=False)
     choose.weight.data = torch.eye(4)[[own, *targets]]
-    model = cl.Classifier(network(seed=3).append(choose), bounds, dtype=torch.float64)
+    model = cl.Classifier(network(seed=3).append(choose), dtype=torch.float64, **given)
     (proof,) = cl.certify(model, x.double(), norm="inf", method="exact")
     assert proof.status is cl.CertificateStatus.CERTIFIED and 0 < proof.radius < 10
     return proof.radius
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Marabou misses TensorFlow, which it needs for other files
-@pytest.mark.parametrize("bounds", [None, (0, 1)])
+@pytest.mark.parametrize("given", [{}, {"bounds": (0, 1), "preprocessing": cl.Normalize(0.4, 0.5)}], ids=str)
 @pytest.mark.parametrize("target", ["untargeted", "runner-up", "random"])
 def test_marabou_proves_just_below_the_minimum_distortion_and_finds_a_point_just_above(
-    target: str, bounds: Any, tmp_path: Path
+    target: str, given: dict[str, Any], tmp_path: Path
 ):
-    model, x = cl.Classifier(network(seed=3), bounds), points(1, 1, 2, 3)
+    model, x = cl.Classifier(network(seed=3), **given), points(1, 1, 2, 3)
     (goal,) = cl.export_vnnlib(model, x, out=tmp_path / "any", radius=1.0, target=target)
-    radius = minimum_distortion(x, goal.predicted, goal.targets, bounds)
+    radius = minimum_distortion(x, goal.predicted, goal.targets, given)
     below, above = cl.export_vnnlib(model, x, out=tmp_path / "q", radius=[0.99 * radius, 1.01 * radius], target=target)
     assert verdict(tmp_path / "q", below, (1, 2, 3))[0] == "unsat"
     word, point = verdict(tmp_path / "q", above, (1, 2, 3))
     assert word == "sat"
     assert float((point - x).abs().max()) <= above.radius + TOLERANCE
-    assert bounds is None or (float(point.min()) >= -TOLERANCE and float(point.max()) <= 1 + TOLERANCE)
-    logits = network(seed=3).double()(point)[0].tolist()
+    assert not given or (float(point.min()) >= -TOLERANCE and float(point.max()) <= 1 + TOLERANCE)
+    logits = cl.Classifier(network(seed=3), preprocessing=model.preprocessing, dtype=torch.float64).logits(point)[0]
     assert max(logits[t] for t in above.targets) >= logits[above.predicted] - TOLERANCE
 
 

@@ -22,19 +22,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearance.certificates.agreement import AGREEMENT, TF32_AGREEMENT
 from clearance.certificates.translate import Whole
 from clearance.errors import ClearanceError, InputError, NetworkError
 from clearance.model.classifier import Classifier
 from clearance.model.memory import is_out_of_memory
+from clearance.model.preprocessing import Normalize
 
 OPSET = 13
 """Version of the ONNX operators: that of most benchmarks of the VNN-COMP, which provers read; later ones have layers as
 single operators (LayerNormalization, Gelu) that this one writes as arithmetic."""
 ONNX_INPUT, ONNX_OUTPUT = "input", "logits"
 """Names of the file's input and output."""
+NO_VARIANCE = 1e-12
+"""Added to the variance 1 of a batch normalisation, as torch takes no 0: far below the rounding of float32."""
 ONLY_ERRORS = 3
 """ONNX Runtime's level of messages at which it writes errors alone to the terminal."""
 
@@ -83,7 +86,7 @@ def to_onnx(model: Classifier, one: Tensor) -> bytes:
             warnings.simplefilter("ignore")  # the exporter's own words are for those who call it themselves
             model.meter.forward += 1
             torch.onnx.export(
-                Whole(model).eval(),
+                _layers(model, one).eval(),
                 (one.clone(),),
                 file,
                 input_names=[ONNX_INPUT],
@@ -91,9 +94,64 @@ def to_onnx(model: Classifier, one: Tensor) -> bytes:
                 opset_version=OPSET,
                 dynamo=False,
             )
-        data = file.read_bytes()
+        data = _with_flatten(onnx, onnx.load(file)).SerializeToString()
         onnx.checker.check_model(data)
     return data
+
+
+class NormalizeLayer(nn.Module):
+    """`Normalize` as batch normalisation with fixed statistics, `(x - mean) / sqrt(1 + eps) * (1 / std)`.
+
+    Provers know it as a layer; some have no division, or none by one number for each channel. Source: this project.
+
+    Args:
+        normalize: What it stands for.
+        one: One input, `(1, channels, *rest)`.
+    """
+
+    def __init__(self, normalize: Normalize, one: Tensor) -> None:
+        super().__init__()
+        ones = one.new_ones(one.shape[1])
+        self.register_buffer("mean", ones * normalize.get_buffer("mean").to(ones))
+        self.register_buffer("variance", ones)
+        self.register_buffer("scale", ones / normalize.get_buffer("std").to(ones))
+        self.register_buffer("shift", 0 * ones)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input, normalised."""
+        mean, variance, scale, shift = map(self.get_buffer, ("mean", "variance", "scale", "shift"))
+        return nn.functional.batch_norm(x, mean, variance, scale, shift, eps=NO_VARIANCE)
+
+
+def _layers(model: Classifier, one: Tensor) -> nn.Module:
+    """Preprocessing and network in one, as layers that provers know."""
+    whole = Whole(model)
+    given = model.preprocessing
+    if isinstance(given, Normalize) and type(given) is Normalize:  # a subclass may do anything
+        whole.preprocessing = NormalizeLayer(given, one)
+    return whole
+
+
+def _with_flatten(onnx: Any, file: Any) -> Any:
+    """The file with `Flatten` in place of each `Reshape` from `(1, ...)` to `(1, n)`: the same for one input.
+
+    A recording of `x.view(len(x), -1)` has the batch of one as a constant; a prover that computes several points at a
+    time would run into it.
+    """
+    graph, inferred = file.graph, onnx.shape_inference.infer_shapes(file).graph
+    known = (*inferred.input, *inferred.value_info, *inferred.output)
+    shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in known}
+    for node in graph.node:
+        if node.op_type != "Reshape":
+            continue
+        before, after = shapes.get(node.input[0], []), shapes.get(node.output[0], [])
+        if before[:1] == after[:1] == [1] and len(after) == 2:
+            flat = onnx.helper.make_node("Flatten", node.input[:1], node.output, name=node.name, axis=1)
+            node.CopyFrom(flat)
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    for node in [node for node in graph.node if node.op_type == "Constant" and node.output[0] not in used]:
+        graph.node.remove(node)
+    return file
 
 
 def check_onnx(data: bytes, model: Classifier, points: Tensor) -> None:
