@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,7 +10,8 @@ from torch import nn
 
 import clearance as cl
 from certificate_cases import NO_TIME
-from clearance.certificates.table import CERTIFICATES
+from clearance.certificates.certificate import CertificateStatus
+from clearance.certificates.problem import Proof, VerificationProblem
 from clearance.errors import InputError, ShapeError, TargetError
 from closed_forms import as_module, random_inputs, random_linear, random_network
 
@@ -97,14 +98,24 @@ def test_misuse_raises(options: dict[str, object], error: type[Exception], said:
         cl.certify(model, x, **options)  # type: ignore[arg-type]
 
 
-def test_best_leaves_crown_out_of_large_networks_and_says_so(monkeypatch: pytest.MonkeyPatch):
+def test_when_the_time_is_up_other_methods_are_tried_only_where_nothing_is_proved(monkeypatch: pytest.MonkeyPatch):
     network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3)).eval()
     model, x = cl.Classifier(network), torch.rand(1, 4, generator=torch.Generator().manual_seed(0))
-    assert cl.certify(model, x)[0].method == "crown"
-    monkeypatch.setitem(CERTIFICATES, "crown", replace(CERTIFICATES["crown"], most_neurons=10))
-    (found,) = cl.certify(model, x)
-    assert found.method == "operator-norms" and "crown was left out: 16 neurons" in found.reason
-    assert cl.certify(model, x, method="crown")[0].method == "crown"
+    tried: list[str] = []
+
+    def of(name: str, radius: float) -> Callable[[VerificationProblem], list[Proof]]:
+        def prove(problem: VerificationProblem) -> list[Proof]:
+            tried.append(name)
+            return [Proof(radius, 1, CertificateStatus.TIME_LIMIT)] * len(problem.x)
+
+        return prove
+
+    for first, names in ((1e-9, ["crown"]), (0.0, ["crown", "operator-norms"])):
+        monkeypatch.setattr("clearance.certificates.crown.crown", of("crown", first))
+        monkeypatch.setattr("clearance.certificates.operator_norms.operator_norms", of("operator-norms", 1e-9))
+        (found,) = cl.certify(model, x, time_limit=NO_TIME)
+        assert tried == names and found.method == names[-1]
+        tried.clear()
 
 
 def test_best_says_which_method_the_time_cut_short():

@@ -60,6 +60,7 @@ def test_a_map_too_large_for_eigenvalues_takes_the_product_of_sums(monkeypatch: 
     operation = layer_of(nn.Conv2d(2, 3, 3), (2, 6, 6))
     exact = operation.lipschitz(2.0)[0]
     monkeypatch.setattr(matrix_norms, "LARGEST_GRAM", 4)
+    monkeypatch.setattr(matrix_norms, "_KNOWN", {})
     loose = operation.lipschitz(2.0)[0]
     assert math.isinf(gram_norm(operation.linear_map()))
     assert exact < loose == math.sqrt(operation.lipschitz(1.0)[0] * operation.lipschitz(math.inf)[0])
@@ -74,3 +75,26 @@ def test_power_iteration_stays_below():
         vector = linear.backward(linear.forward(vector / vector.norm()))
     assert bound * (1 - 1e-3) < float(vector.norm().sqrt()) < bound
     assert bound == pytest.approx(float(torch.linalg.matrix_norm(dense(operation, (3, 8, 8)), 2)), rel=1e-12)
+
+
+def test_a_norm_is_computed_once_for_each_map(monkeypatch: pytest.MonkeyPatch):
+    """The same numbers in another layer object are the same map; other numbers, norms, strides or sizes are not."""
+    monkeypatch.setattr(matrix_norms, "_KNOWN", {})
+    computed: list[float] = []
+
+    def counted(*given: object, **options: object) -> float:
+        computed.append(operator_norm(*given, **options))  # type: ignore[arg-type]
+        return computed[-1]
+
+    monkeypatch.setattr(matrix_norms, "operator_norm", counted)
+    weight = torch.randn(3, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+
+    def norm(scale: float = 1.0, stride: int = 1, side: int = 7, p: float = 2.0) -> float:
+        layer = nn.Conv2d(2, 3, 3, stride=stride, bias=False)
+        layer.weight.data = scale * weight
+        return layer_of(layer, (2, side, side)).lipschitz(p)[0]
+
+    first = norm()
+    assert norm() == first and len(computed) == 1
+    others = [norm(2.0), norm(stride=2), norm(side=9), norm(p=math.inf)]
+    assert len(computed) == 5 and len({first, *others}) == 5 and others[0] == pytest.approx(2 * first)

@@ -30,7 +30,7 @@ from clearance.estimates.profile.score import without_radius
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Bound
 from clearance.estimates.status import Status
-from clearance.model.budgets import share_of_bracket
+from clearance.model.budgets import certificate_seconds, share_of_bracket
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
@@ -148,7 +148,7 @@ def bracket(
     bound: Bound | None = None,
     budget: str | int = "standard",
     certificate: str = "best",
-    time_limit: float = 60.0,
+    time_limit: float | None = None,
     references: Tensor | None = None,
     seed: int = 0,
 ) -> list[Bracket]:
@@ -166,7 +166,8 @@ def bracket(
         budget: How hard attack and estimate try: a name of `model.budgets.BUDGETS`, such as `"quick"`, or the number of
             passes, forward and backward together, that an input may cost, certificate apart.
         certificate: Method of `certify` (`clearance.certificates.table` lists them), or `"none"`.
-        time_limit: Seconds that the certificate of one input may take.
+        time_limit: Seconds that the certificate of one input may take; `None`: 5, 20 or 60 by the budget
+            (`model.budgets.certificate_seconds`).
         references: Inputs, `(count, *input)`, that the audit walks to (see `audit`); `None`: the others of this call.
         seed: With each input's content, fixes every random number.
 
@@ -189,10 +190,11 @@ def bracket(
     attack, passes = share_of_bracket(budget)
     if certificate not in (known := (*method_names(), "none")):
         raise InputError(f"certificate: expected one of {', '.join(known)}, got {certificate!r}")
-    check_time_limit(time_limit)
+    seconds = certificate_seconds(budget) if time_limit is None else time_limit
+    check_time_limit(seconds)
     check_package(certificate)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
-    choices = Choices(settings_of(inputs, order, bound, budget, passes), attack, budget, certificate, time_limit)
+    choices = Choices(settings_of(inputs, order, bound, budget, passes), attack, budget, certificate, seconds)
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     return [_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each())]

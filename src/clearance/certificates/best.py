@@ -15,7 +15,7 @@ from clearance.certificates.certificate import Certificate, CertificateStatus
 from clearance.certificates.graph import Graph
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem
-from clearance.certificates.table import CERTIFICATES, Method, method_names
+from clearance.certificates.table import CERTIFICATES, method_names
 from clearance.certificates.translate import Whole, translate
 from clearance.errors import InputError
 from clearance.geometry.norms import as_norm
@@ -235,7 +235,8 @@ def best(problem: VerificationProblem) -> list[NamedProof]:
     """The largest radius of the methods that the table marks with `in_best`, for each input.
 
     They are tried in the order of the table; one that refuses the network is passed over, and after one whose radius is
-    the minimum distortion itself (`exact`) no other is tried.
+    the minimum distortion itself (`exact`) no other is tried. When the time is up, no more are tried for inputs that
+    have a radius.
 
     Args:
         problem: What to prove.
@@ -247,13 +248,9 @@ def best(problem: VerificationProblem) -> list[NamedProof]:
         NotSupportedError: If all of them refuse.
     """
     found: list[list[NamedProof]] = []
-    left_out: list[str] = []
     refusals: list[str] = []
     for name, method in CERTIFICATES.items():
-        if not method.in_best:
-            continue
-        if reason := _too_many_neurons(name, method, problem.graph):
-            left_out.append(reason)
+        if not method.in_best or (found and problem.time_is_up() and all(_any_proved(found))):
             continue
         try:
             found.append([(name, proof) for proof in method.load()(problem)])
@@ -263,22 +260,20 @@ def best(problem: VerificationProblem) -> list[NamedProof]:
         if method.exact:
             break
     if not found:
-        raise NotSupportedError("; ".join([*left_out, *refusals]))
-    return [_largest(each, "; ".join(left_out)) for each in zip(*found, strict=True)]
+        raise NotSupportedError("; ".join(refusals))
+    return [_largest(each) for each in zip(*found, strict=True)]
 
 
-def _too_many_neurons(name: str, method: Method, graph: Graph) -> str:
-    """Why `best` does without a method on this network, if it is too large."""
-    if method.most_neurons is None or graph.neurons <= method.most_neurons:
-        return ""
-    return f"{name} was left out: {graph.neurons:,} neurons, more than {method.most_neurons:,}; ask for it by name"
+def _any_proved(found: list[list[NamedProof]]) -> list[bool]:
+    """For each input whether a method has proved a radius."""
+    return [any(proof.radius > 0 for _, proof in each) for each in zip(*found, strict=True)]
 
 
-def _largest(results: Sequence[NamedProof], left_out: str) -> NamedProof:
+def _largest(results: Sequence[NamedProof]) -> NamedProof:
     """The largest radius of one input; its reason says which other methods did not come to their end."""
     name, proof = max(results, key=lambda result: result[1].radius)
     unfinished = [other for other, p in results if p.status == CertificateStatus.TIME_LIMIT and other != name]
-    said = [proof.reason or left_out, *(f"{other}: the time was up" for other in unfinished)]
+    said = [proof.reason, *(f"{other}: the time was up" for other in unfinished)]
     return name, replace(proof, reason="; ".join(part for part in said if part))
 
 

@@ -80,6 +80,7 @@ class Builder:
         mixes: bool = False,
         windowed: Callable[[WindowRows], Rows] | None = None,
         entrywise: bool = False,
+        matrix: tuple[object, ...] = (),
     ) -> Ref:
         """An affine step on one value; see `make_affine`."""
         return self.combine(
@@ -91,6 +92,7 @@ class Builder:
             mixes=mixes,
             windowed=None if windowed is None else lambda rows: (windowed(rows),),
             entrywise=entrywise,
+            matrix=matrix,
         )
 
     def combine(
@@ -103,6 +105,7 @@ class Builder:
         mixes: bool = False,
         windowed: WindowMap | None = None,
         entrywise: bool = False,
+        matrix: tuple[object, ...] = (),
     ) -> Ref:
         """An affine step on several values; the batch must stay the first dimension."""
         for count in TRIAL_BATCHES:
@@ -119,6 +122,7 @@ class Builder:
             mixes=mixes,
             windowed=windowed,
             entrywise=entrywise,
+            matrix=matrix,
         )
         return self.add(step, *inputs)
 

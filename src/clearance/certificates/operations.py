@@ -23,7 +23,7 @@ from typing import NoReturn, Protocol
 import torch
 from torch import Tensor
 
-from clearance.certificates.matrix_norms import LinearMap, operator_norm, transposed
+from clearance.certificates.matrix_norms import LinearMap, known_norm, operator_norm, transposed
 from clearance.certificates.rows import Rows, WindowRows
 
 TESTED = 16
@@ -117,6 +117,7 @@ class Affine:
             computing; for other maps a product of sums is exact or nearly so.
         windowed: `J_i^T` of windows, one for each input; `None` where only whole images are known.
         entrywise: Whether each output comes from one entry of the input at most, and no two from the same.
+        matrix: What the `J_i` are made of, such as weights and strides, so that norms once computed are known again.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Affine:
     mixes: bool = False
     windowed: WindowMap | None = None
     entrywise: bool = False
+    matrix: tuple[object, ...] = ()
 
     def interval(self, lows: Sequence[Tensor], highs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Centre and radius: `J m + c -+ |J| r` (Gowal et al. 2018)."""
@@ -165,7 +167,11 @@ class Affine:
 
     def lipschitz(self, norm: float) -> Sequence[float]:
         """Upper bounds of the operator norms of the `J_i`."""
-        return [operator_norm(self.linear_map(place), norm, mixes=self.mixes) for place in range(len(self.shapes))]
+        places = range(len(self.shapes))
+        if not self.matrix:
+            return [operator_norm(self.linear_map(place), norm, mixes=self.mixes) for place in places]
+        parts = (self.name, self.shapes, *self.matrix)
+        return [known_norm(self.linear_map(place), norm, parts) for place in places]
 
     def linear_map(self, place: int = 0) -> LinearMap:
         """`J_i` as a linear map, for its norms."""
@@ -198,6 +204,7 @@ def make_affine(
     mixes: bool = False,
     windowed: WindowMap | None = None,
     entrywise: bool = False,
+    matrix: tuple[object, ...] = (),
 ) -> Affine:
     """An affine step from its function; without `absolute` its coefficients must be nonnegative.
 
@@ -213,6 +220,7 @@ def make_affine(
         mixes: See `Affine`.
         windowed: See `Affine`.
         entrywise: See `Affine`.
+        matrix: See `Affine`.
 
     Returns:
         The step, with its constant computed.
@@ -233,6 +241,7 @@ def make_affine(
         mixes,
         windowed,
         entrywise,
+        matrix,
     )
 
 

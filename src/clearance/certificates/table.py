@@ -27,7 +27,6 @@ class Method(Choice):
         in_best: Whether `best` tries it. The order of the table is the order in which `best` tries the methods, and of
             two equal radii the first counts.
         exact: Whether its radius is the minimum distortion itself: where it applies, `best` tries nothing else.
-        most_neurons: `best` leaves it out of networks with more neurons; `None` for no limit. By name it runs on them.
         package: Function that raises `InputError` where a package that the method needs is not installed, as
             `package.module:name`; empty where it needs none.
     """
@@ -36,7 +35,6 @@ class Method(Choice):
     networks: str = "any supported layers"
     in_best: bool = False
     exact: bool = False
-    most_neurons: int | None = None
     package: str = ""
 
     def check_package(self) -> None:
@@ -61,7 +59,6 @@ CERTIFICATES: dict[str, Method] = {
         "every activation between two linear functions, propagated backwards to one linear function below each margin "
         "(Zhang et al. 2018); the radius by bisection",
         in_best=True,
-        most_neurons=10_000,
     ),
     "one-hidden": Method(
         "the largest gradient in a ball, for one hidden layer",

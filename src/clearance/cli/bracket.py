@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from clearance.cli.values import Interrupted, printable
 from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
 from clearance.geometry.norms import as_norm
+from clearance.model.budgets import certificate_seconds
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
@@ -153,7 +153,7 @@ def share(inputs: Inputs, run: RunFlags) -> Evaluation:
         offset=inputs.offset,
         budget=run.budget,
         certificate=run.certificate,
-        time_limit=math.inf if run.time_limit is None else run.time_limit,
+        time_limit=certificate_seconds(run.budget) if run.time_limit is None else run.time_limit,
         seed=run.seed,
         bound=run.bound,
         micro_batch=inputs.micro_batch,

@@ -80,7 +80,7 @@ class RunFlags:
         bound: How the estimate bounds the distance; `None`: the order's default.
         budget: How hard attacks and estimates try: a name, or a number of passes.
         certificate: Method of the certificate, or `"none"`.
-        time_limit: Seconds for the certificate of each input; `None`: no limit.
+        time_limit: Seconds for the certificate of each input; `None`: those of the budget.
         seed: The user's seed.
         resume: Go on with the run in the folder, or start it.
         retry_failed: Compute failed tasks again.

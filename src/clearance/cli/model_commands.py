@@ -250,7 +250,10 @@ def audit(inputs: InputFlags, **flags: Any) -> int:
     help=f"How a radius is proved, as for `certify`. best: {best_in_words()}.",
 )
 @click.option(
-    "--time-limit", type=float, metavar="S", help="Seconds for the certificate of each input.  [default: none]"
+    "--time-limit",
+    type=float,
+    metavar="S",
+    help=f"Seconds for the certificate of each input.  [default: {describe_budgets('seconds')}, by --budget]",
 )
 @with_seed
 @with_input_options

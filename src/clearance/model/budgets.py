@@ -28,6 +28,7 @@ class Budget:
         blocks: Block maxima of a second-order estimate; `None`: as many as its tolerance takes.
         max_blocks: Where that stops, if `blocks` is `None`; `None`: the sampler's own limit.
         tolerance: Relative width of its interval that is narrow enough, if `blocks` is `None`.
+        seconds: How long a bracket's certificate may take.
     """
 
     passes: int
@@ -35,18 +36,19 @@ class Budget:
     blocks: int | None = None
     max_blocks: int | None = None
     tolerance: float = 0.05
+    seconds: float = 60.0
 
 
 BUDGETS = {
-    "quick": Budget(passes=280, estimate=3600, blocks=12),
-    "standard": Budget(passes=2000, estimate=13800),
+    "quick": Budget(passes=280, estimate=3600, blocks=12, seconds=5.0),
+    "standard": Budget(passes=2000, estimate=13800, seconds=20.0),
     "thorough": Budget(passes=10000, estimate=64000, max_blocks=192, tolerance=0.02),
 }
 """Every budget, from the smallest on: its attacks are those of the budget before it, and more."""
 
 
-def describe_budgets(part: Literal["attack", "estimate", "whole"]) -> str:
-    """The passes of every budget in words, in their order, for `--help`.
+def describe_budgets(part: Literal["attack", "estimate", "whole", "seconds"]) -> str:
+    """The passes of every budget in words (or the seconds of its certificate), in their order, for `--help`.
 
     >>> describe_budgets("attack"), describe_budgets("whole")
     ('280, 2,000 or 10,000', '7,980, 19,900 or 78,100')
@@ -54,7 +56,8 @@ def describe_budgets(part: Literal["attack", "estimate", "whole"]) -> str:
     passes = {
         "attack": [budget.passes for budget in BUDGETS.values()],
         "estimate": [budget.estimate for budget in BUDGETS.values()],
-        "whole": [budget.passes + budget.estimate + AUDIT_PASSES for budget in BUDGETS.values()],
+        "whole": [_whole(budget) for budget in BUDGETS.values()],
+        "seconds": [round(budget.seconds) for budget in BUDGETS.values()],
     }
     *others, last = [f"{count:,}" for count in passes[part]]
     return f"{', '.join(others)} or {last}"
@@ -94,6 +97,35 @@ def estimate_passes(budget: str | int) -> int:
     (3600, 4000)
     """
     return _number(budget) or BUDGETS[str(budget)].estimate
+
+
+def certificate_seconds(budget: str | int) -> float:
+    """How long the certificate of one input may take in a bracket.
+
+    A number of passes gives the seconds of the smallest budget that has as many, or those of the largest.
+
+    Args:
+        budget: A name of `BUDGETS`, or a number of passes.
+
+    Returns:
+        The seconds.
+
+    Raises:
+        InputError: If there is no such budget.
+
+    >>> certificate_seconds("quick"), certificate_seconds(10_000), certificate_seconds(10**6)
+    (5.0, 20.0, 60.0)
+    """
+    passes = _number(budget)
+    if passes is None:
+        return BUDGETS[str(budget)].seconds
+    enough = [one.seconds for one in BUDGETS.values() if _whole(one) >= passes]
+    return enough[0] if enough else max(one.seconds for one in BUDGETS.values())
+
+
+def _whole(budget: Budget) -> int:
+    """The passes of a bracket: attack, estimate and audit."""
+    return budget.passes + budget.estimate + AUDIT_PASSES
 
 
 def share_of_bracket(budget: str | int) -> tuple[str | int, int]:

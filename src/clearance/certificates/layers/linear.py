@@ -28,6 +28,7 @@ def linear(build: Builder, x: Ref, weight: Tensor, bias: Tensor | None = None) -
         absolute=lambda t: functional.linear(t, weight.abs()),
         transpose=lambda rows: rows @ weight,
         mixes=True,
+        matrix=(weight,),
     )
 
 
@@ -61,6 +62,7 @@ def conv2d(  # noqa: PLR0917
         transpose=lambda rows: conv2d_input((len(rows), *x.shape), weight, rows, stride, padding, dilation, groups),
         mixes=True,
         windowed=lambda rows: convolve_back(rows, weight, *sides, groups, x.shape),
+        matrix=(weight, *sides, groups),
     )
 
 
