@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.bisection import ProvenRadius
-from clearance.certificates.crown_search import CrownSearch
+from clearance.certificates.crown_search import CrownSearch, worth_linearising
+from clearance.certificates.linearisation import Linearisation
 from clearance.certificates.problem import Proof, VerificationProblem, make_proof
 from clearance.certificates.region import Region
 from clearance.certificates.relaxation import relax
@@ -32,6 +33,12 @@ WORTH_SINGLE = 1000
 """Units from which on the search runs in float32: below, making the network again costs more than it saves."""
 CONFIRMED_SHARES = (1.0, 1 - 1e-3, 1 - 1e-2)
 """Shares of a radius found in float32 at which float64 tries to prove it: near its end, rounding decides."""
+LEAST_IN_SINGLE = 1e-5
+"""Radius, as a share of the input's largest entry, below which float32 has too few digits for the search."""
+EXPLODED = 1e-6
+"""Share of the linear guess below which interval arithmetic has proved nothing worth beginning at."""
+FIRST_SHARE = 1 / 30
+"""Share of the linear guess at which the search by the linear part begins: it lies near there for deep networks."""
 DOUBLE_COST = 5.0
 """How many times the longest trial in float32 one in float64 may take; so much time is kept for the proof."""
 
@@ -50,17 +57,19 @@ def crown(problem: VerificationProblem) -> list[Proof]:
     Returns:
         One proof per input.
     """
-    return [proof for part in problem.parts() for proof in _crown(part)]
+    large = problem.graph.neurons >= WORTH_SINGLE
+    return [proof for part in (problem.each() if large else problem.parts()) for proof in _crown(part)]
 
 
 def _crown(problem: VerificationProblem) -> list[Proof]:
     guess = linear_guess(problem)
-    quick = CrownSearch(problem, False, problem.deadline).largest(guess, tolerance=INTERVAL_TOLERANCE)
+    quick, linear = _quickly(problem, guess)
     known = quick.proven.where(quick.proven.isfinite(), torch.zeros_like(guess))
     start = torch.where(known > 0, (known * torch.maximum(guess, known)).sqrt(), guess)
-    found = _in_single(problem, start, known) if problem.graph.neurons >= WORTH_SINGLE else None
+    single = problem.graph.neurons >= WORTH_SINGLE and bool((start > LEAST_IN_SINGLE * problem.x.abs().amax()).all())
+    found = _in_single(problem, start, known, linear) if single else None
     if found is None:
-        search = CrownSearch(problem, True, problem.deadline)
+        search = CrownSearch(problem, True, problem.deadline, linear=linear).linearise()
         found = search.largest(start, proven=known, tolerance=CROWN_TOLERANCE)
     proven = torch.maximum(found.proven, quick.proven)
     limiting = problem.targets.gather(1, found.limiting[:, None])[:, 0].tolist()
@@ -69,17 +78,37 @@ def _crown(problem: VerificationProblem) -> list[Proof]:
     return [make_proof(radius, target, timed_out=cut) for radius, target, cut in ended]
 
 
-def _in_single(problem: VerificationProblem, start: Tensor, known: Tensor) -> ProvenRadius | None:
+def _quickly(problem: VerificationProblem, guess: Tensor) -> tuple[ProvenRadius, Linearisation | None]:
+    """A radius without bounds of single units, and the network's linear part where that is what it rests on.
+
+    First by interval arithmetic. Through many layers its intervals explode; then by the linear part and its remainder.
+    """
+    deadline = problem.deadline
+    quick = CrownSearch(problem, False, deadline).largest(guess, tolerance=INTERVAL_TOLERANCE)
+    if bool((quick.proven > EXPLODED * guess).all()) or not worth_linearising(problem):
+        return quick, None
+    search = CrownSearch(problem, False, deadline, share=1.0).linearise()
+    if search.linear is None:
+        return quick, None
+    found = search.largest(FIRST_SHARE * guess, proven=quick.proven, tolerance=INTERVAL_TOLERANCE)
+    return found, search.linear
+
+
+def _in_single(
+    problem: VerificationProblem, start: Tensor, known: Tensor, linear: Linearisation | None
+) -> ProvenRadius | None:
     """The search in float32 and its proof in float64; `None` where float64 proves none of it."""
     graph = translate(problem.model, problem.graph.input_shape, torch.float32)
     bounds = None if problem.bounds is None else (problem.bounds[0].float(), problem.bounds[1].float())
     single = replace(problem, graph=graph, x=problem.x.float(), bounds=bounds)
-    search = CrownSearch(single, True, problem.deadline, keep=DOUBLE_COST)
+    search = CrownSearch(single, True, problem.deadline, keep=DOUBLE_COST).linearise()
     found = search.largest(start.float(), proven=known.float(), tolerance=CROWN_TOLERANCE)
     found_radius, proven = found.proven.double(), known
     limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
     deadline = max(problem.deadline, time.perf_counter() + DOUBLE_COST * search.longest)
-    double, open_rows = CrownSearch(problem, True, deadline, share=1.0), found_radius > known
+    open_rows = found_radius > known
+    double = CrownSearch(problem, True, deadline, share=1.0, linear=linear)
+    double = double.linearise() if bool(open_rows.any()) else double
     for share in CONFIRMED_SHARES:
         if not bool(open_rows.any()):
             break

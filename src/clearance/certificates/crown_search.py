@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from clearance.certificates.bisection import ProvenRadius, largest_proven
+from clearance.certificates.linearisation import WORTH_LINEARISING, Linearisation, linearise
 from clearance.certificates.problem import VerificationProblem
 from clearance.certificates.region import Region
 from clearance.certificates.relaxation import Intervals, relax
 
 SHARE_OF_TIME = 1 / 3
 """Share of the time left that one trial may take before its intervals stay as wide as they are."""
+
+
+def worth_linearising(problem: VerificationProblem) -> bool:
+    """Whether the linear part is cheaper than what it saves: one input, and many units for each entry of it."""
+    return len(problem.x) == 1 and problem.graph.neurons >= WORTH_LINEARISING * problem.x.numel()
 
 
 @dataclass
@@ -36,6 +43,7 @@ class CrownSearch:
         keep: How many times the longest trial is kept of that time, for what comes after.
         share: Share of the time left that one trial may take.
         longest: Seconds of the longest trial so far.
+        linear: The linear part of the network, for a batch of one; `None` where it is not known.
     """
 
     problem: VerificationProblem
@@ -44,6 +52,7 @@ class CrownSearch:
     keep: float = 0.0
     share: float = SHARE_OF_TIME
     longest: float = 0.0
+    linear: Linearisation | None = None
     _outer: Intervals = field(default_factory=list[tuple[Tensor, Tensor]])
     _outer_radius: Tensor | None = None
     _cut_short: Tensor | None = None
@@ -82,6 +91,19 @@ class CrownSearch:
         cut = torch.zeros_like(found.timed_out) if self._cut_short is None else self._cut_short
         return ProvenRadius(found.proven, found.limiting, found.timed_out | (cut & found.proven.isfinite()))
 
+    def linearise(self) -> CrownSearch:
+        """Compute the linear part of the network where that pays and it is not known; this search."""
+        problem = self.problem
+        if self.linear is None and worth_linearising(problem):
+            until = time.perf_counter() + self.share * (self._end() - time.perf_counter())
+            stop = self._clock(until)
+            self.linear = linearise(problem.graph, problem.x, problem.norm, problem.bounds, stop=stop)
+        return self
+
+    @staticmethod
+    def _clock(until: float) -> Callable[[], bool]:
+        return lambda: time.perf_counter() > until
+
     def lowest(self, radius: Tensor) -> Tensor:
         """Lower bounds of all margins on balls of these radii, less their slack: `(batch,)` to `(batch, targets)`."""
         problem, began = self.problem, time.perf_counter()
@@ -91,8 +113,9 @@ class CrownSearch:
             problem.graph,
             region,
             tighten=self.tighten,
-            stop=lambda: time.perf_counter() > until,
+            stop=self._clock(until),
             outer=self._outer_at(radius),
+            linear=self.linear,
         )
         found = relaxed.lowest(problem.graph.last, self._rows) - self._slack
         failed = ~(found.amin(1) > 0)

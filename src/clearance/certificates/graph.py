@@ -92,6 +92,12 @@ class Graph:
         return frozenset(found)
 
     @cached_property
+    def last_used_by(self) -> dict[int, tuple[int, ...]]:
+        """For each step the values that no later step takes."""
+        last = {source: index for index, step in enumerate(self.steps, start=1) for source in step.inputs}
+        return {index: tuple(source for source, user in last.items() if user == index) for index in set(last.values())}
+
+    @cached_property
     def widest(self) -> int:
         """How many numbers the largest value holds."""
         return max(math.prod(shape) for shape in self.shapes)

@@ -50,6 +50,23 @@ def refuse(message: str) -> NoReturn:
     raise NotSupportedError(message)
 
 
+Interval = tuple[Tensor, Tensor]
+"""Lower and upper bounds, `(batch, *shape)` each."""
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """A step of one value as a linear map and what is left, at one input: `y = y0 + A (z - z0) + rho`.
+
+    Attributes:
+        forward: `A`, on `(columns, *shape)`; each of its outputs comes from one entry.
+        remainder: From the interval of `z` to that of `rho`.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    remainder: Callable[[Interval], Interval]
+
+
 class LinearBounds(Protocol):
     """Linear functions of a step's inputs below and above its output, valid on the interval they were made for."""
 
@@ -89,6 +106,11 @@ class NonlinearOperation(Protocol):
     @property
     def relax(self) -> Callable[..., LinearBounds]:
         """Linear bounds of the output over a box: from the lower ends of each input, then the upper ones."""
+        ...
+
+    @property
+    def linearise(self) -> Callable[..., Linearised]:
+        """The linear part of a step of one value where that value is `at`, `(1, *shape)`; not asked of others."""
         ...
 
     def undecided(self, low: Tensor, high: Tensor) -> Tensor:

@@ -16,10 +16,13 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.graph import Graph
+from clearance.certificates.linearisation import Linearisation, Remainder, without_remainder
 from clearance.certificates.operations import Affine, LinearBounds
 from clearance.certificates.region import Region
 from clearance.certificates.rows import Rows, unit_rows
 
+SMALL_REMAINDER = 0.05
+"""Share of an interval's width below which a remainder leaves nothing worth a backward bound."""
 Intervals = list[tuple[Tensor, Tensor]]
 """Lower and upper bounds of values in order, `(batch, *shape)` each."""
 
@@ -36,6 +39,7 @@ class Relaxation:
         low: Lower bounds of each value up to the last one that feeds a step that is not affine, `(batch, *shape)`.
         high: Upper bounds of the same.
         outer: Bounds that are known already, as on a larger region; empty for none.
+        linear: The network's linear part at the input, for a batch of one; `None` where it does not pay.
     """
 
     graph: Graph
@@ -43,6 +47,8 @@ class Relaxation:
     low: list[Tensor] = field(default_factory=list[Tensor])
     high: list[Tensor] = field(default_factory=list[Tensor])
     outer: Intervals = field(default_factory=list[tuple[Tensor, Tensor]])
+    linear: Linearisation | None = None
+    _remainders: list[Remainder] = field(default_factory=list[Remainder])
     _loose: list[Tensor] = field(default_factory=list[Tensor])
     _relaxed: dict[int, LinearBounds] = field(default_factory=dict[int, LinearBounds])
 
@@ -115,8 +121,23 @@ class Relaxation:
         self.low.append(low)
         self.high.append(high)
         self._loose.append(self._left_loose(index))
+        if self.linear is not None:
+            self._take_linear(index, self.linear)
         if tighten:
             self._tighten(index, stop)
+
+    def _take_linear(self, index: int, linear: Linearisation) -> None:
+        """Intersect a value's interval with that of its linear part and its remainder."""
+        if index == 0:
+            self._remainders.append(without_remainder(self.low[0]))
+            return
+        remainder = linear.remainder(index, self._remainders, list(zip(self.low, self.high, strict=True)))
+        self._remainders.append(remainder)
+        for used in self.graph.last_used_by.get(index, ()):
+            self._remainders[used] = without_remainder(self.low[used])
+        if index in linear.fall:
+            found = linear.interval(index, float(self.region.radius), remainder)
+            self.low[index], self.high[index] = _intersected((self.low[index], self.high[index]), found)
 
     def _interval(self, index: int) -> tuple[Tensor, Tensor]:
         if index == 0:
@@ -147,7 +168,7 @@ class Relaxation:
     def _tighten(self, index: int, stop: Callable[[], bool]) -> None:
         """Intersect a value's interval with the backward bounds of the entries on which a relaxation depends."""
         low, high = self.low[index].flatten(1), self.high[index].flatten(1)
-        wanted = self._loose[index].flatten(1) & self._undecided(index).flatten(1) & (low < high)
+        wanted = (self._loose[index] & self._undecided(index)).flatten(1) & (low < high)
         if not bool(wanted.any()):
             return
         below, above, reached = low.clone(), high.clone(), torch.zeros_like(wanted)
@@ -164,14 +185,24 @@ class Relaxation:
         self._loose[index] = self._loose[index] & ~wanted.reshape(self.low[index].shape)
 
     def _undecided(self, index: int) -> Tensor:
-        """Entries of a value on whose interval the linear bounds of a later step depend, `(batch, *shape)`."""
+        """Entries of a value on whose interval the linear bounds of a later step depend, `(batch, *shape)`.
+
+        Beyond those before a step that works entry by entry, which are few, only where the linear part leaves much.
+        """
         low, high = self.low[index], self.high[index]
-        found = torch.zeros_like(low, dtype=torch.bool)
+        found, mixed = torch.zeros_like(low, dtype=torch.bool), torch.zeros_like(low, dtype=torch.bool)
         for place, operation in self.graph.nonlinear.items():
             inputs = self.graph.step(place).inputs
-            if index in inputs:
-                found = found | (operation.undecided(low, high) if len(inputs) == 1 else low < high)
-        return found
+            if index not in inputs:
+                continue
+            undecided = operation.undecided(low, high) if len(inputs) == 1 else low < high
+            if operation.entrywise:
+                found = found | undecided
+            else:
+                mixed = mixed | undecided
+        if self.linear is not None:
+            mixed = mixed & (2 * self._remainders[index].spread() > SMALL_REMAINDER * (high - low))
+        return found | mixed
 
     @property
     def _rows_at_a_time(self) -> int:
@@ -210,6 +241,7 @@ def relax(
     tighten: bool = True,
     stop: Callable[[], bool] = lambda: False,
     outer: Intervals | None = None,
+    linear: Linearisation | None = None,
 ) -> Relaxation:
     """Bound every value that later linear bounds need, in order.
 
@@ -223,11 +255,12 @@ def relax(
         tighten: False leaves the intervals as interval arithmetic gives them: still bounds, only looser.
         stop: Says when to leave them so.
         outer: Bounds of the same values that are known already, as on a larger region.
+        linear: The network's linear part at the input, for a batch of one.
 
     Returns:
         The relaxation.
     """
-    relaxed = Relaxation(graph, region, outer=outer or [])
+    relaxed = Relaxation(graph, region, outer=outer or [], linear=linear)
     for index in range(max(graph.preactivations, default=0) + 1):
         relaxed.bound_next(tighten=tighten and index > 0 and index in graph.preactivations, stop=stop)
     return relaxed

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from clearance.certificates.operations import NotSupportedError
+from clearance.certificates.operations import Interval, Linearised, NotSupportedError
 from clearance.certificates.rows import Rows
 
 NARROW_INTERVAL = 1e-7
@@ -122,6 +122,18 @@ class Activation:
         size = size + torch.maximum(self.function(low).abs(), self.function(high).abs())
         room = 4 * torch.finfo(low.dtype).eps * size
         return least - room - self.error, most + room
+
+    def linearise(self, at: Tensor) -> Linearised:
+        """The tangent at `z0`: `f(z) = f(z0) + s (z - z0) + rho`, `s = f'(z0)`, `rho` the extremes of `f(z) - s z`."""
+        tangent = self.derivative(at)
+        at_zero = self.function(at) - tangent * at
+
+        def remainder(box: Interval) -> Interval:
+            least, most = (end - at_zero for end in self._offsets(tangent, *box))
+            bent = self.undecided(*box) | (box[0] > at) | (box[1] < at)
+            return torch.where(bent, least, 0.0), torch.where(bent, most, 0.0)
+
+        return Linearised(lambda columns: tangent * columns, remainder)
 
     def undecided(self, low: Tensor, high: Tensor) -> Tensor:
         """Where the function is not one linear piece on the interval."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d, pad, unfold
 
 from clearance.certificates.builder import Builder, Ref
-from clearance.certificates.operations import NotSupportedError, refuse
+from clearance.certificates.operations import Interval, Linearised, NotSupportedError, refuse
 from clearance.certificates.rows import Pair, Rows, WindowRows, pair, spread_back
 
 Sides = int | tuple[int, ...]
@@ -120,6 +120,21 @@ class MaxPool:
         spread = torch.where(upper > 0, (highs - lows) / 2, 0.0)
         flat = constant < floor[..., 0] + (upper * spread).sum(2)
         return WindowBounds(self, lower, torch.where(flat[..., None], 0.0, upper), torch.where(flat, constant, offset))
+
+    def linearise(self, at: Tensor) -> Linearised:
+        """The largest entry of each window at the input; another one exceeds it by `max(u_i) - l` at most."""
+        leader = self._windows(at, -torch.inf).argmax(2, keepdim=True)
+        place = self.index.gather(1, leader[0])[:, 0]
+
+        def of_leader(values: Tensor) -> Tensor:
+            return values.flatten(1)[:, place].unflatten(1, self.output)
+
+        def remainder(box: Interval) -> Interval:
+            rivals = self._windows(box[1], -torch.inf).scatter(2, leader, -torch.inf).amax(2).unflatten(1, self.output)
+            excess = (rivals - of_leader(box[0])).clamp_min(0.0)
+            return torch.zeros_like(excess), excess
+
+        return Linearised(of_leader, remainder)
 
     def undecided(self, low: Tensor, high: Tensor) -> Tensor:
         """Inputs that may be the largest of a window in which another one may be it too."""
