@@ -8,6 +8,7 @@ trace says.
 from __future__ import annotations
 
 import torch
+from layer_forms import LAYER_FORMS
 from network_parts import (
     CHANNELS,
     CLASSES,
@@ -179,12 +180,11 @@ FORMS: dict[str, Form] = {
         image(lambda: Step(lambda x: x[:, :, ::2, 1:] - x[:, :, 2:, :4]), conv(size=2), nn.ReLU), IMAGE
     ),
     "a channel alone": Form(image(lambda: Step(lambda x: x[:, 1:]), conv(size=2), nn.ReLU, shape=CHANNELS), CHANNELS),
+    **LAYER_FORMS,
     # what must be refused: layers without bounds, and networks that are not what their trace says
-    "transposed": Form(image(lambda: nn.ConvTranspose2d(1, 2, 2), nn.ReLU), IMAGE, certified=False),
-    "GELU": Form(lambda: mlp(8, activation=nn.GELU), certified=False),
+    "sine": Form(vector(Step(torch.sin)), certified=False),
+    "bicubic interpolation": Form(image(lambda: nn.Upsample(size=4, mode="bicubic")), IMAGE, certified=False),
     "circular padding": Form(image(conv(padding=1, padding_mode="circular"), nn.ReLU), IMAGE, certified=False),
-    "max pooling, rounded up": Form(image(conv(), lambda: nn.MaxPool2d(2, ceil_mode=True)), IMAGE, certified=False),
-    "a product of values": Form(vector(Step(lambda x: x * x.sigmoid())), certified=False),
     "in place, read again": Form(vector(Step(lambda x: f.relu(x[:, :4], inplace=True) + x[:, :4])), certified=False),
     "a forward of the instance": Form(
         changed(lambda n: setattr(n[1], "forward", lambda x: 3 * f.relu(x))), certified=False

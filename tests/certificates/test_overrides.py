@@ -163,6 +163,17 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], Callable[[], Around], str]] = 
     ),
     "call of all modules": (network, patch(nn.Module, "_call_impl", lambda _, x: 3 * x), "_call_impl is not torch's"),
     "function of torch": (network, patch(functional, "linear", lambda x, *_: x), "the function linear of torch"),
+    "function under another name": (
+        network,
+        patch(functional, "logsigmoid", lambda x: x),
+        "the function logsigmoid of torch",
+    ),
+    "function inside attention": (
+        network,
+        patch(functional, "multi_head_attention_forward", lambda x: x),
+        "the function multi_head_attention_forward of torch",
+    ),
+    "operator of powers": (network, patch(Tensor, "__pow__", lambda x, _: x), "torch.Tensor.__pow__ is not torch's"),
     "method of tensors": (network, patch(Tensor, "relu", louder), "torch.Tensor.relu is not torch's"),
     "operator of tensors": (network, patch(Tensor, "__add__", louder), "torch.Tensor.__add__ is not torch's"),
     "parameter of a subclass": (lambda: of_subclass("parameter"), nullcontext, "1: weight is a Own"),

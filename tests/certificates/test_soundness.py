@@ -15,6 +15,8 @@ from torch import Tensor
 import clearance as cl
 from clearance.certificates.agreement import Claim
 from clearance.certificates.layers.activations import Activation, ActivationBounds
+from clearance.certificates.layers.products import Product
+from clearance.certificates.layers.smooth import Smooth
 from clearance.certificates.operations import Affine
 from clearance.certificates.region import Region
 
@@ -59,12 +61,25 @@ def widened(bounds: ActivationBounds) -> ActivationBounds:
 
 
 RELAX, LOWEST, LIPSCHITZ = Activation.relax, Region.lowest, Affine.lipschitz
+TANGENTS, PLANES = Smooth.relax, Product.relax
 PLANTED: dict[str, tuple[object, str, Any, str]] = {
     "a relaxation": (
         Activation,
         "relax",
         lambda step, low, high: widened(RELAX(step, low, high)),
         "two hidden layers",
+    ),
+    "tangents": (
+        Smooth,
+        "relax",
+        lambda step, low, high: widened(TANGENTS(step, low, high)),
+        "GELU",
+    ),
+    "planes": (
+        Product,
+        "relax",
+        lambda step, *ends: replace(planes := PLANES(step, *ends), spread=-0.5 * planes.spread),
+        "a gate",
     ),
     "the dual norm": (
         Region,

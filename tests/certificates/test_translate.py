@@ -45,10 +45,10 @@ def reused_in_place(x: Tensor) -> Tensor:
 
 
 UNSUPPORTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "layer": (lambda: head(nn.ReLU(), nn.GELU(), features=72), "GELU (1)"),
-    "nested layer": (lambda: nn.Sequential(nn.Sequential(nn.ELU()), head(features=72)), "ELU (0.0)"),
-    "function": (lambda: Raises(torch.exp), "exp"),
-    "product": (lambda: Raises(lambda x: x * x), "mul"),
+    "layer": (lambda: head(nn.ReLU(), nn.Softmin(1), features=72), "Softmin (1)"),
+    "nested layer": (lambda: nn.Sequential(nn.Sequential(nn.LPPool2d(2, 1)), head(features=72)), "LPPool2d (0.0)"),
+    "function": (lambda: Raises(torch.sin), "sin"),
+    "remainder": (lambda: Raises(lambda x: x % 2.0), "mod"),
     "control flow": (lambda: Raises(lambda x: x if x.sum() > 0 else -x), "torch.fx cannot trace"),
     "random": (lambda: Raises(lambda x: x + torch.randn(6)), "random numbers"),
     "detached": (lambda: Raises(lambda x: x.detach()), "detach"),
@@ -56,9 +56,9 @@ UNSUPPORTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "changed in place": (lambda: Raises(reused_in_place), "in place"),
     "mixes the batch": (lambda: Raises(lambda x: x - x.mean((0,), keepdim=True)), "mean"),
     "batch statistics": (lambda: head(nn.BatchNorm2d(2, track_running_stats=False), features=72), "BatchNorm2d (0)"),
-    "negative slope": (lambda: head(nn.LeakyReLU(-1.0), features=72), "LeakyReLU (0)"),
+    "negative alpha": (lambda: head(nn.CELU(-1.0), features=72), "CELU (0)"),
     "circular padding": (lambda: head(nn.Conv2d(2, 3, 3, padding_mode="circular"), features=48), "Conv2d (0)"),
-    "ceil mode": (lambda: head(nn.MaxPool2d(4, 4, ceil_mode=True), features=8), "MaxPool2d (0)"),
+    "power pooling": (lambda: head(nn.LPPool2d(2, 3), features=8), "LPPool2d (0)"),
     "constant": (lambda: Raises(lambda x: torch.ones(len(x), 72, dtype=x.dtype)), ""),
 }
 

@@ -37,6 +37,13 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class LogProbabilities(Ref):
+    """The logarithm of a softmax, whose differences are those of the value it was made from."""
+
+    logits: Ref
+
+
+@dataclass(frozen=True)
 class Size:
     """A number or a shape that depends on the batch: of use for reshaping only."""
 
@@ -134,5 +141,10 @@ class Builder:
         return self.affine("reshape", lambda t: t.reshape(len(t), *shape), x, entrywise=True)
 
     def graph(self, logits: Ref) -> Graph:
-        """The graph up to a value, which holds the logits: what comes after it does not count."""
+        """The graph up to a value, which holds the logits: what comes after it does not count.
+
+        Log-probabilities are left out, as their margins are those of what they were made from.
+        """
+        if isinstance(logits, LogProbabilities):
+            logits = logits.logits
         return Graph(self.input.shape, tuple(self.steps[: logits.index]))

@@ -145,7 +145,10 @@ class CrownSearch:
         new = failed & (radius < self._outer_radius)
         self._outer_radius = torch.where(new, radius, self._outer_radius)
         self._outer = [
-            (_where(new, low, old_low), _where(new, high, old_high))
+            (
+                _where(new, low.nan_to_num(-math.inf, math.inf, -math.inf), old_low),
+                _where(new, high.nan_to_num(math.inf, math.inf, -math.inf), old_high),
+            )
             for (low, high), (old_low, old_high) in zip(intervals, self._outer, strict=True)
         ]
 

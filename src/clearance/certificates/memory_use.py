@@ -14,7 +14,19 @@ from clearance.certificates.builder import Ref
 from clearance.certificates.graph import Step
 from clearance.certificates.operations import Affine, refuse
 
-NEW_MEMORY = ("addition", "average pooling", "concatenation", "convolution", "linear", "mean", "scaling", "subtraction")
+NEW_MEMORY = (
+    "addition",
+    "average pooling",
+    "concatenation",
+    "convolution",
+    "linear",
+    "mean",
+    "scaling",
+    "stack",
+    "subtraction",
+    "sum",
+    "transposed convolution",
+)
 """Affine steps whose result is always new memory; other affine steps may return what they take, or a view of it."""
 
 
@@ -62,10 +74,10 @@ class MemoryUse:
 
         Args:
             step: The step.
-            value: What it returned; only tensors have memory.
+            value: What it returned; only tensors, and several of them, have memory.
             made: The last step that it added to the graph, if it added any.
         """
-        if not isinstance(value, Ref | Tensor):
+        if not isinstance(value, Ref | Tensor | tuple):
             return
         fresh = made is not None and (not isinstance(made.operation, Affine) or made.operation.name in NEW_MEMORY)
         inherited = frozenset[fx.Node]().union(*(self._roots.get(source, ()) for source in step.all_input_nodes))

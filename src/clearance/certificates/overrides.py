@@ -55,11 +55,18 @@ OPERATORS = (
     "rmul",
     "imul",
     "truediv",
+    "rtruediv",
     "itruediv",
+    "pow",
+    "rpow",
+    "abs",
     "neg",
     "matmul",
 )
 """Operators of a tensor, without their underscores."""
+
+ALIASES = {"log_sigmoid": "logsigmoid"}
+"""Functions of torch whose own name is not the one they are kept under."""
 
 
 def plain_name(name: str) -> str:
@@ -103,9 +110,10 @@ def _around_all() -> Iterator[str]:
     if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
         yield "autocast is on"
     for function in FUNCTIONS:
-        homes = [vars(home).get(function.__name__) for home in (torch, functional, operator, builtins)]
+        name = ALIASES.get(str(function.__name__), str(function.__name__))
+        homes = [vars(home).get(name) for home in (torch, functional, operator, builtins)]
         if not _is_torchs(function) or all(function is not own for own in homes):
-            yield f"the function {function.__name__} of torch is not torch's own"
+            yield f"the function {name} of torch is not torch's own"
     for name in (*TENSOR_METHODS, *(f"__{name}__" for name in OPERATORS)):
         if not _is_torchs(inspect.getattr_static(Tensor, name, None)):
             yield f"torch.Tensor.{name} is not torch's own"

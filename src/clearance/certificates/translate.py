@@ -145,7 +145,7 @@ class _Reader:
         count = len(self.build.steps)
         value = self._step(node, values)
         made = self.build.steps[-1] if len(self.build.steps) > count else None
-        if isinstance(value, Ref):
+        if isinstance(value, Ref | tuple):
             self.memory.read(node)
         if made is not None and self._is_in_place(node):  # a step that adds nothing, such as dropout, changes nothing
             self.memory.write(node, self._describe(node))

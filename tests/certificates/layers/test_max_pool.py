@@ -4,12 +4,15 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
-from clearance.certificates.layers.max_pool import MaxPool, make_max_pool
+from clearance import Classifier
+from clearance.certificates.layers.max_pool import MaxPool, make_adaptive_max_pool, make_max_pool
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.rows import Rows
-from layer_cases import check_windows
+from clearance.certificates.translate import translate
+from layer_cases import Function, check_windows
 
 
 def test_max_pooling_counts_the_windows_an_input_is_in():
@@ -28,12 +31,26 @@ WINDOWS = {
     "dilated": ((1, 6, 6), (2, 1, 0, 2)),
     "oblong": ((1, 4, 6), ((1, 3), (2, 1), 0, 1)),
 }
-each = pytest.mark.parametrize("name", WINDOWS)
+ROUNDED_UP = {
+    "rounded up": ((2, 5, 5), (2, None, 0, 1)),
+    "rounded up, padded": ((1, 6, 5), (3, 2, 1, 1)),
+    "rounded up, dilated": ((1, 6, 7), (2, 3, 0, 2)),
+    "rounded up, a last window that torch leaves out": ((1, 4, 4), (2, 3, 1, 1)),
+}
+WINDOWS = {**WINDOWS, **ROUNDED_UP}
+ADAPTIVE = {
+    "adaptive, even": ((2, 4, 6), (2, 3)),
+    "adaptive, of two sizes": ((2, 5, 7), (3, 4)),
+    "adaptive, all": ((1, 3, 4), 1),
+}
+each = pytest.mark.parametrize("name", [*WINDOWS, *ADAPTIVE])
 
 
 def pool_of(name: str) -> MaxPool:
+    if name in ADAPTIVE:
+        return make_adaptive_max_pool(*ADAPTIVE[name], torch.device("cpu"))
     shape, (kernel, stride, padding, dilation) = WINDOWS[name]
-    return make_max_pool(shape, kernel, stride, padding, dilation, False, torch.device("cpu"))
+    return make_max_pool(shape, kernel, stride, padding, dilation, name in ROUNDED_UP, torch.device("cpu"))
 
 
 def boxes(pool: MaxPool, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,9 +64,13 @@ def boxes(pool: MaxPool, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 @each
 def test_it_answers_as_torch(name: str):
-    pool, (_, (kernel, stride, padding, dilation)) = pool_of(name), WINDOWS[name]
+    pool = pool_of(name)
     low, _ = boxes(pool, 3)
-    assert torch.equal(pool.apply(low), functional.max_pool2d(low, kernel, stride, padding, dilation))
+    if name in ADAPTIVE:
+        expected = functional.adaptive_max_pool2d(low, ADAPTIVE[name][1])
+    else:
+        expected = functional.max_pool2d(low, *WINDOWS[name][1], ceil_mode=name in ROUNDED_UP)
+    assert torch.equal(pool.apply(low), expected)
 
 
 @each
@@ -112,7 +133,43 @@ def test_no_pair_of_points_moves_apart_by_more_than_the_constant(name: str, norm
     assert (change <= constant * torch.linalg.vector_norm((y - x).flatten(1), norm, dim=1) * (1 + 1e-12)).all()
 
 
-@pytest.mark.parametrize(("shape", "ceil_mode"), [((1, 4, 4), True), ((4, 4), False)])
-def test_what_has_no_windows_is_refused(shape: tuple[int, ...], ceil_mode: bool):
+def test_what_has_no_windows_is_refused():
     with pytest.raises(NotSupportedError, match="max pooling"):
-        make_max_pool(shape, 2, None, 0, 1, ceil_mode, torch.device("cpu"))
+        make_max_pool((4, 4), 2, None, 0, 1, False, torch.device("cpu"))
+    with pytest.raises(NotSupportedError, match="max pooling"):
+        make_adaptive_max_pool((4, 4), 2, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.MaxPool1d(2),
+        nn.MaxPool1d(3, 2, padding=1, ceil_mode=True),
+        nn.MaxPool1d(2, 1, dilation=2),
+        nn.AdaptiveMaxPool1d(3),
+        Function(lambda x: functional.max_pool1d(x, 3, stride=1)),
+        Function(lambda x: functional.adaptive_max_pool1d(x, 4)),
+    ],
+)
+def test_windows_of_sequences(layer: nn.Module):
+    network = nn.Sequential(layer, nn.Flatten())
+    x = torch.randn(4, 2, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    graph = translate(Classifier(network), (2, 7))
+    assert torch.equal(graph(x), network(x))
+    ((_, pool),) = graph.nonlinear.items()
+    bounds = pool.relax(x - 0.3, x + 0.4)  # type: ignore[call-arg]
+    rows = torch.randn(4, 5, *graph.shapes[1], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    (back,), offset = bounds.bound_backward(Rows(rows))
+    found = back.values
+    for seed in range(50):
+        y = x - 0.3 + 0.7 * torch.rand(x.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        exact = (rows * pool.apply(y)[:, None]).flatten(2).sum(2)
+        assert ((found * y[:, None]).flatten(2).sum(2) + offset <= exact + 1e-12).all()
+
+
+def test_indices_are_refused():
+    for layer in (nn.MaxPool1d(2, return_indices=True), nn.AdaptiveMaxPool2d(2, return_indices=True)):
+        shape = (2, 6) if isinstance(layer, nn.MaxPool1d) else (2, 4, 4)
+        network = Function(lambda x, layer=layer: layer(x)[0])
+        with pytest.raises(NotSupportedError, match="indices of the largest values"):
+            translate(Classifier(nn.Sequential(layer, network)), shape)

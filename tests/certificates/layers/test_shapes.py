@@ -24,6 +24,7 @@ CASES: dict[str, Callable[[Tensor], Tensor]] = {
     "a new side": lambda x: x[:, None, 1],
     "padding": lambda x: functional.pad(x, (1, 2)),
     "padding with a value": lambda x: functional.pad(x, (0, 0, 1, 0), value=0.4),
+    "transposed matrices": lambda x: x.mT,
     "negative padding": lambda x: functional.pad(x, (-1, 1)),
 }
 SEVERAL: dict[str, Callable[[Tensor], Tensor]] = {
@@ -66,7 +67,7 @@ def test_layers_that_move_numbers(layer: nn.Module, count: int):
         (lambda x: x.reshape(-1, 12), "the batch does not stay"),
         (lambda x: x.flatten(0), "the batch does not stay"),
         (lambda x: functional.dropout(x, training=True), "dropout that stays on"),
-        (lambda x: x.mT, "the attribute mT"),
+        (lambda x: x.H, "the attribute H"),
     ],
 )
 def test_what_is_not_known_is_refused(function: Callable[[Tensor], Tensor], said: str):

@@ -1,10 +1,12 @@
 """Sums, and products with constants that broadcast over one input.
 
-For how a function here is called see `shapes`. A product of two values is not affine and has no bounds here.
+For how a function here is called see `shapes`. A product of two values is not affine (`products`); that of a value with
+itself is its square. Division is by a constant or by a positive value.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +15,15 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.builder import Builder, Ref, Size
+from clearance.certificates.layers.powers import (
+    exponential,
+    inverse_square_root,
+    power,
+    reciprocal,
+    square,
+    square_root,
+)
+from clearance.certificates.layers.products import product
 from clearance.certificates.operations import refuse
 from clearance.certificates.rows import Rows, WindowRows
 
@@ -71,14 +82,16 @@ def subtract(build: Builder, a: Any, b: Any) -> Any:
 
 
 def multiply(build: Builder, a: Any, b: Any) -> Any:
-    """`a b`, entry by entry: a value `(batch, *shape)` and a constant."""
+    """`a b`, entry by entry: two values of the same rank, or a value `(batch, *shape)` and a constant."""
+    if isinstance(a, Ref) and isinstance(b, Ref):
+        return build.add(square(), a) if a == b else product(build, a, b)
     return _with_constant(build, a, b, lambda x, c: times(build, x, c))
 
 
 def divide(build: Builder, x: Any, constant: Any) -> Ref:
-    """`x / c`, entry by entry: a value `(batch, *shape)` and a constant."""
-    if not isinstance(x, Ref):
-        refuse("a division by a value")
+    """`x / c`, entry by entry: a value `(batch, *shape)` by a constant, or either by a positive value."""
+    if isinstance(constant, Ref):
+        return multiply(build, x, build.add(reciprocal(), constant))
     return _with_constant(build, x, constant, lambda x, c: times(build, x, 1 / c))
 
 
@@ -87,9 +100,35 @@ def negative(build: Builder, x: Ref) -> Ref:
     return times(build, x, -1.0)
 
 
+def raised(build: Builder, x: Any, exponent: Any) -> Ref:
+    """`x ** n`, entry by entry, for a whole `n` from 1 on, -1, 1/2 or -1/2, or `c ** x` for a number `c > 0`.
+
+    Shapes: `(batch, *shape)` to the same.
+    """
+    if isinstance(exponent, Ref) and isinstance(x, int | float) and x > 0:
+        return build.add(exponential(), times(build, exponent, math.log(x)))
+    if not isinstance(x, Ref) or not isinstance(exponent, int | float):
+        refuse("a power that is not a number")
+    if exponent == 1:
+        return times(build, x, 1.0)
+    roots = {-1.0: reciprocal, 0.5: square_root, -0.5: inverse_square_root}
+    if float(exponent) in roots:
+        return build.add(roots[float(exponent)](), x)
+    if float(exponent) != int(exponent):
+        refuse(f"the power {exponent:g}")
+    return build.add(power(int(exponent)), x)
+
+
 def _same_rank(a: Ref, b: Ref) -> None:
     if len(a.shape) != len(b.shape):
         refuse("two values of different rank")
+
+
+def as_constant(build: Builder, value: Any) -> Tensor:
+    """A number or a tensor as a constant."""
+    if isinstance(value, Size):
+        refuse("a value that depends on the batch")
+    return torch.as_tensor(value, dtype=build.like.dtype, device=build.device)
 
 
 def _with_constant(build: Builder, a: Any, b: Any, function: Callable[[Ref, Tensor], Ref]) -> Any:
@@ -97,8 +136,8 @@ def _with_constant(build: Builder, a: Any, b: Any, function: Callable[[Ref, Tens
         refuse("a value that depends on the batch")
     value, constant = (a, b) if isinstance(a, Ref) else (b, a)
     if isinstance(constant, Ref) or not isinstance(value, Ref):
-        refuse("a product of two values")
-    return function(value, torch.as_tensor(constant, dtype=build.like.dtype, device=build.device))
+        refuse("no value and a constant")
+    return function(value, as_constant(build, constant))
 
 
 def on_sizes(compute: Callable[[Any, Any], Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:

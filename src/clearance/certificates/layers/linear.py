@@ -14,6 +14,7 @@ from torch.nn.grad import conv2d_input
 
 from clearance.certificates.builder import Builder, Ref
 from clearance.certificates.layers.arithmetic import times
+from clearance.certificates.layers.convolution import in_numbers
 from clearance.certificates.operations import refuse
 from clearance.certificates.rows import convolve_back, pair
 from clearance.model.preprocessing import Normalize
@@ -46,8 +47,7 @@ def conv2d(  # noqa: PLR0917
 
     Its transpose `J^T` is the gradient with respect to its input; `|J|` is the convolution with `|W|`.
     """
-    if isinstance(padding, str):
-        refuse(f"padding {padding!r}")
+    x, padding = in_numbers(build, x, weight, stride, padding, dilation)
 
     sides = (pair(stride), pair(padding), pair(dilation))
 
@@ -110,8 +110,8 @@ def convolution_layer(build: Builder, layer: nn.Conv2d, x: Ref) -> Ref:
     return conv2d(build, x, weight, bias, *options)
 
 
-def batch_norm_layer(build: Builder, layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Ref) -> Ref:
-    """`nn.BatchNorm1d` and `nn.BatchNorm2d`: see `batch_norm`."""
+def batch_norm_layer(build: Builder, layer: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, x: Ref) -> Ref:
+    """`nn.BatchNorm1d`, `2d` and `3d`: see `batch_norm`."""
     mean, variance = build.constants(layer.running_mean, layer.running_var)
     weight, bias = build.constants(layer.weight, layer.bias)
     return batch_norm(build, x, mean, variance, weight, bias, eps=layer.eps)

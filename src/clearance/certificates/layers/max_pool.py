@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d, pad, unfold
+from torch.nn.functional import adaptive_max_pool2d, max_pool2d, pad, unfold
 
 from clearance.certificates.builder import Builder, Ref
 from clearance.certificates.operations import Interval, Linearised, NotSupportedError, refuse
@@ -36,8 +38,9 @@ class WindowBounds:
     def bound_backward(self, rows: Rows) -> tuple[Sequence[Rows], Tensor]:
         """Positive coefficients take the lower function, negative ones the upper (Zhang et al. 2018, theorem 3.2)."""
         offset = rows.summed(rows.values.clamp_max(0.0) * rows.place(self.offset.unflatten(1, self.pool.output)))
-        back = self._of_windows(rows) if isinstance(rows, WindowRows) else self._of_images(rows)
-        return (back,), offset
+        if isinstance(rows, WindowRows) and self.pool.offsets:
+            return (self._of_windows(rows),), offset
+        return (self._of_images(rows.whole()),), offset
 
     def _of_images(self, rows: Rows) -> Rows:
         flat = rows.values.flatten(2)[..., None]
@@ -71,7 +74,7 @@ class MaxPool:
         entries: How many numbers one input has.
         shape: Shape of one input.
         output: Shape of one output.
-        offsets: How far down and right of a window's first pixel each of its inputs lies.
+        offsets: How far down and right of a window's first pixel each of its inputs lies; none where windows differ.
         stride: Pixels between two windows.
         padding: Pixels around the image.
         entrywise: Windows mix entries.
@@ -82,9 +85,9 @@ class MaxPool:
     entries: int
     shape: tuple[int, ...]
     output: tuple[int, ...]
-    offsets: Sequence[Pair]
-    stride: Pair
-    padding: Pair
+    offsets: Sequence[Pair] = ()
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
     entrywise: bool = False
 
     def apply(self, *inputs: Tensor) -> Tensor:
@@ -173,29 +176,58 @@ def make_max_pool(
     """Max pooling of images of one shape; the arguments are those of `torch.nn.functional.max_pool2d`.
 
     Raises:
-        NotSupportedError: If it rounds the number of windows up, or the input is no image.
+        NotSupportedError: If the input is no image.
     """
-    if ceil_mode or len(shape) != 3:
-        raise NotSupportedError("max pooling: expected images (batch, channels, height, width) and ceil_mode=False")
-    channels, height, width = shape
-    places = torch.arange(1, height * width + 1, dtype=torch.float64, device=device).reshape(1, 1, height, width)
+    if len(shape) != 3:
+        raise NotSupportedError("max pooling: expected images (batch, channels, height, width)")
+    places = _places(shape, device)
     step = kernel_size if stride is None else stride
-    one = unfold(places, kernel_size, dilation=dilation, padding=padding, stride=step)[0].T.long() - 1
-    output = tuple(max_pool2d(places, kernel_size, step, padding, dilation).shape[2:])
-    offsets = torch.arange(channels, device=device)[:, None, None] * height * width
-    index = torch.where(one < 0, channels * height * width, one + offsets).flatten(0, 1)
-    between, tall_wide, apart = pair(step), pair(kernel_size), pair(dilation)
-    offsets_in = [(i * apart[0], j * apart[1]) for i in range(tall_wide[0]) for j in range(tall_wide[1])]
-    return MaxPool(
-        name="max pooling",
-        index=index,
-        entries=channels * height * width,
-        shape=shape,
-        output=(channels, *output),
-        offsets=offsets_in,
-        stride=between,
-        padding=pair(padding),
-    )
+    output = tuple(max_pool2d(places, kernel_size, step, padding, dilation, ceil_mode).shape[2:])
+    kernel, steps, before, apart = (pair(value) for value in (kernel_size, step, padding, dilation))
+    needed = [(o - 1) * s + a * (k - 1) + 1 for o, s, a, k in zip(output, steps, apart, kernel, strict=True)]
+    after = [n - side - b for n, side, b in zip(needed, shape[1:], before, strict=True)]  # rounded up, or left over
+    places = pad(places, (before[1], after[1], before[0], after[0]))
+    one = unfold(places, kernel, dilation=apart, stride=steps)[0].T.long() - 1
+    offsets = [(i * apart[0], j * apart[1]) for i in range(kernel[0]) for j in range(kernel[1])]
+    return replace(_on_channels(one, shape, output), offsets=offsets, stride=steps, padding=before)
+
+
+def make_adaptive_max_pool(shape: tuple[int, ...], output_size: Any, device: torch.device) -> MaxPool:
+    """Max pooling over the windows of `torch.nn.functional.adaptive_max_pool2d`, which differ in size.
+
+    Window `i` of `n` on a side of `m` entries is `floor(i m / n) ... ceil((i + 1) m / n) - 1`.
+
+    Raises:
+        NotSupportedError: If the input is no image.
+    """
+    if len(shape) != 3:
+        raise NotSupportedError("max pooling: expected images (batch, channels, height, width)")
+    places = _places(shape, device)
+    output = tuple(adaptive_max_pool2d(places, output_size).shape[2:])
+    ranges = [
+        [range(i * side // count, -(-(i + 1) * side // count)) for i in range(count)]
+        for side, count in zip(shape[1:], output, strict=True)
+    ]
+    windows = [
+        [row * shape[2] + column for row in rows for column in columns] for rows in ranges[0] for columns in ranges[1]
+    ]
+    size = max(len(window) for window in windows)
+    one = torch.tensor([window + [-1] * (size - len(window)) for window in windows], device=device)
+    return _on_channels(one, shape, output)
+
+
+def _places(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """The entries of one channel numbered from 1, `(1, 1, height, width)`."""
+    height, width = shape[1:]
+    return torch.arange(1, height * width + 1, dtype=torch.float64, device=device).reshape(1, 1, height, width)
+
+
+def _on_channels(one: Tensor, shape: tuple[int, ...], output: tuple[int, ...]) -> MaxPool:
+    """The windows of one channel, `(windows, size)` with -1 outside, on each channel."""
+    channels, entries = shape[0], math.prod(shape)
+    offsets = torch.arange(channels, device=one.device)[:, None, None] * (entries // channels)
+    index = torch.where(one < 0, entries, one + offsets).flatten(0, 1)
+    return MaxPool("max pooling", index, entries, shape, (channels, *output))
 
 
 def max_pool(  # noqa: PLR0917
@@ -212,3 +244,43 @@ def max_pool(  # noqa: PLR0917
     if return_indices:
         refuse("indices of the largest values")
     return build.add(make_max_pool(x.shape, kernel_size, stride, padding, dilation, ceil_mode, build.device), x)
+
+
+def max_pool_1d(  # noqa: PLR0917
+    build: Builder,
+    x: Ref,
+    kernel_size: Sides,
+    stride: Sides | None = None,
+    padding: Sides = 0,
+    dilation: Sides = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Ref:
+    """The largest value of each window: `(batch, channels, length)` to `(batch, channels, length')`."""
+    if return_indices or len(x.shape) != 2:
+        refuse("indices of the largest values, or expected (batch, channels, length)")
+    size, step = pair(kernel_size)[0], pair(kernel_size if stride is None else stride)[0]
+    image = (x.shape[0], 1, x.shape[1])
+    options = ((1, size), (1, step), (0, pair(padding)[0]), (1, pair(dilation)[0]), ceil_mode)
+    return _lengthwise(build, make_max_pool(image, *options, build.device), x)
+
+
+def adaptive_max_pool(build: Builder, x: Ref, output_size: Any, return_indices: bool = False) -> Ref:
+    """The largest value of windows that give images of `output_size`: `(batch, channels, height, width)` to that."""
+    if return_indices:
+        refuse("indices of the largest values")
+    return build.add(make_adaptive_max_pool(x.shape, output_size, build.device), x)
+
+
+def adaptive_max_pool_1d(build: Builder, x: Ref, output_size: Any, return_indices: bool = False) -> Ref:
+    """The largest value of windows that give `output_size` of them: `(batch, channels, length)` to that length."""
+    if return_indices or len(x.shape) != 2:
+        refuse("indices of the largest values, or expected (batch, channels, length)")
+    (count,) = (output_size,) if isinstance(output_size, int) else output_size
+    image = (x.shape[0], 1, x.shape[1])
+    return _lengthwise(build, make_adaptive_max_pool(image, (1, count), build.device), x)
+
+
+def _lengthwise(build: Builder, pool: MaxPool, x: Ref) -> Ref:
+    """A pool of images of height 1 as one of `(batch, channels, length)`."""
+    return build.add(replace(pool, shape=x.shape, output=(pool.output[0], pool.output[2])), x)

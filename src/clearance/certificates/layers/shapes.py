@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from clearance.certificates.builder import Builder, Ref, Size
+from clearance.certificates.layers.rearrangement import Repeated
 from clearance.certificates.operations import refuse
 
 
@@ -56,8 +57,10 @@ def rank(_: Builder, x: Ref) -> int:
     return x.meta.ndim
 
 
-def attribute(_: Builder, x: Ref, name: str) -> Size | int:
-    """`x.shape` or `x.ndim`."""
+def attribute(build: Builder, x: Ref, name: str) -> Size | int | Ref:
+    """`x.shape`, `x.ndim`, or the transposed matrices `x.mT`."""
+    if name == "mT" and len(x.shape) > 1:
+        return build.affine("permutation", lambda t: t.mT, x, entrywise=True)
     if name == "shape":
         return Size(x.meta.shape)
     if name != "ndim":
@@ -66,9 +69,11 @@ def attribute(_: Builder, x: Ref, name: str) -> Size | int:
 
 
 def item(build: Builder, x: Any, index: Any) -> Any:
-    """`x[index]` of a value (basic indexing that leaves the batch alone) or of a shape."""
+    """`x[index]` of a value (basic indexing that leaves the batch alone), of a shape, or of several values."""
     if isinstance(x, Size):
         return Size(x.value[index])
+    if isinstance(x, tuple):
+        return x[index]  # pyright: ignore[reportUnknownVariableType]
     first = index[0] if isinstance(index, tuple) else index
     basic = all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in _listed(index))
     if not basic or first not in (slice(None), Ellipsis):
@@ -88,11 +93,21 @@ def pad(build: Builder, x: Ref, pad: Sequence[int], mode: str = "constant", valu
 
 
 def concatenate(build: Builder, tensors: Sequence[Any], dim: int = 0) -> Ref:
-    """Values one after the other along a side that is not the batch: `(batch, *shape)` each."""
-    if not all(isinstance(value, Ref) for value in tensors) or dim % (len(tensors[0].shape) + 1) == 0:
+    """Values and `Repeated` constants, `(batch, *shape)` each, one after the other along a side but the batch."""
+    values = [value for value in tensors if isinstance(value, Ref)]
+    known = all(isinstance(value, Ref | Repeated) for value in tensors)
+    if not known or not values or dim % (len(values[0].shape) + 1) == 0:
         refuse("with constants, or along the batch")
 
     def joined(*parts: Tensor) -> Tensor:
-        return torch.cat(parts, dim)
+        rest = iter(parts)
+        batch = len(parts[0])
+        given = (
+            value.value.to(parts[0]).expand(batch, *value.value.shape[1:])
+            if isinstance(value, Repeated)
+            else next(rest)
+            for value in tensors
+        )
+        return torch.cat(list(given), dim)
 
-    return build.combine("concatenation", joined, *tensors)
+    return build.combine("concatenation", joined, *values)
