@@ -7,8 +7,10 @@ Each network is certified by every method that applies and by `best`, for one no
 with and without bounds, with and without `Normalize`. Then 10,000 points inside the largest certified ball of each
 input and a gradient attack look for another class. A violation is a certified radius larger than the distance of a
 point at which the network predicts another class (or the target), by more than the rounding of the two logits;
-distances and margins are computed in float64. A form that must be certified and is refused counts as a failure too, and
-so does one that must be refused and is certified: whoever refuses everything does not pass.
+distances and margins are computed in float64. A network in float32 counts as one with real numbers: a point at which
+its copy in float64 does not predict the other class is no violation. A form that must be certified and is refused
+counts as a failure too, and so does one that must be refused and is certified: whoever refuses everything does not
+pass.
 
 Prints a table and exits with status 1 on a violation or a failure.
 """
@@ -16,6 +18,8 @@ Prints a table and exits with status 1 on a violation or a failure.
 from __future__ import annotations
 
 import argparse
+import copy
+import functools
 import math
 import sys
 import warnings
@@ -242,7 +246,25 @@ def _distance(inputs: CheckedInputs, points: Tensor) -> Tensor:
 
 def _leads(inputs: CheckedInputs, points: Tensor) -> Tensor:
     """By how much a target leads all other classes, beyond rounding: positive at a witness, `(batch,)`."""
-    logits, own = inputs.model.logits(points).double(), inputs.predicted[0]
+    leads = _leads_by(inputs, inputs.model.logits(points).double())
+    if inputs.x.dtype == torch.float64:
+        return leads
+    return torch.minimum(leads, _leads_by(inputs, _in_double(inputs.model).logits(points.double())))
+
+
+@functools.lru_cache(maxsize=1)
+def _in_double(model: Classifier) -> Classifier:
+    """A copy of a classifier in float64."""
+    parts = [copy.deepcopy(part) for part in (model.network, model.preprocessing)]
+    for part in parts:
+        if isinstance(part, torch.nn.Module):
+            part.double()
+    return Classifier(parts[0], None, preprocessing=parts[1], dtype=torch.float64)
+
+
+def _leads_by(inputs: CheckedInputs, logits: Tensor) -> Tensor:
+    """As `_leads`, from logits."""
+    own = inputs.predicted[0]
     targets = torch.tensor(inputs.targets[0])
     goal = logits[:, targets].amax(1)
     others = torch.full_like(logits, -math.inf)
