@@ -121,3 +121,10 @@ def test_what_has_no_bounds_is_refused():
             translate(Classifier(Function(function)), (3,))
     (proof,) = certify(Classifier(Function(torch.exp)), torch.rand(1, 3), method="operator-norms")
     assert proof.status == "unsupported" and "no Lipschitz constant" in proof.reason
+
+
+def test_a_radius_at_which_the_domain_is_left_does_not_spoil_smaller_ones():
+    """By hand: the margin `relu(log x + 5) - 3` is 0 at `exp(-2)`; the linear guess, 2, reaches beyond 0."""
+    network = Function(lambda x: torch.cat([(x.log() + 5).relu() - 3, 0 * x], 1))
+    (proof,) = certify(Classifier(network), torch.ones(1, 1, dtype=torch.float64), norm=math.inf, method="crown")
+    assert proof.radius == pytest.approx(1 - math.exp(-2), rel=2e-3)
