@@ -105,6 +105,9 @@ def test_every_layer_answers_as_torch(kind: type[nn.Module]):
     x = torch.randn(4, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     # softplus is cut off at 20 by torch, which is 2e-9 too low
     assert torch.allclose(translate(Classifier(network), shape)(x), network(x), atol=3e-9)
+    single = translate(Classifier(network), shape, torch.float32)
+    assert all(value.dtype == torch.float32 for value in single.values(x.float()))
+    assert torch.allclose(single(x.float()).double(), network(x), atol=1e-4)
 
 
 @pytest.mark.parametrize("function", ACTIVATIONS)
