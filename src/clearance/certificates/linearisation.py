@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.graph import Graph
-from clearance.certificates.operations import Affine, Interval, Linearised
+from clearance.certificates.operations import Affine, Interval, Linearisable, Linearised
 from clearance.geometry.norms import dual_norm
 
 WORTH_LINEARISING = 8.0
@@ -174,7 +174,7 @@ def linearise(
     steps = {
         place: operation.linearise(at[graph.step(place).inputs[0]])
         for place, operation in graph.nonlinear.items()
-        if len(graph.step(place).inputs) == 1
+        if isinstance(operation, Linearisable)
     }
     sums = _Sums(dual_norm(norm), *_open(x, bounds))
     one = torch.eye(x.numel(), dtype=x.dtype, device=x.device)

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -83,7 +83,7 @@ class LinearBounds(Protocol):
 
 
 class NonlinearOperation(Protocol):
-    """A step that is not affine; see the module's docstring."""
+    """A step that is not affine; see the module's docstring. A step of one value may be `Linearisable` as well."""
 
     @property
     def name(self) -> str:
@@ -106,11 +106,6 @@ class NonlinearOperation(Protocol):
     @property
     def relax(self) -> Callable[..., LinearBounds]:
         """Linear bounds of the output over a box: from the lower ends of each input, then the upper ones."""
-        ...
-
-    @property
-    def linearise(self) -> Callable[..., Linearised]:
-        """The linear part of a step of one value where that value is `at`, `(1, *shape)`; not asked of others."""
         ...
 
     def undecided(self, low: Tensor, high: Tensor) -> Tensor:
@@ -209,6 +204,15 @@ class Affine:
             absolute=absolute,
             like=self.constant,
         )
+
+
+@runtime_checkable
+class Linearisable(Protocol):
+    """A step that is not affine, of one value, and that has a linear part."""
+
+    def linearise(self, at: Tensor) -> Linearised:
+        """The linear part where its value is `at`, `(1, *shape)`."""
+        ...
 
 
 Operation = Affine | NonlinearOperation

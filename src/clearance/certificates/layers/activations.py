@@ -130,7 +130,7 @@ class Activation:
 
         def remainder(box: Interval) -> Interval:
             least, most = (end - at_zero for end in self._offsets(tangent, *box))
-            bent = self.undecided(*box) | (box[0] > at) | (box[1] < at)
+            bent = self.undecided(*box) | leaves_tangent(self.function, tangent, box)
             return torch.where(bent, least, 0.0), torch.where(bent, most, 0.0)
 
         return Linearised(lambda columns: tangent * columns, remainder)
@@ -142,6 +142,17 @@ class Activation:
     def lipschitz(self, norm: float) -> Sequence[float]:  # noqa: ARG002
         """The largest derivative, for every norm (mean value theorem)."""
         return (self.largest_derivative,)
+
+
+def leaves_tangent(function: Callable[[Tensor], Tensor], tangent: Tensor, box: Interval) -> Tensor:
+    """Whether a function that is linear on an interval has another slope there than the tangent, beyond rounding.
+
+    At a kink the derivative is that of one side only, and the interval may lie on the other.
+    """
+    low, high = box
+    ends = function(low), function(high)
+    size = tangent.abs() * torch.maximum(low.abs(), high.abs()) + torch.maximum(ends[0].abs(), ends[1].abs())
+    return (ends[1] - ends[0] - tangent * (high - low)).abs() > 4 * torch.finfo(low.dtype).eps * size
 
 
 def relu() -> Activation:

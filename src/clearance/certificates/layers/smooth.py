@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearance.certificates.layers.activations import NARROW_INTERVAL, ActivationBounds
-from clearance.certificates.operations import refuse
+from clearance.certificates.layers.activations import NARROW_INTERVAL, ActivationBounds, leaves_tangent
+from clearance.certificates.operations import Interval, Linearised, refuse
 
 BREAKPOINT_ERROR = 1e-14
 """How far a breakpoint without a closed form may lie from the true one."""
@@ -123,6 +123,21 @@ class Smooth:
             torch.where(inside, above, 0.0),
             torch.where(inside, above_offset, torch.inf),
         )
+
+    def linearise(self, at: Tensor) -> Linearised:
+        """The tangent at `z0`: `f(z) = f(z0) + s (z - z0) + rho`, `s = f'(z0)`, `rho` the extremes of `f(z) - s z`."""
+        tangent = self.derivative(at).nan_to_num(0.0, 0.0, 0.0)
+        at_zero = self.function(at) - tangent * at
+
+        def remainder(box: Interval) -> Interval:
+            inside, low, high = self._within(*box)
+            least = -Excess(self, low, high, -1)(-tangent)[0] - at_zero
+            most = Excess(self, low, high, 1)(tangent)[0] - at_zero
+            bent = self.undecided(*box) | leaves_tangent(self.function, tangent, box) | ~inside
+            least, most = torch.where(bent, least, 0.0), torch.where(bent, most, 0.0)
+            return torch.where(inside, least, -torch.inf), torch.where(inside, most, torch.inf)
+
+        return Linearised(lambda columns: tangent * columns, remainder)
 
     def undecided(self, low: Tensor, high: Tensor) -> Tensor:
         """Intervals that are not within a piece on which the function is linear."""
