@@ -37,7 +37,7 @@ LEAST_IN_SINGLE = 1e-5
 """Radius, as a share of the input's largest entry, below which float32 has too few digits for the search."""
 EXPLODED = 1e-6
 """Share of the linear guess below which interval arithmetic has proved nothing worth beginning at."""
-FIRST_SHARE = 1 / 30
+DEEP_START = 1 / 30
 """Share of the linear guess at which the search by the linear part begins: it lies near there for deep networks."""
 DOUBLE_COST = 5.0
 """How many times the longest trial in float32 one in float64 may take; so much time is kept for the proof."""
@@ -90,7 +90,7 @@ def _quickly(problem: VerificationProblem, guess: Tensor) -> tuple[ProvenRadius,
     search = CrownSearch(problem, False, deadline, share=1.0).linearise()
     if search.linear is None:
         return quick, None
-    found = search.largest(FIRST_SHARE * guess, proven=quick.proven, tolerance=INTERVAL_TOLERANCE)
+    found = search.largest(DEEP_START * guess, proven=quick.proven, tolerance=INTERVAL_TOLERANCE)
     return found, search.linear
 
 

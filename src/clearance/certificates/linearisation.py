@@ -1,7 +1,7 @@
 """A network as its linear part at the input and a remainder: intervals of every unit for some forward passes.
 
 Every value is `v(x) = v(x0) + J (x - x0) + e(x)`, with `J` what the steps' derivatives at `x0` make of the input. The
-remainder `e` is a zonotope: a center, a column for each unit that a step bends, and a radius for the rest.
+remainder `e` is a zonotope: a center, a column for each unit that is not linear, a radius for the rest.
 
     affine step             W maps center and columns, |W| the radius
     f, entry by entry       f(z) = f(z0) + s (z - z0) + rho with s = f'(z0): s maps all of them, and where rho, the
@@ -44,7 +44,7 @@ class Remainder:
 
     Attributes:
         center: `(1, *shape)`.
-        columns: One for each unit that an earlier step has bent, in the order of the steps, `(columns, *shape)`; those
+        columns: One for each unit that is not linear on its interval, in the order of the steps, `(columns, *shape)`; those
             that are missing at the end are zero.
         radius: Of all else, `(1, *shape)`, >= 0.
     """

@@ -130,8 +130,8 @@ class Activation:
 
         def remainder(box: Interval) -> Interval:
             least, most = (end - at_zero for end in self._offsets(tangent, *box))
-            bent = self.undecided(*box) | leaves_tangent(self.function, tangent, box)
-            return torch.where(bent, least, 0.0), torch.where(bent, most, 0.0)
+            curved = self.undecided(*box) | leaves_tangent(self.function, tangent, box)
+            return torch.where(curved, least, 0.0), torch.where(curved, most, 0.0)
 
         return Linearised(lambda columns: tangent * columns, remainder)
 

@@ -133,8 +133,8 @@ class MaxPool:
             return values.flatten(1)[:, place].unflatten(1, self.output)
 
         def remainder(box: Interval) -> Interval:
-            rivals = self._windows(box[1], -torch.inf).scatter(2, leader, -torch.inf).amax(2).unflatten(1, self.output)
-            excess = (rivals - of_leader(box[0])).clamp_min(0.0)
+            others = self._windows(box[1], -torch.inf).scatter(2, leader, -torch.inf).amax(2).unflatten(1, self.output)
+            excess = (others - of_leader(box[0])).clamp_min(0.0)
             return torch.zeros_like(excess), excess
 
         return Linearised(of_leader, remainder)

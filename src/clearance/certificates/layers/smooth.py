@@ -133,8 +133,8 @@ class Smooth:
             inside, low, high = self._within(*box)
             least = -Excess(self, low, high, -1)(-tangent)[0] - at_zero
             most = Excess(self, low, high, 1)(tangent)[0] - at_zero
-            bent = self.undecided(*box) | leaves_tangent(self.function, tangent, box) | ~inside
-            least, most = torch.where(bent, least, 0.0), torch.where(bent, most, 0.0)
+            curved = self.undecided(*box) | leaves_tangent(self.function, tangent, box) | ~inside
+            least, most = torch.where(curved, least, 0.0), torch.where(curved, most, 0.0)
             return torch.where(inside, least, -torch.inf), torch.where(inside, most, torch.inf)
 
         return Linearised(lambda columns: tangent * columns, remainder)
