@@ -5,8 +5,9 @@
 
 Each method runs in a process of its own, in turn, with one input first that is not timed. `least` is the smallest ratio
 of the first method's radius to this one's over the inputs; the search for the radius is the same, and its last bracket
-has a relative width of 1e-3. `MB` is the peak of the process above what it held before the first proof. Needs `CLEARANCE_DATA`, and
-auto_LiRPA (its source of May 2026 imports beside torch 2.13 with `appdirs` and `tqdm` installed) for its column.
+has a relative width of 1e-3. `MB` is the peak of the process above what it held before the first proof. Needs
+`CLEARANCE_DATA`, and for its lines auto_LiRPA, whose source of May 2026 imports beside torch 2.13 with `appdirs` and
+`tqdm` installed.
 """
 
 from __future__ import annotations

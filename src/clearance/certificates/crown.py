@@ -7,7 +7,6 @@ float32; and what that finds is proved in float64.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import torch
@@ -37,7 +36,7 @@ LEAST_IN_SINGLE = 1e-5
 """Radius, as a share of the input's largest entry, below which float32 has too few digits for the search."""
 EXPLODED = 1e-6
 """Share of the linear guess below which interval arithmetic has proved nothing worth beginning at."""
-DEEP_START = 1 / 30
+BEGIN_LINEAR = 1 / 30
 """Share of the linear guess at which the search by the linear part begins: it lies near there for deep networks."""
 DOUBLE_COST = 5.0
 """How many times the longest trial in float32 one in float64 may take; so much time is kept for the proof."""
@@ -68,8 +67,10 @@ def _crown(problem: VerificationProblem) -> list[Proof]:
     start = torch.where(known > 0, (known * torch.maximum(guess, known)).sqrt(), guess)
     single = problem.graph.neurons >= WORTH_SINGLE and bool((start > LEAST_IN_SINGLE * problem.x.abs().amax()).all())
     found = _in_single(problem, start, known, linear) if single else None
+    if found is None and problem.time_is_up() and bool((known > 0).all()):
+        found = ProvenRadius(known, quick.limiting, torch.ones_like(quick.timed_out))
     if found is None:
-        search = CrownSearch(problem, True, problem.deadline, linear=linear).linearise()
+        search = CrownSearch(problem, True, problem.deadline, linear=linear)
         found = search.largest(start, proven=known, tolerance=CROWN_TOLERANCE)
     proven = torch.maximum(found.proven, quick.proven)
     limiting = problem.targets.gather(1, found.limiting[:, None])[:, 0].tolist()
@@ -90,7 +91,7 @@ def _quickly(problem: VerificationProblem, guess: Tensor) -> tuple[ProvenRadius,
     search = CrownSearch(problem, False, deadline, share=1.0).linearise()
     if search.linear is None:
         return quick, None
-    found = search.largest(DEEP_START * guess, proven=quick.proven, tolerance=INTERVAL_TOLERANCE)
+    found = search.largest(BEGIN_LINEAR * guess, proven=quick.proven, tolerance=INTERVAL_TOLERANCE)
     return found, search.linear
 
 
@@ -101,14 +102,15 @@ def _in_single(
     graph = translate(problem.model, problem.graph.input_shape, torch.float32)
     bounds = None if problem.bounds is None else (problem.bounds[0].float(), problem.bounds[1].float())
     single = replace(problem, graph=graph, x=problem.x.float(), bounds=bounds)
-    search = CrownSearch(single, True, problem.deadline, keep=DOUBLE_COST).linearise()
+    search = CrownSearch(single, True, problem.deadline, keep=DOUBLE_COST)
+    search = search if linear is None else search.linearise()
     found = search.largest(start.float(), proven=known.float(), tolerance=CROWN_TOLERANCE)
     found_radius, proven = found.proven.double(), known
     limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
-    deadline = max(problem.deadline, time.perf_counter() + DOUBLE_COST * search.longest)
+    if problem.time_is_up() and bool((known > 0).all()):
+        return ProvenRadius(known, found.limiting, torch.ones_like(found.timed_out))
     open_rows = found_radius > known
-    double = CrownSearch(problem, True, deadline, share=1.0, linear=linear)
-    double = double.linearise() if bool(open_rows.any()) else double
+    double = CrownSearch(problem, True, problem.deadline, share=1.0, linear=linear)
     for share in CONFIRMED_SHARES:
         if not bool(open_rows.any()):
             break

@@ -30,12 +30,12 @@ from clearance.certificates.graph import Graph
 from clearance.certificates.operations import Affine, Interval, Linearisable, Linearised
 from clearance.geometry.norms import dual_norm
 
-WORTH_LINEARISING = 8.0
+WORTH_LINEARISING = 4.0
 """How many units there have to be for each entry of the input: the linear part costs a forward pass for each entry."""
 COLUMNS = 16
 """Columns at a time, at most: the images of so many fit the caches."""
-LARGEST_COLUMNS = 2**25
-"""Numbers in the columns of one value at most, 256 MiB in float64."""
+LARGEST_COLUMNS = 2**24
+"""Numbers in the columns of one value at most, 128 MiB in float64."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Remainder:
 
     Attributes:
         center: `(1, *shape)`.
-        columns: One for each unit that is not linear on its interval, in the order of the steps, `(columns, *shape)`; those
-            that are missing at the end are zero.
+        columns: One for each unit that is not linear on its interval, in the order of the steps, `(columns, *shape)`;
+            those that are missing at the end are zero.
         radius: Of all else, `(1, *shape)`, >= 0.
     """
 
@@ -55,7 +55,7 @@ class Remainder:
 
     def spread(self) -> Tensor:
         """How far a value may lie from the center, `(1, *shape)`."""
-        return self.columns.abs().sum(0, keepdim=True) + self.radius
+        return sum((part.abs().sum(0, keepdim=True) for part in self.columns.split(COLUMNS)), self.radius)
 
 
 def without_remainder(like: Tensor) -> Remainder:
@@ -109,15 +109,16 @@ class Linearisation:
             return Remainder((low + high) / 2 - self.at[index], low[:0], (high - low) / 2)
         linear, (one,) = self.steps[index], given
         low, high = linear.remainder(box[step.inputs[0]])
-        columns, rest = _new_columns((high - low) / 2, self._most_columns(one))
+        columns, rest = _new_columns((high - low) / 2, self._most_columns(index) - len(one.columns))
         columns = torch.cat([linear.forward(one.columns), columns])
         return Remainder(
             linear.forward(one.center) + (low + high) / 2, columns, linear.forward(one.radius).abs() + rest
         )
 
-    def _most_columns(self, before: Remainder) -> int:
-        """How many columns may come: as many in all as the input has entries, so that they cost what `J` did."""
-        return max(0, min(self.at[0].numel(), LARGEST_COLUMNS // self.graph.widest) - len(before.columns))
+    def _most_columns(self, index: int) -> int:
+        """How many columns a value may have: no more than the input has entries, so that they cost what `J` did."""
+        widest = max(math.prod(shape) for shape in self.graph.shapes[index:])
+        return min(self.at[0].numel(), LARGEST_COLUMNS // widest)
 
 
 def _through(operation: Affine, given: list[Remainder]) -> Remainder:
@@ -140,7 +141,7 @@ def _new_columns(half: Tensor, most: int) -> tuple[Tensor, Tensor]:
     flat = half.flatten()
     places = flat.nonzero().flatten()
     if len(places) > most:
-        places = flat.topk(most).indices.sort().values
+        places = flat.topk(max(most, 0)).indices.sort().values
     columns = half.new_zeros(len(places), flat.numel())
     columns[torch.arange(len(places), device=half.device), places] = flat[places]
     rest = flat.clone()
