@@ -38,7 +38,7 @@ EXPLODED = 1e-6
 """Share of the linear guess below which interval arithmetic has proved nothing worth beginning at."""
 BEGIN_LINEAR = 1 / 30
 """Share of the linear guess at which the search by the linear part begins: it lies near there for deep networks."""
-DOUBLE_COST = 5.0
+DOUBLE_COST = 4.0
 """How many times the longest trial in float32 one in float64 may take; so much time is kept for the proof."""
 
 
