@@ -57,7 +57,7 @@ CERTIFICATES: dict[str, Method] = {
         "linear bounds of each activation, propagated backwards (CROWN)",
         "clearance.certificates.crown:crown",
         "every activation between two linear functions, propagated backwards to one linear function below each margin "
-        "(Zhang et al. 2018); the radius by bisection",
+        "(Zhang et al. 2018); the largest radius at which all are positive",
         in_best=True,
     ),
     "one-hidden": Method(
@@ -86,7 +86,7 @@ CERTIFICATES: dict[str, Method] = {
     "auto-lirpa": Method(
         "CROWN by the package auto_LiRPA, where it is installed",
         "clearance.certificates.auto_lirpa:auto_lirpa",
-        "its CROWN bounds, our bisection",
+        "its CROWN bounds, our search for the radius",
         networks="what auto_LiRPA takes",
         package="clearance.certificates.auto_lirpa:import_auto_lirpa",
     ),
