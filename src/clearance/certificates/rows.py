@@ -22,6 +22,9 @@ from torch.nn import functional
 WORTH_A_WINDOW = 0.6
 """Share of the image's pixels from which on whole rows cost less than windows, which are gathered entry by entry."""
 
+FEW_CHANNELS = 3
+"""Channels of a convolution's input up to which one matrix product is faster than torch's transposed convolution."""
+
 Pair = tuple[int, int]
 """A number for the height and one for the width."""
 
@@ -223,9 +226,19 @@ def convolve_back(
     Returns:
         Rows of its input.
     """
+    if groups == 1 and weight.shape[1] <= FEW_CHANNELS:
+        return spread_back(rows, _kernel_parts(rows, weight, dilation), stride, padding, shape)
     images = rows.values.flatten(0, 1).permute(0, 3, 1, 2)
     back = functional.conv_transpose2d(images, weight, None, stride, 0, 0, groups, dilation)
     return _back(rows, back.permute(0, 2, 3, 1), stride, padding, shape)
+
+
+def _kernel_parts(rows: WindowRows, weight: Tensor, dilation: Pair) -> list[tuple[Pair, Tensor]]:
+    """What each entry of a kernel makes of the windows, and where it goes."""
+    high, wide = weight.shape[2:]
+    spread = rows.values @ weight.permute(0, 2, 3, 1).flatten(1)
+    parts = spread.unflatten(-1, (high, wide, weight.shape[1]))
+    return [((i * dilation[0], j * dilation[1]), parts[..., i, j, :]) for i in range(high) for j in range(wide)]
 
 
 def spread_back(
