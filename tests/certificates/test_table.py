@@ -137,7 +137,8 @@ def test_a_new_line_is_a_choice_of_the_command_line(dummy: Path):
 
 
 def test_the_table_is_left_as_it_was():
-    assert list(CERTIFICATES) == ["linear", "crown", "one-hidden", "operator-norms", "exact", "auto-lirpa"]
+    names = ["linear", "crown", "one-hidden", "operator-norms", "exact", "branch-and-bound", "auto-lirpa"]
+    assert list(CERTIFICATES) == names
     assert method_names() == ("best", *CERTIFICATES)
 
 

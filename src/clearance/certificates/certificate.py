@@ -43,8 +43,8 @@ class Certificate:
         predicted: The predicted class.
         target: The class that limits the radius (untargeted), or the target; -1 where there is none.
         norm: The `p` of the distance.
-        gap: `exact` only: the distance of a point that the solver itself found on the boundary, less the radius; NaN
-            otherwise.
+        gap: `exact` and `branch-and-bound` only: the distance of a point of another class that the method itself met,
+            less the radius; NaN otherwise.
         cost: Passes and seconds, this input's share. Bounds are no passes: their work shows in the seconds alone.
     """
 

@@ -83,6 +83,14 @@ CERTIFICATES: dict[str, Method] = {
         networks="tiny ReLU networks",
         exact=True,
     ),
+    "branch-and-bound": Method(
+        "branch and bound on the signs of ReLU units, with a time limit",
+        "clearance.certificates.branch_and_bound:branch_and_bound",
+        "the smallest bound of the parts of the ball in which some units have a given sign, their constraints as "
+        "multipliers in CROWN's backward pass (Bunel et al. 2020; Wang et al. 2021); it rises towards the nearest "
+        "point of another class until the time is up",
+        networks="ReLU and LeakyReLU networks",
+    ),
     "auto-lirpa": Method(
         "CROWN by the package auto_LiRPA, where it is installed",
         "clearance.certificates.auto_lirpa:auto_lirpa",
