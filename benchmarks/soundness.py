@@ -158,7 +158,7 @@ def judge(problem: Problem, names: list[str], line: Line, used: Counter[str]) ->
 
 
 def _certify(problem: Problem, method: str) -> list[Certificate]:
-    seconds = EXACT_SECONDS if method == "exact" else 60.0
+    seconds = EXACT_SECONDS if method in {"exact", "branch-and-bound"} else 60.0
     return certify(
         problem.model, problem.x, norm=problem.norm, target=problem.target, method=method, time_limit=seconds
     )

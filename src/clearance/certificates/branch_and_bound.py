@@ -92,7 +92,7 @@ class _OneInput:
         place = max(problem.targets[0].tolist().index(first.target), 0) if first.target >= 0 else 0
         self.margins = Margins(problem.rows[0], problem.slack()[0], nearest, known, place)
         every = torch.arange(len(problem.targets[0]), device=problem.x.device)
-        nearest.descend(problem.rows[0], every, min(max(guess, known), farthest))
+        nearest.descend(problem.rows[0], every, min(max(guess, known), farthest), self._time_is_up)
         self._grow(min(guess / 10, farthest), farthest)
         if self.margins.proved >= covered:
             return Proof(math.inf, first.target, reason="no input within the bounds reaches another class")

@@ -44,6 +44,7 @@ class Layer:
         left: Derivative left of 0.
         chord: Coefficient of the line above each undecided unit, `(columns,)`.
         height: Its value at 0, `(columns,)`.
+        largest: Largest size of each undecided unit, `(columns,)`.
     """
 
     source: int
@@ -54,6 +55,7 @@ class Layer:
     left: float
     chord: Tensor
     height: Tensor
+    largest: Tensor
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,13 @@ class SplitBounds:
         bounds = None if region.bounds is None else (region.bounds[0].float(), region.bounds[1].float())
         smaller = Region(region.center.float(), region.radius.float(), region.norm, bounds)
         layers = {
-            place: replace(layer, fixed=layer.fixed.float(), chord=layer.chord.float(), height=layer.height.float())
+            place: replace(
+                layer,
+                fixed=layer.fixed.float(),
+                chord=layer.chord.float(),
+                height=layer.height.float(),
+                largest=layer.largest.float(),
+            )
             for place, layer in self.layers.items()
         }
         return SplitBounds(graph, smaller, layers, self.units, self.top)
@@ -187,6 +195,12 @@ class SplitBounds:
         """Value of each unit's chord at 0, `(units,)`: how far the relaxation lies above the unit at most."""
         return self._joined([layer.height for layer in self.layers.values()])
 
+    def size_of_constraints(self, given: Subproblems) -> Tensor:
+        """The sum of `b max |z|` over the constraints of each subproblem, for the rounding of their terms, `(n,)`."""
+        return torch.where(given.signs == 0, 0.0, given.multipliers) @ self._joined(
+            [layer.largest for layer in self.layers.values()]
+        )
+
     @cached_property
     def place(self) -> Tensor:
         """Number of each unit that can change sign among all units of the network, in order, `(units,)`."""
@@ -260,5 +274,6 @@ def split_bounds(relaxed: Relaxation) -> SplitBounds:
             left,
             lines.upper.flatten()[undecided],
             lines.upper_offset.flatten()[undecided],
+            torch.maximum(-low, high).flatten()[undecided],
         )
     return SplitBounds(relaxed.graph, relaxed.region, layers, used)

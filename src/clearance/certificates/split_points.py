@@ -8,6 +8,7 @@ zero or less, the segment to the input is halved to the place where it is zero.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -53,19 +54,20 @@ class NearestPoint:
     target: int = -1
     point: Tensor = field(default_factory=lambda: torch.zeros(0))
 
-    def descend(self, rows: Tensor, targets: Tensor, radius: float) -> None:
+    def descend(self, rows: Tensor, targets: Tensor, radius: float, stop: Callable[[], bool] = lambda: False) -> None:
         """Look in balls around the input, larger ones until there is a point and then smaller ones.
 
         Args:
             rows: The margins' coefficients of the logits, `(n, classes)`.
             targets: Their numbers, `(n,)`.
             radius: Radius of the first ball.
+            stop: Says when to stop.
         """
         points = self.region.center.expand(len(rows), *self.region.center.shape[1:])
         for _ in range(MOST_RADII):
             before = self.distance
             self.look_near(points, rows, targets, radius)
-            if math.isfinite(self.distance) and self.distance >= before * SMALLER_BALL:
+            if stop() or (math.isfinite(self.distance) and self.distance >= before * SMALLER_BALL):
                 break
             wider = min(WIDER_BALL * radius, float(self.region.radius))
             if math.isinf(self.distance) and wider <= radius:

@@ -8,6 +8,7 @@ et al. 2021).
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from clearance.certificates.linear_zero import zero_radius
 from clearance.certificates.multiplier_ascent import improved
+from clearance.certificates.problem import MARGIN_SLACK
 from clearance.certificates.split_bounds import SplitBounds
 from clearance.certificates.split_leaves import leaf_distance, solves_leaves
 from clearance.certificates.split_points import NearestPoint
@@ -74,7 +76,7 @@ class Frontier:
     """Subproblems that together hold everything that is not proved, `n` of them.
 
     Attributes:
-        given: The subproblems.
+        given: The subproblems, in the precision that multipliers are chosen in.
         target: Number of each one's margin, `(n,)`.
         radius: Proved for each, `(n,)`.
         units: Units worth splitting, the best first, `(n, candidates)`.
@@ -146,7 +148,8 @@ class SplitSearch:
             goal = self._goal()
             waiting = waiting.some(waiting.radius < goal)
             if not len(waiting):
-                self.margins.prove(goal, self.margins.limiting)
+                nearest = self.margins.nearest.target
+                self.margins.prove(goal, self.margins.limiting if goal == self.radius else nearest)
                 return waiting
             least, first = waiting.radius.min(0)
             self.margins.prove(float(least), int(waiting.target[first]))
@@ -175,9 +178,8 @@ class SplitSearch:
     def _root(self) -> Frontier:
         rows = self.margins.rows
         targets = torch.arange(len(rows), device=rows.device)
-        return self._bounded(
-            self.bounds.root(rows), targets, torch.full_like(rows[:, 0], self.margins.proved), ROOT_STEPS
-        )
+        given = self.bounds.root(rows).to(self.rough.dtype)
+        return self._bounded(given, targets, torch.full_like(rows[:, 0], self.margins.proved), ROOT_STEPS)
 
     def _moved(self, before: Frontier) -> Frontier:
         """The subproblems of a larger ball in this one; those that are empty in it are left out."""
@@ -185,21 +187,22 @@ class SplitSearch:
         decided = self.bounds.decided[before.place[~kept]]
         signs = before.given.signs
         empty = ((signs[:, ~kept] != 0) & (signs[:, ~kept] != decided)).any(1)
-        given = Subproblems(before.given.rows, signs[:, kept], before.given.multipliers[:, kept]).some(~empty)
-        found = [self._none()]
+        given, column = before.given, torch.searchsorted(self.bounds.place, before.place[kept])
+        found = self.bounds.root(given.rows)
+        found.signs[:, column], found.multipliers[:, column] = signs[:, kept], given.multipliers[:, kept]
+        given = found.some(~empty)
+        moved = [self._none()]
         for part in torch.arange(len(given), device=signs.device).split(self._at_a_time):
             some = torch.nonzero(~empty).flatten()[part]
-            found.append(self._bounded(given.some(part), before.target[some], before.radius[some], self._steps))
-        joined = found[0]
-        for part in found[1:]:
-            joined = joined.joined(part)
-        return joined
+            moved.append(self._bounded(given.some(part), before.target[some], before.radius[some], self._steps))
+        return functools.reduce(Frontier.joined, moved)
 
     def _none(self) -> Frontier:
         rows = self.margins.rows[:0]
         none = torch.zeros(0, dtype=torch.long, device=rows.device)
         width = min(CANDIDATES, self.bounds.units)
-        return Frontier(self.bounds.root(rows), none, rows.new_zeros(0), none.new_zeros(0, width), self.bounds.place)
+        given = self.bounds.root(rows).to(self.rough.dtype)
+        return Frontier(given, none, rows.new_zeros(0), none.new_zeros(0, width), self.bounds.place)
 
     def _split(self, picked: Frontier) -> Frontier:
         """Both parts of each, or more where the block has room for them."""
@@ -214,9 +217,9 @@ class SplitSearch:
 
     def _best_unit(self, picked: Frontier) -> Tensor:
         """Of the units worth splitting, the one whose worse part has the best bound, `(n, 1)`."""
-        given, least = picked.given.to(self.rough.dtype), list[Tensor]()
+        least = list[Tensor]()
         for unit in picked.units.T:
-            parts = given.split(unit[:, None])
+            parts = picked.given.split(unit[:, None])
             bounds, _ = self.rough.lowest(self.rough.backward(parts))
             decided = picked.given.signs.gather(1, unit[:, None])[:, 0] != 0
             least.append(torch.where(decided, -torch.inf, bounds.reshape(-1, 2).amin(1)))
@@ -225,11 +228,13 @@ class SplitSearch:
     def _bounded(self, given: Subproblems, target: Tensor, radius: Tensor, steps: int) -> Frontier:
         """Bound subproblems, from the multipliers that they have on, and look for points near those that fail."""
         slack = self.margins.slack[target]
-        given = improved(self.rough, given.to(self.rough.dtype), steps, slack.to(self.rough.dtype)).to(slack.dtype)
-        passed = self.bounds.backward(given)
+        given = improved(self.rough, given, steps, slack.to(self.rough.dtype))
+        exact = given.to(slack.dtype)
+        slack = slack + MARGIN_SLACK * self.bounds.size_of_constraints(exact)
+        passed = self.bounds.backward(exact)
         least, point = self.bounds.lowest(passed)
         reached = torch.full_like(radius, self.radius)
-        fails = (least <= slack).nonzero().flatten()
+        fails = (~(least > slack)).nonzero().flatten()
         if len(fails):
             start = radius[fails].clamp_min(1e-3 * self.radius)
             region = self.bounds.region
@@ -243,7 +248,7 @@ class SplitSearch:
         if len(fails):
             walked = fails[reached[fails].argsort()[:WALKED]]
             ball = min(self.radius, self.margins.nearest.distance)
-            self.margins.nearest.look_near(point[walked].nan_to_num(), given.rows[walked], target[walked], ball)
+            self.margins.nearest.look_near(point[walked].nan_to_num(), exact.rows[walked], target[walked], ball)
         return made
 
     def _solve_leaves(self, made: Frontier) -> None:
@@ -252,7 +257,7 @@ class SplitSearch:
             return
         whole = (made.given.signs != 0).all(1) & (made.radius < self._goal())
         for place in whole.nonzero().flatten().tolist():
-            row = made.given.rows[place]
+            row = made.given.rows[place].to(made.radius.dtype)
             distance, point = leaf_distance(self.bounds, row, made.given.signs[place])
             made.radius[place] = max(distance, float(made.radius[place]))
             if point is not None:
