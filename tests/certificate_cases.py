@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from clearance import Classifier, Normalize
 from clearance.certificates.problem import VerificationProblem
+from clearance.certificates.region import Region
+from clearance.certificates.relaxation import relax
 from clearance.certificates.translate import translate
 
 IMAGE = (2, 6, 6)
@@ -115,3 +117,10 @@ def make_problem(
     targets = torch.tensor([[k for k in range(graph.shape[0]) if k != own] for own in source.tolist()])
     box = None if bounds is None else (torch.full_like(x, bounds[0]), torch.full_like(x, bounds[1]))
     return VerificationProblem(model, graph, x, source, targets, norm, box, deadline=deadline)
+
+
+def margin_bounds(problem: VerificationProblem, radius: Tensor, rows: Tensor) -> Tensor:
+    """CROWN's lower bounds of linear functions of the logits, `(batch, rows, classes)`, on balls of these radii."""
+    return relax(problem.graph, Region(problem.x, radius, problem.norm, problem.bounds)).lowest(
+        problem.graph.last, rows
+    )

@@ -12,9 +12,8 @@ import torch
 from torch import nn
 
 import clearance as cl
-from certificate_cases import images, make_problem
+from certificate_cases import images, make_problem, margin_bounds
 from clearance.certificates.auto_lirpa import auto_lirpa, flat_network, import_auto_lirpa
-from clearance.certificates.crown import margin_bounds
 from clearance.certificates.operations import Affine, NotSupportedError
 from clearance.errors import InputError
 from closed_forms import Linear, as_module, random_inputs, random_linear, random_network

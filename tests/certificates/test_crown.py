@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from certificate_cases import IMAGE, NETWORKS, NO_TIME, images, make_problem, model_of
+from certificate_cases import IMAGE, NETWORKS, NO_TIME, images, make_problem, margin_bounds, model_of
 from clearance import Classifier, certify
 from clearance.attacks import attack
-from clearance.certificates.crown import linear_guess, margin_bounds
+from clearance.certificates.crown import linear_guess
 from clearance.certificates.relaxation import Relaxation
 from clearance.certificates.rows import Rows
 from clearance.geometry.balls import sample_ball

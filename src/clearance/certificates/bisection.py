@@ -138,7 +138,7 @@ def largest_proven(
     radius, unfinished = torch.minimum(start, limit), torch.zeros_like(start, dtype=torch.bool)
     for _ in range(MOST_TRIALS):
         least, place = lowest(radius).min(1)
-        limiting = torch.where((least <= 0) & (radius < bracket.failed), place, limiting)
+        limiting = torch.where(~(least > 0) & (radius < bracket.failed), place, limiting)
         bracket.take(radius, _flattened(least, at_proven), torch.where(radius >= limit, torch.inf, radius))
         proven, failed = bracket.proven, bracket.failed
         done = (failed <= proven * (1 + tolerance)) | proven.isinf() | (failed < NOTHING_PROVED * start)

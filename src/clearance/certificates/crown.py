@@ -14,10 +14,10 @@ from torch import Tensor
 
 from clearance.certificates.bisection import ProvenRadius
 from clearance.certificates.crown_search import CrownSearch, worth_linearising
+from clearance.certificates.graph import Graph
 from clearance.certificates.linearisation import Linearisation
 from clearance.certificates.problem import Proof, VerificationProblem, make_proof
 from clearance.certificates.region import Region
-from clearance.certificates.relaxation import relax
 from clearance.certificates.translate import translate
 from clearance.geometry.norms import dual_norm, vector_norm
 
@@ -56,17 +56,21 @@ def crown(problem: VerificationProblem) -> list[Proof]:
     Returns:
         One proof per input.
     """
-    large = problem.graph.neurons >= WORTH_SINGLE
-    return [proof for part in (problem.each() if large else problem.parts()) for proof in _crown(part)]
+    if problem.graph.neurons < WORTH_SINGLE:
+        return [proof for part in problem.parts() for proof in _crown(part, None)]
+    single = translate(problem.model, problem.graph.input_shape, torch.float32)
+    return [proof for one in problem.each() for proof in _crown(one, single)]
 
 
-def _crown(problem: VerificationProblem) -> list[Proof]:
+def _crown(problem: VerificationProblem, graph: Graph | None) -> list[Proof]:
+    """The inputs together; with the network in float32, `graph`, the search runs in it."""
     guess = linear_guess(problem)
     quick, linear = _quickly(problem, guess)
     known = quick.proven.where(quick.proven.isfinite(), torch.zeros_like(guess))
     start = torch.where(known > 0, (known * torch.maximum(guess, known)).sqrt(), guess)
-    single = problem.graph.neurons >= WORTH_SINGLE and bool((start > LEAST_IN_SINGLE * problem.x.abs().amax()).all())
-    found = _in_single(problem, start, known, linear) if single else None
+    found = None
+    if graph is not None and bool((start > LEAST_IN_SINGLE * problem.x.abs().amax()).all()):
+        found = _in_single(problem, graph, start, known, linear)
     if found is None and problem.time_is_up() and bool((known > 0).all()):
         found = ProvenRadius(known, quick.limiting, torch.ones_like(quick.timed_out))
     if found is None:
@@ -96,10 +100,9 @@ def _quickly(problem: VerificationProblem, guess: Tensor) -> tuple[ProvenRadius,
 
 
 def _in_single(
-    problem: VerificationProblem, start: Tensor, known: Tensor, linear: Linearisation | None
+    problem: VerificationProblem, graph: Graph, start: Tensor, known: Tensor, linear: Linearisation | None
 ) -> ProvenRadius | None:
-    """The search in float32 and its proof in float64; `None` where float64 proves none of it."""
-    graph = translate(problem.model, problem.graph.input_shape, torch.float32)
+    """The search in float32, on `graph`, and its proof in float64; `None` where float64 proves none of it."""
     bounds = None if problem.bounds is None else (problem.bounds[0].float(), problem.bounds[1].float())
     single = replace(problem, graph=graph, x=problem.x.float(), bounds=bounds)
     search = CrownSearch(single, True, problem.deadline, keep=DOUBLE_COST)
@@ -121,23 +124,6 @@ def _in_single(
     if bool(open_rows.any()):
         return None
     return ProvenRadius(proven, found.limiting, found.timed_out)
-
-
-def margin_bounds(problem: VerificationProblem, radius: Tensor, rows: Tensor, *, tighten: bool = True) -> Tensor:
-    """Lower bounds of linear functions of the logits on balls of these radii (Zhang et al. 2018, theorem 3.2).
-
-    Args:
-        problem: The network and its inputs, `(batch, *input)`.
-        radius: `(batch,)`.
-        rows: Coefficients of the logits, `(batch, rows, classes)`.
-        tighten: False takes the intervals of activations from interval arithmetic alone: cheap and looser.
-
-    Returns:
-        `(batch, rows)`.
-    """
-    region = Region(problem.x, radius, problem.norm, problem.bounds)
-    relaxed = relax(problem.graph, region, tighten=tighten, stop=problem.time_is_up)
-    return relaxed.lowest(problem.graph.last, rows)
 
 
 def linear_guess(problem: VerificationProblem) -> Tensor:

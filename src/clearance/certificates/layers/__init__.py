@@ -1,8 +1,8 @@
 """The layers that have bounds, one file for each family, and the table of them.
 
     table.py           which function stands for which layer, function or method of torch
-    linear.py          products with constant matrices: Linear, Conv2d, batch normalisation
-    convolution.py     convolutions of one and three dimensions, transposed convolutions
+    linear.py          products with constant matrices: Linear, batch normalisation
+    convolution.py     convolutions and transposed convolutions of one, two and three dimensions
     arithmetic.py      sums, products and quotients, powers
     activations.py     ReLU, tanh and other functions of one number that never decrease
     smooth.py          any function of one number, by tangents and chords of its convex and concave pieces

@@ -11,10 +11,11 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.grad import conv1d_input, conv3d_input
+from torch.nn.grad import conv1d_input, conv2d_input, conv3d_input
 
 from clearance.certificates.builder import Builder, Ref
 from clearance.certificates.operations import refuse
+from clearance.certificates.rows import Rows, WindowRows, convolve_back, pair
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {
     1: functional.conv1d,
@@ -28,8 +29,8 @@ TRANSPOSED: dict[int, Callable[..., Tensor]] = {
     3: functional.conv_transpose3d,
 }
 """torch's transposed convolutions by their number of dimensions."""
-INPUT_GRADIENTS: dict[int, Callable[..., Tensor]] = {1: conv1d_input, 3: conv3d_input}
-"""The transposes of the convolutions here; that of two dimensions is in `linear`."""
+INPUT_GRADIENTS: dict[int, Callable[..., Tensor]] = {1: conv1d_input, 2: conv2d_input, 3: conv3d_input}
+"""The transposes of the convolutions, by their number of dimensions."""
 
 
 def sides(value: int | Sequence[int], count: int) -> list[int]:
@@ -70,7 +71,7 @@ def in_numbers(build: Builder, x: Ref, weight: Tensor, stride: Any, padding: Any
 
 
 def convolution(dimensions: int) -> Callable[..., Ref]:
-    """What stands for a convolution of one or three dimensions."""
+    """What stands for a convolution: `(batch, channels, *sides)` to `(batch, filters, *sides')`."""
     forward, gradient = CONVOLUTIONS[dimensions], INPUT_GRADIENTS[dimensions]
 
     def handle(  # noqa: PLR0917
@@ -85,6 +86,12 @@ def convolution(dimensions: int) -> Callable[..., Ref]:
     ) -> Ref:
         x, padding = in_numbers(build, x, weight, stride, padding, dilation)
         options = (stride, padding, dilation, groups)
+        steps = [tuple(sides(part, dimensions)) for part in options[:3]]
+
+        def back(rows: WindowRows) -> Rows:
+            between, around, apart = (pair(part) for part in steps)
+            return convolve_back(rows, weight, between, around, apart, groups, x.shape)
+
         return build.affine(
             "convolution",
             lambda t: forward(t, weight, bias, *options),
@@ -92,7 +99,8 @@ def convolution(dimensions: int) -> Callable[..., Ref]:
             absolute=lambda t: forward(t, weight.abs(), None, *options),
             transpose=lambda rows: gradient((len(rows), *x.shape), weight, rows, *options),
             mixes=True,
-            matrix=(weight, dimensions, *(tuple(sides(part, dimensions)) for part in options[:3]), groups),
+            windowed=back if dimensions == 2 else None,
+            matrix=(weight, dimensions, *steps, groups),
         )
 
     return handle
@@ -130,8 +138,8 @@ def transposed(dimensions: int) -> Callable[..., Ref]:
     return handle
 
 
-def convolution_module(build: Builder, layer: nn.Conv1d | nn.Conv3d, x: Ref) -> Ref:
-    """`nn.Conv1d` and `nn.Conv3d`: see `convolution`."""
+def convolution_module(build: Builder, layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, x: Ref) -> Ref:
+    """`nn.Conv1d`, `2d` and `3d`: see `convolution`."""
     _check_padding_mode(layer.padding_mode)
     options = (layer.stride, layer.padding, layer.dilation, layer.groups)
     return convolution(len(layer.kernel_size))(build, x, *build.constants(layer.weight, layer.bias), *options)
