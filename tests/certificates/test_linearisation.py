@@ -128,7 +128,7 @@ def test_while_no_unit_bends_the_intervals_are_exact() -> None:
 
 def test_it_is_given_up_when_the_time_is_up() -> None:
     graph = translate(model_of("convolution"), IMAGE)
-    assert linearise(graph, images(1), 2.0, None, stop=lambda: True) is None
+    assert linearise(graph, images(1), 2.0, None, until=0.0) is None
 
 
 @pytest.mark.parametrize("norm", [2.0, math.inf])

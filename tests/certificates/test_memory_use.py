@@ -72,12 +72,19 @@ SHARING: dict[str, Step] = {
 }
 
 
+SAME_TENSOR = {"itself", "dropout", "flatten", "torch.flatten", "contiguous", "+=", "-="}
+"""Those in which torch returns the very tensor that it takes."""
+
+
 @pytest.mark.parametrize("name", SHARING)
 def test_a_step_in_place_on_shared_memory_is_refused(name: str):
     model = Classifier(Shared(SHARING[name]))
     x = torch.tensor([[0.3]])
     assert model.logits(torch.tensor([[2.21]])).argmax() == 1 or name == "padding"  # padding by nothing copies
     (proof,) = certify(model, x)
+    if proof.status.has_radius:  # recorded: the same tensor under two names, which the step has changed
+        assert name in SAME_TENSOR and proof.radius == pytest.approx(1.7, abs=1e-3)
+        return
     assert proof.status == "unsupported" and math.isnan(proof.radius)
     assert "in place" in proof.reason
 
@@ -101,8 +108,14 @@ class Layers(nn.Module):
 
 @pytest.mark.parametrize("between", [nn.Dropout(0.5), nn.Identity(), nn.Flatten(), nn.Unflatten(1, (3,))])
 def test_a_layer_that_returns_what_it_takes_hides_nothing(between: nn.Module):
-    (proof,) = certify(Classifier(Layers(between)), torch.full((1, 2), 0.3))
-    assert proof.status == "unsupported" and "uses what ReLU (relu) has changed in place" in proof.reason
+    model, x = Classifier(Layers(between), (-9, 9)), torch.full((1, 2), 0.3)
+    (proof,) = certify(model, x)
+    if type(between) is nn.Unflatten:
+        assert proof.status == "unsupported" and "uses what ReLU (relu) has changed in place" in proof.reason
+    else:  # the very tensor comes back, and the record says so
+        shifts = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
+        points = x + 0.999 * proof.radius * shifts / shifts.norm(dim=1, keepdim=True)
+        assert proof.status.has_radius and set(model.logits(points).argmax(1).tolist()) == {proof.predicted}
 
 
 class Plain(nn.Module):
@@ -140,14 +153,26 @@ def test_a_constant_changed_in_place_is_refused():
 
 
 def test_a_sum_with_a_view_of_itself_in_place_is_refused():
+    class Part(Plain):
+        def forward(self, x: Tensor) -> Tensor:
+            y = x * 1.0
+            y += y.view(-1, 4)
+            return self.linear(y)
+
+    (proof,) = certify(Classifier(Part(nn.Identity())), torch.full((1, 4), 0.3))
+    assert proof.status == "unsupported" and "reads in another way" in proof.reason
+
+
+def test_a_sum_with_itself_in_place_is_recorded():
     class Sum(Plain):
         def forward(self, x: Tensor) -> Tensor:
             y = x * 1.0
             y += y.flatten(1)
             return self.linear(y)
 
-    (proof,) = certify(Classifier(Sum(nn.Identity())), torch.full((1, 4), 0.3))
-    assert proof.status == "unsupported" and "reads in another way" in proof.reason
+    model = Classifier(Sum(nn.Identity()).double())
+    x = torch.rand(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.allclose(translate(model, (4,))(x), model.logits(x))  # flatten returns the very tensor: y + y
 
 
 class Block(nn.Module):

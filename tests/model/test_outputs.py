@@ -20,18 +20,45 @@ class ImageClassifierOutput:
 
 
 @pytest.mark.parametrize(
+    "wrap",
+    [
+        ImageClassifierOutput,
+        lambda logits: {"loss": None, "logits": logits, "hidden": logits + 1},
+        lambda logits: {"only": logits},
+        lambda logits: (logits, None),
+        lambda logits: [logits.unsqueeze(2), logits],  # features beside logits
+        lambda logits: (logits, logits.sum()),
+    ],
+)
+def test_the_logits_are_taken_where_one_tensor_can_be_meant(wrap: Any):
+    layer = nn.Linear(3, 4)
+    plain, wrapped = cl.Classifier(layer), cl.Classifier(lambda x: wrap(layer(x)))
+    assert torch.equal(wrapped.logits(X), plain.logits(X))
+
+
+@pytest.mark.parametrize(
     ("output", "said"),
     [
-        (ImageClassifierOutput(X), r"got ImageClassifierOutput; its logits are in \.logits: wrap the network"),
-        ({"logits": X}, "got dict with logits; wrap the network to return one of them"),
-        ((X, None), "got tuple of 2; wrap the network to return the one with the logits"),
+        ({"a": X, "b": X}, "got dict with a, b; wrap the network to return one of them"),
+        ((X, X), "got tuple of 2; wrap the network to return the one with the logits"),
         ([1], "got list$"),
         (None, "got NoneType$"),
     ],
 )
-def test_an_output_that_is_no_tensor_is_described(output: Any, said: str):
+def test_an_output_in_which_no_tensor_or_several_may_be_meant_is_described(output: Any, said: str):
     with pytest.raises(cl.NetworkError, match=f"expected a tensor of logits, {said}"):
         cl.Classifier(lambda _: output).logits(X)
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_one_logit_is_a_binary_classifier_with_the_logit_as_its_margin(shape: tuple[int, ...]):
+    layer = nn.Linear(2, 1, bias=False).double()
+    layer.weight.data.copy_(torch.tensor([[3.0, 4.0]]))
+    model = cl.Classifier(lambda x: layer(x).reshape(shape))
+    x = torch.tensor([[1.0, 0.5], [-2.0, 0.25]])
+    assert model.logits(x.double()).diff(dim=1).flatten().tolist() == [5.0, -5.0]
+    found = cl.attack(cl.Classifier(layer), x, [1, 0], budget="quick")
+    assert [round(one.distance, 3) for one in found] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(("shape", "hint"), [((8, 8, 3), True), ((3, 2, 2), False), ((4, 8, 8), False)])

@@ -21,6 +21,7 @@ from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
+from clearance.model.measured import in_input_units
 
 OUTWARD = (1 + 1e-6, 1 + 1e-4, 1.001, 1.01, 1.03, 1.1, 1.3)
 """How much farther out, as factors of its distance, a witness is looked for that a fresh forward pass takes back: the
@@ -81,10 +82,10 @@ def attack(
     if radius is not None:
         passes = passes_within(radius, p, method, budget)
         inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
-        return attack_within(inputs, radius, passes, started)
+        return [in_input_units(model, found) for found in attack_within(inputs, radius, passes, started)]
     runs = runs_of(method, p, budget)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, l0=True, one_by_one=True)
-    return attack_inputs(inputs, runs, started)
+    return [in_input_units(model, found) for found in attack_inputs(inputs, runs, started)]
 
 
 def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cost | None = None) -> list[AttackResult]:

@@ -20,6 +20,7 @@ from clearance.estimates.scores import Score
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
+from clearance.model.measured import in_input_units, in_scale_units
 
 __all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
 
@@ -77,11 +78,11 @@ def audit(
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     others = check_references(model, references, inputs)
-    known = zip(scores or [None] * len(inputs), attacks or [None] * len(inputs), strict=True)
-    return [
-        audit_input(one, Given(score, attack, others(place)))
-        for place, (one, (score, attack)) in enumerate(zip(inputs.each(), known, strict=True))
-    ]
+    measured = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
+    attacked = [attack and in_scale_units(model, attack) for attack in attacks or [None] * len(inputs)]
+    known = zip(inputs.each(), measured, attacked, strict=True)
+    found = [audit_input(one, Given(s, a, one.model.clip(others(place)))) for place, (one, s, a) in enumerate(known)]
+    return [in_input_units(model, one) for one in found]
 
 
 def check_references(model: Classifier, references: Tensor | None, inputs: CheckedInputs) -> Callable[[int], Tensor]:
@@ -106,6 +107,7 @@ def check_references(model: Classifier, references: Tensor | None, inputs: Check
     if isinstance(references, Tensor) and references.shape[:1] == (0,):  # pyright: ignore[reportUnnecessaryIsInstance]
         return lambda _: inputs.x[:0]
     checked = model.check_inputs(references)
+    checked = checked if model.scale is None else checked / model.scale
     if checked.shape[1:] != inputs.x.shape[1:]:
         expected, got = (tuple(tensor.shape[1:]) for tensor in (inputs.x, checked))
         raise ShapeError(f"references: expected inputs of shape {expected}, got {got}")

@@ -14,9 +14,10 @@ from clearance.audit.case import Case, Ledger, threshold
 from clearance.audit.record import Severity
 from clearance.geometry.balls import sample_directions
 from clearance.geometry.norms import expand
-from clearance.model.classifier import Classifier, look_like_probabilities
+from clearance.model.classifier import Classifier
 from clearance.model.gradients import margin_values
 from clearance.model.margins import ROUNDING
+from clearance.model.outputs import look_like_probabilities
 
 REPEATS = 4
 """Forward passes of the same input."""

@@ -35,6 +35,7 @@ from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
+from clearance.model.measured import in_input_units
 from clearance.records import in_words
 
 CONTRADICTION = 1e-6
@@ -197,12 +198,26 @@ def bracket(
     choices = Choices(settings_of(inputs, order, bound, budget, passes), attack, budget, certificate, seconds)
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
-    return [_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each())]
+    found = (_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each()))
+    return [_restored(model, one, row) for one, row in zip(found, model.check_inputs(x), strict=True)]
+
+
+def _restored(model: Classifier, found: Bracket, x0: Tensor) -> Bracket:
+    """The points of a bracket, and the valid range, in the caller's units."""
+    return replace(
+        found,
+        estimated=in_input_units(model, found.estimated),
+        attacked=in_input_units(model, found.attacked),
+        audit=in_input_units(model, found.audit),
+        threat=replace(found.threat, bounds=valid_range(model)),
+        x0=x0,
+    )
 
 
 def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Tensor, starts: Tensor) -> Bracket:
     """The four parts of one input, and their verdict."""
     model, start = inputs.model, inputs.model.meter.read()
+    references, starts = model.clip(references), model.clip(starts)  # to this input's fixed coordinates
     wrong = inputs.misclassified[0]
     cut = None if wrong else cut_off(model, inputs.x)
     witness, score = attack_and_estimate(inputs, choices, starts) if cut is None else without_gradients(inputs, choices)

@@ -27,6 +27,7 @@ from clearance.geometry.norms import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import prepare
+from clearance.model.measured import in_input_units
 from clearance.records import Word, in_words
 
 
@@ -205,6 +206,7 @@ def robust_accuracy(
         proofs = certify_inputs(inputs.rows(left), method=certificate, time_limit=time_limit)
         for place, proof in zip(left, proofs, strict=True):
             certified[place] = proof
+    attacked = [in_input_units(model, found) for found in attacked]
     return judge(attacked, certified, radius=radius, norm=inputs.norm, level=level, cost=model.meter.since(started))
 
 

@@ -125,9 +125,10 @@ def certify_inputs(
     results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(inputs)
     if judged:
         with torch.inference_mode(False):
-            job = VerificationJob(inputs.rows(judged), time_limit)
-            for row, result in zip(judged, job.prove(method), strict=True):
-                results[row] = result
+            for part in [judged] if inputs.model.fixed is None else [[row] for row in judged]:
+                job = VerificationJob(inputs.rows(part), time_limit)
+                for row, result in zip(part, job.prove(method), strict=True):
+                    results[row] = result
     cost = _share(meter.since(started), len(inputs))
     return [
         Certificate(

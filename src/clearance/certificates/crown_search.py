@@ -96,8 +96,7 @@ class CrownSearch:
         problem = self.problem
         if self.linear is None and worth_linearising(problem):
             until = time.perf_counter() + self.share * (self._end() - time.perf_counter())
-            stop = self._clock(until)
-            self.linear = linearise(problem.graph, problem.x, problem.norm, problem.bounds, stop=stop)
+            self.linear = linearise(problem.graph, problem.x, problem.norm, problem.bounds, until=until)
         return self
 
     @staticmethod

@@ -20,7 +20,7 @@ Hölder's inequality for the ball).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import time
 from dataclasses import dataclass, field
 
 import torch
@@ -34,6 +34,8 @@ WORTH_LINEARISING = 4.0
 """How many units there have to be for each entry of the input: the linear part costs a forward pass for each entry."""
 COLUMNS = 16
 """Columns at a time, at most: the images of so many fit the caches."""
+FORETOLD, HOPELESS = 4, 2.0
+"""After so many parts the time for the others is foretold; given up if it is so many times what is left."""
 LARGEST_COLUMNS = 2**24
 """Numbers in the columns of one value at most, 128 MiB in float64."""
 
@@ -155,7 +157,7 @@ def linearise(
     norm: float,
     bounds: tuple[Tensor, Tensor] | None,
     *,
-    stop: Callable[[], bool] = lambda: False,
+    until: float = math.inf,
 ) -> Linearisation | None:
     """The linear part of a network at one input.
 
@@ -166,10 +168,10 @@ def linearise(
         x: The input, `(1, *input)`.
         norm: The `p` of the ball.
         bounds: Lowest and highest valid values; `None` for none.
-        stop: Says when to give up.
+        until: When to be done, by `time.perf_counter`.
 
     Returns:
-        The linear part; `None` where it was given up.
+        The linear part; `None` where that would take longer, as soon as that is seen.
     """
     at = graph.values(x)
     steps = {
@@ -178,11 +180,13 @@ def linearise(
         if isinstance(operation, Linearisable)
     }
     sums = _Sums(dual_norm(norm), *_open(x, bounds))
-    one = torch.eye(x.numel(), dtype=x.dtype, device=x.device)
-    for some in torch.arange(x.numel(), device=x.device).split(min(COLUMNS, graph.fitting())):
-        if stop():
+    began, parts = time.perf_counter(), torch.arange(x.numel(), device=x.device).split(min(COLUMNS, graph.fitting()))
+    for done, some in enumerate(parts):
+        now = time.perf_counter()
+        if now > until or (done >= FORETOLD and (now - began) / done * (len(parts) - done) > HOPELESS * (until - now)):
             return None
-        columns = _columns(graph, one[some].reshape(-1, *x.shape[1:]), steps)
+        one = x.new_zeros(len(some), x.numel()).scatter_(1, some[:, None], 1.0)
+        columns = _columns(graph, one.reshape(-1, *x.shape[1:]), steps)
         for index in graph.preactivations:
             sums.add(index, columns[index], some)
     return Linearisation(graph, at, steps, *sums.ends())

@@ -1,4 +1,6 @@
-"""From a network to a `Graph`: `torch.fx` names the steps, a table here says what each of them is.
+"""From a network to a `Graph`: `torch.fx` names the steps, a table says what each of them is.
+
+Where `torch.fx` or the table does not get through, the steps are recorded while the network runs (`recording`).
 
 Shapes are followed on meta tensors with a batch of `META_BATCH` inputs, which cost nothing; a step after which the
 batch is no longer the first dimension is refused, and so is everything that is not in the tables. What is refused
@@ -14,16 +16,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch._ops import OpOverload
 from torch.fx.node import map_arg
 
 from clearance.certificates.builder import Builder, Ref
 from clearance.certificates.graph import Graph
+from clearance.certificates.layers.aten import handler, operator_name
 from clearance.certificates.layers.table import FUNCTIONS, MODULES, TENSOR_METHODS
 from clearance.certificates.memory_use import MemoryUse
 from clearance.certificates.operations import NotSupportedError, refuse
 from clearance.certificates.overrides import OWN_CODE, layer_class, plain_name, refuse_overrides
+from clearance.certificates.recording import record
 from clearance.model.classifier import Classifier
-from clearance.model.preprocessing import Normalize
+from clearance.model.preprocessing import Normalize, Rescale
 
 IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 """Operators that change their first argument; functions and layers say so by `inplace`."""
@@ -63,7 +68,7 @@ class _Proxy(fx.Proxy):
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Normalize) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Normalize | Rescale) or super().is_leaf_module(m, module_qualified_name)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _Proxy(node, self)
@@ -89,21 +94,33 @@ def translate(model: Classifier, shape: tuple[int, ...], dtype: torch.dtype = to
     Raises:
         NotSupportedError: If `torch.fx` cannot trace it or a step is not known.
     """
-    first, again = Whole(model), Whole(model)
     with model.frozen(), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        refuse_overrides(first)
-        traced = _trace(first)
-        if str(traced) != str(_trace(again)) or not _same_constants(first, again):
-            refuse("the network draws random numbers")
-        return _Reader(first, Builder(shape, model.device, dtype)).read(traced)
+        refuse_overrides(Whole(model))
+        try:
+            return _Reader(*_traced(model), Builder(shape, model.device, dtype)).graph()
+        except NotSupportedError as error:
+            try:
+                found = record(lambda: Whole(model), shape, model.dtype)
+                return _Reader(*found, Builder(shape, model.device, dtype)).graph()
+            except NotSupportedError as other:
+                raise other if isinstance(error, _NotTracedError) else error from None
 
 
-def _trace(whole: nn.Module) -> fx.Graph:
+class _NotTracedError(NotSupportedError):
+    """`torch.fx` cannot follow the network: nothing is said of its steps."""
+
+
+def _traced(model: Classifier) -> tuple[nn.Module, fx.Graph]:
+    """The network as `torch.fx` traces it, twice: what comes out differently each time is random."""  # noqa: DOC501
+    first, again = Whole(model), Whole(model)
     try:
-        return _Tracer().trace(whole)
+        traced, retraced = (_Tracer().trace(whole) for whole in (first, again))
     except Exception as error:
         said = str(error).strip().split("\n", maxsplit=1)[0]
-        raise NotSupportedError(f"torch.fx cannot trace the network: {said}") from error
+        raise _NotTracedError(f"torch.fx cannot trace the network: {said}") from error
+    if str(traced) != str(retraced) or not _same_constants(first, again):
+        refuse("the network draws random numbers")
+    return first, traced
 
 
 def _same_constants(first: nn.Module, again: nn.Module) -> bool:
@@ -114,15 +131,16 @@ def _same_constants(first: nn.Module, again: nn.Module) -> bool:
 
 @dataclass
 class _Reader:
-    """Follows the nodes that `torch.fx` recorded."""
+    """Follows the nodes of a trace."""
 
     whole: nn.Module
+    traced: fx.Graph
     build: Builder
     memory: MemoryUse = field(default_factory=MemoryUse)
 
-    def read(self, traced: fx.Graph) -> Graph:
+    def graph(self) -> Graph:
         values: dict[fx.Node, Any] = {}
-        for node in traced.nodes:
+        for node in self.traced.nodes:
             try:
                 if node.op == "output":
                     self.memory.read(node)
@@ -136,7 +154,7 @@ class _Reader:
         raise NotSupportedError("the network returns nothing")
 
     def _finish(self, out: object) -> Graph:
-        if not isinstance(out, Ref) or len(out.shape) != 1:
+        if not isinstance(out, Ref) or len(out.shape) != 1 or out.shape[0] < 2:  # one logit is recorded as two
             raise NotSupportedError("does not come from the network's input as (batch, classes)")
         return self.build.graph(out)
 
@@ -156,7 +174,10 @@ class _Reader:
     def _is_in_place(self, node: fx.Node) -> bool:
         if node.op == "call_module":
             return bool(getattr(self.whole.get_submodule(str(node.target)), "inplace", False))
-        return bool(node.kwargs.get("inplace", False)) or node.target in IN_PLACE
+        if isinstance(node.target, OpOverload):
+            return operator_name(node.target).endswith("_")
+        named = node.op == "call_method" and str(node.target).endswith("_")
+        return named or bool(node.kwargs.get("inplace", False)) or node.target in IN_PLACE
 
     def _step(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         if node.op == "placeholder":
@@ -169,10 +190,9 @@ class _Reader:
             module = self.whole.get_submodule(str(node.target))
             return _handler_of(module)(self.build, module, *args, **kwargs)
         kwargs.pop("inplace", None)
-        table: dict[Any, Callable[..., Any]] = FUNCTIONS if node.op == "call_function" else TENSOR_METHODS
-        if node.target not in table:
+        if (known := _known(node)) is None:
             raise NotSupportedError("not a known step")
-        return table[node.target](self.build, *args, **kwargs)
+        return known(self.build, *args, **kwargs)
 
     def _attribute(self, name: str) -> Tensor:
         value: Any = self.whole
@@ -187,6 +207,15 @@ class _Reader:
             kind = type(self.whole.get_submodule(str(node.target))).__name__
             return f"{kind} ({plain_name(str(node.target))})"
         return str(getattr(node.target, "__name__", node.target))
+
+
+def _known(node: fx.Node) -> Callable[..., Any] | None:
+    """What stands for a function, an operator or a method; one in place by the name of the one that is not."""
+    if isinstance(node.target, OpOverload):
+        return handler(node.target)
+    if node.op == "call_method":
+        return TENSOR_METHODS.get(str(node.target).removesuffix("_"))
+    return FUNCTIONS.get(node.target)
 
 
 def _handler_of(module: nn.Module) -> Callable[..., Ref]:

@@ -115,8 +115,8 @@ def export_vnnlib(
     with torch.inference_mode(False):
         inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
         numbered = _numbered(inputs, numbers)
-        network = to_onnx(model, inputs.x[:1])
-        check_onnx(network, model, _points(inputs, max(radii)))
+        network = to_onnx(inputs.model, inputs.x[:1])
+        check_onnx(network, inputs.model, _points(inputs, max(radii)))
         instances = [
             VnnlibInstance(number, size, one.predicted[0], tuple(sorted(one.targets[0])), _property_file(number, size))
             for number, one in numbered

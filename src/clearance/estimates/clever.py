@@ -27,10 +27,12 @@ from clearance.estimates.settings import Bound, ScoreOptions, Settings, Slope
 from clearance.estimates.status import Status
 from clearance.geometry.feasible import feasible_directions
 from clearance.geometry.norms import dual_norm
-from clearance.model.classifier import Classifier, look_like_probabilities
+from clearance.model.classifier import Classifier
 from clearance.model.curvature import Kind
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target, margin_scale, margins
+from clearance.model.measured import in_input_units
+from clearance.model.outputs import look_like_probabilities
 
 
 @overload
@@ -216,7 +218,7 @@ def iterate_clever(
         An iterator over the scores, in order.
     """
     inputs = prepare(model, x, labels, target=target, norm=settings.norm, seed=settings.seed, one_by_one=True)
-    return iterate_scores(inputs, settings)
+    return (in_input_units(model, score) for score in iterate_scores(inputs, settings))
 
 
 def iterate_scores(inputs: CheckedInputs, settings: Settings, known: Known | None = None) -> Iterator[Score]:

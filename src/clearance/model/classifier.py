@@ -22,8 +22,9 @@ from clearance.model.cost import Meter
 from clearance.model.frozen import frozen
 from clearance.model.input_tensors import check_tensor
 from clearance.model.memory import is_out_of_memory, samples_that_fit
-from clearance.model.outputs import answer, check_finite, check_logits
+from clearance.model.outputs import answer, as_logits, check_finite
 from clearance.model.placement import choose_placement
+from clearance.model.space import check_space, read_fixed, read_scale
 
 Pull = Callable[[int], Tensor]
 Product = Callable[[Tensor], Tensor]
@@ -33,10 +34,11 @@ class Classifier:
     """A network, its bounds, its preprocessing, its device and its precision.
 
     Args:
-        network: Maps `(batch, *input)` to logits `(batch, classes)`. A module is evaluated in `eval` mode and put back
-            afterwards; any other callable is used as it is.
+        network: Maps `(batch, *input)` to logits `(batch, classes)`, or to what `model.outputs` takes for them: one
+            logit of a binary classifier, a dict. A module is evaluated in `eval` mode and put back afterwards; another
+            callable is used as it is.
         bounds: `(low, high)`, numbers or tensors that broadcast over one input; `None` = unbounded. Where both are
-            equal the coordinate is fixed: no attack moves it (an estimate still counts its gradient: it is too low).
+            equal the coordinate is fixed: nothing moves it.
         preprocessing: Applied to the input before the network, e.g. `Normalize(mean, std)`. Distances stay in the
             units of the input.
         device: Where to compute; default: where the network's parameters are. If it differs, a copy is moved.
@@ -44,6 +46,9 @@ class Classifier:
         memory_budget: Bytes of saved activations that one micro-batch may take; default: 16 MiB on a CPU, a quarter of
             the memory of an accelerator.
         micro_batch: Samples per pass, instead of a choice from `memory_budget`.
+        scale: What distances are measured in, a positive number or one for each coordinate: `||(x - x0) / scale||_p`.
+            `None`: the units of the input. Inputs, bounds and witnesses keep the units of the input.
+        fixed: A bool tensor, true where a coordinate keeps the value that it has in each input; needs bounds.
 
     Raises:
         InputError: If an argument cannot be used.
@@ -63,6 +68,8 @@ class Classifier:
         dtype: torch.dtype | None = None,
         memory_budget: int | None = None,
         micro_batch: int | None = None,
+        scale: Bound | None = None,
+        fixed: Tensor | None = None,
     ) -> None:
         parts = {"network": network} if preprocessing is None else {"network": network, "preprocessing": preprocessing}
         for name, part in parts.items():
@@ -77,6 +84,8 @@ class Classifier:
             self.network = placement.place(network)
             self.preprocessing = None if preprocessing is None else placement.place(preprocessing)
         self.bounds = None if bounds is None else read_bounds(bounds, device=self.device, dtype=self.dtype)
+        self.scale = None if scale is None else read_scale(scale, device=self.device, dtype=self.dtype)
+        self.fixed = None if fixed is None else read_fixed(fixed, bounded=bounds is not None, device=self.device)
         self.meter = Meter()
         self._memory_budget, self._micro_batch = memory_budget, micro_batch
         self._micro_batches: dict[torch.Size, int] = {}
@@ -217,6 +226,7 @@ class Classifier:
             raise InputError(f"inputs: expected finite values, got NaN or infinity in {name_inputs(~finite)}")
         if self.bounds is not None:
             check_within(x, *self.bounds)
+        check_space(x, self.scale, self.fixed)
         return x
 
     def clip(self, x: Tensor) -> Tensor:
@@ -262,7 +272,7 @@ class Classifier:
     def _forward(self, x: Tensor) -> Tensor:
         """Logits of one pass; the callers have frozen the network."""
         self.meter.forward += len(x)
-        return check_logits(self._answer(x.clone()), len(x))  # what works in place alters the copy only
+        return as_logits(self._answer(x.clone()), len(x))  # what works in place alters the copy only
 
     def _answer(self, x: Tensor) -> object:
         """What the network returns for what the preprocessing returns."""  # noqa: DOC501
@@ -307,13 +317,3 @@ def check_classifier(model: Classifier, name: str = "model") -> None:
     if not isinstance(model, Classifier):  # pyright: ignore[reportUnnecessaryIsInstance]
         wrap = "wrap it: cl.Classifier(network, bounds=(low, high))"
         raise InputError(f"{name}: expected a clearance.Classifier, got {type(model).__name__}; {wrap}")
-
-
-def look_like_probabilities(logits: Tensor) -> bool:
-    """Whether every row of `(batch, classes)` lies in [0, 1] and sums to 1: a softmax was left in the network.
-
-    >>> look_like_probabilities(torch.tensor([[0.2, 0.8]])), look_like_probabilities(torch.tensor([[2.0, -1.0]]))
-    (True, False)
-    """
-    inside = bool(((logits >= 0) & (logits <= 1)).all())
-    return inside and bool(((logits.double().sum(1) - 1).abs() < 1e-3).all())

@@ -14,6 +14,7 @@ from torch import Tensor
 from clearance.geometry.norms import as_distance, as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.margins import Target, check_labels, resolve_targets
+from clearance.model.measured import around, measured
 from clearance.model.seeds import check_seed, content_key
 
 
@@ -22,8 +23,8 @@ class CheckedInputs:
     """A batch of inputs with everything that is known of them before any search.
 
     Attributes:
-        model: The classifier.
-        x: The inputs on its device, in its precision, `(batch, *input)`.
+        model: The classifier, in the units that distances are measured in (`model.measured`).
+        x: The inputs in those units, on its device, in its precision, `(batch, *input)`.
         logits: Their logits, `(batch, classes)`.
         norm: The norm `p` of distances; 0, the number of coordinates that differ, for attacks alone.
         seed: The user's seed.
@@ -60,11 +61,13 @@ class CheckedInputs:
         return tuple(place for place, wrong in enumerate(self.misclassified) if not wrong)
 
     def rows(self, places: Sequence[int]) -> CheckedInputs:
-        """Some of the inputs, in the order of `places`."""
+        """Some of the inputs, in the order of `places`; one alone keeps its fixed coordinates."""
         chosen = torch.tensor(places, device=self.x.device, dtype=torch.int64)
+        x = self.x[chosen]
         return replace(
             self,
-            x=self.x[chosen],
+            model=around(self.model, x) if len(places) == 1 else self.model,
+            x=x,
             logits=self.logits[chosen],
             predicted=tuple(self.predicted[place] for place in places),
             labels=tuple(self.labels[place] for place in places),
@@ -114,11 +117,12 @@ def prepare(
     """
     check_classifier(model)
     p, x, seed = (as_distance if l0 else as_norm)(norm), model.check_inputs(x), check_seed(seed)
+    keys = [content_key(row) for row in x]
+    model, x = measured(model), x if model.scale is None else x / model.scale
     logits = model.logits_of_each(x) if one_by_one else model.logits(x)
     predicted: list[int] = logits.argmax(1).tolist()
     known = predicted if labels is None else check_labels(labels, *logits.shape)
     wrong = [label != own for label, own in zip(known, predicted, strict=True)]
-    keys = [content_key(row) for row in x]
     return CheckedInputs(
         model=model,
         x=x,

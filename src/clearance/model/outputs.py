@@ -1,4 +1,8 @@
-"""What a network answers, and one line that says what is wrong with it: an error, no logits, logits without numbers."""
+"""What a network answers: its logits, or one line that says what is wrong (an error, no logits, no numbers).
+
+A network may return logits `(batch, classes)`; a single logit of a binary classifier, `(batch,)` or `(batch, 1)`; or a
+tuple, a dict or an object that holds exactly one tensor which can be meant.
+"""
 
 from __future__ import annotations
 
@@ -48,34 +52,60 @@ def _channels_last(x: Tensor) -> str:
     return f" (are these {x.shape[3]} channels last? networks take them first: x.permute(0, 3, 1, 2))"
 
 
-def check_logits(logits: object, count: int) -> Tensor:
-    """Check that an answer is a batch of logits.
+def as_logits(output: object, count: int) -> Tensor:
+    """The logits in what a network returned.
 
     Args:
-        logits: What the network returned.
+        output: A tensor; a mapping or an object with the tensor `logits`; a mapping, a tuple or a list with one tensor,
+            or with one of shape `(count, classes)`.
         count: For how many inputs.
 
     Returns:
-        The same, `(count, classes)`.
+        `(count, classes)`; the two logits `(-z / 2, z / 2)` of a binary classifier's `z`, which has class 1 for
+        `z > 0` and the margin `z`.
 
     Raises:
-        NetworkError: If it is no floating tensor of that shape with at least 2 classes.
+        NetworkError: If there is no such tensor, more than one may be meant, or it is not floating.
+
+    >>> as_logits({"logits": torch.tensor([[2.0], [-1.0]]), "loss": None}, 2).tolist()
+    [[-1.0, 1.0], [0.5, -0.5]]
     """
-    if not isinstance(logits, Tensor):
-        raise NetworkError(f"network: expected a tensor of logits, got {_described(logits)}")
-    if logits.ndim != 2 or logits.shape[0] != count or logits.shape[1] < 2:
-        expected = f"({count}, classes) with at least 2 classes"
-        raise NetworkError(f"network: expected logits of shape {expected}, got {tuple(logits.shape)}")
+    logits = output if isinstance(output, Tensor) else _only(output, count)
+    if logits is None:
+        raise NetworkError(f"network: expected a tensor of logits, got {_described(output)}")
     if not logits.dtype.is_floating_point:
         raise NetworkError(f"network: expected floating logits, got {logits.dtype}")
+    if logits.shape in ((count,), (count, 1)):
+        half = logits.reshape(count, 1) * 0.5
+        return torch.cat([-half, half], 1)
+    if logits.ndim != 2 or logits.shape[0] != count or logits.shape[1] < 2:
+        expected = f"({count}, classes), or one logit each for two classes"
+        raise NetworkError(f"network: expected logits of shape {expected}, got {tuple(logits.shape)}")
     return logits
 
 
+def _only(output: object, count: int) -> Tensor | None:
+    """The tensor in an output that is meant, where that is certain."""
+    named = getattr(output, "logits", None)
+    if isinstance(output, Mapping):
+        values = cast("Mapping[object, object]", output)
+        named = values.get("logits", named)
+        parts = list(values.values())
+    else:
+        parts = list(cast("Sequence[object]", output)) if isinstance(output, list | tuple) else []
+    if isinstance(named, Tensor):
+        return named
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    likely = [part for part in tensors if part.ndim == 2 and part.shape[0] == count and part.shape[1] > 1]
+    for found in (tensors, likely):
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
 def _described(output: object) -> str:
-    """The kind of an output that is no tensor, and where in it a tensor of logits seems to be."""
+    """The kind of an output in which no tensor, or more than one, may be the logits, and what to do."""
     kind = type(output).__name__
-    if isinstance(getattr(output, "logits", None), Tensor):
-        return f"{kind}; its logits are in .logits: wrap the network to return them"
     if isinstance(output, Mapping):
         names = [str(name) for name in cast("Mapping[object, object]", output)]
         return f"{kind} with {', '.join(names[:5]) or 'nothing in it'}; wrap the network to return one of them"
@@ -102,3 +132,13 @@ def check_finite(logits: Tensor, first: int = 0) -> Tensor:
         names = name_inputs(torch.nn.functional.pad(broken, (first, 0)))
         raise NetworkError(f"network: expected finite logits, got NaN or infinity for {names}")
     return logits
+
+
+def look_like_probabilities(logits: Tensor) -> bool:
+    """Whether every row of `(batch, classes)` lies in [0, 1] and sums to 1: a softmax was left in the network.
+
+    >>> look_like_probabilities(torch.tensor([[0.2, 0.8]])), look_like_probabilities(torch.tensor([[2.0, -1.0]]))
+    (True, False)
+    """
+    inside = bool(((logits >= 0) & (logits <= 1)).all())
+    return inside and bool(((logits.double().sum(1) - 1).abs() < 1e-3).all())

@@ -51,6 +51,25 @@ class Normalize(nn.Module):
         return (x - mean.reshape(shape)) / std.reshape(shape)
 
 
+class Rescale(nn.Module):
+    """`scale x`, entry by entry: from units in which distances are measured to those of the network's input.
+
+    Args:
+        scale: A tensor that broadcasts over one input.
+
+    >>> Rescale(torch.tensor([2.0, 10.0]))(torch.ones(1, 2))
+    tensor([[ 2., 10.]])
+    """
+
+    def __init__(self, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(batch, *input)` to the same."""
+        return x * self.get_buffer("scale")
+
+
 def _as_numbers(name: str, given: float | Sequence[float]) -> Tensor:
     """A finite number, or a list of them, in float32."""  # noqa: DOC501
     try:

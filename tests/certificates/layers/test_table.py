@@ -12,10 +12,12 @@ from clearance.certificates.layers.activations import Activation
 from clearance.certificates.layers.smooth import Smooth
 from clearance.certificates.layers.table import FUNCTIONS, MODULES, TENSOR_METHODS
 from clearance.certificates.translate import translate
+from clearance.model.preprocessing import Rescale
 from layer_cases import Function
 
 ARGUMENTS: dict[type[nn.Module], tuple[object, ...]] = {
     Normalize: (0.5, 2.0),
+    Rescale: (torch.tensor(3.0),),
     nn.Linear: (3, 2),
     nn.Conv2d: (2, 3, 2),
     nn.BatchNorm1d: (2,),
@@ -139,7 +141,7 @@ def test_clipping_on_one_side_is_refused():
     assert proof.status == "unsupported" and "clipping without two numbers" in proof.reason
 
 
-def test_a_layer_of_another_origin_is_refused_though_it_has_a_known_base():
+def test_a_layer_of_another_origin_is_recorded_and_not_taken_for_its_base():
     class Doubled(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return 2 * super().forward(x)
@@ -148,15 +150,15 @@ def test_a_layer_of_another_origin_is_refused_though_it_has_a_known_base():
         pass
 
     Leaf.__module__ = "torch.ao.nn.elsewhere"  # torch.fx takes what lies in torch for a leaf
-    (proof,) = certify(Classifier(nn.Sequential(Leaf(3, 2))), torch.rand(1, 3))
-    assert proof.status == "unsupported" and "not a known layer" in proof.reason
+    model, x = Classifier(nn.Sequential(Leaf(3, 2)).double()), torch.rand(3, 3, dtype=torch.float64)
+    assert torch.allclose(translate(model, (3,))(x), model.logits(x))
 
 
 def test_the_functions_that_are_methods_are_the_same():
     assert all(FUNCTIONS[getattr(torch, name)] is step for name, step in TENSOR_METHODS.items() if hasattr(torch, name))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MODULES if kind is not Normalize])
+@pytest.mark.parametrize("kind", [kind for kind in MODULES if kind not in (Normalize, Rescale)])
 def test_the_functions_that_a_layer_calls_are_in_the_table(kind: type[nn.Module]):
     """So that one of them that has been replaced is found before a network with the layer is read by its class."""
     codes = [

@@ -12,7 +12,7 @@ from torch.nn import functional
 from clearance.certificates.builder import Builder, Ref
 from clearance.certificates.layers.arithmetic import times
 from clearance.certificates.operations import refuse
-from clearance.model.preprocessing import Normalize
+from clearance.model.preprocessing import Normalize, Rescale
 
 
 def linear(build: Builder, x: Ref, weight: Tensor, bias: Tensor | None = None) -> Ref:
@@ -75,3 +75,8 @@ def normalise(build: Builder, module: Normalize, x: Ref) -> Ref:
     mean, std = build.constants(module.get_buffer("mean"), module.get_buffer("std"))
     shape = (1, -1) + (1,) * (len(x.shape) - 1)
     return times(build, x, (1 / std).reshape(shape), (-mean / std).reshape(shape))
+
+
+def rescale(build: Builder, module: Rescale, x: Ref) -> Ref:
+    """`scale x`, entry by entry: `(batch, *shape)` to the same."""
+    return times(build, x, *build.constants(module.get_buffer("scale")))

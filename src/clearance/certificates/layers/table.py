@@ -34,6 +34,7 @@ from clearance.certificates.layers.linear import (
     linear,
     linear_layer,
     normalise,
+    rescale,
 )
 from clearance.certificates.layers.max_pool import adaptive_max_pool, adaptive_max_pool_1d, max_pool, max_pool_1d
 from clearance.certificates.layers.normalisation import (
@@ -58,7 +59,7 @@ from clearance.certificates.layers.resampling import (
 from clearance.certificates.layers.shapes import attribute, concatenate, dropout, item, keep, pad, rank, reshaped, size
 from clearance.certificates.layers.two_values import gated, largest, matmul, maximum, minimum, smallest
 from clearance.certificates.operations import Operation, refuse
-from clearance.model.preprocessing import Normalize
+from clearance.model.preprocessing import Normalize, Rescale
 
 
 def activation(make: Callable[..., Operation]) -> Callable[..., Ref]:
@@ -86,6 +87,7 @@ def activation_module(make: Callable[..., Operation], *options: str) -> Callable
 
 MODULES: dict[type[nn.Module], Callable[[Builder, Any, Ref], Any]] = {
     Normalize: normalise,
+    Rescale: rescale,
     nn.Linear: linear_layer,
     nn.Conv1d: convolution_module,
     nn.Conv2d: convolution_module,

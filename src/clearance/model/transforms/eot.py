@@ -62,6 +62,8 @@ class AveragedClassifier(Classifier):
             dtype=classifier.dtype,
             memory_budget=classifier._memory_budget,
             micro_batch=None if one is None else max(1, one // samples),
+            scale=classifier.scale,
+            fixed=classifier.fixed,
         )
         self.meter = classifier.meter
         self.samples, self.seed = samples, seed

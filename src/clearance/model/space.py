@@ -1,0 +1,85 @@
+"""The scale that distances are measured in and the mask of fixed coordinates: read once, then held against inputs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from clearance.errors import DtypeError, InputError, ShapeError
+from clearance.model.bounds import Bound
+
+
+def read_scale(scale: Bound, *, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The scale as a tensor.
+
+    Args:
+        scale: A number, or a tensor that broadcasts over one input; finite and positive.
+        device: Where to put it.
+        dtype: Its precision.
+
+    Returns:
+        The tensor, in its own shape.
+
+    Raises:
+        InputError: If it is no such thing.
+
+    >>> read_scale(2, device=torch.device("cpu"), dtype=torch.float32)
+    tensor(2.)
+    """
+    try:
+        values = torch.as_tensor(scale, dtype=dtype, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        got = " ".join(repr(scale).split())
+        raise InputError(f"scale: expected a number, or a tensor with one for each feature, got {got}") from None
+    wrong = ~(values.isfinite() & (values > 0) & (1 / values).isfinite())
+    if values.numel() == 0 or bool(wrong.any()):
+        got = f"{values[wrong].flatten()[0].item():g}" if values.numel() else "none"
+        raise InputError(f"scale: expected positive numbers, got {got}")
+    return values
+
+
+def read_fixed(fixed: Tensor, *, bounded: bool, device: torch.device) -> Tensor:
+    """The mask of fixed coordinates.
+
+    Args:
+        fixed: True where a coordinate cannot move; a bool tensor that broadcasts over one input.
+        bounded: Whether the classifier has bounds.
+        device: Where to put it.
+
+    Returns:
+        The mask, in its own shape.
+
+    Raises:
+        DtypeError: If it is no bool tensor.
+        InputError: If there are no bounds, or every coordinate is fixed.
+    """
+    if not isinstance(fixed, Tensor) or fixed.dtype != torch.bool:  # pyright: ignore[reportUnnecessaryIsInstance]
+        got = fixed.dtype if isinstance(fixed, Tensor) else type(fixed).__name__  # pyright: ignore
+        raise DtypeError(f"fixed: expected a bool tensor, true where a coordinate cannot move, got {got}")
+    if not bounded:
+        raise InputError("fixed: expected bounds with it, got none")
+    if bool(fixed.all()):
+        raise InputError("fixed: expected a coordinate that moves, got a mask that fixes all")
+    return fixed.to(device)
+
+
+def check_space(x: Tensor, scale: Tensor | None, fixed: Tensor | None) -> None:
+    """Check that scale and mask broadcast over one input.
+
+    Args:
+        x: `(batch, *input)`.
+        scale: The scale.
+        fixed: The mask.
+
+    Raises:
+        ShapeError: If one of them does not.
+    """
+    for name, value in (("scale", scale), ("fixed", fixed)):
+        if value is None:
+            continue
+        try:
+            fits = torch.broadcast_shapes(value.shape, x[:1].shape) == x[:1].shape
+        except RuntimeError:
+            fits = False
+        if not fits:
+            raise ShapeError(f"{name}: expected {tuple(x.shape[1:])}, as one input, got shape {tuple(value.shape)}")

@@ -1,0 +1,145 @@
+"""Recorded networks: the graph answers as the network, for all forms of the fuzz, and what is not seen is refused."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import clearance as cl
+from clearance.certificates.builder import Builder
+from clearance.certificates.operations import NotSupportedError
+from clearance.certificates.recording import record
+from clearance.certificates.translate import Whole, _Reader, translate
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from network_forms import FORMS  # pyright: ignore[reportMissingImports]
+
+HIDDEN = {"heads", "transformer block"}
+"""Forms whose attention layer is read by its class alone."""
+HONEST = [name for name, form in FORMS.items() if form.certified and name not in HIDDEN]
+
+
+def margins(logits: Tensor) -> Tensor:
+    return logits - logits[:, :1]
+
+
+def same(graph: Any, model: cl.Classifier, x: Tensor) -> bool:
+    with torch.no_grad():
+        return torch.allclose(margins(graph(x.double())), margins(model.logits(x).double()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_a_recorded_network_answers_as_the_network(name: str):
+    form = FORMS[name]
+    torch.manual_seed(0)
+    model, x = cl.Classifier(form.make().eval()), torch.rand(3, *form.shape)
+    with model.frozen(), torch.no_grad(), form.around():
+        found = record(lambda: Whole(model), form.shape, model.dtype)
+        graph = _Reader(*found, Builder(form.shape, model.device)).graph()
+    assert same(graph, model, x)
+
+
+class Loose(nn.Module):
+    """What `torch.fx` cannot follow: an argument that is looked at, a shape that decides, a dict that comes back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.last = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(36, 3)
+        self.token = nn.Parameter(torch.rand(1, 2))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> dict[str, Tensor | None]:
+        if x.shape[1] != 1:
+            raise ValueError
+        x = functional.max_pool2d(functional.relu_(self.norm(self.conv(x))), 2)
+        x = 2 - torch.flatten(x, 1)
+        x += 2
+        x = torch.cat([self.token.expand(len(x), -1), x[:, 2:]], 1).to(x.dtype)
+        return {"loss": mask, "logits": self.last(x.reshape(x.shape[0], -1))}
+
+
+def test_a_network_that_fx_cannot_follow_is_proved():
+    torch.manual_seed(0)
+    model = cl.Classifier(Loose().double().eval(), (0, 1))
+    x = torch.rand(3, 1, 8, 8, dtype=torch.float64)
+    assert same(translate(model, (1, 8, 8)), model, x)
+    for proof, attack in zip(
+        cl.certify(model, x, norm="inf"), cl.attack(model, x, norm="inf", budget=200), strict=True
+    ):
+        assert proof.status.has_radius
+        assert 0 < proof.radius <= attack.distance
+
+
+def test_one_logit_is_proved_as_two():
+    layer = nn.Linear(2, 1, bias=False)
+    layer.weight.data.copy_(torch.tensor([[3.0, 4.0]]))
+    (proof,) = cl.certify(cl.Classifier(layer), torch.tensor([[1.0, 0.5]]))
+    assert (round(proof.radius, 6), proof.predicted) == (1.0, 1)
+
+
+class Decides(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) if x.sum() > 0 else -self.layer(x)
+
+
+class Draws(Decides):
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.layer(x) + torch.rand(2), None)[0 if isinstance(x, Tensor) else 1]
+
+
+class Unseen(Decides):
+    """Makes a tensor out of the recorder's sight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch._C.DisableTorchFunction():
+            hidden = x * -1.0
+        return self.layer(hidden)
+
+
+class Behind(Decides):
+    """Changes what was recorded, out of the recorder's sight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.layer(x)
+        with torch._C.DisableTorchFunction():
+            h.mul_(-1.0)
+        return h * 1.0
+
+
+class Counts(Decides):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) * x.size(0) + self.layer(x.reshape(x.size(0), 2))
+
+
+class Rounds(Decides):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x.half().to(x.dtype))
+
+
+def recorded(network: nn.Module) -> Any:
+    model = cl.Classifier(network.eval())
+    with model.frozen(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        return _Reader(*record(lambda: Whole(model), (2,), model.dtype), Builder((2,), model.device)).graph()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Decides, "cannot be recorded"),
+        (Draws, "random numbers"),
+        (Unseen, "no recorded step has made"),
+        (Behind, "changed without being recorded"),
+        (Counts, "depend on the size of the batch"),
+        (Rounds, "numbers of type torch.float16"),
+    ],
+)
+def test_what_a_record_cannot_hold_is_refused(kind: type[nn.Module], said: str):
+    with pytest.raises(NotSupportedError, match=said):
+        recorded(kind())
