@@ -29,6 +29,7 @@ def run_command(*arguments: str, folder: Path | None = None, columns: int = 80) 
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setenv("COLUMNS", str(columns))
+        patch.setenv("CLEARANCE_PROGRESS", "none")  # lines that only a slow machine would write
         if folder is not None:
             patch.chdir(folder)
         code = run(arguments)
@@ -39,6 +40,7 @@ def run_process(*arguments: str, folder: Path | None = None, columns: int = 80) 
     """Run a command in a fresh process: what it imports and its exit code are those of a user."""
     command = [sys.executable, "-c", "from clearance.cli import main; main()", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": str(columns)}
+    environment["CLEARANCE_PROGRESS"] = "none"
     done = subprocess.run(
         command, check=False, cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal
+from clearance.audit.effort import FULL, Effort
 from clearance.audit.flags import CHECKS
 from clearance.audit.path_integral import PathIntegral
 from clearance.audit.record import Flag, Severity
@@ -37,6 +38,7 @@ class Case:
         references: Some valid inputs of other classes, `(count, *input)`.
         rounding: What one unit of rounding, of the input or of its logits, moves the margin by.
         seed: The user's seed.
+        effort: How much the checks spend.
     """
 
     model: Classifier
@@ -54,6 +56,7 @@ class Case:
     references: Tensor
     rounding: float
     seed: int
+    effort: Effort = FULL
 
     @property
     def margin(self) -> float:

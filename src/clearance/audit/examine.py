@@ -16,6 +16,7 @@ from clearance.attacks.result import AttackResult, Witnesses
 from clearance.attacks.table import ATTACKS
 from clearance.attacks.task import AttackRun
 from clearance.audit.case import Case, Ledger, ratio, threshold
+from clearance.audit.effort import FULL, Effort
 from clearance.audit.estimates import check_estimate
 from clearance.audit.flags import CHECKS
 from clearance.audit.forward import check_forward, check_mode, check_stairs, is_random
@@ -38,7 +39,7 @@ from clearance.model.transforms import eot
 
 WITHOUT_GRADIENTS = "box_points"
 """The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
-SECOND_METHOD = AttackRun("fast_minimum_norm", 60)
+SECOND_METHOD = "fast_minimum_norm"
 """It is for every norm; as long as the runs from the input that it is held against."""
 SCORE_PASSES = 1500
 """Passes of the estimate that an audit makes for itself."""
@@ -62,6 +63,7 @@ class Given:
     score: Score | None
     attack: AttackResult | None
     references: Tensor
+    effort: Effort = FULL
 
 
 def audit_input(inputs: CheckedInputs, known: Given) -> Audit:
@@ -105,20 +107,21 @@ def audit_judged(inputs: CheckedInputs, known: Given, *, cut: str | None) -> Aud
 def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: str | None) -> tuple[Tensor | None, float]:
     """Write what every check finds to the ledger; returns the nearest witness that anyone met, and its distance."""
     result, score = _gradient_attack(inputs, ledger, given.attack, cut), given.score
-    lines = nearest_on_lines(inputs, given.references)
+    lines = nearest_on_lines(inputs, given.references, given.effort)
     results = [result, *([] if cut else _try_harder(inputs, result, lines.compared))]
-    results += [] if cut else _second_method(inputs, results)
+    results += [] if cut else _second_method(inputs, results, given.effort)
     result = min(results, key=lambda one: one.distance)
     known = Witnesses(inputs.x, inputs.norm)
     for one in (result, given.attack):
         if one is not None and one.adversarial is not None:
             known.offer(one.adversarial[None], torch.tensor([True], device=inputs.x.device))
     width = farthest(inputs)
-    blind = _blind_attack(inputs, result.distance if result.success else SHARE_OF_SPACE * width)
+    blind = _blind_attack(inputs, result.distance if result.success else SHARE_OF_SPACE * width, given.effort)
     known.absorb(blind)
     known.absorb(lines.witness)
     spread = is_random(inputs.model, inputs.x[0])
     case = _make_case(inputs, result, known, lines.ends, random=spread > 0, differentiable=cut is None)
+    case = replace(case, effort=given.effort)
     check_forward(case, ledger, spread)
     if cut is None:
         check_gradients(case, ledger)
@@ -179,10 +182,11 @@ def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> li
     return attack_inputs(inputs, runs)
 
 
-def _second_method(inputs: CheckedInputs, results: list[AttackResult]) -> list[AttackResult]:
+def _second_method(inputs: CheckedInputs, results: list[AttackResult], effort: Effort) -> list[AttackResult]:
     """Another method from the input itself, where the ensemble has only one that begins there: do they agree?"""
     begun = {name for one in results for name in one.distances if name in ATTACKS and ATTACKS[name].iterative}
-    return attack_inputs(inputs, (SECOND_METHOD,)) if begun <= {"ddn", "pdpgd"} else []
+    run = AttackRun(SECOND_METHOD, effort.second_steps)
+    return attack_inputs(inputs, (run,)) if begun <= {"ddn", "pdpgd"} else []
 
 
 def _make_case(
@@ -276,7 +280,7 @@ def farthest(inputs: CheckedInputs) -> float:
     return length if length > 0 else 10.0
 
 
-def _blind_attack(inputs: CheckedInputs, reach: float) -> Witnesses:
+def _blind_attack(inputs: CheckedInputs, reach: float, effort: Effort) -> Witnesses:
     """The nearest witness that random search finds."""
     first = torch.full((1,), reach, dtype=inputs.x.dtype, device=inputs.x.device)
-    return attack_blindly(inputs, goal_of(inputs), first=first)
+    return attack_blindly(inputs, goal_of(inputs), first=first, effort=effort)

@@ -14,11 +14,8 @@ from clearance.geometry.norms import steepest, unit
 from clearance.model.classifier import Classifier
 from clearance.model.gradients import margin_gradients
 
-SHORT = (1 / 4, 1 / 16)
-"""Lengths of the segments beside those as long as the ball, in radii of the ball."""
-RANDOM_DIRECTIONS = 2
-CENTRES, APART = 24, 1 / 32
-"""Pairs of points whose gradients are compared, and how far apart they are, in radii of the ball."""
+APART = 1 / 32
+"""How far neighbouring gradients are apart, in radii of the ball."""
 FEWEST_PAIRS = 6
 """With fewer pairs of non-zero gradients nothing is said about their directions."""
 MOSTLY = 0.5
@@ -43,7 +40,7 @@ def check_gradients(case: Case, ledger: Ledger) -> None:
         broken = float((~torch.cat([gradients, apart]).flatten(1).isfinite().all(1)).double().mean())
         ledger.raise_flag("non_finite", Severity.ERROR, share_of_gradients=broken)
         return
-    count = len(found) // (1 + len(SHORT))  # the segments as long as the ball come first
+    count = len(found) // (1 + len(case.effort.shorter))  # the segments as long as the ball come first
     long, short = ([one for _, one in some] for some in (found[:count], found[count:]))
     _judge_integrals(case, ledger, long, short)
     _judge_zeros(ledger, torch.cat([gradients, apart]), long)
@@ -78,21 +75,22 @@ def cut_off(model: Classifier, x: Tensor) -> str | None:
 
 
 def _pairs(case: Case) -> tuple[Tensor, Tensor]:
-    """Gradients at uniform points of the ball, and at one neighbour of each; both `(CENTRES, *input)`."""
+    """Gradients at uniform points of the ball, and at one neighbour of each; both `(centres, *input)`."""
+    count = case.effort.centres
     generator = case.generator("pairs")
-    shift = sample_shifts(case.x0, CENTRES, norm=case.norm, radius=case.reach, generator=generator)
-    step = APART * case.reach * sample_directions(case.x0, CENTRES, norm=case.norm, generator=generator)
+    shift = sample_shifts(case.x0, count, norm=case.norm, radius=case.reach, generator=generator)
+    step = APART * case.reach * sample_directions(case.x0, count, norm=case.norm, generator=generator)
     centres = case.model.clip(case.x0 + shift)
     points = torch.cat([centres, case.model.clip(centres + step)])
     _, gradients = margin_gradients(case.model, points, case.predicted, case.target)
-    return gradients[:CENTRES], gradients[CENTRES:]
+    return gradients[:count], gradients[count:]
 
 
 def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
     """Path integrals along segments of several kinds and lengths."""
     kinds, ends = _directions(case)
     starts = case.x0.expand_as(ends)
-    short = torch.cat([starts + length * (ends - starts) for length in SHORT])
+    short = torch.cat([starts + length * (ends - starts) for length in case.effort.shorter])
     found = integrate(
         case.model,
         case.x0.expand(len(ends) + len(short), *case.x0.shape),
@@ -100,16 +98,18 @@ def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
         (case.predicted, case.target),
         norm=case.norm,
         seed=case.seed,
+        strata=(case.effort.first_strata, case.effort.most_strata),
     )
-    names = kinds + [f"{kind} / {round(1 / length)}" for length in SHORT for kind in kinds]
+    names = kinds + [f"{kind} / {round(1 / length)}" for length in case.effort.shorter for kind in kinds]
     return list(zip(names, found, strict=True))
 
 
 def _directions(case: Case) -> tuple[list[str], Tensor]:
     """Ends of the segments as long as the ball: random ones, down the gradient, to the nearest witnesses."""
     model, generator = case.model, case.generator("ends")
-    random = case.reach * sample_directions(case.x0, RANDOM_DIRECTIONS, norm=case.norm, generator=generator)
-    kinds, ends = ["random"] * RANDOM_DIRECTIONS, [model.clip(case.x0 + random)]
+    count = case.effort.random_directions
+    random = case.reach * sample_directions(case.x0, count, norm=case.norm, generator=generator)
+    kinds, ends = ["random"] * count, [model.clip(case.x0 + random)]
     _, gradient = margin_gradients(model, case.x0[None], case.predicted, case.target)
     down = case.x0 - case.reach * steepest(gradient.nan_to_num(0.0, 0.0, 0.0), case.norm)
     if bool((down != case.x0).any()):

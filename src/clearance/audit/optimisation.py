@@ -19,22 +19,17 @@ from clearance.attacks.square import square
 from clearance.attacks.steps import descent, into_ball, random_points
 from clearance.attacks.table import ATTACKS
 from clearance.audit.case import Case, Ledger, ratio, threshold
+from clearance.audit.effort import FULL, Effort
 from clearance.audit.record import Severity
 from clearance.audit.references import SPARSE_BELOW, repeat
 from clearance.geometry.norms import expand, steepest
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs
 
-TRACE_STEPS, TRACE_RADII = 60, (0.5, 1.0, 2.0, 4.0)
-"""Steps of the gradient descents, and their balls, in distances of the nearest known witness."""
 FIRST_STEP = 0.2
 """Length of their first step, in radii; later ones fall to 0 along a cosine."""
 BACK_AGAIN = 0.01
 """A descent has left the witness that it met when its last margin is above this share of its first."""
-RESTARTS = 3
-"""Descents from random points that must fail as well, before the largest ball counts as lost."""
-BLIND_ROUNDS, BLIND_STEPS = 6, 60
-"""Rounds and steps of the attack without gradients."""
 BLIND_NORMS = (2.0, math.inf)
 """Norms that the square attack knows."""
 LINE_POINTS, LINE_RANGE = 24, (0.25, 64.0)
@@ -43,7 +38,7 @@ LINE_HALVINGS = 8
 """Halvings of the segment back to the input from the nearest witness of the line."""
 
 
-def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor) -> Witnesses:
+def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor, effort: Effort = FULL) -> Witnesses:
     """The nearest witnesses that random search finds: no gradient is used.
 
     Square attack (Andriushchenko et al. 2020) inside a bisection of the radius, for `p = 2` and infinity; for other
@@ -53,6 +48,7 @@ def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor) -> Witne
         inputs: The inputs.
         goal: Where each input has to go.
         first: First radius of each input, `(batch,)`.
+        effort: How many rounds and steps.
 
     Returns:
         The witnesses.
@@ -60,17 +56,17 @@ def attack_blindly(inputs: CheckedInputs, goal: Goal, *, first: Tensor) -> Witne
     model, x, norm, seed, keys = inputs.model, inputs.x, inputs.norm, inputs.seed, inputs.keys
 
     def patches(epsilon: Tensor, _start: Tensor) -> Witnesses:
-        return square(model, x, goal, norm=norm, epsilon=epsilon, steps=BLIND_STEPS, seed=seed, keys=keys)
+        return square(model, x, goal, norm=norm, epsilon=epsilon, steps=effort.blind_steps, seed=seed, keys=keys)
 
     def points(epsilon: Tensor, _start: Tensor) -> Witnesses:
         found, streams = Witnesses(x, norm), Streams(x, seed, "blind", keys=keys)
-        for _ in range(BLIND_STEPS):
+        for _ in range(effort.blind_steps):
             tried = model.clip(x + random_points(x, streams, norm, epsilon))
             found.offer(tried, goal.reached(look(model, tried)))
         return found
 
     search = patches if norm in BLIND_NORMS else points
-    found = bisect_radius(search, x, norm=norm, first=first, rounds=BLIND_ROUNDS)
+    found = bisect_radius(search, x, norm=norm, first=first, rounds=effort.blind_rounds)
     return bisect_segments(model, goal, found, steps=LINE_HALVINGS)
 
 
@@ -182,10 +178,9 @@ def _one_step(case: Case) -> Witnesses:
     goal = repeat(case.goal, LINE_POINTS)
     line = Witnesses(x.expand_as(points), case.norm)
     line.offer(points, goal.reached(look(case.model, points)))
-    line = bisect_segments(case.model, goal, line, steps=LINE_HALVINGS)
     nearest, best = Witnesses(x, case.norm), int(line.distance.argmin())
     nearest.offer(line.adversarial[best : best + 1], line.success[best : best + 1])
-    return nearest
+    return bisect_segments(case.model, case.goal, nearest, steps=LINE_HALVINGS)
 
 
 @dataclass(frozen=True)
@@ -205,7 +200,7 @@ class Traces:
     reached: Tensor
 
 
-def trace(model: Classifier, starts: Tensor, case: Case, *, radii: Tensor, steps: int = TRACE_STEPS) -> Traces:
+def trace(model: Classifier, starts: Tensor, case: Case, *, radii: Tensor) -> Traces:
     """Projected gradient descent of the margin in balls of several radii, with every iterate on record.
 
     `x_{k+1} = P(x_k - a_k r d_k)`, `d_k` the steepest direction of unit `l_p` norm and `a_k` falling to 0 along a
@@ -216,11 +211,11 @@ def trace(model: Classifier, starts: Tensor, case: Case, *, radii: Tensor, steps
         starts: Where each begins, `(k, *input)`.
         case: The input, what counts as a witness, and the class whose margin is lowered.
         radii: `(k,)`.
-        steps: Iterations.
 
     Returns:
-        The traces. Cost: `k (steps + 1)` forward and `k steps` backward passes.
+        The traces. Cost: `k (n + 1)` forward and `k n` backward passes for the `n` steps of the case's effort.
     """
+    steps = case.effort.trace_steps
     x, points = case.x0.expand_as(starts), starts
     goal = repeat(case.goal, len(radii))
     aim = goal.to_class(torch.full_like(goal.source, case.target))
@@ -239,10 +234,10 @@ def trace(model: Classifier, starts: Tensor, case: Case, *, radii: Tensor, steps
 def _check_traces(case: Case, ledger: Ledger, nearest: float) -> None:
     """Balls that hold a witness and are lost all the same; descents cut short; witnesses passed by."""
     base = nearest if math.isfinite(nearest) else case.reach
-    radii = base * torch.tensor(TRACE_RADII, dtype=case.x0.dtype, device=case.x0.device)
+    radii = base * torch.tensor(case.effort.trace_radii, dtype=case.x0.dtype, device=case.x0.device)
     traces = trace(case.model, case.x0.expand(len(radii), *case.x0.shape), case, radii=radii)
     judge_descents(ledger, traces)
-    won = bool(traces.reached[-1].any()) or _try_again(case, radii[-1:].expand(RESTARTS))
+    won = bool(traces.reached[-1].any()) or _try_again(case, radii[-1:].expand(case.effort.restarts))
     judge_success(ledger, float(radii[-1]), won, nearest)
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clearance.audit.effort import FULL
 from clearance.errors import ShapeError
 from clearance.geometry.norms import as_norm, dual_norm, expand, vector_norm
 from clearance.model.classifier import Classifier, check_classifier
@@ -34,7 +35,7 @@ JUMPS = 0.15
 280 segments around inputs of public networks it was .052 at the most, behind a hard gate it is .4 to 1."""
 ROUNDING_OF_STEP = 4.0
 """Units of rounding of one difference of margins."""
-FIRST_STRATA, MOST_STRATA = 16, 256
+FIRST_STRATA, MOST_STRATA = FULL.first_strata, FULL.most_strata
 """Strata of the first round and of the last; two gradients each."""
 VANISHING = 0.05
 """A gradient has vanished where `||∇g||_q ||d||_p` is below this share of the segment's variation. By Hölder's
@@ -146,7 +147,7 @@ def path_integrals(
     norm, starts, ends = as_norm(norm), model.check_inputs(starts), model.check_inputs(ends)
     if starts.shape != ends.shape:
         raise ShapeError(f"ends: expected the shape of starts {tuple(starts.shape)}, got {tuple(ends.shape)}")
-    return integrate(model, starts, ends, (predicted, target), norm=norm, most_strata=most_strata, seed=seed)
+    return integrate(model, starts, ends, (predicted, target), norm=norm, strata=(FIRST_STRATA, most_strata), seed=seed)
 
 
 def integrate(
@@ -157,7 +158,7 @@ def integrate(
     *,
     norm: float,
     seed: int,
-    most_strata: int = MOST_STRATA,
+    strata: tuple[int, int] = (FIRST_STRATA, MOST_STRATA),
 ) -> list[PathIntegral]:
     """As `path_integrals`, for segments that have been checked.
 
@@ -170,7 +171,7 @@ def integrate(
         classes: The classes `c` and `t` of the margin `f_c - f_t`.
         norm: The norm in which lengths are stated.
         seed: Fixes the jitter.
-        most_strata: Where the doubling of the strata stops.
+        strata: How many there are at first, and where their doubling stops.
 
     Returns:
         One record per segment.
@@ -178,14 +179,14 @@ def integrate(
     lengths = vector_norm(ends - starts, norm).tolist()
     with model.frozen():
         return [
-            _refine(_Path(model, start, end, *classes, norm, seed, index), length, most_strata)
+            _refine(_Path(model, start, end, *classes, norm, seed, index), length, *strata)
             for index, (start, end, length) in enumerate(zip(starts, ends, lengths, strict=True))
         ]
 
 
-def _refine(path: _Path, length: float, most: int) -> PathIntegral:
+def _refine(path: _Path, length: float, first: int, most: int) -> PathIntegral:
     """Double the strata until the comparison is decided."""
-    strata = min(FIRST_STRATA, most)
+    strata = min(first, most)
     while True:
         found = path.compare(strata, length)
         if strata >= most or not found.finite or (found.resolved and not _close(found)):

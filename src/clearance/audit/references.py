@@ -8,7 +8,7 @@ distance. Where it is nearer than attacks along gradients, those were misled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,20 +18,19 @@ from clearance.attacks.goals import Goal, goal_of
 from clearance.attacks.passes import look
 from clearance.attacks.result import Witnesses
 from clearance.attacks.segments import bisect_segments
+from clearance.audit.effort import FULL, Effort
 from clearance.geometry.norms import expand, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs
 from clearance.model.seeds import make_generator
 
-LINES = 16
-"""How many references are walked to, the nearest first."""
 LOOKED_AT, AT_ONCE = 512, 64
 """How many references are predicted at most to find them, and how many in one batch."""
 HALVINGS = 12
 """Halvings of each line: to a four-thousandth of its length."""
-PULLED, GROUPS, LEFT = 4, (8, 32, 64), (0.0, 0.5)
-"""How many of the nearest witnesses are pulled back group by group, into how many groups the coordinates are split, and
-what share of a group's shift is left in each trial."""
+PULLED, LEFT = 4, (0.0, 0.5)
+"""How many of the nearest witnesses are pulled back group by group, and what share of a group's shift is left in each
+trial."""
 SIGN_RADII = 12
 """How many radii are tried along the signs of the way to a reference."""
 CONFIRMATIONS = 4
@@ -86,7 +85,7 @@ class LineSearch:
     ends: Tensor
 
 
-def nearest_on_lines(inputs: CheckedInputs, references: Tensor) -> LineSearch:
+def nearest_on_lines(inputs: CheckedInputs, references: Tensor, effort: Effort = FULL) -> LineSearch:
     """The nearest witness on the way to the nearest references that the network predicts as a wanted class.
 
     Source: this project. Bisection along a segment is the first stage of decision-based attacks (Brendel, Rauber and
@@ -99,13 +98,14 @@ def nearest_on_lines(inputs: CheckedInputs, references: Tensor) -> LineSearch:
     Args:
         inputs: The input, a batch of one, `(1, *input)`.
         references: Inputs to walk to, `(count, *input)`; none is fine.
+        effort: How many of them, and how finely a witness is taken apart.
 
     Returns:
         What was met; nothing where no reference is predicted as a wanted class. Cost: at most about 2,000 forward
         passes, no gradient.
     """
     model, x, found = inputs.model, inputs.x, Witnesses(inputs.x, inputs.norm)
-    ends = _ends(inputs, references)
+    ends = _ends(inputs, references, effort.lines)
     if len(ends) == 0:
         return LineSearch(found, math.inf, ends)
     goal = repeat(goal_of(inputs), len(ends))
@@ -122,22 +122,22 @@ def nearest_on_lines(inputs: CheckedInputs, references: Tensor) -> LineSearch:
     nearest = Witnesses(x.expand(len(best), *x.shape[1:]), inputs.norm)
     nearest.offer(points[best], distance[best].isfinite())
     if not math.isinf(inputs.norm):
-        nearest = _pull_back(inputs, repeat(goal_of(inputs), len(best)), nearest)
+        nearest = _pull_back(inputs, repeat(goal_of(inputs), len(best)), nearest, effort.groups)
     found = _confirmed(inputs, nearest)
     pulled = HANDICAP * float(found.distance[0]) if inputs.norm >= SPARSE_BELOW else math.inf
     return LineSearch(found, min(on_lines, pulled), ends)
 
 
-def _ends(inputs: CheckedInputs, references: Tensor) -> Tensor:
+def _ends(inputs: CheckedInputs, references: Tensor, most: int) -> Tensor:
     """The nearest references of wanted classes."""
     goal, kept = goal_of(inputs), list[Tensor]()
     distance = vector_norm(references - inputs.x, inputs.norm) if len(references) else references.new_zeros(0)
     for rows in distance.argsort()[:LOOKED_AT].split(AT_ONCE):
         near = references[rows]
         kept += near[repeat(goal, len(near)).reached(look(inputs.model, near))].split(1)
-        if len(kept) >= LINES:
+        if len(kept) >= most:
             break
-    return torch.cat(kept[:LINES]) if kept else references[:0]
+    return torch.cat(kept[:most]) if kept else references[:0]
 
 
 def _walk(model: Classifier, goal: Goal, x: Tensor, ends: Tensor, norm: float, path: Path) -> Witnesses:
@@ -164,11 +164,11 @@ def _along_signs(model: Classifier, goal: Goal, x: Tensor, ends: Tensor) -> Witn
     return bisect_segments(model, goal, found, steps=HALVINGS)
 
 
-def _pull_back(inputs: CheckedInputs, goal: Goal, found: Witnesses) -> Witnesses:
+def _pull_back(inputs: CheckedInputs, goal: Goal, found: Witnesses, groups: Sequence[int]) -> Witnesses:
     """Give back, a random group of coordinates at a time, all or half of what a witness does not need."""
     model, x = inputs.model, inputs.x
     generator = make_generator(x.device, inputs.seed, "audit", "references", inputs.keys[0])
-    for count in GROUPS:
+    for count in groups:
         order = torch.randperm(x[0].numel(), generator=generator, device=x.device)
         for group in order.chunk(count):
             mask = torch.zeros_like(order, dtype=torch.bool).scatter(0, group, True).reshape(x[0].shape)

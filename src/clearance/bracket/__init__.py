@@ -18,6 +18,7 @@ from torch import Tensor
 
 from clearance.attacks.result import AttackResult
 from clearance.audit import CHECKS, Audit, Flag, Severity, check_references
+from clearance.audit.effort import FULL, SHORT
 from clearance.audit.examine import Given, audit_judged
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
@@ -188,14 +189,21 @@ def bracket(
     (1.4, 1.4, 1.4, 'ok')
     """
     check_classifier(model)
-    attack, passes = share_of_bracket(budget)
+    attack, passes, short = share_of_bracket(budget)
     if certificate not in (known := (*method_names(), "none")):
         raise InputError(f"certificate: expected one of {', '.join(known)}, got {certificate!r}")
     seconds = certificate_seconds(budget) if time_limit is None else time_limit
     check_time_limit(seconds)
     check_package(certificate)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
-    choices = Choices(settings_of(inputs, order, bound, budget, passes), attack, budget, certificate, seconds)
+    choices = Choices(
+        settings_of(inputs, order, bound, budget, passes),
+        attack,
+        budget,
+        certificate,
+        seconds,
+        SHORT if short else FULL,
+    )
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     found = (_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each()))
@@ -224,7 +232,11 @@ def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Te
     proof = None
     if choices.certificate != "none":
         (proof,) = certify_inputs(inputs, method=choices.certificate, time_limit=choices.time_limit)
-    checked = Audit((), None, Cost()) if wrong else audit_judged(inputs, Given(score, witness, references), cut=cut)
+    checked = (
+        Audit((), None, Cost())
+        if wrong
+        else audit_judged(inputs, Given(score, witness, references, choices.effort), cut=cut)
+    )
     witness = _nearer(model, witness, checked)
     checked = _compare(checked, proof, score, witness)
     score = at_least(score, proof)

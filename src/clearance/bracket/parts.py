@@ -12,6 +12,7 @@ from clearance.attacks.ensembles import ensemble
 from clearance.attacks.goals import goal_of
 from clearance.attacks.passes import look
 from clearance.attacks.result import AttackResult
+from clearance.audit.effort import Effort
 from clearance.certificates import Certificate
 from clearance.estimates.clever import iterate_scores
 from clearance.estimates.judgement import without_number
@@ -31,13 +32,14 @@ LEAST_BALL_BLOCKS = 2
 
 @dataclass(frozen=True)
 class Choices:
-    """What is asked of each part of a bracket: the estimate's settings, the attack's budget, and as in `bracket`."""
+    """What is asked of each part of a bracket: settings of the estimate, budget of the attack, effort of the audit."""
 
     settings: Settings
     attack: str | int
     budget: str | int
     certificate: str
     time_limit: float
+    effort: Effort
 
 
 def settings_of(inputs: CheckedInputs, order: int, bound: Bound | None, budget: str | int, passes: int) -> Settings:

@@ -69,7 +69,9 @@ def _crown(problem: VerificationProblem, graph: Graph | None) -> list[Proof]:
     known = quick.proven.where(quick.proven.isfinite(), torch.zeros_like(guess))
     start = torch.where(known > 0, (known * torch.maximum(guess, known)).sqrt(), guess)
     found = None
-    if graph is not None and bool((start > LEAST_IN_SINGLE * problem.x.abs().amax()).all()):
+    if problem.time_is_up():
+        found = ProvenRadius(known, quick.limiting, torch.ones_like(quick.timed_out))
+    elif graph is not None and bool((start > LEAST_IN_SINGLE * problem.x.abs().amax()).all()):
         found = _in_single(problem, graph, start, known, linear)
     if found is None and problem.time_is_up() and bool((known > 0).all()):
         found = ProvenRadius(known, quick.limiting, torch.ones_like(quick.timed_out))

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from clearance.certificates.graph import Graph
 from clearance.certificates.operations import Affine, Interval, Linearisable, Linearised
+from clearance.certificates.rows import in_parts
 from clearance.geometry.norms import dual_norm
 
 WORTH_LINEARISING = 4.0
@@ -180,10 +181,11 @@ def linearise(
         if isinstance(operation, Linearisable)
     }
     sums = _Sums(dual_norm(norm), *_open(x, bounds))
-    began, parts = time.perf_counter(), torch.arange(x.numel(), device=x.device).split(min(COLUMNS, graph.fitting()))
-    for done, some in enumerate(parts):
+    began, size = time.perf_counter(), min(COLUMNS, graph.fitting())
+    parts = math.ceil(x.numel() / size)
+    for done, some in enumerate(in_parts(torch.arange(x.numel(), device=x.device), size)):
         now = time.perf_counter()
-        if now > until or (done >= FORETOLD and (now - began) / done * (len(parts) - done) > HOPELESS * (until - now)):
+        if now > until or (done >= FORETOLD and (now - began) / done * (parts - done) > HOPELESS * (until - now)):
             return None
         one = x.new_zeros(len(some), x.numel()).scatter_(1, some[:, None], 1.0)
         columns = _columns(graph, one.reshape(-1, *x.shape[1:]), steps)

@@ -19,7 +19,7 @@ from clearance.certificates.graph import Graph
 from clearance.certificates.linearisation import Linearisation, Remainder, without_remainder
 from clearance.certificates.operations import Affine, LinearBounds
 from clearance.certificates.region import Region
-from clearance.certificates.rows import Rows, unit_rows
+from clearance.certificates.rows import Rows, in_parts, unit_rows
 
 SMALL_REMAINDER = 0.05
 """Share of an interval's width below which a remainder leaves nothing worth a backward bound."""
@@ -172,7 +172,7 @@ class Relaxation:
         if not bool(wanted.any()):
             return
         below, above, reached = low.clone(), high.clone(), torch.zeros_like(wanted)
-        for entries in wanted.any(0).nonzero().flatten().split(max(1, self._rows_at_a_time // 2)):
+        for entries in in_parts(wanted.any(0).nonzero().flatten(), max(1, self._rows_at_a_time // 2)):
             if stop():
                 break
             unit = unit_rows(entries, self.graph.shapes[index], self.region.center)
@@ -214,7 +214,7 @@ class Relaxation:
         Yields:
             As many at a time as fit.
         """
-        for some in entries.split(self._rows_at_a_time):
+        for some in in_parts(entries, self._rows_at_a_time):
             yield unit_rows(some, self.graph.shapes[index], self.region.center)
 
     def _linear_bounds(self, index: int) -> LinearBounds:

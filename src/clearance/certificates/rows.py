@@ -11,7 +11,7 @@ a hundred numbers where the image has thousands. Where windows stop being small,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -180,6 +180,23 @@ def windows(values: Tensor, corner: Tensor, shape: tuple[int, ...]) -> Rows:
     made = WindowRows(values, corner, shape)
     small = values.shape[2] * values.shape[3] < WORTH_A_WINDOW * shape[1] * shape[2]
     return made if small else made.whole()
+
+
+def in_parts(entries: Tensor, size: int) -> Iterator[Tensor]:
+    """Some entries at a time, each part made when it is asked for: `torch.split` makes all, a million views at once.
+
+    Args:
+        entries: `(count,)`.
+        size: How many at a time.
+
+    Yields:
+        The parts, in order.
+
+    >>> [part.tolist() for part in in_parts(torch.arange(3), 2)]
+    [[0, 1], [2]]
+    """
+    for start in range(0, len(entries), size):
+        yield entries[start : start + size]
 
 
 def unit_rows(entries: Tensor, shape: tuple[int, ...], like: Tensor) -> Rows:

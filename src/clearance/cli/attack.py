@@ -24,10 +24,12 @@ from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.progress import progress
 from clearance.cli.run_values import out_file
 from clearance.errors import FileError
 from clearance.estimates.status import Status
 from clearance.geometry.norms import as_distance
+from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
 from clearance.runs.files import replacing
 
@@ -65,7 +67,9 @@ def _attack(inputs: Inputs, flags: AttackFlags, *, quiet: bool) -> list[AttackRe
     left = [place for place, there in enumerate(reached) if not there]
     results = [AttackResult(None, math.nan, False, label, REACHED, Cost()) for label in labels.tolist()]
     at_once = 1 if flags.radius is None else GROUP
-    with tables.progress("attacking", len(left), shown=not quiet) as advance:
+    with progress(
+        "attacking", len(left), shown=not quiet, meter=inputs.model.meter, passes=passes_of(flags.budget)
+    ) as advance:
         for start in range(0, len(left), at_once):
             rows = left[start : start + at_once]
             found = attack(

@@ -21,6 +21,7 @@ from clearance.audit.record import sort_flags
 from clearance.cli import tables
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.progress import progress
 from clearance.cli.values import printable
 from clearance.estimates.status import Status
 from clearance.geometry.norms import as_norm
@@ -123,7 +124,7 @@ def _audit_all(job: AuditJob, rows: list[AuditRow], *, shown: bool) -> None:
     inputs, target, seed = job.inputs, job.target, job.seed
     images, labels = inputs.data.images, inputs.data.labels
     checked, reached = inputs.check(target, seed=seed)
-    with tables.progress("auditing", len(images), shown=shown) as advance:
+    with progress("auditing", len(images), shown=shown, meter=inputs.model.meter) as advance:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             found = Audit((), None, Cost())
             if not reached[place]:

@@ -14,11 +14,12 @@ from clearance.certificates.best import check_time_limit
 from clearance.cli import bracket_tables, tables
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.progress import progress
 from clearance.cli.values import Interrupted, printable
 from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
 from clearance.geometry.norms import as_norm
-from clearance.model.budgets import certificate_seconds
+from clearance.model.budgets import certificate_seconds, whole_passes
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
@@ -80,7 +81,9 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
     with open_run(out, plan, resume=flags.resume) as run:
         missing = len(run.missing(retry_failed=again))
         try:
-            with tables.progress("bracketing", missing, shown=not as_json and missing > 0) as advance:
+            meter = inputs.model.meter if isinstance(engine, LocalEngine) else None
+            shown, each = not as_json and missing > 0, whole_passes(flags.budget)
+            with progress("bracketing", missing, shown=shown, meter=meter, passes=each) as advance:
                 for _ in run.compute(evaluate, shared=shared.of(run.plan), engine=engine, retry_failed=again):
                     advance()
         except KeyboardInterrupt:
@@ -134,13 +137,13 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
 
 def as_document(run: Run, inputs: Inputs, rows: Sequence[SummaryRow]) -> dict[str, Any]:
     """Everything as plain values for JSON."""
-    progress = run.progress()
+    finished = run.progress()
     return {
         "clearance": __version__,
         **inputs.as_record(),
         "run": str(run.folder),
         "plan": run.plan.id,
-        "tasks": {"done": progress.done, "failed": progress.failed, "total": progress.total},
+        "tasks": {"done": finished.done, "failed": finished.failed, "total": finished.total},
         "summary": [row.as_record() for row in rows],
     }
 

@@ -23,6 +23,7 @@ from clearance.certificates import Certificate, CertificateStatus, certify
 from clearance.cli import tables
 from clearance.cli.flag_values import CertifyFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.progress import progress
 from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
 
@@ -37,7 +38,7 @@ def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> No
     """
     inputs, proofs, target = load_inputs(given), list[Certificate](), as_target(chosen.target)
     _, reached = inputs.check(target, seed=chosen.seed)
-    with tables.progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
+    with progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
         for image, label, there in zip(inputs.data.images, inputs.data.labels, reached, strict=True):
             if there:
                 proofs.append(_nothing(int(label), chosen))

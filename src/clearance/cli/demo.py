@@ -8,6 +8,7 @@ from typing import Any
 
 from clearance.cli import bracket_tables, tables
 from clearance.cli.compare import read_runs
+from clearance.cli.progress import progress
 from clearance.data import datasets
 from clearance.model.classifier import Classifier
 from clearance.report.compare import compare
@@ -35,7 +36,7 @@ def run_demo(count: int) -> None:
     """
     data = datasets.load("digits", count=count)
     records: dict[str, list[dict[str, Any]]] = {}
-    with tables.progress("bracketing", len(BUNDLED) * count) as advance:
+    with progress("bracketing", len(BUNDLED) * count) as advance:
         for name in BUNDLED:
             network = load_model(name)
             model = Classifier(network.network, network.bounds)

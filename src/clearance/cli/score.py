@@ -14,6 +14,7 @@ from clearance import __version__
 from clearance.cli import tables
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.progress import progress
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
 from clearance.estimates.clever import iterate_clever
@@ -75,7 +76,7 @@ def run_score(given: InputFlags, *, target: str, paper: bool, as_json: bool, **c
     job = ScoreJob(load_inputs(given), as_target(target), settings)
     scores: list[Score] = []
     try:
-        with tables.progress("scoring", len(job.inputs.data), shown=not as_json) as advance:
+        with progress("scoring", len(job.inputs.data), shown=not as_json, meter=job.inputs.model.meter) as advance:
             for score in job.scores():
                 scores.append(score)
                 advance()

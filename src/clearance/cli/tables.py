@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -56,36 +52,6 @@ def make_console() -> Console:
     console = Console(highlight=False, markup=False, emoji=False)
     console.width = min(console.width, WIDEST_TABLE)
     return console
-
-
-class TimeLeft(ProgressColumn):
-    """The time left at the average pace since the start: a burst at the beginning does not promise a quick end."""
-
-    def render(self, task: Task) -> Text:
-        """The column's text."""
-        if not task.completed or task.elapsed is None or task.remaining is None:
-            return Text("")
-        left = timedelta(seconds=round(task.elapsed / task.completed * task.remaining))
-        return Text(f"about {left} left")
-
-
-@contextmanager
-def progress(doing: str, total: int, *, shown: bool = True) -> Generator[Callable[[], None]]:
-    """A progress bar with the time left on stderr; none where nobody looks (no terminal).
-
-    Args:
-        doing: What is done, such as "scoring".
-        total: How many times.
-        shown: False for none at all.
-
-    Yields:
-        A function to call after each.
-    """
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeLeft())
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
-        task = bar.add_task(doing, total=total)
-        yield lambda: bar.advance(task)
 
 
 def print_heading(console: Console, title: str, subtitle: str) -> None:

@@ -12,10 +12,14 @@ PASSES_PER_GRADIENT = 2
 AUDIT_PASSES = 4100
 """About what the audit of an input costs, whatever the budget: its checks ask for the same points (measured:
 `benchmarks/audit_cost.py`)."""
-LEAST_BRACKET = 6000
+SHORT_AUDIT_PASSES = 900
+"""About what the audit costs in short, and at most, where its references and the witness are near."""
+WHOLE_AUDIT = 6000
+"""Passes of a bracket from which its audit is the full one."""
+LEAST_BRACKET = 1500
 """The fewest passes that a bracket can be shared out of."""
-ATTACK_SHARE = 0.1
-"""Where a whole bracket is given as a number of passes, the share of them that the attacks get."""
+ATTACK_SHARE, LEAST_ATTACK = 0.1, 280
+"""Where a whole bracket is given as a number of passes, the share of them that the attacks get, and the fewest."""
 
 
 @dataclass(frozen=True)
@@ -123,35 +127,53 @@ def certificate_seconds(budget: str | int) -> float:
     return enough[0] if enough else max(one.seconds for one in BUDGETS.values())
 
 
+def whole_passes(budget: str | int) -> int:
+    """About how many passes a bracket costs: attack, estimate and audit.
+
+    Args:
+        budget: A name of `BUDGETS`, or a number of passes.
+
+    Returns:
+        The passes.
+
+    Raises:
+        InputError: If there is no such budget.
+
+    >>> whole_passes("quick"), whole_passes(2000)
+    (7980, 2000)
+    """
+    return _number(budget) or _whole(BUDGETS[str(budget)])
+
+
 def _whole(budget: Budget) -> int:
     """The passes of a bracket: attack, estimate and audit."""
     return budget.passes + budget.estimate + AUDIT_PASSES
 
 
-def share_of_bracket(budget: str | int) -> tuple[str | int, int]:
-    """How a bracket's budget is shared out: what `attack` is asked for, and the passes of the estimate.
+def share_of_bracket(budget: str | int) -> tuple[str | int, int, bool]:
+    """How a bracket's budget is shared out: what `attack` is asked for, the passes of the estimate, the audit's length.
 
-    The audit's `AUDIT_PASSES` are what is left of a number of passes.
+    What is left of a number of passes is the audit's: `AUDIT_PASSES`, or `SHORT_AUDIT_PASSES` below `WHOLE_AUDIT`.
 
     Args:
         budget: A name of `BUDGETS`, or a number of passes for attack, estimate and audit together.
 
     Returns:
-        The attack's budget and the estimate's.
+        The attack's budget, the estimate's, and whether the audit is the short one.
 
     Raises:
         InputError: If there is no such budget, or it is too small to be shared out.
 
-    >>> share_of_bracket("quick"), share_of_bracket(10_000)
-    (('quick', 3600), (1000, 4900))
+    >>> share_of_bracket("quick"), share_of_bracket(10_000), share_of_bracket(2000)
+    (('quick', 3600, False), (1000, 4900, False), (280, 820, True))
     """
     passes = _number(budget)
     if passes is None:
-        return budget, estimate_passes(budget)
+        return budget, estimate_passes(budget), False
     if passes < LEAST_BRACKET:
         raise InputError(f"budget: expected at least {LEAST_BRACKET:,} passes for a bracket, got {passes}")
-    attack = round(ATTACK_SHARE * passes)
-    return attack, passes - attack - AUDIT_PASSES
+    attack, short = max(round(ATTACK_SHARE * passes), LEAST_ATTACK), passes < WHOLE_AUDIT
+    return attack, passes - attack - (SHORT_AUDIT_PASSES if short else AUDIT_PASSES), short
 
 
 def _number(budget: str | int) -> int | None:

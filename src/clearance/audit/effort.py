@@ -1,0 +1,59 @@
+"""How many points and steps the checks of an audit spend on an input: in full, or in short for a small budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the checks of one input spend. Source: this project.
+
+    Attributes:
+        first_strata: Strata of a path integral in its first round; two gradients each.
+        most_strata: And in its last.
+        shorter: Lengths of the shorter segments, as shares of the ball's radius.
+        random_directions: Segments in random directions.
+        centres: Pairs of neighbouring gradients.
+        trace_steps: Steps of the gradient descents.
+        trace_radii: Their balls, in distances of the nearest known witness.
+        restarts: Descents from random points that must fail as well, before the largest ball counts as lost.
+        blind_rounds: Rounds of the attack without gradients.
+        blind_steps: Its steps.
+        lines: How many references are walked to, the nearest first.
+        groups: Into how many groups of coordinates a witness is split that gives back what it does not need.
+        second_steps: Steps of a second attack along gradients, where only one began at the input.
+    """
+
+    first_strata: int = 16
+    most_strata: int = 256
+    shorter: tuple[float, ...] = (1 / 4, 1 / 16)
+    random_directions: int = 2
+    centres: int = 24
+    trace_steps: int = 60
+    trace_radii: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
+    restarts: int = 3
+    blind_rounds: int = 6
+    blind_steps: int = 60
+    lines: int = 16
+    groups: tuple[int, ...] = (8, 32, 64)
+    second_steps: int = 60
+
+
+FULL = Effort()
+"""The audit as it is documented: about `model.budgets.AUDIT_PASSES` passes."""
+SHORT = Effort(
+    first_strata=8,
+    most_strata=32,
+    shorter=(1 / 8,),
+    random_directions=1,
+    centres=8,
+    trace_steps=20,
+    trace_radii=(1.0, 4.0),
+    blind_rounds=3,
+    blind_steps=30,
+    lines=3,
+    groups=(8,),
+    second_steps=20,
+)
+"""The same checks in about `model.budgets.SHORT_AUDIT_PASSES` passes."""
