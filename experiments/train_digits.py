@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from clearance.data.datasets import load_digits
+from clearance.data.datasets import load
 from clearance.training.train import PgdSettings, accuracy, adversarial_accuracy, train
 from clearance.zoo.networks import digits_cnn
 
@@ -34,7 +34,7 @@ def make(name: str, adversarial: PgdSettings | None) -> tuple[dict[str, torch.Te
     Returns:
         Its weights, and the header for their file.
     """
-    training, test = load_digits(train=True), load_digits()
+    training, test = load("digits", train=True), load("digits")
     network = digits_cnn(seed=SEED)
     losses = train(
         network,

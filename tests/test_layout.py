@@ -19,6 +19,7 @@ NO_TORCH = (
     "errors",
     "attacks.table",
     "records",
+    "data.table",
     "model.budgets",
     "certificates.table",
     "model.cost",

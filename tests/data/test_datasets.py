@@ -228,7 +228,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("data", "error", "message"),
         [
-            ("cifar", FileError, r"cifar: no such file, and no set of that name \(there are: digits, mnist\)"),
+            ("cifar", FileError, r"cifar: no such file, and no set of that name \(there are: digits, mnist, "),
             ("a,b,c", InputError, "expected IMAGES,LABELS"),
             ("a,", InputError, "expected IMAGES,LABELS"),
             ("a,b", FileError, "a: no such file"),
@@ -246,3 +246,38 @@ class TestRefusals:
         write_npz(Path("a.npz"), images=IMAGES, labels=LABELS)
         with pytest.raises(InputError, match=r"a\.npz has no training part"):
             load("a.npz", train=True)
+
+
+class TestChoice:
+    """Which inputs of a set, and what is known about them."""
+
+    def test_indices_are_places_in_the_whole_set(self):
+        whole, chosen = load("digits"), load("digits", indices=[7, 3, 300])
+        assert chosen.indices == (7, 3, 300) and chosen.total == len(whole) == 360
+        assert torch.equal(chosen.images, whole.images[[7, 3, 300]])
+        assert load("digits", count=2, offset=4).part(count=1, offset=1).indices == (5,)
+
+    def test_classes_are_counted_from_the_offset_on(self):
+        whole, chosen = load("digits"), load("digits", classes=["3", 5], count=4, offset=2)
+        places = [place for place, label in enumerate(whole.labels.tolist()) if label in (3, 5)]
+        assert chosen.indices == tuple(places[2:6]) and set(chosen.labels.tolist()) <= {3, 5}
+
+    @pytest.mark.parametrize("other", [{"count": 1}, {"offset": 1}, {"classes": ["1"]}])
+    def test_indices_stand_alone(self, other: dict):
+        with pytest.raises(InputError, match=f"indices: expected to stand alone, got {next(iter(other))} as well"):
+            load("digits", indices=[1], **other)
+
+    @pytest.mark.parametrize(("option", "value"), [("resize", 8), ("crop", (4, 4)), ("label", "x"), ("fixed", ("x",))])
+    def test_an_option_of_another_kind_of_data(self, option: str, value: object):
+        with pytest.raises(InputError, match=rf"{option}: expected data of another kind \(.*\); digits has no use for"):
+            load("digits", **{option: value})
+
+    def test_named_folders(self, tmp_path: Path):
+        write_idx(tmp_path / "t10k-images-idx3-ubyte", IMAGES)
+        write_idx(tmp_path / "t10k-labels-idx1-ubyte", LABELS)
+        assert load(f"mnist:{tmp_path}").class_names == tuple("0123456789")
+        fashion = load(f"fashion-mnist:{tmp_path}", classes=["Trouser"])
+        assert fashion.indices == (0,) and fashion.class_names[9] == "Ankle boot"
+        write_idx(tmp_path / "t10k-labels-idx1-ubyte", np.array([1, 10]))
+        with pytest.raises(InputError, match="labels 0 to 9, one of 10 classes, got 10 for image 1"):
+            load(f"mnist:{tmp_path}")

@@ -1,28 +1,23 @@
-"""Files of arrays: idx and `.npz` read back what NumPy wrote, and what is damaged or a pickle is refused by name."""
+"""What every reader does: paths in words, pickles refused, images in their units, labels as class indices."""
 
-import gzip
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from clearance.data.files import (
     check_labels,
     described,
     path_kind,
-    read_idx,
-    read_npz,
     refuse_pickle,
     require_file,
     scale_images,
 )
 from clearance.errors import DtypeError, FileError, InputError, PickleRefusedError, ShapeError
-from data_writers import IMAGES, LABELS, write_idx, write_npz
+from data_writers import IMAGES, write_idx, write_npz
 
 
 class TestPaths:
@@ -96,80 +91,6 @@ class TestPickles:
         write_npz(tmp_path / "a.npz", images=IMAGES)
         for name in ("a.safetensors", "empty", "broken.zip", "idx", "a.npz", "absent"):
             refuse_pickle(tmp_path / name, instead="")
-
-
-class TestIdx:
-    @pytest.mark.parametrize("compress", [False, True])
-    @pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4), (2, 3, 4, 2), (0, 7)])
-    def test_arrays_of_any_shape_come_back(self, tmp_path: Path, shape: tuple[int, ...], compress: bool):
-        array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        found = read_idx(write_idx(tmp_path / "a", array, compress=compress))
-        assert found.dtype == np.uint8
-        np.testing.assert_array_equal(found, array)
-
-    def test_other_types_are_refused_with_their_first_bytes(self, tmp_path: Path):
-        (tmp_path / "floats").write_bytes(bytes([0, 0, 0x0D, 1, 0, 0, 0, 1]) + bytes(4))
-        with pytest.raises(FileError, match=r"unsigned bytes \(first bytes 00 00 08\), got 00 00 0d 01"):
-            read_idx(tmp_path / "floats")
-
-    def test_truncated(self, tmp_path: Path):
-        path = write_idx(tmp_path / "a", IMAGES)
-        path.write_bytes(path.read_bytes()[:-1])
-        with pytest.raises(FileError, match=r"expected 24 bytes of data for shape \(2, 3, 4\), got 23"):
-            read_idx(path)
-
-    def test_bytes_that_are_left_over(self, tmp_path: Path):
-        path = write_idx(tmp_path / "a", LABELS)
-        path.write_bytes(path.read_bytes() + b"x")
-        with pytest.raises(FileError, match=r"expected 2 bytes of data for shape \(2,\), got 3"):
-            read_idx(path)
-
-    def test_truncated_gzip(self, tmp_path: Path):
-        path = write_idx(tmp_path / "a.gz", IMAGES, compress=True)
-        path.write_bytes(path.read_bytes()[:-12])
-        with pytest.raises(FileError, match="damaged gzip"):
-            read_idx(path)
-
-    def test_a_gzip_file_of_something_else(self, tmp_path: Path):
-        (tmp_path / "a.gz").write_bytes(gzip.compress(b"text"))
-        with pytest.raises(FileError, match="got 74 65 78 74"):
-            read_idx(tmp_path / "a.gz")
-
-    @given(data=st.binary(max_size=40))
-    def test_any_bytes_give_an_array_or_a_file_error(self, tmp_path_factory: pytest.TempPathFactory, data: bytes):
-        path = tmp_path_factory.mktemp("idx") / "a"
-        path.write_bytes(data)
-        try:
-            assert read_idx(path).size <= len(data)
-        except FileError as error:
-            assert "\n" not in str(error)
-
-
-class TestNpz:
-    def test_what_is_asked_for_comes_back(self, tmp_path: Path):
-        path = write_npz(tmp_path / "a.npz", images=IMAGES, labels=LABELS, other=[1.0], bounds=[0, 1])
-        found = read_npz(path, required=("images", "labels"), optional=("bounds", "class_names"))
-        assert set(found) == {"images", "labels", "bounds"}
-        np.testing.assert_array_equal(found["images"], IMAGES)
-        assert found["labels"].dtype == np.uint8 and found["bounds"].tolist() == [0, 1]
-
-    def test_a_required_name_that_is_absent(self, tmp_path: Path):
-        path = write_npz(tmp_path / "a.npz", images=IMAGES)
-        with pytest.raises(FileError, match="expected arrays images, labels; got images"):
-            read_npz(path, required=("images", "labels"))
-
-    def test_python_objects_are_refused(self, tmp_path: Path):
-        path = write_npz(tmp_path / "a.npz", images=np.array([{}], dtype=object))
-        with pytest.raises(PickleRefusedError, match="an array holds Python objects"):
-            read_npz(path, required=("images",))
-
-    def test_damage_inside_an_archive(self, tmp_path: Path):
-        path = write_npz(tmp_path / "a.npz", images=IMAGES)
-        data = bytearray(path.read_bytes())
-        data[150] ^= 0xFF  # in the array itself: its checksum no longer fits
-        path.write_bytes(data)
-        with pytest.raises(FileError, match=r"a\.npz: damaged"):
-            read_npz(path, required=("images",))
 
 
 class TestImages:

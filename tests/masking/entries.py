@@ -50,7 +50,7 @@ HONEST: Zoo = {}
 
 @functools.cache
 def digits() -> Data:
-    training, test = datasets.load_digits(train=True), datasets.load_digits()
+    training, test = datasets.load("digits", train=True), datasets.load("digits")
     return Data(training.images, training.labels, test.images, test.labels)
 
 

@@ -10,7 +10,7 @@ import torch
 
 from clearance.cli.flag_values import InputFlags
 from clearance.data import datasets
-from clearance.data.datasets import Dataset
+from clearance.data.datasets import Bounds, Dataset
 from clearance.errors import InputError, TargetError
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs, prepare
@@ -111,7 +111,7 @@ def as_target(text: str) -> str | int:
     return int(text) if text.removeprefix("-").isdecimal() else text
 
 
-def choose_bounds(flags: InputFlags, known: tuple[float, float] | None) -> tuple[float, float] | None:
+def choose_bounds(flags: InputFlags, known: Bounds | None) -> Bounds | None:
     """The bounds that were given, else those that the model or the data are known to have.
 
     Raises:
@@ -129,7 +129,7 @@ def _finite(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, flags: InputFlags) -> Classifier:
+def make_classifier(network: LoadedNetwork, bounds: Bounds | None, flags: InputFlags) -> Classifier:
     """The classifier: network, bounds, normalisation, device, precision, inputs per pass.
 
     Raises:

@@ -1,7 +1,6 @@
-"""Image and label arrays from files: idx (the format of MNIST, plain or .gz) and `.npz`. Nothing is ever unpickled."""
+"""What every reader of data does: look at a path, refuse pickles, read bytes, check images and labels."""
 
 import gzip
-import math
 import os
 import zipfile
 import zlib
@@ -17,15 +16,15 @@ PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib
 """Endings of files that are, or hold, pickles, as torch, joblib and the standard library write them: refused by name,
 even where the content does not look like one."""
 
-IDX_UINT8 = 0x08
-"""The idx code of unsigned bytes (third byte of the file), the only type that image sets use."""
-
-
 PIXEL_LEVELS = 255.0
 """The largest uint8: what pixels are divided by."""
 
-MOST_DIMENSIONS = 32
-"""Dimensions of an array of images at most: older releases of NumPy have no more, and images have four."""
+SMALL_BYTES = 2**28
+"""So many bytes (256 MB) may be unpacked from any compressed file, however small it is."""
+
+MOST_INFLATED = 200
+"""Beyond `SMALL_BYTES`, a byte of a compressed file may stand for so many bytes of data: pixels of photographs and of
+MNIST stand at 1 to 10, and deflate reaches 1,032 where all are equal, as in a file made to fill the memory."""
 
 
 def refuse_pickle(path: Path, *, instead: str) -> None:
@@ -96,75 +95,6 @@ def require_file(path: Path) -> None:
         raise FileError(f"{path}: no permission to read it")
 
 
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read one idx file of unsigned bytes (LeCun's format: magic, sizes, data), plain or gzip-compressed.
-
-    Args:
-        path: The file. Whether it is compressed is read from its first bytes, not from its name.
-
-    Returns:
-        The array, in the file's own shape.
-
-    Raises:
-        FileError: If it is absent, truncated, or no idx file of unsigned bytes.
-    """
-    data = _read_bytes(path)
-    if not data:
-        raise FileError(f"{path}: expected an idx file, got an empty one")
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != IDX_UINT8:
-        raise FileError(
-            f"{path}: expected an idx file of unsigned bytes (first bytes 00 00 08), got {data[:4].hex(' ')}"
-        )
-    if data[3] > MOST_DIMENSIONS:
-        raise FileError(f"{path}: expected an idx file of at most {MOST_DIMENSIONS} dimensions, got {data[3]}")
-    start = 4 + 4 * data[3]
-    shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4))
-    if len(data) - start != math.prod(shape):
-        found = max(0, len(data) - start)
-        raise FileError(f"{path}: expected {math.prod(shape)} bytes of data for shape {shape}, got {found}")
-    return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
-
-
-def read_npz(
-    path: Path, *, required: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> dict[str, NDArray[np.generic]]:
-    """Read named arrays from a `.npz` archive.
-
-    Args:
-        path: The file.
-        required: Names that must be there.
-        optional: Names that are read where they are there. Other names are ignored.
-
-    Returns:
-        The arrays by name.
-
-    Raises:
-        FileError: If the file is absent, truncated or no `.npz` archive, or lacks a required name.
-        PickleRefusedError: If an array holds Python objects.
-    """
-    refuse_pickle(path, instead="save the arrays with numpy.savez(path, images=..., labels=...)")
-    require_file(path)
-    if not path.stat().st_size:
-        raise FileError(f"{path}: expected a .npz archive, got an empty file")
-    if not zipfile.is_zipfile(path):
-        raise FileError(f"{path}: expected a .npz archive, got a file that is damaged or of another kind")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            present = list(archive.files)
-            arrays = {name: archive[name] for name in (*required, *optional) if name in present}
-    except Exception as error:  # a damaged archive fails in many ways, and all mean the same
-        if isinstance(error, ValueError) and "pickle" in str(error):  # NumPy's refusal of Python objects
-            raise PickleRefusedError(
-                f"{path}: an array holds Python objects, a pickle inside; save it with a numeric dtype"
-            ) from None
-        raise FileError(f"{path}: damaged ({' '.join(str(error).split())})") from None
-    if any(name not in arrays for name in required):
-        raise FileError(f"{path}: expected arrays {', '.join(required)}; got {', '.join(present) or 'none'}")
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise FileError(f"{path}: expected arrays as numpy.savez writes them, got other data under those names")
-    return arrays
-
-
 def scale_images(
     images: NDArray[np.generic], *, source: str, bounds: tuple[float, float] | None = None
 ) -> tuple[NDArray[np.float32], float]:
@@ -196,9 +126,7 @@ def scale_images(
     if images.ndim < 2 or images.size == 0:
         raise ShapeError(f"{source}: expected images of shape (count, *input), not empty, got {images.shape}")
     if images.dtype == np.uint8 and bounds in (None, (0, 1)):
-        if images.max() == 1:
-            wanted = "up to 255, which are divided by it, or floats"
-            raise InputError(f"{source}: expected pixels {wanted}, got uint8 with no value above 1")
+        check_levels(images.astype(np.uint8, copy=False), source)
         return images.astype(np.float32) / np.float32(PIXEL_LEVELS), PIXEL_LEVELS
     if images.dtype.kind not in ("f" if bounds is None else "fiu"):
         units = "uint8 (scaled to [0, 1]) or floats (kept)" if bounds is None else "whole numbers or floats"
@@ -211,6 +139,21 @@ def scale_images(
     if images.dtype.kind in "iu" and not np.array_equal(scaled.astype(np.float64), images.astype(np.float64)):
         raise InputError(f"{source}: expected whole numbers that float32 holds, up to 2^24, got larger ones")
     return scaled, 1.0
+
+
+def check_levels(pixels: NDArray[np.uint8], source: str) -> None:
+    """Raise where uint8 pixels look as if they had been divided by 255 already.
+
+    Args:
+        pixels: The pixels of a whole set.
+        source: Where they come from, for messages.
+
+    Raises:
+        InputError: If the largest is 1.
+    """
+    if pixels.max() == 1:
+        wanted = "up to 255, which are divided by it, or floats"
+        raise InputError(f"{source}: expected pixels {wanted}, got uint8 with no value above 1")
 
 
 def check_labels(labels: NDArray[np.generic], *, count: int, source: str) -> NDArray[np.int64]:
@@ -259,12 +202,45 @@ def _holds_pickle(path: Path) -> bool:
     return len(head) >= 2 and head[0] == 0x80 and 2 <= head[1] <= 5 and not safetensors
 
 
-def _read_bytes(path: Path) -> bytes:
+def check_inflation(path: Path, *, stored: int, data: int) -> None:
+    """Raise where a compressed file unpacks to far more than data of its size do.
+
+    Args:
+        path: The file, for the message.
+        stored: Its compressed bytes.
+        data: The bytes that they are to unpack to.
+
+    Raises:
+        FileError: If they are more than `SMALL_BYTES` and more than `MOST_INFLATED` for each stored one.
+    """
+    if data > max(SMALL_BYTES, MOST_INFLATED * stored):
+        limit = f"at most {MOST_INFLATED} bytes of data for each stored byte"
+        raise FileError(f"{path}: expected {limit}, got {data:,} for {stored:,}; unpack it first if that is right")
+
+
+def read_bytes(path: Path, *, most: int | None = None) -> bytes:
+    """The content of a file, unpacked where it is a gzip file (told by its first bytes, not by its name).
+
+    Args:
+        path: The file.
+        most: Read no more bytes of content than these.
+
+    Returns:
+        The bytes.
+
+    Raises:
+        FileError: If the file is absent or not readable, damaged, or unpacks to far more than data of its size do.
+    """
     require_file(path)
-    data = path.read_bytes()
-    if data[:2] != b"\x1f\x8b":
-        return data
+    stored = path.stat().st_size
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    limit = (max(SMALL_BYTES, MOST_INFLATED * stored) if packed else stored) + 1
     try:
-        return gzip.decompress(data)
+        with gzip.open(path) if packed else path.open("rb") as file:
+            data = file.read(limit if most is None else min(most, limit))
     except (EOFError, OSError, zlib.error) as error:
         raise FileError(f"{path}: damaged gzip file ({error})") from None
+    if packed:
+        check_inflation(path, stored=stored, data=len(data))
+    return data
