@@ -108,9 +108,10 @@ def open_source(name_or_path: str | Path, options: Options) -> Source:
         what = "no training part" if alien[0] == "train" else f"no use for {alien[0].replace('_', '-')}"
         raise InputError(f"{alien[0].replace('_', '-')}: expected data of another kind ({able}); {text} has {what}")
     try:
-        return kind.load()(place, options)
+        source: Source = kind.load()(place, options)
     except MemoryError:
         raise FileError(f"{text}: expected data that fit into memory, got more") from None
+    return source
 
 
 def takes(name_or_path: str | Path, option: str) -> bool:
@@ -159,12 +160,8 @@ def rows_of(
 def _kind(text: str) -> tuple[str, str]:
     """The name of the kind of data in the table, and the place."""
     name, colon, place = text.partition(":")
-    if (
-        name in DATA_KINDS
-        and not DATA_KINDS[name].endings
-        and (DATA_KINDS[name].alone if not colon else place)
-        and name != "idx"
-    ):
+    kind = DATA_KINDS.get(name)
+    if kind is not None and ((kind.colon and place) or (kind.alone and not colon)):
         return name, place
     path = Path(text)
     if path_kind(path) == "folder" or ("," in text and path_kind(path) == "none"):
