@@ -139,7 +139,7 @@ def spoiled(count: int, by: Answer, *, of: int = 10) -> list[Answer]:
 def run_of(folder: Path, answers: Sequence[Answer], **changes: Any) -> Path:
     """A run with one input for each answer, the same for every norm and target."""
     plan = make_plan(len(answers), **changes)
-    return write_run(folder, plan, lambda task: answers[task.index - plan.data.offset])
+    return write_run(folder, plan, lambda task: answers[list(plan.data.places).index(task.index)])
 
 
 def far(distance: float | None, **changes: Any) -> dict[str, Any]:

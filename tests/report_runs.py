@@ -133,7 +133,7 @@ def digits_run(folder: Path, count: int, *, norms: tuple[float, ...] = (2.0, mat
 
     network, data = load_model("digits-robust"), datasets.load("digits", count=count)
     model = Classifier(network.network, network.bounds)
-    shared = evaluate.Evaluation(model, data, 0, "quick", "best", math.inf, 0)
+    shared = evaluate.Evaluation(model, data, "quick", "best", math.inf, 0)
     plan = evaluate.make_plan(shared, network, "digits", norms=norms, targets=["runner-up"])
     with open_run(folder, plan) as run:
         for record in run.compute(evaluate.evaluate, shared=shared, engine=LocalEngine()):

@@ -8,6 +8,7 @@ import pytest
 
 from clearance.audit.flags import CHECKS
 from clearance.certificates.table import CERTIFICATES
+from clearance.data.presets import PRESETS
 from clearance.data.table import DATA_KINDS
 from clearance.estimates.samplers.table import SAMPLERS
 from clearance.model.budgets import BUDGETS
@@ -26,6 +27,7 @@ TABLES: dict[str, tuple[str, Mapping[str, object]]] = {
     "transforms": ("model.transforms.table", TRANSFORMS),
     "flags": ("audit.flags", CHECKS),
     "kinds of data": ("data.table", DATA_KINDS),
+    "normalisations": ("data.presets", PRESETS),
     "architectures": ("zoo.table", ARCHITECTURES),
     "bundled classifiers": ("zoo.table", BUNDLED),
     "figures": ("report.figures.table", FIGURES),

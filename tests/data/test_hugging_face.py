@@ -158,20 +158,11 @@ class TestSaved:
         with pytest.raises(FileError, match="expected a data set that datasets saved, got a damaged one"):
             load(f"hf:{saved}")
 
-    def test_without_the_packages(self, saved: Path, monkeypatch: pytest.MonkeyPatch):
+    def test_without_the_packages(self, saved: Path, parquet, monkeypatch: pytest.MonkeyPatch):
+        path = parquet(a=[1.0], y=[0])
         monkeypatch.setitem(sys.modules, "datasets", None)
         with pytest.raises(FileError, match=r"needs datasets .*: pip install 'clearance\[hf\]'"):
             load(f"hf:{saved}")
         monkeypatch.setitem(sys.modules, "pyarrow.dataset", None)
         with pytest.raises(FileError, match=r"needs pyarrow .*: pip install 'clearance\[export\]'"):
-            load(
-                saved / "test" / "data.parquet"
-                if (saved / "test" / "data.parquet").is_file()
-                else f"hf:{_touch(saved)}"
-            )
-
-
-def _touch(folder: Path) -> Path:
-    path = folder / "a.parquet"
-    path.write_bytes(b"PAR1")
-    return path
+            load(path)

@@ -28,7 +28,7 @@ COUNT = 2
 def share(**changes: object) -> Evaluation:
     network = load_model("digits-robust")
     fields = {"model": Classifier(network.network, network.bounds), "data": datasets.load("digits", count=COUNT)}
-    chosen = {"offset": 0, "budget": "quick", "certificate": "operator-norms", "time_limit": math.inf, "seed": 0}
+    chosen = {"budget": "quick", "certificate": "operator-norms", "time_limit": math.inf, "seed": 0}
     return Evaluation(**{**fields, **chosen, **changes})  # type: ignore[arg-type]
 
 

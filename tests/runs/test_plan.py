@@ -296,7 +296,22 @@ def test_plans_and_stores_need_no_torch():
 def test_a_plan_of_a_version_that_asked_no_answers_is_read(tmp_path: Path):
     plan = make_plan()
     content = plan.model_dump(mode="json")
-    del content["model"]["answers"]
+    del content["model"]["answers"], content["data"]["indices"]
     document = {"id": plans.digest(content), **content}  # as such a version wrote it
     (tmp_path / "plan.json").write_text(json.dumps(document))
     assert read_plan(tmp_path / "plan.json") == plan
+
+
+def test_places_are_part_of_the_plan_where_they_do_not_follow_each_other():
+    apart = make_plan(data=make_data(3, offset=9, indices=(9, 2, 3)))
+    assert [task.index for task in apart.tasks()][:: len(apart.tasks()) // 3] == [9, 2, 3]
+    assert apart.data.where == "at 9, 2 to 3" and make_plan().data.where == "from index 5"
+    assert len({apart.id, make_plan(data=make_data(3, offset=9)).id}) == 2
+    same_content = make_plan(data=make_data(3, offset=9))
+    assert [task.key for task in apart.tasks()] == [task.key for task in same_content.tasks()]  # places are no content
+
+
+@pytest.mark.parametrize("indices", [(9, 2), (9, 2, 2), (2, 9, 3), (9, -1, 3)])
+def test_places_that_do_not_go_with_the_inputs(indices: tuple[int, ...]):
+    with pytest.raises(ValueError, match=r"3 different places from 9 on"):
+        make_data(3, offset=9, indices=indices)

@@ -145,7 +145,7 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
     table.add_column("attack\ndistance", justify="right")
     table.add_column("method")
     for index, (label, result) in enumerate(zip(inputs.data.labels.tolist(), results, strict=True)):
-        table.add_row(*_cells(inputs, inputs.offset + index, label, result))
+        table.add_row(*_cells(inputs, inputs.data.indices[index], label, result))
     console.print()
     console.print(table)
     console.print()
@@ -221,7 +221,7 @@ def as_document(inputs: Inputs, results: Sequence[AttackResult], flags: AttackFl
         **({} if robust is None else {"robust_accuracy": robust.as_record()}),
         "results": [
             {
-                "input": inputs.offset + index,
+                "input": inputs.data.indices[index],
                 "label": label,
                 **result.as_record(),
             }

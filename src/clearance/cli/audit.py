@@ -131,7 +131,7 @@ def _audit_all(job: AuditJob, rows: list[AuditRow], *, shown: bool) -> None:
                 (found,) = audit(
                     inputs.model, image[None], label[None], norm=job.norm, target=target, references=images, seed=seed
                 )
-            rows.append(AuditRow(inputs.offset + place, int(label), checked.predicted[place], found))
+            rows.append(AuditRow(inputs.data.indices[place], int(label), checked.predicted[place], found))
             advance()
 
 

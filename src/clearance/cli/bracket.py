@@ -153,7 +153,6 @@ def share(inputs: Inputs, run: RunFlags) -> Evaluation:
     return Evaluation(
         model=inputs.model,
         data=inputs.data,
-        offset=inputs.offset,
         budget=run.budget,
         certificate=run.certificate,
         time_limit=certificate_seconds(run.budget) if run.time_limit is None else run.time_limit,

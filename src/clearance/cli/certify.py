@@ -95,7 +95,7 @@ def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: CertifyFl
     table.add_column("method")
     table.add_column("status", no_wrap=True)
     for index, (label, proof) in enumerate(zip(inputs.data.labels.tolist(), proofs, strict=True)):
-        table.add_row(*_cells(inputs, inputs.offset + index, label, proof))
+        table.add_row(*_cells(inputs, inputs.data.indices[index], label, proof))
     console.print()
     console.print(table)
     console.print()
@@ -160,7 +160,7 @@ def as_document(inputs: Inputs, proofs: Sequence[Certificate], flags: CertifyFla
         "target": as_target(flags.target),
         "settings": flags.settings,
         "results": [
-            {"input": inputs.offset + index, "label": label, **proof.as_record()}
+            {"input": inputs.data.indices[index], "label": label, **proof.as_record()}
             for index, (label, proof) in enumerate(zip(labels, proofs, strict=True))
         ],
     }

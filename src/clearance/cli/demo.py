@@ -40,7 +40,7 @@ def run_demo(count: int) -> None:
         for name in BUNDLED:
             network = load_model(name)
             model = Classifier(network.network, network.bounds)
-            shared = Evaluation(model, data, 0, budget="quick", certificate="best", time_limit=math.inf, seed=0)
+            shared = Evaluation(model, data, budget="quick", certificate="best", time_limit=math.inf, seed=0)
             plan = make_plan(shared, network, "digits", norms=[2.0], targets=["untargeted"])
             folder = Path(FOLDER) / name
             _forget_another(folder, plan)

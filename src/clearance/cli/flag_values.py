@@ -23,11 +23,22 @@ class InputFlags:
         data: The data, as given.
         weights: File of a factory's weights.
         count: How many inputs, or `"all"`.
-        offset: Index of the first input.
+        offset: How many inputs to pass over.
+        indices: Places of inputs in the whole set, such as 3,17,40-44.
+        classes: Classes whose inputs alone are taken, with commas between them.
+        skip_misclassified: Take only inputs that the model classifies correctly.
+        train: The training part of the data.
+        resize: Size that pictures are resized to.
+        crop: Size of the centre of pictures that is kept.
+        label: Column of labels; class of a single picture.
+        fixed: Columns that cannot move, with commas between them.
+        movable: Columns that can move although they hold two values only.
+        bounds_file: File with the valid range of each feature.
         bounds: Valid range of an input.
         no_bounds: Inputs have no valid range.
         mean: Subtracted per channel before the network.
         std: Divided by per channel, after `mean`.
+        preset: Name of a known pair of `mean` and `std`.
         device: Where to compute.
         dtype: Precision to compute in; `None`: the network's.
         micro_batch: Inputs per pass; `None`: as many as fit.
@@ -39,10 +50,21 @@ class InputFlags:
     weights: str | None
     count: int | str
     offset: int
+    indices: str | None
+    classes: str | None
+    skip_misclassified: bool
+    train: bool
+    resize: int | tuple[int, int] | None
+    crop: int | tuple[int, int] | None
+    label: str | None
+    fixed: str | None
+    movable: str | None
+    bounds_file: str | None
     bounds: tuple[float, float] | None
     no_bounds: bool
     mean: list[float] | None
     std: list[float] | None
+    preset: str | None
     device: str | None
     dtype: str | None
     micro_batch: int | None

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import click
 import torch
 
 from clearance.cli.flag_values import InputFlags
+from clearance.cli.values import printable
 from clearance.data import datasets
-from clearance.data.datasets import Bounds, Dataset
+from clearance.data.datasets import Bounds, Dataset, Source
+from clearance.data.options import Options
+from clearance.data.presets import PRESETS
+from clearance.data.selection import consecutive, in_words, read_indices
 from clearance.errors import InputError, TargetError
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.preprocessing import Normalize
 from clearance.zoo.specs import LoadedNetwork, load_model
+
+PASS_SIZE = 64
+"""Inputs that are read and classified together where misclassified ones are skipped."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +36,7 @@ class Inputs:
         model: The classifier made of it.
         data: The inputs.
         source: What the user called the data.
-        offset: Index of the first input in the whole set.
-        total: How many inputs the whole set has.
+        skipped: How many misclassified inputs were passed over; `None` where none were to be.
         micro_batch: Inputs per pass, where that was asked for.
     """
 
@@ -36,17 +44,19 @@ class Inputs:
     model: Classifier
     data: Dataset
     source: str
-    offset: int
-    total: int
+    skipped: int | None = None
     micro_batch: int | None = None
 
     def title(self, done: int | None = None) -> str:
         """Model, data, and which inputs, in words; `done` of them where a run was interrupted."""
         done = len(self.data) if done is None else done
-        part = f"inputs {self.offset} to {self.offset + done - 1} of {self.total:,}"
+        places = self.data.indices[:done]
+        which = f"{places[0]} to {places[-1]}" if places and consecutive(places) else in_words(places)
+        part = f"inputs {which} of {self.data.total:,}"
         missing = len(self.data) - done
         stopped = f"; interrupted, {missing} not done" if missing else ""
-        return f"{self.network.name} on {self.data.name}: {part}{stopped}"
+        passed = f"; {self.skipped} misclassified skipped" if self.skipped else ""
+        return f"{self.network.name} on {self.data.name}: {part}{passed}{stopped}"
 
     def check(self, target: str | int, *, seed: int) -> tuple[CheckedInputs, tuple[bool, ...]]:
         """The inputs with their labels and this target, checked before anything is computed.
@@ -72,17 +82,21 @@ class Inputs:
 
     def as_record(self) -> dict[str, Any]:
         """Model and data as plain values for JSON."""
-        bounds = None if self.model.bounds is None else [value.item() for value in self.model.bounds]
+        bounds = None if self.model.bounds is None else [value.tolist() for value in self.model.bounds]
         weights = None if self.network.weights is None else str(self.network.weights)
         name, device = self.network.name, str(self.model.device)
         dtype = str(self.model.dtype).removeprefix("torch.")
+        places = self.data.indices
+        chosen: dict[str, Any] = {} if consecutive(places) else {"indices": list(places)}
+        chosen |= {} if self.skipped is None else {"skipped_misclassified": self.skipped}
         return {
             "model": {"name": name, "weights": weights, "bounds": bounds, "device": device, "dtype": dtype},
             "data": {
                 "source": self.source,
                 "name": self.data.name,
-                "offset": self.offset,
+                "offset": places[0],
                 "count": len(self.data),
+                **chosen,
             },
         }
 
@@ -96,14 +110,102 @@ def load_inputs(flags: InputFlags) -> Inputs:
     Returns:
         The model and the inputs.
     """
-    whole = datasets.load(flags.data)
     if flags.bounds is not None and not flags.no_bounds:
-        whole = whole.in_units_of(_finite(flags.bounds))
-    count = _count(flags.count, len(whole) - flags.offset, "count" in flags.given)
-    data = whole.part(count=count, offset=flags.offset)
+        _finite(flags.bounds)
     network = load_model(flags.model, weights=flags.weights)
-    model = make_classifier(network, choose_bounds(flags, network.bounds or whole.bounds), flags)
-    return Inputs(network, model, data, flags.data, flags.offset, len(whole), flags.micro_batch)
+    source = datasets.open_source(flags.data, _data_options(flags, network))
+    rows = _rows(source, flags)
+    model = make_classifier(network, choose_bounds(flags, network.bounds or source.bounds), flags)
+    skipped = None
+    if flags.skip_misclassified:
+        rows, skipped = _classified(source, rows, model, flags)
+    data = _read(source, rows, flags)
+    for note in source.notes:
+        click.echo(f"clearance: {printable(note)}", err=True)
+    return Inputs(network, model, data, flags.data, skipped, flags.micro_batch)
+
+
+def _data_options(flags: InputFlags, network: LoadedNetwork) -> Options:
+    """What the reader of the data is told; what the model says about images holds where the flags say nothing."""
+    resize, crop = flags.resize, flags.crop
+    if resize is None and crop is None and datasets.takes(flags.data, "resize"):
+        resize, crop = getattr(network, "image_size", None), getattr(network, "crop", None)
+    return Options(
+        train=flags.train,
+        resize=resize,
+        crop=crop,
+        label=flags.label,
+        fixed=_parts(flags.fixed),
+        movable=_parts(flags.movable),
+        bounds_file=flags.bounds_file,
+        class_names=tuple(getattr(network, "class_names", ())),
+    )
+
+
+def _parts(text: str | None) -> tuple[str, ...]:
+    return () if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _rows(source: Source, flags: InputFlags) -> list[int]:
+    """Places of the inputs that are asked for; all that may be taken where misclassified ones are to be skipped."""  # noqa: DOC501
+    if flags.indices is not None:
+        others = sorted(flags.given & {"count", "offset", "classes"})
+        if others:
+            raise InputError(f"--indices: expected to stand alone, got --{others[0]} as well")
+        return datasets.rows_of(source, indices=read_indices(flags.indices))
+    named = flags.classes is not None and flags.classes in source.class_names  # a name may hold a comma
+    classes = (flags.classes or "",) if named else _parts(flags.classes) or None
+    available = datasets.rows_of(source, offset=flags.offset, classes=classes)
+    if flags.skip_misclassified:
+        return available
+    count = _count(flags.count, len(available), "count" in flags.given)
+    return datasets.rows_of(source, count=count, offset=flags.offset, classes=classes)
+
+
+def _read(source: Source, rows: Sequence[int], flags: InputFlags) -> Dataset:
+    data = source.take(rows)
+    return data if flags.bounds is None or flags.no_bounds else data.in_units_of(_finite(flags.bounds))
+
+
+def _classified(source: Source, rows: Sequence[int], model: Classifier, flags: InputFlags) -> tuple[list[int], int]:
+    """The first of these inputs that the model classifies correctly, and how many others came before the last of them.
+
+    Raises:
+        InputError: If there are not as many as were asked for, or a label is no class of the model.
+    """
+    wanted = None if flags.count == "all" or flags.indices is not None else int(flags.count)
+    if wanted is not None and wanted < 1:
+        raise InputError(f"count: expected at least 1, got {wanted}")
+    kept: list[int] = []
+    right = (
+        row
+        for start in range(0, len(rows), PASS_SIZE)
+        for row in _right(source, rows[start : start + PASS_SIZE], model, flags)
+    )
+    passed = 0
+    for row, correct in right:
+        if wanted is not None and len(kept) == wanted:
+            break
+        passed += 1
+        if correct:
+            kept.append(row)
+    if not kept or (wanted is not None and len(kept) < wanted and "count" in flags.given):
+        asked = "at least one input" if wanted is None else f"{wanted} inputs"
+        got = f"{len(kept)} of {passed}"
+        raise InputError(f"--skip-misclassified: expected {asked} that the model classifies correctly, got {got}")
+    return kept, list(rows).index(kept[-1]) + 1 - len(kept)
+
+
+def _right(source: Source, rows: Sequence[int], model: Classifier, flags: InputFlags) -> list[tuple[int, bool]]:
+    """Whether each of these inputs is classified correctly."""  # noqa: DOC501
+    data = _read(source, rows, flags)
+    logits = model.logits_of_each(model.check_inputs(data.images))
+    if int(data.labels.max()) >= logits.shape[1]:
+        place = rows[int(data.labels.argmax())]
+        got = f"{int(data.labels.max())} for input {place}"
+        raise InputError(f"labels: expected 0 to {logits.shape[1] - 1}, the classes of the network, got {got}")
+    right = logits.argmax(1).cpu() == data.labels
+    return list(zip(rows, right.tolist(), strict=True))
 
 
 def as_target(text: str) -> str | int:
@@ -130,14 +232,8 @@ def _finite(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 def make_classifier(network: LoadedNetwork, bounds: Bounds | None, flags: InputFlags) -> Classifier:
-    """The classifier: network, bounds, normalisation, device, precision, inputs per pass.
-
-    Raises:
-        InputError: If only one of `--mean` and `--std` was given.
-    """
-    if (flags.mean is None) != (flags.std is None):
-        raise InputError("--mean: expected both --mean and --std, got one of them")
-    normalise = None if flags.mean is None or flags.std is None else Normalize(flags.mean, flags.std)
+    """The classifier: network, bounds, normalisation, device, precision, inputs per pass."""
+    normalise = _normalisation(flags)
     return Classifier(
         network.network,
         bounds,
@@ -153,3 +249,16 @@ def _count(asked: int | str, available: int, given: bool) -> int | None:
     if asked == "all":
         return None
     return int(asked) if given or available < 1 else min(int(asked), available)
+
+
+def _normalisation(flags: InputFlags) -> Normalize | None:
+    """What is subtracted and divided by per channel, as numbers or by a name."""  # noqa: DOC501
+    numbers = [name for name in ("mean", "std") if getattr(flags, name) is not None]
+    if flags.preset is not None and numbers:
+        raise InputError(f"--preset: expected either --preset or --mean and --std, got --{numbers[0]} as well")
+    if flags.preset is not None:
+        preset = PRESETS[flags.preset]
+        return Normalize(preset.mean, preset.std)
+    if (flags.mean is None) != (flags.std is None):
+        raise InputError("--mean: expected both --mean and --std, got one of them")
+    return None if flags.mean is None or flags.std is None else Normalize(flags.mean, flags.std)

@@ -11,7 +11,9 @@ from click.core import ParameterSource
 
 from clearance import __version__
 from clearance.cli.flag_values import InputFlags, pick
-from clearance.cli.values import NumberOr, Numbers
+from clearance.cli.values import NumberOr, Numbers, PictureSize
+from clearance.data.presets import PRESETS
+from clearance.data.table import describe_data
 from clearance.model.targets import describe_targets
 
 AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
@@ -31,11 +33,22 @@ MODEL_AND_DATA = (
 """What is evaluated, and on what."""
 INPUT_OPTIONS = (
     click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]"),
-    click.option("--offset", default=0, show_default=True, metavar="N", help="Index of the first input."),
+    click.option("--offset", default=0, show_default=True, metavar="N", help="How many inputs to pass over."),
+    click.option("--indices", metavar="N[,N-N...]", help="Places of inputs in the whole set, such as 3,17,40-44."),
+    click.option("--classes", metavar="NAME|K[,...]", help="Only inputs of these classes; --count counts them."),
+    click.option("--skip-misclassified", is_flag=True, help="Take inputs that the model classifies correctly only."),
+    click.option("--train", is_flag=True, help="The training part of the data instead of the test part."),
+    click.option("--resize", type=PictureSize(), metavar="N|HxW", help="Pictures: shorter side to N, or to this."),
+    click.option("--crop", type=PictureSize(), metavar="N|HxW", help="Pictures: keep the centre, after --resize."),
+    click.option("--label", metavar="NAME", help="Tables: the column of labels. One picture: its class."),
+    click.option("--fixed", metavar="NAME[,...]", help="Tables: columns that cannot move.  [default: of two values]"),
+    click.option("--movable", metavar="NAME[,...]", help="Tables: columns that can move, or all."),
+    click.option("--bounds-file", metavar="FILE", help="Tables: CSV file of valid ranges: feature, low, high."),
     click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range; 0 255: pixels as stored."),
     click.option("--no-bounds", is_flag=True, help="Inputs have no valid range."),
     click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network."),
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
+    click.option("--preset", type=click.Choice(list(PRESETS)), help="A known pair of --mean and --std."),
     click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]"),
     click.option(
         "--dtype",
@@ -94,7 +107,11 @@ def with_model_and_data(command: Command) -> Command:
 
 
 def with_input_options(command: Command) -> Command:
-    """Flags that choose the inputs and how the network sees them: the same for every command that evaluates a model."""
+    """Flags that choose the inputs and how the network sees them: the same for every command that evaluates a model.
+
+    Where the command's help has `{data}`, it says what DATA may be, from the table of kinds of data.
+    """
+    command.__doc__ = (command.__doc__ or "").replace("{data}", describe_data())
     return _with(INPUT_OPTIONS, command)
 
 

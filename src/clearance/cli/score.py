@@ -114,7 +114,7 @@ def print_report(job: ScoreJob, scores: Sequence[Score]) -> None:
     """The table, what it amounts to, and how to read it."""
     inputs, settings = job.inputs, job.settings
     rows = [
-        tables.ScoreRow(inputs.offset + index, label, score)
+        tables.ScoreRow(inputs.data.indices[index], label, score)
         for index, (label, score) in enumerate(zip(inputs.data.labels.tolist(), scores, strict=False))
     ]
     level = None if settings.bound == "profile" else settings.level
@@ -156,7 +156,7 @@ def as_document(job: ScoreJob, scores: Sequence[Score]) -> dict[str, Any]:
         "settings": settings,
         "summary": summarise(scores).as_record(),
         "results": [
-            as_result(job.inputs.offset + index, label, score)
+            as_result(job.inputs.data.indices[index], label, score)
             for index, (label, score) in enumerate(zip(job.inputs.data.labels.tolist(), scores, strict=True))
         ],
     }

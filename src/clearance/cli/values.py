@@ -103,3 +103,17 @@ class Radii(click.ParamType[list[float]]):
         if 0 in radii:
             self.fail(f"expected numbers > 0 or fractions such as 8/255, with commas, got {value!r}", param, ctx)
         return radii
+
+
+class PictureSize(click.ParamType[int | tuple[int, int]]):
+    """A size of pictures: one number, or height and width."""
+
+    name = "n|hxw"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | tuple[int, int]:
+        """The number or the two numbers that the text spells."""
+        sides = str(value).lower().replace("×", "x").split("x")
+        numbers = [int(side) for side in sides if side.isascii() and side.isdecimal() and len(side) < 7]
+        if len(numbers) != len(sides) or len(sides) > 2 or 0 in numbers:
+            self.fail(f"expected a size such as 224 or 224x320, got {value!r}", param, ctx)
+        return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])

@@ -32,10 +32,10 @@ def run_export_vnnlib(
     inputs, goal = load_inputs(given), as_target(target)
     _, reached = inputs.check(goal, seed=seed)
     kept = [place for place, there in enumerate(reached) if not there]
-    apart = [inputs.offset + place for place, there in enumerate(reached) if there]
+    apart = [inputs.data.indices[place] for place, there in enumerate(reached) if there]
     if not kept:
         raise TargetError(f"target: expected another class than the predicted one, got {target} for every input")
-    numbers = [inputs.offset + place for place in kept]
+    numbers = [inputs.data.indices[place] for place in kept]
     instances = export_vnnlib(
         inputs.model,
         inputs.data.images[kept],

@@ -122,6 +122,15 @@ def read_indices(text: str) -> list[int]:
     return places
 
 
+def consecutive(places: Sequence[int]) -> bool:
+    """Whether each place follows the one before it.
+
+    >>> consecutive((3, 4, 5)), consecutive((4, 3))
+    (True, False)
+    """
+    return all(place == places[0] + more for more, place in enumerate(places))
+
+
 def in_words(places: Sequence[int], most: int = 6) -> str:
     """Places in words, with runs of them as ranges.
 

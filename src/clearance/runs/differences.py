@@ -25,9 +25,11 @@ def differences(plan: Plan, other: Plan) -> list[str]:
     """
     old, new = (dict(_flatten(p.model_dump(mode="json"))) for p in (plan, other))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name) and not _apart(name)]
-    if "data.count" in names or "data.offset" in names:  # the lists then differ as well, which says nothing more
+    if {"data.count", "data.offset", "data.indices"} & set(
+        names
+    ):  # the lists then differ as well, which says nothing more
         names = [name for name in names if name not in ("data.input_keys", "data.labels")]
-    changed = [f"{name}: {_change(old.get(name), new.get(name), plan.data.offset)}" for name in names]
+    changed = [f"{name}: {_change(old.get(name), new.get(name), plan.data.places)}" for name in names]
     answered = _answers(plan, other)
     return [*changed, f"model.answers: the network is another one: {answered}"] if answered else changed
 
@@ -50,16 +52,16 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any
     return pairs
 
 
-def _change(old: object, new: object, offset: int) -> str:
+def _change(old: object, new: object, places: Sequence[int]) -> str:
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and len(old) > 6:
-        return _changed_items(old, new, offset)
+        return _changed_items(old, new, places)
     return f"{_shown(old)} -> {_shown(new)}"
 
 
-def _changed_items(old: Sequence[object], new: Sequence[object], offset: int) -> str:
+def _changed_items(old: Sequence[object], new: Sequence[object], inputs: Sequence[int]) -> str:
     places = [place for place, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
     first = places[0]
-    return f"{len(places)} of {len(old)} differ, first that of input {offset + first}: {old[first]} -> {new[first]}"
+    return f"{len(places)} of {len(old)} differ, first that of input {inputs[first]}: {old[first]} -> {new[first]}"
 
 
 def _shown(value: object) -> str:

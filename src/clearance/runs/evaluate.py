@@ -14,6 +14,7 @@ from clearance.attacks.result import AttackResult
 from clearance.audit import Audit
 from clearance.bracket import Bracket, Threat, bracket, valid_range
 from clearance.data.datasets import Dataset
+from clearance.data.selection import consecutive
 from clearance.errors import NetworkError
 from clearance.estimates.judgement import without_number
 from clearance.estimates.settings import Bound, Settings
@@ -39,7 +40,6 @@ class Evaluation:
     Attributes:
         model: The classifier.
         data: The inputs; the audit of each walks to the others, however tasks are shared out among workers.
-        offset: Index of the first of them in the whole set.
         budget: How hard attacks and estimates try.
         certificate: Method of the certificate, or `"none"`.
         time_limit: Seconds that a certificate may take.
@@ -51,7 +51,6 @@ class Evaluation:
 
     model: Classifier
     data: Dataset
-    offset: int
     budget: str | int
     certificate: str
     time_limit: float
@@ -90,7 +89,7 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
     """
     if shared.changed:
         raise NetworkError(f"network: expected the answers that the plan holds, got others: {shared.changed}")
-    row = task.index - shared.offset
+    row = shared.data.indices.index(task.index)
     x = shared.data.images[row : row + 1]
     if isinstance(task.target, int) and task.target == task.label:
         logits = shared.model.logits_of_each(shared.model.check_inputs(x))[0]
@@ -191,8 +190,9 @@ def make_plan(
         data=DataSpec(
             source=source,
             name=data.name,
-            offset=shared.offset,
+            offset=data.indices[0],
             count=len(data),
+            indices=None if consecutive(data.indices) else data.indices,
             input_keys=tuple(content_key(image) for image in data.images),
             labels=tuple(data.labels.tolist()),
             class_names=tuple(data.class_names),

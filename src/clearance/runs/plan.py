@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -30,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 
+from clearance.data.selection import in_words
 from clearance.errors import FileError, InputError
 from clearance.runs.files import read_limited, replacing
 
@@ -116,11 +117,12 @@ class DataSpec(_Part):
     Attributes:
         source: What the user called them: a name or files.
         name: What they are called in results.
-        offset: Index of the first input in the whole set.
+        offset: Place of the first input in the whole set.
         count: How many inputs.
         input_keys: Digest of each input's content (`clearance.model.seeds.content_key`).
         labels: The true class of each input.
         class_names: A name for each class; empty where there are none.
+        indices: The place of each input in the whole set; `None` where they follow each other from `offset` on.
     """
 
     source: str
@@ -130,12 +132,27 @@ class DataSpec(_Part):
     input_keys: tuple[str, ...]
     labels: tuple[int, ...]
     class_names: tuple[str, ...] = ()
+    indices: tuple[int, ...] | None = None
+
+    @property
+    def places(self) -> Sequence[int]:
+        """The place of each input in the whole set."""
+        return range(self.offset, self.offset + self.count) if self.indices is None else self.indices
+
+    @property
+    def where(self) -> str:
+        """Which inputs of the whole set, in words."""
+        return f"from index {self.offset}" if self.indices is None else f"at {in_words(self.indices)}"
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
         if not self.count == len(self.input_keys) == len(self.labels):
             raise ValueError(
                 f"expected {self.count} inputs and labels, got {len(self.input_keys)} and {len(self.labels)}"
+            )
+        if len(set(self.places)) < self.count or min(self.places) < 0 or self.places[0] != self.offset:
+            raise ValueError(
+                f"expected {self.count} different places from {self.offset} on, got {in_words(self.places)}"
             )
         return self
 
@@ -192,6 +209,8 @@ class Plan(_Part):
         content = self.model_dump(mode="json")
         if self.model.answers is None:  # a plan of a version that had no such field
             del content["model"]["answers"]
+        if self.data.indices is None:  # consecutive inputs, as those versions had them all
+            del content["data"]["indices"]
         return digest(content)
 
     def tasks(self) -> list[Task]:
@@ -199,7 +218,7 @@ class Plan(_Part):
         common = self.model_dump(mode="json", exclude={"data": True, "orders": True, "model": {"weights", "answers"}})
         bounds = common.pop("threat")["bounds"]
         context = digest([common, bounds])
-        inputs = zip(self.data.input_keys, self.data.labels, strict=True)
+        inputs = zip(self.data.places, self.data.input_keys, self.data.labels, strict=True)
         return [
             Task(
                 key=digest([context, key, label, _write_norm(norm), target, order]),
@@ -210,8 +229,8 @@ class Plan(_Part):
                 target=target,
                 order=order,
             )
-            for (index, (key, label)), norm, target, order in product(
-                enumerate(inputs, start=self.data.offset), self.threat.norms, self.threat.targets, self.orders
+            for (index, key, label), norm, target, order in product(
+                inputs, self.threat.norms, self.threat.targets, self.orders
             )
         ]
 
