@@ -48,8 +48,8 @@ test: check ## lint, types, and every test that is not slow
 slow: $(VENV)/installed-dev ## the slow tests only
 	$(PYTEST) -m slow
 
-TABLES := imports audit/test_flag_pages attacks/test_table certificates/test_table model/test_transform_table \
-	report/test_docs
+TABLES := imports audit/test_flag_pages attacks/test_table certificates/test_table data/test_table \
+	model/test_transform_table report/test_docs
 
 tables: $(VENV)/installed-dev ## write the tables of the docs anew, from the package's own
 	@for script in $(TABLES); do PYTHONPATH=src:tests $(BIN)/python tests/$$script.py --write; done

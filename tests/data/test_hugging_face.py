@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from clearance.data.datasets import load
-from clearance.errors import FileError, InputError
+from clearance.errors import ClearanceError, FileError, InputError
 
 LEVELS = [10, 20, 30]
 
@@ -166,3 +166,17 @@ class TestSaved:
         monkeypatch.setitem(sys.modules, "pyarrow.dataset", None)
         with pytest.raises(FileError, match=r"needs pyarrow .*: pip install 'clearance\[export\]'"):
             load(path)
+
+
+@pytest.mark.parametrize("value", [0, 127])
+def test_every_byte_of_the_footer_may_be_another(parquet, value: int):
+    """The footer states rows, sizes and places of everything; as little as this may lie about them."""
+    path = parquet(a=[1.0, 2.0], y=[0, 1])
+    data = path.read_bytes()
+    length = int.from_bytes(data[-8:-4], "little")
+    for place in range(len(data) - 8 - length, len(data)):
+        path.write_bytes(data[:place] + bytes([value]) + data[place + 1 :])
+        try:
+            assert len(load(path)) == 2
+        except ClearanceError as error:
+            assert "a.parquet" in str(error) and "\n" not in str(error)

@@ -248,6 +248,8 @@ def _table(rows: _ArrowRows, names: Sequence[str], total: int) -> DataTable:
     import pyarrow as pa
 
     read, columns = rows.columns(names), dict[str, NDArray[np.generic]]()
+    if read.num_rows != total:
+        raise FileError(f"{rows.source}: damaged, it states {total:,} rows and has {read.num_rows:,}")
     for name in names:
         column = read[name]
         if column.null_count:

@@ -127,5 +127,4 @@ DATA_KINDS = {
 
 def describe_data() -> str:
     """What DATA may be, in one sentence."""
-    *first, last = (f"{kind.form} ({kind.meaning})" for kind in DATA_KINDS.values())
-    return f"{'; '.join(first)}; or {last}."
+    return f"{', '.join(kind.form for kind in DATA_KINDS.values())} (docs/data.md has an example of each)."

@@ -147,9 +147,8 @@ class DataSpec(_Part):
     @model_validator(mode="after")
     def _one_each(self) -> Self:
         if not self.count == len(self.input_keys) == len(self.labels):
-            raise ValueError(
-                f"expected {self.count} inputs and labels, got {len(self.input_keys)} and {len(self.labels)}"
-            )
+            got = f"{len(self.input_keys)} and {len(self.labels)}"
+            raise ValueError(f"expected {self.count} inputs and labels, got {got}")
         if len(set(self.places)) < self.count or min(self.places) < 0 or self.places[0] != self.offset:
             raise ValueError(
                 f"expected {self.count} different places from {self.offset} on, got {in_words(self.places)}"
@@ -207,10 +206,9 @@ class Plan(_Part):
     def id(self) -> str:
         """Digest of the whole content (hex)."""
         content = self.model_dump(mode="json")
-        if self.model.answers is None:  # a plan of a version that had no such field
-            del content["model"]["answers"]
-        if self.data.indices is None:  # consecutive inputs, as those versions had them all
-            del content["data"]["indices"]
+        for part, name in (("model", "answers"), ("data", "indices")):  # as plans of versions without such a field
+            if content[part][name] is None:
+                del content[part][name]
         return digest(content)
 
     def tasks(self) -> list[Task]:
