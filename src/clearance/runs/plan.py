@@ -150,9 +150,7 @@ class DataSpec(_Part):
             got = f"{len(self.input_keys)} and {len(self.labels)}"
             raise ValueError(f"expected {self.count} inputs and labels, got {got}")
         if len(set(self.places)) < self.count or min(self.places) < 0 or self.places[0] != self.offset:
-            raise ValueError(
-                f"expected {self.count} different places from {self.offset} on, got {in_words(self.places)}"
-            )
+            raise ValueError(f"expected {self.count} different places from {self.offset}, got {in_words(self.places)}")
         return self
 
 
