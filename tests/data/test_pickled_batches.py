@@ -93,3 +93,12 @@ def test_a_length_of_ten_gigabytes_takes_no_memory(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"\x80\x04\x8e" + (10**10).to_bytes(8, "little") + b"abc.")
     with pytest.raises(FileError, match="got a damaged one"):
         read_batch(tmp_path / "a")
+
+
+def test_nested_lists_are_never_written_out(tmp_path: Path):
+    """Sixty lists of which each holds the one before it twice: written out they would be 2^60 values."""
+    doubled = b"".join(b"](" + b"h\x00" * 2 + b"e" + b"q\x00" for _ in range(60))
+    for end in (b"\x8c\x01x\x93.", b"h\x00\x93.", b"h\x00\x86\x93.", b"."):
+        (tmp_path / "a").write_bytes(b"\x80\x04]q\x00" + doubled + end)
+        with pytest.raises(FileError, match="a: "):
+            read_batch(tmp_path / "a")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearance.data.columns import DataTable
+from clearance.data.dataset import Source
 from clearance.errors import InputError
 
 
@@ -67,3 +69,23 @@ def numbered(table: DataTable, column: str, known: Sequence[str]) -> tuple[NDArr
     names = order_classes(sorted(set(texts)), known, table.source)
     index = {name: place for place, name in enumerate(names)}
     return np.array([index[text] for text in texts], dtype=np.int64), names
+
+
+def in_order_of(source: Source, known: Sequence[str]) -> Source:
+    """A set with its classes numbered as a model numbers them.
+
+    Args:
+        source: The set.
+        known: The classes of the model in the order of its outputs; empty where they are not known.
+
+    Returns:
+        The set with other labels where the model's classes hold all of its own, each once, in another order; else the
+        set as it is: then its labels are indices already, or nothing says which output stands for which class.
+    """
+    own = source.class_names
+    if not own or own == tuple(known) or not set(own) <= set(known) or len(set(known)) < len(known):
+        return source
+    places = {name: place for place, name in enumerate(known)}
+    others = np.array([places[name] for name in own], dtype=np.int64)
+    notes = (*source.notes, f"the classes of {source.name} are numbered as the model numbers those names")
+    return replace(source, labels=others[source.labels], class_names=tuple(known), notes=notes)

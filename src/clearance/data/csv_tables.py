@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,8 +115,8 @@ def _check_header(names: list[str], path: Path, line: int) -> None:
     if "" in names:
         place = names.index("") + 1
         raise FileError(f"{path}, line {line}: expected a name for each column, got none for column {place}")
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
         raise FileError(f"{path}, line {line}: expected each column name once, got {twice[:80]!r} again")
     if all(ANY_NUMBER.fullmatch(name) for name in names):
         raise FileError(f"{path}, line {line}: expected a line of column names, got numbers")

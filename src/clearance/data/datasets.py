@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from clearance.data.class_names import in_order_of
 from clearance.data.dataset import Bounds, Dataset, Source
 from clearance.data.files import absence, path_kind, refuse_pickle
 from clearance.data.npz import HOW_TO_SAVE
@@ -111,7 +112,7 @@ def open_source(name_or_path: str | Path, options: Options) -> Source:
         source: Source = kind.load()(place, options)
     except MemoryError:
         raise FileError(f"{text}: expected data that fit into memory, got more") from None
-    return source
+    return in_order_of(source, options.class_names)
 
 
 def takes(name_or_path: str | Path, option: str) -> bool:

@@ -128,15 +128,15 @@ def _set_bounds(table: DataTable, names: Sequence[str], lows: NDArray[np.float64
     """Put the bounds of a file into the place of those of the columns."""  # noqa: DOC501
     features = table.texts("feature")
     low, high = (table.numbers(column).values for column in ("low", "high"))
+    places = {name: place for place, name in enumerate(names)}
     for row, feature in enumerate(features):
-        if feature not in names or feature in features[:row]:
+        place = places.pop(feature, None)
+        if place is None:
             got = "again" if feature in names else "which is none"
             raise InputError(f"{table.at(row)}: expected each feature of the data once, got {feature!r}, {got}")
         if low[row] > high[row]:
-            raise InputError(
-                f"{table.at(row)}: expected low <= high for {feature!r}, got {low[row]:g} and {high[row]:g}"
-            )
-        place = list(names).index(feature)
+            got = f"{low[row]:g} and {high[row]:g}"
+            raise InputError(f"{table.at(row)}: expected low <= high for {feature!r}, got {got}")
         lows[place], highs[place] = low[row], high[row]
 
 

@@ -122,7 +122,8 @@ def _by_class(folder: Path, name: str, options: Options) -> Source:
         )
     names = order_classes(classes, options.class_names, str(folder))
     notes = (f"{others} files of {folder} are no pictures and are left out",) if others else ()
-    return _source(files, [names.index(label) for label in labels], name, names, options, notes)
+    index = {one: place for place, one in enumerate(names)}
+    return _source(files, [index[label] for label in labels], name, names, options, notes)
 
 
 def _pictures(folder: Path) -> tuple[list[Path], int]:

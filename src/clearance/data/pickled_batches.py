@@ -49,6 +49,10 @@ EMPTY: dict[str, Callable[[], object]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list
 """Operations that put an empty collection on the stack."""
 
 
+MOST_SIZES = 8
+"""Dimensions of an array at most: a batch has two, and a message that shows them stays one line."""
+
+
 class _DamageError(Exception):
     """The program is not of the form that a batch has."""
 
@@ -107,7 +111,7 @@ class _Machine:
             "BINGET": self._get,
             "LONG_BINGET": self._get,
             "GLOBAL": self._name,
-            "STACK_GLOBAL": lambda _: self._name(" ".join(map(str, self._taken(2)))),
+            "STACK_GLOBAL": lambda _: self._name(" ".join(map(_as_text, self._taken(2)))),
             "REDUCE": lambda _: self._note(),
             "BUILD": lambda _: self._state(),
             "APPEND": lambda _: self._list(self._taken(1)),
@@ -231,7 +235,7 @@ def _as_bytes(value: object) -> bytes:
 def _as_array(value: object) -> NDArray[np.uint8]:
     shape, dtype, content = _parts_of_array(value)
     sizes = cast("tuple[object, ...]", shape) if isinstance(shape, tuple) else ()
-    if not sizes or not all(isinstance(size, int) and size >= 0 for size in sizes):
+    if not 1 <= len(sizes) <= MOST_SIZES or not all(isinstance(size, int) and size >= 0 for size in sizes):
         raise _DamageError("its array has no shape")
     if not isinstance(dtype, _Noted) or _as_text(dtype.arguments[0] if dtype.arguments else None) not in ("u1", "|u1"):
         raise _DamageError("its array is not of uint8")
