@@ -122,6 +122,17 @@ class TestTables:
         assert document["model"]["bounds"] == [[0.0, 1.0], [9.0, 8.0]]
         assert document["results"][0]["distance"] == pytest.approx(1.0, rel=1e-2)
 
+    def test_fixed_columns_do_not_move(self, network: str, here: Path):
+        """The nearest point to (1, 0.5) with p = q is (0.75, 0.75); with p fixed it is (1, 1)."""
+        Path("t.csv").write_text("p,q,y\n1,0.5,0\n0,2.5,1\n")
+        held = attack(network, "t.csv", "--count", "1")
+        assert held["results"][0]["distance"] == pytest.approx(0.5, rel=1e-2)
+        moved = attack(network, "t.csv", "--count", "1", "--movable", "p")
+        assert moved["results"][0]["distance"] == pytest.approx(0.25 * np.sqrt(2), rel=1e-2)
+        line = refused(network, "t.csv", "--no-bounds")
+        assert "--no-bounds: expected bounds with 1 fixed coordinates, got none; --movable all lets" in line
+        assert attack(network, "t.csv", "--no-bounds", "--movable", "all")["model"]["bounds"] is None
+
     def test_another_label_and_columns_that_can_move(self, network: str, here: Path):
         Path("t.csv").write_text("sick,p,q\n0,1,0.5\n1,0,2.5\n")
         done = run_command("attack", network, "t.csv", "--label", "sick", *QUICK)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import torch
+from torch import Tensor
 
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.values import printable
@@ -115,7 +116,7 @@ def load_inputs(flags: InputFlags) -> Inputs:
     network = load_model(flags.model, weights=flags.weights)
     source = datasets.open_source(flags.data, _data_options(flags, network))
     rows = _rows(source, flags)
-    model = make_classifier(network, choose_bounds(flags, network.bounds or source.bounds), flags)
+    model = make_classifier(network, choose_bounds(flags, network.bounds or source.bounds), flags, source.fixed)
     skipped = None
     if flags.skip_misclassified:
         rows, skipped = _classified(source, rows, model, flags)
@@ -231,8 +232,17 @@ def _finite(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-def make_classifier(network: LoadedNetwork, bounds: Bounds | None, flags: InputFlags) -> Classifier:
-    """The classifier: network, bounds, normalisation, device, precision, inputs per pass."""
+def make_classifier(
+    network: LoadedNetwork, bounds: Bounds | None, flags: InputFlags, fixed: Tensor | None = None
+) -> Classifier:
+    """The classifier: network, bounds, normalisation, device, precision, inputs per pass, fixed coordinates.
+
+    Raises:
+        InputError: If coordinates are fixed and there are no bounds.
+    """
+    if fixed is not None and bounds is None:
+        held = f"{int(fixed.sum())} fixed coordinates"
+        raise InputError(f"--no-bounds: expected bounds with {held}, got none; --movable all lets all of them move")
     normalise = _normalisation(flags)
     return Classifier(
         network.network,
@@ -241,6 +251,7 @@ def make_classifier(network: LoadedNetwork, bounds: Bounds | None, flags: InputF
         device=flags.device,
         dtype=None if flags.dtype is None else getattr(torch, flags.dtype),
         micro_batch=flags.micro_batch,
+        fixed=fixed,
     )
 
 
