@@ -41,7 +41,7 @@ class TestFolders:
         (pets / "dog" / ".hidden.png").write_text("x")
         (pets / ".git").mkdir()
         found = load(f"folder:{pets}")
-        assert len(found) == 4 and found.notes == (f"1 files of {pets} are no pictures and are left out",)
+        assert len(found) == 4 and found.notes == (f"files in {pets} that are no pictures are left out: 1",)
 
     def test_parts_for_testing_and_training(self, tmp_path: Path):
         for part, count in (("train", 2), ("val", 1)):

@@ -121,7 +121,7 @@ def _by_class(folder: Path, name: str, options: Options) -> Source:
             f"{'any of ' + str(len(classes)) + ' sub-folders' if classes else 'it that has a class'}"
         )
     names = order_classes(classes, options.class_names, str(folder))
-    notes = (f"{others} files of {folder} are no pictures and are left out",) if others else ()
+    notes = (f"files in {folder} that are no pictures are left out: {others}",) if others else ()
     index = {one: place for place, one in enumerate(names)}
     return _source(files, [index[label] for label in labels], name, names, options, notes)
 
