@@ -22,6 +22,8 @@ class InputFlags:
         model: The model, as given.
         data: The data, as given.
         weights: File of a factory's weights.
+        model_args: Arguments for the factory, as names and values.
+        trust_pickle: Load a model from a file that can run code.
         count: How many inputs, or `"all"`.
         offset: Index of the first input.
         bounds: Valid range of an input.
@@ -37,6 +39,8 @@ class InputFlags:
     model: str
     data: str
     weights: str | None
+    model_args: tuple[tuple[str, int | float | bool | str | None], ...]
+    trust_pickle: bool
     count: int | str
     offset: int
     bounds: tuple[float, float] | None

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import click
 import torch
 
 from clearance.cli.flag_values import InputFlags
+from clearance.cli.values import printable
 from clearance.data import datasets
 from clearance.data.datasets import Dataset
 from clearance.errors import InputError, TargetError
@@ -101,7 +103,11 @@ def load_inputs(flags: InputFlags) -> Inputs:
         whole = whole.in_units_of(_finite(flags.bounds))
     count = _count(flags.count, len(whole) - flags.offset, "count" in flags.given)
     data = whole.part(count=count, offset=flags.offset)
-    network = load_model(flags.model, weights=flags.weights)
+    network = load_model(
+        flags.model, weights=flags.weights, model_args=dict(flags.model_args), trust_pickle=flags.trust_pickle
+    )
+    for note in network.notes:
+        click.echo(f"clearance: {printable(note)}", err=True)
     model = make_classifier(network, choose_bounds(flags, network.bounds or whole.bounds), flags)
     return Inputs(network, model, data, flags.data, flags.offset, len(whole), flags.micro_batch)
 
@@ -132,16 +138,18 @@ def _finite(bounds: tuple[float, float]) -> tuple[float, float]:
 def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, flags: InputFlags) -> Classifier:
     """The classifier: network, bounds, normalisation, device, precision, inputs per pass.
 
+    A normalisation that is given takes the place of the model's own.
+
     Raises:
         InputError: If only one of `--mean` and `--std` was given.
     """
     if (flags.mean is None) != (flags.std is None):
         raise InputError("--mean: expected both --mean and --std, got one of them")
-    normalise = None if flags.mean is None or flags.std is None else Normalize(flags.mean, flags.std)
+    given = None if flags.mean is None or flags.std is None else Normalize(flags.mean, flags.std)
     return Classifier(
         network.network,
         bounds,
-        preprocessing=normalise,
+        preprocessing=network.preprocessing if given is None else given,
         device=flags.device,
         dtype=None if flags.dtype is None else getattr(torch, flags.dtype),
         micro_batch=flags.micro_batch,

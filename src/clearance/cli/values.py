@@ -103,3 +103,43 @@ class Radii(click.ParamType[list[float]]):
         if 0 in radii:
             self.fail(f"expected numbers > 0 or fractions such as 8/255, with commas, got {value!r}", param, ctx)
         return radii
+
+
+def as_argument(text: str) -> tuple[str, int | float | bool | str | None]:
+    """A name and its value, from `NAME=VALUE`: a whole number, a number, True, False, None, or text.
+
+    Raises:
+        BadParameter: If there is no name, or no `=`.
+
+    >>> as_argument("width=16"), as_argument("flat=True"), as_argument("kind=relu"), as_argument("rate=1e-3")
+    (('width', 16), ('flat', True), ('kind', 'relu'), ('rate', 0.001))
+    """
+    name, separator, value = text.partition("=")
+    if not (separator and name.isidentifier()):
+        raise click.BadParameter(f"expected NAME=VALUE, got {text!r}")
+    words: dict[str, bool | None] = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return name, words[value.lower()]
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+class ModelArguments(click.ParamType[tuple[str, int | float | bool | str | None]]):
+    """An argument for what makes a network, `NAME=VALUE`."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int | float | bool | str | None]:
+        """Name and value."""
+        if isinstance(value, tuple):
+            return value  # pyright: ignore
+        try:
+            return as_argument(str(value))
+        except click.BadParameter as error:
+            self.fail(error.message, param, ctx)

@@ -124,8 +124,9 @@ def _run(network: Callable[[Tensor], Tensor], x: Tensor, source: str, what: str)
         return network(x)
     except Exception as error:
         shape = tuple(x.shape[1:])
-        raise FileError(f"{source}: expected logits for a random input of shape {shape}; {what} ({one_line(error)})") \
-            from error
+        raise FileError(
+            f"{source}: expected logits for a random input of shape {shape}; {what} ({one_line(error)})"
+        ) from error
 
 
 def _difference(one: Tensor, other: Tensor) -> float:

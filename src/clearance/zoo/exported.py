@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import logging
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 from torch.export import ExportedProgram
-from torch.fx.graph import CodeGen
 
 from clearance.data.files import require_file
 from clearance.errors import FileError
 from clearance.zoo.batches import settle
 from clearance.zoo.exported_archive import EXPORTED, refuse_code
+from clearance.zoo.exported_steps import as_module
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, one_line
 
 
@@ -48,13 +47,14 @@ def read_exported(request: ModelRequest) -> LoadedNetwork:
         try:
             program = torch.export.load(path)
             whole = _module(program)
-            network = _plain(whole)
-        except FileError:
-            raise
         except Exception as error:
             written = "written by another version of torch, damaged, or not " + EXPORTED
             raise FileError(f"{path}: {written} ({one_line(error)}); this is torch {torch.__version__}") from error
         x, size = _example(program, str(path))
+        try:
+            network = as_module(whole, x)
+        except FileError as error:
+            raise FileError(f"{path}: {error}") from None
         found = settle(
             network, lambda part: _first(whole(part)), tuple(x.shape[1:]), size=size, dtype=x.dtype, source=str(path)
         )
@@ -65,45 +65,29 @@ def read_exported(request: ModelRequest) -> LoadedNetwork:
 def _module(program: ExportedProgram) -> fx.GraphModule:
     """The program as a module; without guards, whose source text stands in the file, where torch has them (2.9)."""
     unguarded = "check_guards" in inspect.signature(program.module).parameters
-    return cast("fx.GraphModule", program.module(check_guards=False) if unguarded else program.module())
-
-
-def _plain(whole: fx.GraphModule) -> nn.Module:
-    """The same steps with one tensor in and what the program returns out: an ordinary module."""  # noqa: DOC501
-    graph = copy.deepcopy(whole.graph)
-    graph.set_codegen(CodeGen())
-    inputs = [node for node in graph.nodes if node.op == "placeholder"]
-    if len(inputs) != 1:
-        raise FileError(f"expected a network of one input, got one of {len(inputs)}")
-    for node in graph.nodes:
-        node.meta.clear()
-        if node.op == "output":
-            results = cast("Sequence[fx.Node] | Mapping[str, fx.Node]", node.args[0])
-            if isinstance(results, list | tuple) and len(results) == 1:
-                node.args = (results[0],)
-    network = fx.GraphModule(whole, graph)
-    for parameter in network.parameters():
-        parameter.requires_grad_(False)
-    return network
+    return program.module(check_guards=False) if unguarded else program.module()
 
 
 def _first(answer: object) -> Tensor:
+    """The one tensor that a program returns, by itself or in a tuple of one."""  # noqa: DOC501
     while isinstance(answer, list | tuple) and len(cast("list[object]", answer)) == 1:
         answer = cast("list[object]", answer)[0]
-    return cast("Tensor", answer)
+    if not isinstance(answer, Tensor):
+        raise TypeError(f"it returns a {type(answer).__name__}, not one tensor of logits")
+    return answer
 
 
 def _example(program: ExportedProgram, source: str) -> tuple[Tensor, int | None]:
-    """The input that the program was exported with, and the batch that it was exported for; `None` for any."""
-    inputs = program.example_inputs
-    tensors = [] if inputs is None else [*inputs[0], *inputs[1].values()]
-    if len(tensors) != 1 or not isinstance(tensors[0], Tensor):
-        raise FileError(f"{source}: expected a program of one input tensor, got {len(tensors)} inputs")
-    x = tensors[0]
+    """The input that the program was exported with, and the batch that it was exported for; `None` for any."""  # noqa: DOC501
+    inputs: Any = program.example_inputs
+    found: list[object] = [] if inputs is None else [*inputs[0], *inputs[1].values()]
+    x = found[0] if len(found) == 1 else None
+    if not isinstance(x, Tensor):
+        raise FileError(f"{source}: expected a program of one input tensor, got {len(found)} inputs")
     if x.ndim < 2 or not x.dtype.is_floating_point:
-        found = f"{str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
-        raise FileError(f"{source}: expected floating inputs of shape (batch, *input), got {found}")
-    name = program.graph_signature.user_inputs[0]
+        got = f"{str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
+        raise FileError(f"{source}: expected floating inputs of shape (batch, *input), got {got}")
+    name = next(iter(program.graph_signature.user_inputs))
     node = next(node for node in program.graph.nodes if node.name == name)
     size = cast("Tensor", node.meta["val"]).shape[0]
     return x, size if isinstance(size, int) else None  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
-from typing import cast
 
 from torch import nn
 
@@ -75,8 +74,10 @@ def make_network(spec: str, arguments: Mapping[str, ModelArgument] | None = None
 
 
 def _with(arguments: Mapping[str, ModelArgument] | None) -> str:
-    return f"with {', '.join(f'{name}={value!r}' for name, value in arguments.items())}" if arguments else (
-        "without arguments"
+    return (
+        f"with {', '.join(f'{name}={value!r}' for name, value in arguments.items())}"
+        if arguments
+        else ("without arguments")
     )
 
 
@@ -100,7 +101,7 @@ def _find_factory(place: str, name: str) -> Callable[..., object]:
     if not callable(factory):
         found = "there is nothing of that name" if factory is None else f"it is a {type(factory).__name__}"
         raise InputError(f"model: expected a function '{name}' in {place}; {found}")
-    return cast("Callable[..., object]", factory)
+    return factory
 
 
 def _import_module(name: str) -> ModuleType:

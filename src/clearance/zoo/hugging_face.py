@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -175,7 +175,7 @@ def _count(shape: list[int]) -> int:
 
 
 def _numbers(value: object, name: str = "") -> Generator[tuple[str, int]]:
-    """The whole numbers of the settings with their names; those of classes are names, not sizes."""
+    """The whole numbers of the settings with their names; those of classes are names, not sizes."""  # noqa: DOC402
     if isinstance(value, Mapping):
         for key, inner in cast("Mapping[str, object]", value).items():
             if key not in ("id2label", "label2id"):
@@ -221,8 +221,7 @@ def _quiet(transformers: ModuleType) -> Generator[None]:
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
     try:
-        with nullcontext():
-            yield
+        yield
     finally:
         logging.set_verbosity(level)
         if bars:
@@ -230,10 +229,14 @@ def _quiet(transformers: ModuleType) -> Generator[None]:
 
 
 def _image_settings(folder: Path) -> ImageSettings:
-    file = next((folder / name for name in ("preprocessor_config.json", "processor_config.json")
-                 if (folder / name).is_file()), None)
+    file = next(
+        (folder / name for name in ("preprocessor_config.json", "processor_config.json") if (folder / name).is_file()),
+        None,
+    )
     if file is None:
-        return ImageSettings(None, None, None, "has no preprocessor_config.json: pixels are given as they are, in [0, 1]")
+        return ImageSettings(
+            None, None, None, "has no preprocessor_config.json: pixels are given as they are, in [0, 1]"
+        )
     settings = read_json(file, "the settings of an image processor")
     settings = cast("dict[str, Any]", settings.get("image_processor", settings))
     try:
@@ -290,4 +293,6 @@ def _preprocessing(settings: Mapping[str, Any]) -> Normalize | None:
 
 
 def _as_list(value: object) -> list[float]:
-    return [float(each) for each in cast("list[Any]", value)] if isinstance(value, list) else [float(cast("Any", value))]
+    return (
+        [float(each) for each in cast("list[Any]", value)] if isinstance(value, list) else [float(cast("Any", value))]
+    )

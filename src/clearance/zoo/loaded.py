@@ -138,5 +138,3 @@ def _why(error: Exception) -> str:
             f"({said}); install the torchvision of that torch"
         )
     return f"which does not import here ({said})"
-
-

@@ -18,7 +18,7 @@ from clearance.zoo.batches import CHECKED_INPUTS, settle
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, bring, one_line
 
 LARGEST_GRAPH = 2**31 - 1
-"""Bytes of a graph at most: what a message of Protocol Buffers can hold. Larger networks keep their values beside it."""
+"""Bytes of a graph at most: what a message of Protocol Buffers can hold. Values of larger ones lie beside it."""
 
 LARGEST_INPUT = 2**27
 """Numbers in the random inputs of the check at most: a file that declares larger ones is refused before they exist."""
@@ -61,8 +61,10 @@ def read_onnx(request: ModelRequest) -> LoadedNetwork:
     ]
     network = found.network
     if len(flat) <= 1:
-        network = nn.Sequential(nn.Flatten(), nn.Unflatten(1, shape), network) if len(shape) > 1 else (
-            nn.Sequential(nn.Flatten(), network)
+        network = (
+            nn.Sequential(nn.Flatten(), nn.Unflatten(1, shape), network)
+            if len(shape) > 1
+            else (nn.Sequential(nn.Flatten(), network))
         )
         notes.append(f"inputs of {math.prod(shape)} numbers in any shape are reshaped to {shape}")
     return LoadedNetwork(network, request.spec, weights=path, notes=(f"{path.name}: {'; '.join(notes)}",))
@@ -169,7 +171,11 @@ def _asked_shape(request: ModelRequest, declared: tuple[int, ...]) -> tuple[int,
     sides = str(asked).replace("x", ",").strip("()").split(",")
     shape = tuple(int(side) for side in sides if side.strip().isdecimal())
     fits = not declared or len(shape) == len(declared)
-    if len(shape) != len(sides) or not fits or any(own not in (0, side) for own, side in zip(declared, shape)):
+    if (
+        len(shape) != len(sides)
+        or not fits
+        or any(own not in (0, side) for own, side in zip(declared, shape, strict=False))
+    ):
         raise InputError(f"model-args: expected input_shape to be like {declared} (0: open), got {asked!r}")
     return shape
 
@@ -182,7 +188,7 @@ def _converted(graph: Any, request: ModelRequest) -> nn.Module:
     if lacking:
         raise FileError(f"{path}: onnx2torch has no converter for {', '.join(lacking)}")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):  # layers draw values before they are filled
             warnings.simplefilter("ignore")
             network: nn.Module = onnx2torch.convert(graph)
     except Exception as error:

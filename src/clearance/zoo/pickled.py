@@ -33,6 +33,7 @@ def read_pickled(request: ModelRequest) -> LoadedNetwork:
     Raises:
         PickleRefusedError: If the file is not trusted.
         FileError: If it is missing, damaged, or holds values without a network.
+        InputError: If it is an exported program.
     """
     path = request.path
     kind = _kind_of(path)

@@ -190,10 +190,12 @@ def _layers(classifier: Any, request: ModelRequest) -> list[tuple[Numbers64, Num
     bias = np.broadcast_to(bias.astype(np.float64), len(weight))
     if len(weight) == 1 and classes == 2:
         weight, bias = np.concatenate([0 * weight, weight]), np.concatenate([0 * bias, bias])
-    if len(weight) != classes or (_kind(classifier) == "MLPClassifier" and classifier._label_binarizer.y_type_ == (
-        "multilabel-indicator"
-    )):
-        raise FileError(f"{request.path}: expected one class for each input, got {len(weight)} scores of {classes} classes")
+    if len(weight) != classes or (
+        _kind(classifier) == "MLPClassifier" and classifier._label_binarizer.y_type_ == ("multilabel-indicator")
+    ):
+        raise FileError(
+            f"{request.path}: expected one class for each input, got {len(weight)} scores of {classes} classes"
+        )
     layers[-1] = weight, bias
     if any(one.shape[0] != two.shape[1] for (one, _), (two, _) in pairwise(layers)):
         raise FileError(f"{request.path}: expected layers that fit each other, got {[w.shape for w, _ in layers]}")
@@ -220,8 +222,9 @@ def _check(
 ) -> None:
     """Raise unless the layers predict what scikit-learn does, where the scaled inputs are standard normal numbers."""  # noqa: DOC501
     factor, offset = scaling
+    random = np.random.default_rng(0)
     with np.errstate(all="ignore"):
-        x = (np.random.default_rng(0).normal(size=(COMPARED_INPUTS, features)) - offset) / factor
+        x = (random.normal(size=(COMPARED_INPUTS, features)) - offset) / factor
     if not np.isfinite(x).all():
         raise FileError(f"{request.path}: expected finite scales that are not zero, got others")
     with torch.no_grad():

@@ -17,9 +17,7 @@ from torch import nn
 
 from clearance.data.files import path_kind
 from clearance.errors import ClearanceError, FileError, InputError
-from clearance.zoo.factories import make_network as make_network
-from clearance.zoo.loaded import LoadedNetwork as LoadedNetwork
-from clearance.zoo.loaded import ModelArgument, ModelRequest, one_line
+from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, one_line
 from clearance.zoo.table import BUNDLED, SPECS, SpecKind
 from clearance.zoo.weight_files import load_weights
 
@@ -106,8 +104,10 @@ def _what_instead(spec: str) -> str:
     """What to give in the place of something that is no spec."""
     path = Path(spec)
     if spec.endswith(".safetensors"):
-        return f"{spec} holds values without a network; give package.module:factory or FILE.py:factory, and "\
+        return (
+            f"{spec} holds values without a network; give package.module:factory or FILE.py:factory, and "
             f"--weights {spec}"
+        )
     if spec.endswith(".py"):
         return f"{spec} is a file of Python: name the function in it that makes the network, {spec}:FACTORY"
     if path_kind(path) == "folder" and (path / "config.json").is_file():
