@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from clearance.errors import FileError
 from clearance.model.seeds import make_generator
@@ -18,6 +18,24 @@ CHECKED_INPUTS = 8
 LARGEST_DIFFERENCE = 1e-4
 """Largest difference of two logits that were computed in another order, relative to the largest logit: float32 rounds
 to 6e-8, and the sums of a hundred layers of thousands of terms lose a few hundred times that."""
+
+
+class Converted(nn.Module):
+    """The steps of a network that was read from a file.
+
+    A failing `fx.GraphModule` writes to stderr where in its own source text it failed; this does not.
+
+    Args:
+        steps: The network.
+    """
+
+    def __init__(self, steps: fx.GraphModule) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whatever the steps return for inputs `(batch, *input)`."""
+        return self.steps.forward(x)
 
 
 class FixedBatch(nn.Module):

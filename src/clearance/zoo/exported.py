@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 
 from clearance.data.files import require_file
 from clearance.errors import FileError
-from clearance.zoo.batches import settle
+from clearance.zoo.batches import Converted, settle
 from clearance.zoo.exported_archive import EXPORTED, refuse_code
 from clearance.zoo.exported_steps import as_module
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, one_line
@@ -56,7 +56,12 @@ def read_exported(request: ModelRequest) -> LoadedNetwork:
         except FileError as error:
             raise FileError(f"{path}: {error}") from None
         found = settle(
-            network, lambda part: _first(whole(part)), tuple(x.shape[1:]), size=size, dtype=x.dtype, source=str(path)
+            Converted(network),
+            lambda part: _first(whole.forward(part)),
+            tuple(x.shape[1:]),
+            size=size,
+            dtype=x.dtype,
+            source=str(path),
         )
     notes = [f"inputs of shape {tuple(x.shape[1:])}", *filter(None, [found.note])]
     return LoadedNetwork(found.network, request.spec, weights=path, notes=(f"{path.name}: {'; '.join(notes)}",))

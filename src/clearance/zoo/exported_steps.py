@@ -20,12 +20,6 @@ from clearance.errors import FileError
 Function = Callable[..., Any]
 
 
-def _batch_norm(target: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Arguments of `functional.batch_norm` from those of the operator, which has weight and bias first."""
-    x, weight, bias, mean, variance, *rest = target
-    return (x, mean, variance, weight, bias, *rest[:3])
-
-
 FUNCTIONAL = (
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
@@ -98,8 +92,16 @@ FUNCTION_OF: dict[str, Function] = {
     **{name: getattr(functional, name) for name in FUNCTIONAL},
     **{name: getattr(torch, name) for name in PLAIN},
     "view": torch.reshape,
+    "batch_norm": functional.batch_norm,
 }
 """Operator -> function."""
+
+ARGUMENTS: dict[str, tuple[int, ...]] = {
+    "batch_norm": (0, 3, 4, 1, 2, 5, 6, 7),  # the operator has weight and bias before mean and variance
+    "layer_norm": (0, 1, 2, 3, 4),  # the last one says which kernel
+    "elu": (0, 1),  # scales, which are 1
+}
+"""Places of the function's arguments among those of the operator, where they are not the same."""
 
 
 def as_module(whole: fx.GraphModule, x: Tensor) -> fx.GraphModule:
@@ -125,7 +127,7 @@ def as_module(whole: fx.GraphModule, x: Tensor) -> fx.GraphModule:
     named = _rewritten(whole, FUNCTION_OF)
     with torch.no_grad():
         try:
-            same = _equal(named(x), plain(x))
+            same = _equal(named.forward(x), plain.forward(x))
         except Exception:  # an argument that the function does not take
             same = False
     return named if same else plain
@@ -176,7 +178,7 @@ def _rename(node: fx.Node, functions: Mapping[str, Function]) -> None:
     name = _operator(node)
     if name == "sym_size":
         node.op, node.target = "call_method", "size"
-    elif name == "batch_norm":
-        node.target, node.args = functional.batch_norm, _batch_norm(node.args)
     elif name in functions:
         node.target = functions[name]
+        places = ARGUMENTS.get(name, range(len(node.args)))
+        node.args = tuple(node.args[place] for place in places if place < len(node.args))

@@ -144,17 +144,16 @@ def _module_name(place: Path) -> str:
     A name that does not depend on the folder keeps the digest of a network the same wherever the folder lies.
     """
     name = place.stem
-    known = getattr(sys.modules.get(name), "__file__", None)
-    if known is None and name not in sys.modules:
-        with _first_on_path(place.parent):
-            importlib.invalidate_caches()
-            try:
-                other = importlib.util.find_spec(name) if name.isidentifier() else None
-            except (ImportError, ValueError):
-                other = None
-        known = place if other is None else other.origin
-    taken = known is None or Path(known).resolve() != place
-    return f"{name}_{blake2b(str(place).encode(), digest_size=4).hexdigest()}" if taken else name
+    if name in sys.modules:
+        known = getattr(sys.modules[name], "__file__", None)
+        free = known is not None and Path(known).resolve() == place
+    else:
+        try:
+            other = importlib.util.find_spec(name) if name.isidentifier() else None
+        except (ImportError, ValueError):
+            other = None
+        free = other is None or (other.origin is not None and Path(other.origin).resolve() == place)
+    return name if free else f"{name}_{blake2b(str(place).encode(), digest_size=4).hexdigest()}"
 
 
 @contextmanager

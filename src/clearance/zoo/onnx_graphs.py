@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from clearance.data.files import path_kind, require_file
 from clearance.errors import FileError, InputError
-from clearance.zoo.batches import CHECKED_INPUTS, settle
+from clearance.zoo.batches import CHECKED_INPUTS, Converted, settle
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, bring, one_line
 
 LARGEST_GRAPH = 2**31 - 1
@@ -190,7 +190,7 @@ def _converted(graph: Any, request: ModelRequest) -> nn.Module:
     try:
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):  # layers draw values before they are filled
             warnings.simplefilter("ignore")
-            network: nn.Module = onnx2torch.convert(graph)
+            network = Converted(onnx2torch.convert(graph))
     except Exception as error:
         way = "exports made with dynamo=True are often like that: torch.onnx.export(..., dynamo=False)"
         raise FileError(f"{path}: onnx2torch cannot convert it ({one_line(error)}); {way}") from error

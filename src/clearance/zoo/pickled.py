@@ -62,7 +62,7 @@ def _kind_of(path: Path) -> str:
         raise FileError(f"{path}: expected a network that torch saved, got an empty file")
     if not is_archive(path):
         return "pickle"
-    with opened_archive(path, "a network that torch saved") as archive:
+    with opened_archive(path, "a network that torch saved", compressed=True) as archive:
         names = archive.namelist()
     if any(name.endswith("/constants.pkl") for name in names):
         return "TorchScript"
