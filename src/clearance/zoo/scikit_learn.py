@@ -78,9 +78,12 @@ def read_skops(request: ModelRequest) -> LoadedNetwork:
     request.accept_arguments()
     model = _load(request)
     steps, classifier = _steps(model, request)
-    features = int(classifier.coef_.shape[1] if _kind(classifier) in LINEAR else classifier.coefs_[0].shape[0])
-    factor, offset = _scaling(steps, features, request)
+    features = int(np.shape(classifier.coef_)[-1] if _kind(classifier) in LINEAR else classifier.coefs_[0].shape[0])
+    with np.errstate(all="ignore"):  # what comes of a scale of zero is refused below
+        factor, offset = _scaling(steps, features, request)
     layers = _layers(classifier, request)
+    if not (np.isfinite(factor).all() and np.isfinite(offset).all() and factor.all()):
+        raise FileError(f"{request.path}: expected finite scales that are not zero, got others")
     weight, bias = layers[0]
     layers = [(weight * factor, bias + weight @ offset), *layers[1:]]
     network = _network(layers, _activation(classifier))
@@ -141,11 +144,12 @@ def _steps(model: Any, request: ModelRequest) -> tuple[list[Any], Any]:
     steps = [step for _, step in model.steps] if _kind(model) == "Pipeline" else [model]
     steps = [step for step in steps if step is not None and step != "passthrough"]
     classifier = steps[-1] if steps else None
-    fitted = hasattr(classifier, "coef_") if _kind(classifier) in LINEAR else hasattr(classifier, "coefs_")
-    if not fitted or _kind(classifier) not in (*LINEAR, "MLPClassifier") or not hasattr(classifier, "classes_"):
-        known = ", ".join((*LINEAR, "MLPClassifier"))
-        got = _kind(classifier) if _kind(classifier) not in known else f"a {_kind(classifier)} that was never fitted"
-        raise FileError(f"{request.path}: expected one of {known}, alone or at the end of a Pipeline, got {got}")
+    known, kind = (*LINEAR, "MLPClassifier"), _kind(classifier)
+    if kind not in known:
+        listed = ", ".join(known)
+        raise FileError(f"{request.path}: expected one of {listed}, alone or at the end of a Pipeline, got {kind}")
+    if not hasattr(classifier, "classes_") or not hasattr(classifier, "coef_" if kind in LINEAR else "coefs_"):
+        raise FileError(f"{request.path}: expected a classifier that was fitted, got a {kind} that was not")
     return steps[:-1], classifier
 
 
@@ -181,7 +185,7 @@ def _scaler(step: Any, features: int, request: ModelRequest) -> tuple[Numbers64,
 def _layers(classifier: Any, request: ModelRequest) -> list[tuple[Numbers64, Numbers64]]:
     """Weights `(outputs, inputs)` and biases of each layer."""  # noqa: DOC501
     if _kind(classifier) in LINEAR:
-        layers = [(np.asarray(classifier.coef_, np.float64), np.ravel(classifier.intercept_))]
+        layers = [(np.atleast_2d(np.asarray(classifier.coef_, np.float64)), np.ravel(classifier.intercept_))]
     else:
         pairs = zip(classifier.coefs_, classifier.intercepts_, strict=True)
         layers = [(np.asarray(weight, np.float64).T, np.ravel(bias)) for weight, bias in pairs]
@@ -223,10 +227,7 @@ def _check(
     """Raise unless the layers predict what scikit-learn does, where the scaled inputs are standard normal numbers."""  # noqa: DOC501
     factor, offset = scaling
     random = np.random.default_rng(0)
-    with np.errstate(all="ignore"):
-        x = (random.normal(size=(COMPARED_INPUTS, features)) - offset) / factor
-    if not np.isfinite(x).all():
-        raise FileError(f"{request.path}: expected finite scales that are not zero, got others")
+    x = (random.normal(size=(COMPARED_INPUTS, features)) - offset) / factor
     with torch.no_grad():
         logits = network(torch.from_numpy(x)).numpy()
     if not np.isfinite(logits).all():
