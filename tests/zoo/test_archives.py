@@ -63,6 +63,18 @@ def test_what_is_no_archive(here: Path, content: bytes, message: str):
         pass
 
 
+def test_an_archive_that_says_it_spans_several_disks(here: Path):
+    """Python's `is_zipfile` itself raises then."""
+    write()
+    data = bytearray(FILE.read_bytes())
+    place = data.rindex(b"PK\x05\x06")
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, place, 10)
+    FILE.write_bytes(data[:place] + locator + data[place:])
+    assert is_archive(FILE)
+    with pytest.raises(FileError, match=r"got a damaged archive .*disks"), opened_archive(FILE, "it"):
+        pass
+
+
 def test_damage_that_shows_when_a_part_is_read(here: Path):
     write()
     data = bytearray(FILE.read_bytes())
