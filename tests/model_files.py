@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from clearance.zoo.loaded import methods_of_modules_kept
 from clearance.zoo.networks import initialise
 from torchvision_operators import define_torchvision_operators
 
@@ -89,7 +90,7 @@ def write_vision_transformer(folder: Path) -> nn.Module:
         id2label={index: f"digit {index}" for index in range(CLASSES)},
         attn_implementation="eager",
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), methods_of_modules_kept():
         torch.manual_seed(0)
         network = ViTForImageClassification(settings).eval()
     network.save_pretrained(folder)
@@ -105,7 +106,7 @@ def write_residual_network(folder: Path) -> nn.Module:
     settings = ResNetConfig(
         num_channels=3, embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], num_labels=3, layer_type="basic"
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), methods_of_modules_kept():
         torch.manual_seed(0)
         network = ResNetForImageClassification(settings).eval()
     network.save_pretrained(folder)

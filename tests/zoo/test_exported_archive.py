@@ -45,7 +45,9 @@ def write(parts: dict[str, bytes]) -> None:
 
 def refused(parts: dict[str, bytes], message: str) -> None:
     write(parts)
-    with pytest.raises(PickleRefusedError, match=rf"n\.pt2: .*{message}.*, which could run code .*--trust-pickle"):
+    with pytest.raises(
+        PickleRefusedError, match=rf"n\.pt2: .*{message}.*, which could run code or take all memory .*--trust-pickle"
+    ):
         load_model("n.pt2")
     assert not Path("harm").exists()
 
@@ -133,6 +135,10 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
             forward_arg_names=["x=open('harm', 'w')"]
         ),
         "has the odd forward_arg_names",
+    ),
+    "a tensor of ten gigabytes": (
+        lambda program: first_node(program)["inputs"][3]["arg"].update(as_ints=[50_000, -50_000]),
+        "asks for a tensor of shape .50000, -50000.",
     ),
     "a type of a package": (
         lambda program: program["graph_module"]["module_call_graph"][0]["signature"].update(

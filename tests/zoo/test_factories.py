@@ -121,6 +121,13 @@ def test_what_a_factory_does_not_take(file: Path, factory: str, arguments: dict[
     assert "\n" not in str(caught.value)
 
 
+def test_a_factory_may_leave_nothing_in_the_class_of_all_modules(tmp_path: Path):
+    path = tmp_path / "adds_a_method_of_test.py"
+    path.write_text("from torch import nn\ndef make():\n    nn.Module.added = print\n    return nn.Linear(2, 3)\n")
+    load_model(f"{path}:make")
+    assert not hasattr(torch.nn.Module, "added")
+
+
 def test_arguments_are_handed_over(file: Path):
     assert make_network(f"{file}:make", {"width": 5}).layer.out_features == 5
     assert make_network(f"{file}:keywords", {"width": 6}).layer.out_features == 6

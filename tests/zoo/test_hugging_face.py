@@ -62,6 +62,18 @@ def test_second_derivatives_exist(folder: Path):
     assert loaded.network.network.config._attn_implementation == "eager"
 
 
+def test_no_other_network_is_changed_by_it(folder: Path):
+    """transformers adds a method to the class of all modules, and certificates refuse methods that are not torch's."""
+    import clearance as cl
+    from model_files import small_cnn
+
+    assert not hasattr(torch.nn.Module, "smart_apply")
+    load_model("hf:vit")
+    assert not hasattr(torch.nn.Module, "smart_apply")
+    (found,) = cl.certify(Classifier(small_cnn(), (0, 1)), torch.full((1, *SHAPE), 0.5), norm=2, method="crown")
+    assert found.radius > 0 and load_model("hf:vit").network(torch.zeros(1, *SHAPE)).shape == (1, 10)
+
+
 def test_what_is_known_of_it(folder: Path):
     loaded = load_model("hf:vit")
     assert (loaded.bounds, loaded.image_size, loaded.crop, loaded.weights) == ((0.0, 1.0), (8, 8), None, Path("vit"))

@@ -106,6 +106,19 @@ def test_open_sizes_are_asked_for(here: Path):
         refused("model-args: expected input_shape to be like", InputError, model_args={"input_shape": asked})
 
 
+@pytest.mark.parametrize("kind", ["ConstantOfShape", "Expand"])
+def test_a_constant_of_ten_gigabytes_in_a_few_bytes(here: Path, kind: str):
+    steps = (
+        node(kind, "sides" if kind == "ConstantOfShape" else "x sides", "c"),
+        node("ReduceMax", "c", "r", keepdims=0),
+    )
+    model = graph(*steps, node("Add", "x r"), shape=("batch", 1))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([50_000, 50_000]), "sides"))
+    save(model)
+    assert FILE.stat().st_size < 1000
+    refused(r"n\.onnx: expected values of at most 268,435,456 numbers, got c of \[50000, 50000\]")
+
+
 def test_one_of_several_outputs(here: Path):
     save(graph(PRODUCT, node("Relu", "y", "z"), outputs=("y", "z")))
     refused(r"to have one output, got y, z; say which .*output=NAME", InputError)
@@ -128,7 +141,7 @@ def test_one_of_several_outputs(here: Path):
         (graph(node("MatMul", "x v")), "valid ONNX graph, got one that is not"),
         (graph(PRODUCT, shape=("batch", 5)), "onnxruntime does not take it|valid ONNX|fails on it"),
         (graph(PRODUCT, shape=("batch", 2**40)), "expected inputs of a size that can be checked"),
-        (graph(PRODUCT, shape=(2**40, 2)), "expected inputs of a size that can be checked"),
+        (graph(PRODUCT, shape=(2**40, 2)), "expected values of at most 268,435,456 numbers, got y of"),
     ],
     ids=["opset", "unknown", "converter", "domain", "half", "missing", "shape", "wide", "many"],
 )

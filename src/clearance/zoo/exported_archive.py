@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Generator, Mapping
@@ -84,6 +85,9 @@ OPERATOR = re.compile(
 )
 """Operators of a network: torch's own on tensors, and arithmetic of sizes."""
 
+LARGEST_SIZES = 2**28
+"""Product of a list of whole numbers in the graph at most: 1 GiB for a tensor of that shape in float32."""
+
 TREES = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict"})
 """Kinds of containers that arguments and results may come in."""
 
@@ -102,8 +106,8 @@ def refuse_code(path: Path) -> None:
         found = next(_code(archive, path), None)
     if found is not None:
         raise PickleRefusedError(
-            f"{path}: {found}, which could run code when loaded; export the network anew, or, if you trust the file, "
-            "add --trust-pickle"
+            f"{path}: {found}, which could run code or take all memory when loaded; export the network anew, or, if "
+            "you trust the file, add --trust-pickle"
         )
 
 
@@ -165,6 +169,8 @@ def _strange(value: object, key: str) -> Generator[str]:
         for name, inner in cast("Mapping[str, object]", value).items():
             if not NAME.fullmatch(name):
                 yield f"has the odd name {name[:80]!r}"
+            if name == "as_ints" and _product(inner) > LARGEST_SIZES:
+                yield f"asks for a tensor of shape {str(inner)[:80]}"
             if name not in ("metadata", "guards_code", "as_string", "as_strings"):
                 yield from _strange(inner, name)
     elif isinstance(value, list):
@@ -172,6 +178,12 @@ def _strange(value: object, key: str) -> Generator[str]:
             yield from _strange(inner, key)
     elif isinstance(value, str) and not _is_plain(value, key):
         yield f"has the odd {key} {value[:80]!r}"
+
+
+def _product(sizes: object) -> int:
+    """The product of whole numbers without their signs and zeros."""
+    numbers = cast("list[object]", sizes) if isinstance(sizes, list) else []
+    return math.prod(abs(size) for size in numbers if isinstance(size, int) and size)
 
 
 def _is_plain(text: str, key: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -102,6 +103,21 @@ def one_line(error: BaseException) -> str:
     """
     said = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return said if len(said) <= 300 else f"{said[:297]}..."
+
+
+@contextmanager
+def methods_of_modules_kept() -> Generator[None]:
+    """Take away what loading a network adds to `nn.Module`, the class of all modules.
+
+    transformers gives it a method for its own initialisation, `smart_apply`, when it makes a network, and leaves it
+    there. Certificates refuse modules with methods that are not torch's, and would refuse every network from then on.
+    """
+    before = set(vars(nn.Module))
+    try:
+        yield
+    finally:
+        for name in set(vars(nn.Module)) - before:
+            delattr(nn.Module, name)
 
 
 def bring(module: str, *, extra: str | None, spec: str) -> ModuleType:

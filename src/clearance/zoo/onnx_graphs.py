@@ -23,6 +23,9 @@ LARGEST_GRAPH = 2**31 - 1
 LARGEST_INPUT = 2**27
 """Numbers in the random inputs of the check at most: a file that declares larger ones is refused before they exist."""
 
+LARGEST_VALUE = 2**28
+"""Numbers in one value of the graph at most, for one batch: 1 GiB in float32. A few bytes can ask for any size."""
+
 INPUT_TYPES = {1: torch.float32, 11: torch.float64}
 """Codes of ONNX for the kinds of numbers that distances and gradients are defined for."""
 
@@ -91,6 +94,7 @@ def _read(path: Path, request: ModelRequest) -> Any:
         onnx.checker.check_model(graph)
     except Exception as error:
         raise FileError(f"{path}: expected a valid ONNX graph, got one that is not ({one_line(error)})") from error
+    _check_values(graph, path, onnx)
     known = onnx.defs.onnx_opset_version()
     for opset in graph.opset_import:
         if opset.domain in ("", "ai.onnx") and not 1 <= opset.version <= known:
@@ -112,6 +116,20 @@ def _check_external(graph: Any, path: Path, onnx: Any) -> None:
         end = _whole(where.get("offset")) + _whole(where.get("length"))
         if end > file.stat().st_size:
             raise FileError(f"{path}: expected {end:,} bytes of values in {name}, got {file.stat().st_size:,}")
+
+
+def _check_values(graph: Any, path: Path, onnx: Any) -> None:
+    """Raise where a step makes a value that is larger than any network's, such as a constant of 10 GB."""  # noqa: DOC501
+    try:
+        inferred = onnx.shape_inference.infer_shapes(graph, data_prop=True).graph
+    except Exception:  # graphs above 2 GB have no inference; steps that do not fit fail in onnxruntime
+        return
+    for value in (*inferred.value_info, *inferred.output):
+        sides = [max(1, dimension.dim_value) for dimension in value.type.tensor_type.shape.dim]
+        if math.prod(sides) > LARGEST_VALUE:
+            raise FileError(
+                f"{path}: expected values of at most {LARGEST_VALUE:,} numbers, got {value.name} of {sides}"
+            )
 
 
 def _whole(text: str | None) -> int:

@@ -17,7 +17,7 @@ from torch import nn
 
 from clearance.data.files import path_kind
 from clearance.errors import ClearanceError, FileError, InputError
-from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, one_line
+from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, methods_of_modules_kept, one_line
 from clearance.zoo.table import BUNDLED, SPECS, SpecKind
 from clearance.zoo.weight_files import load_weights
 
@@ -76,7 +76,8 @@ def _read(request: ModelRequest) -> LoadedNetwork:
     kind = _kind(request.spec)
     reader: Callable[[ModelRequest], LoadedNetwork] = kind.load()
     try:
-        return reader(replace(request, rest=request.spec.removeprefix(kind.prefix)))
+        with methods_of_modules_kept():
+            return reader(replace(request, rest=request.spec.removeprefix(kind.prefix)))
     except ClearanceError:
         raise
     except Exception as error:  # a library that meets a damaged file fails in many ways
