@@ -13,7 +13,8 @@ from clearance.model.preprocessing import Normalize
 from clearance.zoo.loaded import LoadedNetwork
 from clearance.zoo.table import SPECS
 from command_line import run_command
-from model_files import FACTORY, small_cnn, write_exported
+from model_files import FACTORY, small_cnn, write_exported, write_vision_transformer
+from torchvision_operators import define_torchvision_operators
 
 DIGITS = ("digits", "--count", "1", "--radius", "0.5", "--bound", "ball", "--blocks", "2", "--block-size", "8")
 
@@ -72,6 +73,31 @@ def test_the_models_own_normalisation_is_used_unless_another_is_given():
     assert torch.equal(other.logits(x), torch.full((1, 4), 2.0)) and float(other.preprocessing.std) == 0.5
     with pytest.raises(InputError, match="expected both --mean and --std"):
         make_classifier(loaded, None, flags(mean=[0.0]))
+
+
+def test_the_models_own_normalisation_is_for_its_own_bounds():
+    """Pixels of 255 levels would be normalised as if they were in [0, 1]."""
+    loaded = LoadedNetwork(torch.nn.Flatten(), "hf:n", (0.0, 1.0), preprocessing=Normalize([0.5], [0.25]))
+    for bounds in ((0.0, 1.0), (0.2, 0.8), None):
+        make_classifier(loaded, bounds, flags())
+    with pytest.raises(
+        InputError, match=r"hf:n has a normalisation of its own, for inputs within 0 1; give --mean and"
+    ):
+        make_classifier(loaded, (0.0, 255.0), flags())
+    make_classifier(loaded, (0.0, 255.0), flags(mean=[127.5], std=[63.75]))
+
+
+def test_class_names_of_the_model_serve_data_without_any(here: Path):
+    define_torchvision_operators()
+    write_vision_transformer(here / "vit")
+    np.savez("d.npz", images=np.full((1, 1, 8, 8), 0.5, dtype=np.float32), labels=np.array([0]))
+    command = ("bracket", "hf:vit", "d.npz", "--out", "run", "--budget", "quick", "--certificate", "none")
+    done = run_command(*command)
+    assert done.returncode == 0, done.stderr
+    from clearance.runs.folder import read_plan
+
+    plan = read_plan(here / "run")
+    assert plan.data.class_names[:2] == ("digit 0", "digit 1") and plan.model.mean == (0.5,)
 
 
 def test_help_says_what_a_model_may_be():

@@ -50,7 +50,8 @@ def test_values_from_a_file(here: Path, spec: str):
 
 
 def test_timm_knows_the_size_of_its_pictures():
-    assert load_model("timm:test_resnet").image_size == (160, 160)
+    loaded = load_model("timm:test_resnet")
+    assert (loaded.image_size, loaded.input_shape) == ((160, 160), (3, 160, 160))
 
 
 @pytest.mark.parametrize(

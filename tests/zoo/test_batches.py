@@ -50,9 +50,9 @@ def test_the_difference_is_the_largest_one():
     assert found.difference == pytest.approx(1e-5, rel=0.1)
 
 
-@pytest.mark.parametrize("scale", [1.0, 1000.0])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1000.0])
 def test_differences_above_the_tolerance_are_refused(scale: float):
-    """Relative to the largest logit, at least 1: here it is near `scale`."""
+    """Relative to the largest logit: here it is near `scale`."""
     settled(lambda x: scale * (x + 0.5 * LARGEST_DIFFERENCE), lambda x: scale * x, None)
     with pytest.raises(FileError, match=r"n\.file: expected the converted network to answer as the file does"):
         settled(lambda x: scale * (x + 2 * LARGEST_DIFFERENCE), lambda x: scale * x, None)
@@ -90,6 +90,10 @@ def test_failures_are_one_line():
         settled(lambda x: x, fails, None)
     with pytest.raises(FileError, match=r"the converted network fails on it \(ValueError: on this\)"):
         settled(fails, lambda x: x, 1)
+    with pytest.raises(FileError, match=r"the converted network fails on it \(ValueError: on this\)"):
+        settled(fails, lambda x: x, None)
+    with pytest.raises(FileError, match=r"the converted network fails on one \(ValueError: on this\)"):
+        settled(lambda x: x if len(x) > 1 else fails(x), lambda x: x, None)
 
 
 def test_failing_steps_write_nothing(capsys: pytest.CaptureFixture[str]):

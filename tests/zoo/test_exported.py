@@ -39,6 +39,7 @@ def test_notes_say_the_shape_and_the_batch(here: Path):
     assert load_model("n.pt2").notes == ("n.pt2: inputs of shape (1, 8, 8); written for batches of 1; takes any",)
     write_exported(small_cnn(), FILE, fixed=False)
     loaded = load_model("n.pt2")
+    assert loaded.input_shape == SHAPE
     assert loaded.notes == ("n.pt2: inputs of shape (1, 8, 8)",) and loaded.weights == FILE
 
 

@@ -77,6 +77,7 @@ def test_no_other_network_is_changed_by_it(folder: Path):
 def test_what_is_known_of_it(folder: Path):
     loaded = load_model("hf:vit")
     assert (loaded.bounds, loaded.image_size, loaded.crop, loaded.weights) == ((0.0, 1.0), (8, 8), None, Path("vit"))
+    assert loaded.input_shape == SHAPE
     assert loaded.class_names == tuple(f"digit {index}" for index in range(10)) and not loaded.notes
 
 
@@ -98,7 +99,7 @@ def test_pixels_reach_the_network_as_the_image_processor_gives_them(here: Path, 
 def test_convnext_resizes_by_a_share_and_crops(here: Path):
     write_residual_network(here / "folder")
     loaded = load_model("hf:folder")
-    assert (loaded.image_size, loaded.crop) == (256, (224, 224))
+    assert (loaded.image_size, loaded.crop, loaded.input_shape) == (256, (224, 224), (3, 224, 224))
     assert "resizes with Pillow's filter 3, not the bilinear one" in loaded.notes[0]
 
 

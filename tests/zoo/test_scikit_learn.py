@@ -96,7 +96,7 @@ def test_names_and_shapes(here: Path):
     model = fitted(linear.RidgeClassifier(), np.array(["a", "b", "c"])[Y])
     skops.io.dump(model, FILE)
     found = load_model("m.skops")
-    assert found.class_names == ("a", "b", "c") and found.weights == FILE
+    assert found.input_shape == (13,) and found.class_names == ("a", "b", "c") and found.weights == FILE
     assert found.notes == ("m.skops: RidgeClassifier of 13 features in float64, as scikit-learn computes",)
     x = torch.from_numpy(X[:2])
     assert torch.equal(found.network(x.reshape(2, 1, 13)), found.network(x))

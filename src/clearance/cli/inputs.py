@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -108,6 +108,8 @@ def load_inputs(flags: InputFlags) -> Inputs:
     )
     for note in network.notes:
         click.echo(f"clearance: {printable(note)}", err=True)
+    if not data.class_names:
+        data = replace(data, class_names=network.class_names)
     model = make_classifier(network, choose_bounds(flags, network.bounds or whole.bounds), flags)
     return Inputs(network, model, data, flags.data, flags.offset, len(whole), flags.micro_batch)
 
@@ -141,11 +143,18 @@ def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, 
     A normalisation that is given takes the place of the model's own.
 
     Raises:
-        InputError: If only one of `--mean` and `--std` was given.
+        InputError: If only one of `--mean` and `--std` was given, or the bounds are not those that the model's own
+            normalisation is for.
     """
     if (flags.mean is None) != (flags.std is None):
         raise InputError("--mean: expected both --mean and --std, got one of them")
     given = None if flags.mean is None or flags.std is None else Normalize(flags.mean, flags.std)
+    if given is None and network.preprocessing is not None and not _within(bounds, network.bounds):
+        wanted = "none" if network.bounds is None else f"{network.bounds[0]:g} {network.bounds[1]:g}"
+        raise InputError(
+            f"--bounds: {network.name} has a normalisation of its own, for inputs within {wanted}; give --mean and "
+            "--std with other bounds"
+        )
     return Classifier(
         network.network,
         bounds,
@@ -154,6 +163,11 @@ def make_classifier(network: LoadedNetwork, bounds: tuple[float, float] | None, 
         dtype=None if flags.dtype is None else getattr(torch, flags.dtype),
         micro_batch=flags.micro_batch,
     )
+
+
+def _within(bounds: tuple[float, float] | None, known: tuple[float, float] | None) -> bool:
+    """Whether bounds lie within those that are known; no bounds lie within any."""
+    return bounds is None or known is None or (known[0] <= bounds[0] and bounds[1] <= known[1])
 
 
 def _count(asked: int | str, available: int, given: bool) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -63,10 +64,9 @@ def read_timm(request: ModelRequest) -> LoadedNetwork:
     if own.get("mean") and own.get("std"):
         mean, std = (",".join(f"{each:g}" for each in own[key]) for key in ("mean", "std"))
         notes.append(f"{request.spec}: timm's own values want --mean {mean} --std {std}")
-    image_size = (int(size[1]), int(size[2])) if size else None
-    return LoadedNetwork(
-        made.network, made.name, weights=made.weights, metadata=made.metadata, image_size=image_size, notes=tuple(notes)
-    )
+    shape = tuple(int(side) for side in size) if size else None
+    image_size = None if shape is None else (shape[1], shape[2])
+    return replace(made, input_shape=shape, image_size=image_size, notes=tuple(notes))
 
 
 def _made(

@@ -113,7 +113,8 @@ def settle(
             difference = max(_difference(whole, wanted), _difference(single, wanted[:1]))
         except Exception:  # what it cannot do with another size of batch
             if size is None:
-                raise
+                _run(network, x, source, "the converted network fails on it")
+                _run(network, x[:1], source, "the converted network fails on one")
             difference = float("inf")
         if difference <= LARGEST_DIFFERENCE * _scale(wanted):
             return Settled(network, difference, f"written for batches of {size}; takes any" if size else "")
@@ -157,5 +158,6 @@ def _difference(one: Tensor, other: Tensor) -> float:
 
 
 def _scale(logits: Tensor) -> float:
+    """The largest finite logit without its sign; 1 where all are zero."""
     finite = logits[logits.isfinite()].abs()
-    return max(1.0, float(finite.max())) if finite.numel() else 1.0
+    return (float(finite.max()) if finite.numel() else 0.0) or 1.0

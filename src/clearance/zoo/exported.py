@@ -64,7 +64,13 @@ def read_exported(request: ModelRequest) -> LoadedNetwork:
             source=str(path),
         )
     notes = [f"inputs of shape {tuple(x.shape[1:])}", *filter(None, [found.note])]
-    return LoadedNetwork(found.network, request.spec, weights=path, notes=(f"{path.name}: {'; '.join(notes)}",))
+    return LoadedNetwork(
+        found.network,
+        request.spec,
+        weights=path,
+        input_shape=tuple(x.shape[1:]),
+        notes=(f"{path.name}: {'; '.join(notes)}",),
+    )
 
 
 def _module(program: ExportedProgram) -> fx.GraphModule:

@@ -95,6 +95,7 @@ def read_folder(request: ModelRequest) -> LoadedNetwork:
         request.spec,
         bounds=(0.0, 1.0),
         weights=folder,
+        input_shape=_input_shape(network, images),
         preprocessing=images.preprocessing,
         image_size=images.image_size,
         crop=images.crop,
@@ -211,6 +212,13 @@ def _load(transformers: ModuleType, folder: Path, *, trust_pickle: bool) -> Any:
         said = ", ".join([*sorted(missing), *sorted(wrong)][:5])
         raise FileError(f"{folder}: expected values for the whole network, got none, or of another shape, for {said}")
     return network.float()
+
+
+def _input_shape(network: Any, images: ImageSettings) -> tuple[int, ...] | None:
+    """Channels, height and width, where the settings name them."""
+    channels = getattr(network.config, "num_channels", None)
+    size = images.crop or images.image_size
+    return (channels, *size) if isinstance(channels, int) and isinstance(size, tuple) else None
 
 
 @contextmanager

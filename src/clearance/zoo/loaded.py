@@ -28,6 +28,7 @@ class LoadedNetwork:
         bounds: The valid range of an input; `None` where it is not known.
         weights: The file or folder that its values came from; `None` where the factory made them.
         metadata: The header of the weights file: text by name.
+        input_shape: Shape of one input; `None` where it is not known.
         preprocessing: What happens to an input before the network, such as a normalisation; `None` for nothing.
         image_size: How images are resized before they become inputs: the length of the shorter side, or exactly
             `(height, width)`; `None` where it is not known.
@@ -41,6 +42,7 @@ class LoadedNetwork:
     bounds: tuple[float, float] | None = None
     weights: Path | None = None
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    input_shape: tuple[int, ...] | None = None
     preprocessing: nn.Module | None = None
     image_size: int | tuple[int, int] | None = None
     crop: tuple[int, int] | None = None

@@ -16,6 +16,7 @@ from clearance.data.files import path_kind, require_file
 from clearance.errors import FileError, InputError
 from clearance.zoo.batches import CHECKED_INPUTS, Converted, settle
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, bring, one_line
+from clearance.zoo.onnx_rewrites import choose_opset, rewritten
 
 LARGEST_GRAPH = 2**31 - 1
 """Bytes of a graph at most: what a message of Protocol Buffers can hold. Values of larger ones lie beside it."""
@@ -70,7 +71,9 @@ def read_onnx(request: ModelRequest) -> LoadedNetwork:
             else (nn.Sequential(nn.Flatten(), network))
         )
         notes.append(f"inputs of {math.prod(shape)} numbers in any shape are reshaped to {shape}")
-    return LoadedNetwork(network, request.spec, weights=path, notes=(f"{path.name}: {'; '.join(notes)}",))
+    return LoadedNetwork(
+        network, request.spec, weights=path, input_shape=shape, notes=(f"{path.name}: {'; '.join(notes)}",)
+    )
 
 
 def _read(path: Path, request: ModelRequest) -> Any:
@@ -202,36 +205,20 @@ def _converted(graph: Any, request: ModelRequest) -> nn.Module:
     """The network that onnx2torch makes of a graph; what it has no converter for is named."""  # noqa: DOC501
     onnx2torch = bring("onnx2torch", extra="onnx", spec=request.spec)
     path = request.path
-    lacking = _unknown_steps(graph)
-    if lacking:
-        raise FileError(f"{path}: onnx2torch has no converter for {', '.join(lacking)}")
+    opset = choose_opset(graph, bring("onnx", extra="onnx", spec=request.spec))
+    if opset.lacking:
+        way = "torch.onnx.export(..., opset_version=17) may write it in steps that have one"
+        raise FileError(f"{path}: onnx2torch has no converter for {', '.join(opset.lacking)}; {way}")
     try:
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):  # layers draw values before they are filled
             warnings.simplefilter("ignore")
-            network = Converted(onnx2torch.convert(graph))
+            network = Converted(onnx2torch.convert(rewritten(graph, opset)))
     except Exception as error:
         way = "exports made with dynamo=True are often like that: torch.onnx.export(..., dynamo=False)"
         raise FileError(f"{path}: onnx2torch cannot convert it ({one_line(error)}); {way}") from error
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return network
-
-
-def _unknown_steps(graph: Any) -> list[str]:
-    """Operators without a converter, with their versions."""
-    from onnx2torch.node_converters.registry import (
-        get_converter,  # pyright: ignore[reportUnknownVariableType, reportMissingImports]
-    )
-
-    versions = {opset.domain: opset.version for opset in graph.opset_import}
-    found: dict[str, None] = {}
-    for node in graph.graph.node:
-        try:
-            get_converter(node.op_type, versions.get(node.domain, 1), node.domain)
-        except NotImplementedError:
-            domain = f"{node.domain}." if node.domain else ""
-            found[f"{domain}{node.op_type} (opset {versions.get(node.domain, 1)})"] = None
-    return list(found)
 
 
 def _reference(graph: Any, output: str, request: ModelRequest) -> Callable[[Tensor], Tensor]:

@@ -90,7 +90,9 @@ def read_skops(request: ModelRequest) -> LoadedNetwork:
     _check(network, model, features, (factor, offset), request)
     notes = f"{request.path.name}: {_kind(classifier)} of {features} features in float64, as scikit-learn computes"
     names = tuple(str(name) for name in classifier.classes_)
-    return LoadedNetwork(network, request.spec, weights=request.path, class_names=names, notes=(notes,))
+    return LoadedNetwork(
+        network, request.spec, weights=request.path, input_shape=(features,), class_names=names, notes=(notes,)
+    )
 
 
 def _load(request: ModelRequest) -> Any:
