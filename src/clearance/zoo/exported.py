@@ -52,7 +52,7 @@ def read_exported(request: ModelRequest) -> LoadedNetwork:
             raise FileError(f"{path}: {written} ({one_line(error)}); this is torch {torch.__version__}") from error
         x, size = _example(program, str(path))
         try:
-            network = as_module(whole, x)
+            network = as_module(whole)
         except FileError as error:
             raise FileError(f"{path}: {error}") from None
         found = settle(
