@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from clearance.errors import InputError
-from clearance.zoo.loaded import ModelRequest, bring, one_line
+from clearance.zoo.loaded import ModelRequest, bring, import_failure, one_line
 
 
 def failing(error: Exception) -> Callable[[str], ModuleType]:
@@ -37,6 +37,17 @@ def test_packages_that_do_not_import(
     with pytest.raises(InputError, match=f"^model: {message if message.startswith('x') else 'x ' + message}") as caught:
         bring("timm", extra=extra, spec="x")
     assert "\n" not in str(caught.value)
+
+
+def test_the_cause_of_a_failing_import_may_stand_behind_it():
+    """transformers says that it could not import the network's class, and not why."""
+    outer = ModuleNotFoundError("Could not import module 'ViTForImageClassification'")
+    assert import_failure(outer).startswith("which does not import here (ModuleNotFoundError: Could not")
+    outer.__cause__ = ValueError("x")
+    outer.__cause__.__context__ = RuntimeError("operator torchvision::nms does not exist")
+    assert import_failure(outer).startswith("which imports torchvision, and the one that is installed does not go with")
+    outer.__cause__.__context__.__cause__ = outer
+    assert "torchvision" in import_failure(outer)
 
 
 def test_what_does_not_go_with_a_kind_of_spec():

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from clearance.data.files import PIXEL_LEVELS, path_kind, refuse_pickle
 from clearance.errors import FileError, InputError
 from clearance.model.preprocessing import Normalize
-from clearance.zoo.loaded import LoadedNetwork, ModelRequest, bring, one_line
+from clearance.zoo.loaded import LoadedNetwork, ModelRequest, bring, import_failure, one_line
 
 LARGEST_CONFIGURATION = 2**22
 """Bytes of a JSON file that is read: names of 21,841 classes, twice, take half of it."""
@@ -203,7 +203,9 @@ def _load(transformers: ModuleType, folder: Path, *, trust_pickle: bool) -> Any:
                 **options,
             )
     except ImportError as error:
-        raise InputError(f"model: hf:{folder} needs what is not installed ({one_line(error)})") from error
+        raise InputError(
+            f"model: hf:{folder} needs its network's code in transformers, {import_failure(error)}"
+        ) from error
     except Exception as error:
         raise FileError(f"{folder}: expected an image classifier of transformers, got {one_line(error)}") from error
     missing = [str(name) for name in report.get("missing_keys", ())]

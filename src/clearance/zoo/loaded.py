@@ -144,15 +144,25 @@ def bring(module: str, *, extra: str | None, spec: str) -> ModuleType:
         way = f"pip install 'clearance[{extra}]'" if extra else f"pip install {package}"
         raise InputError(f"model: {spec} needs {found}, which is not installed: {way}") from error
     except Exception as error:
-        raise InputError(f"model: {spec} needs {module}, {_why(error)}") from error
+        raise InputError(f"model: {spec} needs {module}, {import_failure(error)}") from error
 
 
-def _why(error: Exception) -> str:
-    """Why an import fails: most often torchvision, of which each release is built for one release of torch."""
-    said = one_line(error)
-    if "torchvision" in said:
-        return (
-            f"which imports torchvision, and the one that is installed does not go with torch {torch.__version__} "
-            f"({said}); install the torchvision of that torch"
-        )
-    return f"which does not import here ({said})"
+def import_failure(error: BaseException) -> str:
+    """Why an import fails, in words: most often torchvision, of which each release is built for one release of torch.
+
+    Args:
+        error: What was raised; the cause may stand behind it.
+
+    Returns:
+        What follows "it needs a package, ".
+    """
+    chain = [error]
+    while (behind := chain[-1].__cause__ or chain[-1].__context__) is not None and behind not in chain:
+        chain.append(behind)
+    found = next((each for each in chain if "torchvision" in str(each)), None)
+    if found is None:
+        return f"which does not import here ({one_line(error)})"
+    return (
+        f"which imports torchvision, and the one that is installed does not go with torch {torch.__version__} "
+        f"({one_line(found)}); install the torchvision of that torch"
+    )
