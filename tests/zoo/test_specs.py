@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from clearance.errors import InputError, PickleRefusedError
+from clearance.errors import FileError, InputError, PickleRefusedError
 from clearance.zoo.specs import BUNDLED, load_model
 
 FACTORIES = """
@@ -96,7 +96,7 @@ def test_weights_fill_the_factory_network(factories: str):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("digits", r"expected digits-standard, digits-robust or package\.module:factory, got 'digits'"),
+        ("digits", r"expected digits-standard, digits-robust, PACKAGE\.MODULE:FACTORY, .*hf:FOLDER.*, got 'digits'"),
         ("", "got ''"),
         ("x" * 300, "got 'xxx"),
         ("a:", "got 'a:'"),
@@ -131,16 +131,24 @@ def test_bundled_networks_take_no_other_weights():
 @pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.pkl"])
 def test_a_pickle_in_the_place_of_a_spec_is_refused_with_the_way_out(here: Path, name: str):
     torch.save({"0.weight": torch.zeros(3, 2)}, name)
-    with pytest.raises(PickleRefusedError, match=r"is a pickle, .*use safetensors; .*save_file"):
+    with pytest.raises(FileError, match=r"holds values without a network; give the network as FILE\.py:FACTORY and"):
+        load_model(name)
+    torch.save(nn.Linear(2, 3), name)
+    with pytest.raises(PickleRefusedError, match=r"is a pickle, .*FILE\.py:FACTORY .*add --trust-pickle"):
         load_model(name)
     torch.jit.script(nn.Linear(2, 3)).save(name)
-    with pytest.raises(PickleRefusedError, match=r"it is TorchScript; .* that returns torch\.jit\.load"):
+    with pytest.raises(PickleRefusedError, match=r"is TorchScript, which runs code .*add --trust-pickle"):
         load_model(name)
 
 
-def test_an_exported_program_in_the_place_of_a_spec(here: Path):
-    with pytest.raises(InputError, match=r"net\.pt2 is an exported program; name a factory that returns torch\.export"):
-        load_model("net.pt2")
+def test_a_folder_or_a_file_of_python_in_the_place_of_a_spec(here: Path):
+    Path("net.py").write_text("")
+    Path("folder").mkdir()
+    Path("folder/config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"net\.py is a file of Python: name the function .* net\.py:FACTORY"):
+        load_model("net.py")
+    with pytest.raises(InputError, match="folder is a folder of Hugging Face: give hf:folder"):
+        load_model("folder")
 
 
 def test_an_exported_network_is_evaluated_as_it_was_exported(factories: str):

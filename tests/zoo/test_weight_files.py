@@ -37,17 +37,25 @@ def test_floating_values_are_converted_to_the_precision_of_the_network(here: Pat
     assert network(torch.tensor([[1.0, 1.0]])).tolist() == [[2.0, 7.0, 12.0]]
 
 
-@pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.pkl"])
+@pytest.mark.parametrize("name", ["a.pkl", "a.safetensors", "a.joblib"])
 def test_pickles_are_refused_by_name_with_the_way_out(here: Path, name: str):
     network = nn.Sequential(nn.Linear(2, 3))
     torch.save(network.state_dict(), name)
     with pytest.raises(PickleRefusedError, match=r"is a pickle, .*use safetensors; .*save_file\(torch\.load"):
         load_weights(network, Path(name))
-    torch.save(network, name)  # what `weights_only=True` refuses as well
-    with pytest.raises(PickleRefusedError, match=r"is a pickle, .*a whole network; .*save_file\(network\.state_dict"):
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.th"])
+def test_tensors_that_torch_saved_are_read_and_nothing_else(here: Path, name: str):
+    network = nn.Sequential(nn.Linear(2, 3))
+    torch.save(tensors(), name)
+    load_weights(network, Path(name))
+    assert network(torch.tensor([[1.0, 1.0]])).tolist() == [[2.0, 7.0, 12.0]]
+    torch.save(network, name)  # what `weights_only=True` refuses
+    with pytest.raises(PickleRefusedError, match=r"is a pickle of more than tensors, .*save the state_dict\(\) alone"):
         load_weights(network, Path(name))
     torch.jit.script(network).save(name)
-    with pytest.raises(PickleRefusedError, match=r"is a pickle, .*it is TorchScript; .*name a factory"):
+    with pytest.raises(FileError, match=r"got TorchScript; give it as MODEL, with --trust-pickle"):
         load_weights(network, Path(name))
 
 
@@ -263,12 +271,6 @@ def wrapped(network: nn.Module) -> nn.Module:
 @pytest.mark.parametrize(
     ("rename", "message"),
     [
-        (
-            lambda name: f"module.{name}",
-            r"\); its names have the prefix 'module\.' that torch\.nn\.DataParallel adds",
-        ),
-        (lambda name: f"_orig_mod.{name}", r"the prefix '_orig_mod\.' that torch\.compile adds: save the network"),
-        (lambda name: name.replace("0.", "0._orig_mod."), r"the prefix '_orig_mod\.' that torch\.compile adds"),
         (lambda name: f"net.body.{name}", r"; its names begin with 'net\.body\.': save them without it"),
         (lambda name: f"layer{name}", r"unexpected: layer0\.bias, layer0\.weight\)$"),
     ],
@@ -276,6 +278,33 @@ def wrapped(network: nn.Module) -> nn.Module:
 def test_a_prefix_is_named(here: Path, rename: Callable[[str], str], message: str):
     save_file({rename(name): value for name, value in tensors().items()}, FILE)
     refused(nn.Sequential(nn.Linear(2, 3)), message)
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        lambda name: f"module.{name}",
+        lambda name: f"_orig_mod.{name}",
+        lambda name: name.replace("0.", "0._orig_mod."),
+        lambda name: f"module._orig_mod.{name}",
+    ],
+)
+def test_prefixes_of_wrappers_are_taken_away_where_all_names_fit_then(here: Path, rename: Callable[[str], str]):
+    network = nn.Sequential(nn.Linear(2, 3))
+    save_file({rename(name): value for name, value in tensors().items()}, FILE)
+    load_weights(network, FILE)
+    assert network(torch.tensor([[1.0, 1.0]])).tolist() == [[2.0, 7.0, 12.0]]
+    one_left = {rename("0.weight"): tensors()["0.weight"], "0.bias": tensors()["0.bias"]}
+    save_file({**one_left, rename("0.bias"): torch.ones(3)}, FILE)  # two values of one name
+    refused(nn.Sequential(nn.Linear(2, 3)), "the weights are of another network")
+
+
+def test_a_file_older_than_the_counters_of_batch_normalisation(here: Path):
+    network = nn.BatchNorm1d(2)
+    save_file({name: value for name, value in network.state_dict().items() if "batches" not in name}, FILE)
+    load_weights(network, FILE)
+    save_file({"weight": torch.ones(2), "bias": torch.ones(2), "running_mean": torch.ones(2)}, FILE)
+    refused(nn.BatchNorm1d(2), "missing: running_var; unexpected: none")
 
 
 def test_a_prefix_of_the_network_is_named(here: Path):

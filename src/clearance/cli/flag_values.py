@@ -22,6 +22,8 @@ class InputFlags:
         model: The model, as given.
         data: The data, as given.
         weights: File of a factory's weights.
+        model_args: Arguments for the factory, as names and values.
+        trust_pickle: Load a model from a file that can run code.
         count: How many inputs, or `"all"`.
         offset: How many inputs to pass over.
         indices: Places of inputs in the whole set, such as 3,17,40-44.
@@ -48,6 +50,8 @@ class InputFlags:
     model: str
     data: str
     weights: str | None
+    model_args: tuple[tuple[str, int | float | bool | str | None], ...]
+    trust_pickle: bool
     count: int | str
     offset: int
     indices: str | None

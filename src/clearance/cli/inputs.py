@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -113,7 +113,9 @@ def load_inputs(flags: InputFlags) -> Inputs:
     """
     if flags.bounds is not None and not flags.no_bounds:
         _finite(flags.bounds)
-    network = load_model(flags.model, weights=flags.weights)
+    network = load_model(
+        flags.model, weights=flags.weights, model_args=dict(flags.model_args), trust_pickle=flags.trust_pickle
+    )
     source = datasets.open_source(flags.data, _data_options(flags, network))
     rows = _rows(source, flags)
     model = make_classifier(network, choose_bounds(flags, network.bounds or source.bounds), flags, source.fixed)
@@ -121,7 +123,8 @@ def load_inputs(flags: InputFlags) -> Inputs:
     if flags.skip_misclassified:
         rows, skipped = _classified(source, rows, model, flags)
     data = _read(source, rows, flags)
-    for note in source.notes:
+    data = data if data.class_names else replace(data, class_names=network.class_names)
+    for note in (*network.notes, *source.notes):
         click.echo(f"clearance: {printable(note)}", err=True)
     return Inputs(network, model, data, flags.data, skipped, flags.micro_batch)
 
@@ -130,7 +133,7 @@ def _data_options(flags: InputFlags, network: LoadedNetwork) -> Options:
     """What the reader of the data is told; what the model says about images holds where the flags say nothing."""
     resize, crop = flags.resize, flags.crop
     if resize is None and crop is None and datasets.takes(flags.data, "resize"):
-        resize, crop = getattr(network, "image_size", None), getattr(network, "crop", None)
+        resize, crop = network.image_size, network.crop
     return Options(
         train=flags.train,
         resize=resize,
@@ -139,7 +142,7 @@ def _data_options(flags: InputFlags, network: LoadedNetwork) -> Options:
         fixed=_parts(flags.fixed),
         movable=_parts(flags.movable),
         bounds_file=flags.bounds_file,
-        class_names=tuple(getattr(network, "class_names", ())),
+        class_names=network.class_names,
     )
 
 
@@ -237,22 +240,39 @@ def make_classifier(
 ) -> Classifier:
     """The classifier: network, bounds, normalisation, device, precision, inputs per pass, fixed coordinates.
 
+    A normalisation that is given takes the place of the model's own.
+
     Raises:
-        InputError: If coordinates are fixed and there are no bounds.
+        InputError: If coordinates are fixed and there are no bounds, or the bounds are not those that the model's own
+            normalisation is for.
     """
     if fixed is not None and bounds is None:
         held = f"{int(fixed.sum())} fixed coordinates"
         raise InputError(f"--no-bounds: expected bounds with {held}, got none; --movable all lets all of them move")
-    normalise = _normalisation(flags)
+    given = _normalisation(flags)
+    if given is None and network.preprocessing is not None and not _within(bounds, network.bounds):
+        wanted = "none" if network.bounds is None else f"{network.bounds[0]:g} {network.bounds[1]:g}"
+        raise InputError(
+            f"--bounds: {network.name} has a normalisation of its own, for inputs within {wanted}; give --mean and "
+            "--std with other bounds"
+        )
     return Classifier(
         network.network,
         bounds,
-        preprocessing=normalise,
+        preprocessing=network.preprocessing if given is None else given,
         device=flags.device,
         dtype=None if flags.dtype is None else getattr(torch, flags.dtype),
         micro_batch=flags.micro_batch,
         fixed=fixed,
     )
+
+
+def _within(bounds: Bounds | None, known: tuple[float, float] | None) -> bool:
+    """Whether bounds lie within those that are known; no bounds lie within any."""
+    if bounds is None or known is None:
+        return True
+    low, high = (torch.as_tensor(bound) for bound in bounds)
+    return known[0] <= float(low.min()) and float(high.max()) <= known[1]
 
 
 def _count(asked: int | str, available: int, given: bool) -> int | None:

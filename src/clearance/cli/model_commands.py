@@ -118,8 +118,7 @@ def demo(count: int) -> None:
 def score(inputs: InputFlags, **flags: Any) -> None:
     """Estimate for each input of DATA how far it can move before MODEL changes its mind (CLEVER).
 
-    MODEL is digits-standard, digits-robust, or package.module:factory, a function without arguments that returns an
-    nn.Module. DATA is {data}
+    {models} DATA is {data}
     """
     from clearance.cli.score import run_score
 

@@ -11,10 +11,11 @@ from click.core import ParameterSource
 
 from clearance import __version__
 from clearance.cli.flag_values import InputFlags, pick
-from clearance.cli.values import NumberOr, Numbers, PictureSize
+from clearance.cli.values import ModelArguments, NumberOr, Numbers, PictureSize
 from clearance.data.presets import PRESETS
 from clearance.data.table import describe_data
 from clearance.model.targets import describe_targets
+from clearance.zoo.table import specs_in_words
 
 AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
 """Kinds of values: a number or the word that stands for a choice of the program."""
@@ -28,7 +29,21 @@ PRECISIONS = ("float32", "float64")
 MODEL_AND_DATA = (
     click.argument("model"),
     click.argument("data"),
-    click.option("--weights", metavar="FILE", help="Values for a factory's network, as .safetensors."),
+    click.option(
+        "--weights",
+        metavar="FILE",
+        help="Values for the network of a factory or an architecture: .safetensors, or tensors as .pt, .pth, .th.",
+    ),
+    click.option(
+        "--model-args",
+        type=ModelArguments(),
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="An argument for the factory; may be repeated. Numbers, True, False and None are read as such.",
+    ),
+    click.option(
+        "--trust-pickle", is_flag=True, help="Load a model from a file that can run code. Only if you trust it."
+    ),
 )
 """What is evaluated, and on what."""
 INPUT_OPTIONS = (
@@ -102,7 +117,11 @@ Command = Callable[..., object]
 
 
 def with_model_and_data(command: Command) -> Command:
-    """MODEL, DATA and the model's weights: the same for every command that evaluates a model."""
+    """MODEL, DATA and the model's weights: the same for every command that evaluates a model.
+
+    Where the command's help has `{models}`, it says what MODEL may be, from the table of model specs.
+    """
+    command.__doc__ = (command.__doc__ or "").replace("{models}", specs_in_words())
     return _with(MODEL_AND_DATA, command)
 
 

@@ -117,3 +117,43 @@ class PictureSize(click.ParamType[int | tuple[int, int]]):
         if len(numbers) != len(sides) or len(sides) > 2 or 0 in numbers:
             self.fail(f"expected a size such as 224 or 224x320, got {value!r}", param, ctx)
         return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
+def as_argument(text: str) -> tuple[str, int | float | bool | str | None]:
+    """A name and its value, from `NAME=VALUE`: a whole number, a number, True, False, None, or text.
+
+    Raises:
+        BadParameter: If there is no name, or no `=`.
+
+    >>> as_argument("width=16"), as_argument("flat=True"), as_argument("kind=relu"), as_argument("rate=1e-3")
+    (('width', 16), ('flat', True), ('kind', 'relu'), ('rate', 0.001))
+    """
+    name, separator, value = text.partition("=")
+    if not (separator and name.isidentifier()):
+        raise click.BadParameter(f"expected NAME=VALUE, got {text!r}")
+    words: dict[str, bool | None] = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return name, words[value.lower()]
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+class ModelArguments(click.ParamType[tuple[str, int | float | bool | str | None]]):
+    """An argument for what makes a network, `NAME=VALUE`."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int | float | bool | str | None]:
+        """Name and value."""
+        if isinstance(value, tuple):
+            return value  # pyright: ignore
+        try:
+            return as_argument(str(value))
+        except click.BadParameter as error:
+            self.fail(error.message, param, ctx)

@@ -1,117 +1,119 @@
 """A model spec, as given on the command line, to a network.
 
     a name of `zoo.table.BUNDLED`      a classifier that comes with the package, such as `digits-robust`
-    package.module:factory             a function without arguments that returns an `nn.Module`, found from the current
-                                       folder or on `sys.path`; `weights` names a `.safetensors` file with its values
+    a form of `zoo.table.SPECS`        a function of the user's, a file, a folder, or the name of an architecture
 
-Weights come from safetensors only. Pickles (`.pt`, `.pth`, `.pkl`) are refused, because loading one can run code.
+Nothing that a file holds is run: pickles, TorchScript and other code in files are refused unless `trust_pickle` says
+that the file is trusted. A function of the user's, also in a `.py` file, is code that the user names.
 """
 
-import importlib
-import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from torch import nn
 
-from clearance.errors import InputError
-from clearance.model.placement import without_values
-from clearance.zoo.table import BUNDLED
-from clearance.zoo.weight_files import load_weights, refuse_pickled_network
+from clearance.data.files import path_kind
+from clearance.errors import ClearanceError, FileError, InputError
+from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, methods_of_modules_kept, one_line
+from clearance.zoo.table import BUNDLED, SPECS, SpecKind
+from clearance.zoo.weight_files import load_weights
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 """Where the bundled weights lie."""
 
 
-@dataclass(frozen=True)
-class LoadedNetwork:
-    """A network and what is known about it.
-
-    Attributes:
-        network: In evaluation mode, on the CPU.
-        name: What it is called in results: the spec as it was given.
-        bounds: The valid range of an input; `None` where it is not known.
-        weights: The file that its values came from; `None` where the factory made them.
-        metadata: The header of the weights file: text by name.
-    """
-
-    network: nn.Module
-    name: str
-    bounds: tuple[float, float] | None
-    weights: Path | None
-    metadata: Mapping[str, str]
-
-
 def load_model(
-    spec: str, *, weights: str | Path | None = None, bounds: tuple[float, float] | None = None
+    spec: str,
+    *,
+    weights: str | Path | None = None,
+    model_args: Mapping[str, ModelArgument] | None = None,
+    bounds: tuple[float, float] | None = None,
+    trust_pickle: bool = False,
 ) -> LoadedNetwork:
     """Make the network that a spec names.
 
     Args:
-        spec: A name of `zoo.table.BUNDLED`, or `package.module:factory`.
-        weights: A `.safetensors` file with the values of the factory's network; the bundled ones have their own.
+        spec: A name of `zoo.table.BUNDLED`, or of a form of `zoo.table.SPECS`.
+        weights: A `.safetensors` file, or a `.pt`, `.pth` or `.th` file of tensors, with the values of a factory's
+            network; the bundled ones and whole files of models have their own.
+        model_args: Keyword arguments for the factory or the architecture.
         bounds: The valid range of an input. `None` takes what is known: (0, 1) for the bundled ones.
+        trust_pickle: Load files that can run code: whole pickled networks, TorchScript.
 
     Returns:
         The network with its name.
 
     Raises:
-        InputError: If the spec names nothing that can be made, or does not go with `weights`.
-        FileError: If the weights are missing, damaged, or belong to another network.
-        PickleRefusedError: If the weights are a pickle.
+        InputError: If the spec names nothing that can be made, or does not go with the other arguments.
+        FileError: If a file is missing, damaged, or belongs to another network.
+        PickleRefusedError: If a file is a pickle and not trusted.
 
     >>> loaded = load_model("digits-standard")
     >>> import torch
     >>> loaded.network(torch.zeros(1, 1, 8, 8)).shape, loaded.bounds
     (torch.Size([1, 10]), (0.0, 1.0))
     """
-    if spec in BUNDLED:
-        if weights is not None:
-            raise InputError(
-                f"weights: {spec} has its own, got {weights}; name a factory, such as clearance.zoo.networks:digits_cnn"
-            )
-        network, known, file = BUNDLED[spec].load()(), (0.0, 1.0), WEIGHTS_FOLDER / f"{spec}.safetensors"
-    else:
-        network, known, file = make_network(spec), None, None if weights is None else Path(weights)
-    metadata = {} if file is None else load_weights(network, file)
-    _evaluate(network, spec)
-    return LoadedNetwork(network, spec, bounds or known, file, metadata)
+    file = None if weights is None else Path(weights)
+    asked = ModelRequest(spec, spec, file, dict(model_args or {}), trust_pickle)
+    found = _read_bundled(asked) if spec in BUNDLED else _read(asked)
+    _evaluate(found.network, spec)
+    return replace(found, bounds=bounds or found.bounds)
 
 
-def make_network(spec: str) -> nn.Module:
-    """Call the factory that `package.module:factory` names.
+def _read_bundled(request: ModelRequest) -> LoadedNetwork:
+    if request.weights is not None:
+        other = "name a factory, such as clearance.zoo.networks:digits_cnn"
+        raise InputError(f"weights: {request.spec} has its own, got {request.weights}; {other}")
+    request.accept_arguments()
+    network, file = BUNDLED[request.spec].load()(), WEIGHTS_FOLDER / f"{request.spec}.safetensors"
+    return LoadedNetwork(network, request.spec, (0.0, 1.0), file, load_weights(network, file))
 
-    Args:
-        spec: The module, importable from the current folder or `sys.path`, and the function's name in it.
 
-    Returns:
-        The network as the factory made it.
-
-    Raises:
-        InputError: If the spec is not of this form, the import or the call fails, no `nn.Module` comes back, or one
-            without values: a lazy layer that was never called, or a network on the device `meta`.
-    """
-    module, separator, name = spec.partition(":")
-    if not (separator and module and name.isidentifier()):
-        _refuse_file(spec)
-        raise InputError(f"model: expected {', '.join(BUNDLED)} or package.module:factory, got {spec!r}")
-    factory = _find_factory(module, name)
+def _read(request: ModelRequest) -> LoadedNetwork:
+    kind = _kind(request.spec)
+    reader: Callable[[ModelRequest], LoadedNetwork] = kind.load()
     try:
-        network = factory()
-    except (Exception, SystemExit) as error:
-        raise InputError(f"model: calling {spec} without arguments failed: {_one_line(error)}") from error
-    if not isinstance(network, nn.Module):
-        raise InputError(f"model: expected {spec} to return an nn.Module, got {type(network).__name__}")
-    try:
-        lacking = without_values(network)
-    except AttributeError as error:
-        raise InputError(f"model: {spec} returned an unfinished nn.Module: {_one_line(error)}") from error
-    if lacking:
-        raise InputError(f"model: expected {spec} to return a network with values, got one without: {lacking}")
-    return network
+        with methods_of_modules_kept():
+            return reader(replace(request, rest=request.spec.removeprefix(kind.prefix)))
+    except ClearanceError:
+        raise
+    except Exception as error:  # a library that meets a damaged file fails in many ways
+        if path_kind(Path(request.spec.removeprefix(kind.prefix))) == "none":
+            raise InputError(f"model: {request.spec} cannot be made: {one_line(error)}") from error
+        message = f"{request.spec}: damaged, or not what its kind promises, {kind.meaning} ({one_line(error)})"
+        raise FileError(message) from error
+
+
+def _kind(spec: str) -> SpecKind:
+    """The line of the table that a spec belongs to."""  # noqa: DOC501
+    for kind in SPECS.values():
+        if kind.prefix and spec.startswith(kind.prefix) and spec != kind.prefix:
+            return kind
+    place, separator, name = spec.rpartition(":")
+    if separator and place and name.isidentifier():
+        return SPECS["FILE.py:FACTORY" if place.endswith(".py") else "PACKAGE.MODULE:FACTORY"]
+    for kind in SPECS.values():
+        if spec.lower().endswith(kind.endings or "\0"):
+            return kind
+    raise InputError(f"model: {_what_instead(spec)}")
+
+
+def _what_instead(spec: str) -> str:
+    """What to give in the place of something that is no spec."""
+    path = Path(spec)
+    if spec.endswith(".safetensors"):
+        return (
+            f"{spec} holds values without a network; give package.module:factory or FILE.py:factory, and "
+            f"--weights {spec}"
+        )
+    if spec.endswith(".py"):
+        return f"{spec} is a file of Python: name the function in it that makes the network, {spec}:FACTORY"
+    if path_kind(path) == "folder" and (path / "config.json").is_file():
+        return f"{spec} is a folder of Hugging Face: give hf:{spec}"
+    return f"expected {', '.join((*BUNDLED, *SPECS))}, got {spec!r}"
 
 
 def _evaluate(network: nn.Module, spec: str) -> None:
@@ -122,44 +124,4 @@ def _evaluate(network: nn.Module, spec: str) -> None:
         for module in network.modules():
             module.training = False
     except Exception as error:
-        raise InputError(f"model: {spec} cannot be put into evaluation mode: {_one_line(error)}") from error
-
-
-def _find_factory(module: str, name: str) -> Callable[[], object]:
-    try:
-        with _current_folder_first():
-            factory = getattr(importlib.import_module(module), name, None)
-    except (Exception, SystemExit) as error:
-        raise InputError(f"model: importing {module} failed: {_one_line(error)}") from error
-    if not callable(factory):
-        found = "there is nothing of that name" if factory is None else f"it is a {type(factory).__name__}"
-        raise InputError(f"model: expected a function '{name}' in {module}; {found}")
-    return cast("Callable[[], object]", factory)
-
-
-@contextmanager
-def _current_folder_first() -> Generator[None]:
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-
-
-def _refuse_file(spec: str) -> None:
-    # A file instead of a spec is the usual slip: say what to do with it.
-    path = Path(spec)
-    refuse_pickled_network(path)
-    if path.suffix == ".safetensors":
-        raise InputError(
-            f"model: {spec} holds values without a network; give package.module:factory and weights={spec}"
-        )
-    if path.suffix == ".pt2":
-        raise InputError(
-            f"model: {spec} is an exported program; name a factory that returns torch.export.load({spec!r}).module()"
-        )
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise InputError(f"model: {spec} cannot be put into evaluation mode: {one_line(error)}") from error

@@ -1,6 +1,8 @@
-"""Every network that comes with the package, in one table: the bundled classifiers and the papers' architectures."""
+"""Every network that comes with the package, and every way to name another one, as tables."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from clearance.records import Choice
 
@@ -25,3 +27,82 @@ ARCHITECTURES = {
     "digits_cnn": Choice("a small CNN for 8 x 8 digits", "clearance.zoo.networks:digits_cnn"),
 }
 """Networks without weights, as functions: name -> the function."""
+
+
+@dataclass(frozen=True)
+class SpecKind(Choice):
+    """One way to name a model; `where` is its reader, from a `ModelRequest` to a `LoadedNetwork`.
+
+    Attributes:
+        prefix: What a spec of this kind begins with, such as `hf:`.
+        endings: Or how the names of its files end.
+        needs: What has to be installed: an extra of this package, or the package's own name.
+    """
+
+    prefix: str = ""
+    endings: tuple[str, ...] = ()
+    needs: str = ""
+
+
+SPECS = {
+    "PACKAGE.MODULE:FACTORY": SpecKind(
+        "a function that returns an nn.Module, found from the current folder or on Python's path; "
+        "its arguments by --model-args, its values by --weights",
+        "clearance.zoo.factories:read_factory",
+    ),
+    "FILE.py:FACTORY": SpecKind(
+        "a function in a file, likewise; the file is run",
+        "clearance.zoo.factories:read_factory",
+    ),
+    "FILE.pt2": SpecKind(
+        "an exported program, as torch.export.save writes it",
+        "clearance.zoo.exported:read_exported",
+        endings=(".pt2",),
+    ),
+    "FILE.onnx": SpecKind(
+        "an ONNX graph, converted by onnx2torch and compared with onnxruntime",
+        "clearance.zoo.onnx_graphs:read_onnx",
+        endings=(".onnx",),
+        needs="clearance[onnx]",
+    ),
+    "hf:FOLDER": SpecKind(
+        "an image classifier of Hugging Face transformers, with its normalisation and class names",
+        "clearance.zoo.hugging_face:read_folder",
+        prefix="hf:",
+        needs="clearance[hf]",
+    ),
+    "torchvision:NAME": SpecKind(
+        "an architecture of torchvision; its values by --weights, nothing is downloaded",
+        "clearance.zoo.architectures:read_torchvision",
+        prefix="torchvision:",
+        needs="torchvision",
+    ),
+    "timm:NAME": SpecKind(
+        "an architecture of timm; its values by --weights, nothing is downloaded",
+        "clearance.zoo.architectures:read_timm",
+        prefix="timm:",
+        needs="timm",
+    ),
+    "FILE.skops": SpecKind(
+        "a linear classifier or an MLPClassifier of scikit-learn, alone or behind scalers in a Pipeline",
+        "clearance.zoo.scikit_learn:read_skops",
+        endings=(".skops",),
+        needs="clearance[sklearn]",
+    ),
+    "FILE.pt": SpecKind(
+        "TorchScript, or a whole pickled nn.Module (.pt, .pth, .th, .ts): only with --trust-pickle",
+        "clearance.zoo.pickled:read_pickled",
+        endings=(".pt", ".pth", ".th", ".ts", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib"),
+    ),
+}
+"""How a model that does not come with the package is named -> what that is."""
+
+
+def specs_in_words() -> str:
+    """What MODEL may be, in one sentence for `--help`.
+
+    >>> specs_in_words()[:61]
+    'MODEL is digits-standard, digits-robust, or PACKAGE.MODULE:FA'
+    """
+    names = list(SPECS)
+    return f"MODEL is {', '.join(BUNDLED)}, or {', '.join(names[:-1])} or {names[-1]} (docs/models.md)."

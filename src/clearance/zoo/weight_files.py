@@ -1,4 +1,6 @@
-"""Weights from a `.safetensors` file into a network: exactly what the file says, or one line that says why not.
+"""Weights from a file into a network: exactly what the file says, or one line that says why not.
+
+A file is safetensors, or holds tensors that `torch.save` wrote (read by `zoo.state_dicts` without running code).
 
 Names, shapes and kinds of values are compared before anything is written; afterwards the network is read back and held
 against the file, so that nothing that stands between them (tied or overlapping tensors, a `meta` device, a hook) can
@@ -7,8 +9,6 @@ leave other values in the network.
 
 from __future__ import annotations
 
-import pickletools
-import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,32 +19,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from clearance.data.files import path_kind, refuse_pickle, require_file
+from clearance.data.files import refuse_pickle, require_file
 from clearance.errors import FileError
 from clearance.model.placement import without_values
+from clearance.zoo.state_dicts import STATE_DICT_ENDINGS, read_state_dict
 
 CONVERSION = (
     "use safetensors; to convert weights that you trust: "
     "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
 )
 """What to do with a pickle, for messages: `weights_only=True` runs no code of the file."""
-
-TORCHSCRIPT = (
-    "it is TorchScript; where you trust it, name a factory, package.module:factory, that returns torch.jit.load(FILE)"
-)
-"""What to do with a TorchScript archive: it holds a whole network and its code."""
-
-WHOLE = (
-    "it holds more than weights, such as a whole network; where that was made: "
-    "safetensors.torch.save_file(network.state_dict(), 'weights.safetensors')"
-)
-"""What to do with a pickle that `weights_only=True` refuses as well."""
-
-WEIGHTS_ONLY = ("collections", "torch", "torch._utils", "torch._tensor", "torch.storage")
-"""Modules that a pickle of weights names."""
-
-LARGEST_PICKLE = 2**24
-"""Bytes of a pickle that are looked through for what it holds; those of weights take a few hundred for each tensor."""
 
 READABLE = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 """Floating types whose numbers are the weights. Narrower ones (float8) are codes that need a scale which the file does
@@ -53,13 +37,20 @@ not name, and torch does not compute with them."""
 WRAPPERS = {"module.": "torch.nn.DataParallel", "_orig_mod.": "torch.compile"}
 """What writes a prefix before or within every name."""
 
+COUNTER = "num_batches_tracked"
+"""How many batches a batch normalisation was trained on: files written before torch 0.4.1 lack it."""
 
-def load_weights(network: nn.Module, path: Path) -> dict[str, str]:
-    """Fill a network with the values of a `.safetensors` file. All or nothing: an error leaves the network as it was.
+
+def load_weights(network: nn.Module, path: Path, *, trust_pickle: bool = False) -> dict[str, str]:
+    """Fill a network with the values of a file. All or nothing: an error leaves the network as it was.
+
+    The names must be those of the network, but for the prefixes of `WRAPPERS`, which are taken away where that makes
+    all of them fit, and for the counters of batch normalisation, which old files lack and no evaluation reads.
 
     Args:
         network: Changed in place. Floating values are converted to its dtypes; a value of another kind is refused.
-        path: The file.
+        path: A `.safetensors` file, or one of tensors that `torch.save` wrote (`.pt`, `.pth`, `.th`).
+        trust_pickle: For the latter: read one that holds more than tensors too, which can run code.
 
     Returns:
         The text in the file's header (`metadata`), empty where there is none.
@@ -67,17 +58,18 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, str]:
     Raises:
         FileError: If the file is missing or damaged; has other names, shapes or kinds of values; a value is not finite
             in the network's precision; or the network would not hold what the file says.
-        PickleRefusedError: If it is a pickle.
+        PickleRefusedError: If it is a pickle of more than tensors.
     """
-    refuse_pickled_network(path)
+    saved_by_torch = path.suffix.lower() in STATE_DICT_ENDINGS
+    if not saved_by_torch:
+        refuse_pickle(path, instead=CONVERSION)
     require_file(path)
     lacking = without_values(network)
     if lacking:
         raise FileError(f"{path}: expected a network to fill, got one with nothing to fill: {lacking}")
-    if not path.stat().st_size:
-        raise FileError(f"{path}: damaged, or no safetensors file (it is empty)")
-    tensors, metadata = _read(path)
+    tensors, metadata = (read_state_dict(path, trust_pickle=trust_pickle), {}) if saved_by_torch else _read(path)
     expected = {name: value for name, value in network.state_dict().items() if not name.endswith("_extra_state")}
+    tensors = _unprefixed(expected, tensors)
     _check_names(expected, tensors, path)
     converted = {name: _converted(name, expected[name], value, path) for name, value in tensors.items()}
     before = {name: value.detach().clone() for name, value in expected.items()}
@@ -94,43 +86,10 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, str]:
     return metadata
 
 
-def refuse_pickled_network(path: Path) -> None:
-    """Raise if a file is a pickle, and say what to do with one of its kind.
-
-    Args:
-        path: The file; it need not exist.
-
-    Raises:
-        PickleRefusedError: If it is a pickle, or holds one.
-    """
-    refuse_pickle(path, instead=_way_out(path))
-
-
-def _way_out(path: Path) -> str:
-    """What to do with a file if it is a pickle: TorchScript, weights, or anything else."""
-    if path_kind(path) != "file":  # a pipe would wait for its writer
-        return CONVERSION
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if any(name.endswith("/constants.pkl") for name in names):
-                return TORCHSCRIPT
-            inner = next(name for name in names if name.endswith("data.pkl"))
-            if archive.getinfo(inner).file_size <= LARGEST_PICKLE:
-                return CONVERSION if _weights_only(archive.read(inner)) else WHOLE
-    except (OSError, ValueError, StopIteration, zipfile.BadZipFile, NotImplementedError, RuntimeError):
-        pass  # no archive, or a damaged one
-    return CONVERSION
-
-
-def _weights_only(data: bytes) -> bool:
-    """Whether a pickle names what weights need and nothing else; it is read, never loaded."""
-    named = [str(argument).split()[0] for code, argument, _ in pickletools.genops(data) if code.name == "GLOBAL"]
-    return all(module in WEIGHTS_ONLY for module in named)
-
-
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the text of a file; torch has no type for some that the format knows (float4)."""  # noqa: DOC501
+    if not path.stat().st_size:
+        raise FileError(f"{path}: damaged, or no safetensors file (it is empty)")
     try:
         tensors = load_file(path)
         with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownParameterType]
@@ -151,11 +110,32 @@ def _check_names(expected: Mapping[str, object], tensors: Mapping[str, Tensor], 
     known = cast("Mapping[str, Tensor]", expected)
     # A tied parameter may stand under one of its names only, as safetensors stores it.
     filled = {_place(tensor) for name, tensor in known.items() if name in tensors}
-    missing = [name for name, tensor in known.items() if name not in tensors and _place(tensor) not in filled]
+    missing = [
+        name
+        for name, tensor in known.items()
+        if name not in tensors and _place(tensor) not in filled and not name.endswith(COUNTER)
+    ]
     unexpected = [name for name in tensors if name not in known]
     if missing or unexpected:
         named = f"missing: {_listed(missing)}; unexpected: {_listed(unexpected)}"
         raise FileError(f"{path}: the weights are of another network ({named}){_prefix(known, tensors)}")
+
+
+def _unprefixed(expected: Mapping[str, object], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without the prefixes of `WRAPPERS`, where the names are those of the network then and not before."""
+    found = {name: name for name in tensors}
+    for marks in (("module.",), ("_orig_mod.",), tuple(WRAPPERS)):
+        if set(found.values()) <= set(expected):
+            break
+        found = {name: _without(name, marks) for name in tensors}
+    fits = set(found.values()) <= set(expected) and len(set(found.values())) == len(tensors)
+    return {found[name]: value for name, value in tensors.items()} if fits else tensors
+
+
+def _without(name: str, marks: Iterable[str]) -> str:
+    for mark in marks:
+        name = name.replace(mark, "")
+    return name
 
 
 def _place(tensor: Tensor) -> object:
@@ -171,8 +151,6 @@ def _prefix(expected: Iterable[str], names: Iterable[str]) -> str:
     if not given:
         return ""
     for mark, source in WRAPPERS.items():
-        if mark in min(given) and {name.replace(mark, "") for name in given} <= wanted:
-            return f"; its names have the prefix '{mark}' that {source} adds: save the network that it wraps"
         if mark in min(wanted) and {name.replace(mark, "") for name in wanted} >= given:
             return f"; the network's names have the prefix '{mark}' that {source} adds: return the one that it wraps"
     first = min(given)
