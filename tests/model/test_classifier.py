@@ -63,3 +63,10 @@ def test_inputs_without_an_array_of_numbers_are_refused(make: object, said: str)
     assert callable(make)
     with pytest.raises(cl.InputError, match=f"inputs: expected a dense tensor, got {said}"):
         cl.attack(cl.Classifier(nn.Linear(4, 3)), make())
+
+
+def test_a_gradient_may_be_pulled_where_no_graph_is_built():
+    model = cl.Classifier(nn.Linear(3, 4))
+    _, _, pull = model.vjp(torch.ones(2, 3), lambda logits: logits)
+    with torch.no_grad():
+        assert torch.equal(pull(1), model.network.weight[1].expand(2, 3))

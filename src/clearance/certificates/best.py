@@ -13,6 +13,7 @@ from torch import Tensor
 from clearance.certificates.agreement import Claim, changed, kept_numbers
 from clearance.certificates.certificate import Certificate, CertificateStatus
 from clearance.certificates.graph import Graph
+from clearance.certificates.many_classes import NamedProof, prove_many
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem
 from clearance.certificates.table import CERTIFICATES, method_names
@@ -146,10 +147,6 @@ def certify_inputs(
     ]
 
 
-NamedProof = tuple[str, Proof]
-"""The name of a method, and what it proved."""
-
-
 @dataclass(frozen=True)
 class VerificationJob:
     """The inputs that are judged, and how long each may take.
@@ -228,8 +225,8 @@ def unsupported(reason: str) -> Proof:
 def _by(method: str, problem: VerificationProblem) -> list[NamedProof]:
     """The proofs of one method, or of the best of those that apply."""
     if method == "best":
-        return best(problem)
-    return [(method, proof) for proof in CERTIFICATES[method].load()(problem)]
+        return prove_many(problem, best)
+    return prove_many(problem, lambda part: [(method, proof) for proof in CERTIFICATES[method].load()(part)])
 
 
 def best(problem: VerificationProblem) -> list[NamedProof]:

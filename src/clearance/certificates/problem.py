@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from clearance.certificates.certificate import CertificateStatus
@@ -57,8 +56,9 @@ class VerificationProblem:
     @property
     def rows(self) -> Tensor:
         """The margins' coefficients of the logits, `e_c - e_t`: `(batch, targets, classes)`."""
-        one = torch.eye(self.graph.shape[0], dtype=self.x.dtype, device=self.x.device)
-        return one[self.source][:, None] - one[self.targets]
+        rows = self.x.new_zeros(*self.targets.shape, self.graph.shape[0])
+        rows.scatter_(2, self.source[:, None, None].expand(*self.targets.shape, 1), 1.0)
+        return rows.scatter_(2, self.targets[:, :, None], -1.0)
 
     def gaps(self) -> Tensor:
         """Margins `f_c(x) - f_t(x)` at the inputs themselves, `(batch, targets)`."""

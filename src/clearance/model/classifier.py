@@ -134,11 +134,12 @@ class Classifier:
             leaf = savable(x.detach()).requires_grad_(True)
             logits = self._forward(leaf)
             values = function(logits)
-            heads = values.sum(0).unbind()
+            totals = values.sum(0)
 
         def pull(column: int) -> Tensor:
             self.meter.backward += len(leaf)
-            return pull_back(heads[column], leaf, again=len(heads) > 1)
+            with graph_building():  # a view of the column that is asked for: of 20,000 classes all would be dear
+                return pull_back(totals[column], leaf, again=len(totals) > 1)
 
         return logits.detach(), values.detach(), pull
 
@@ -199,7 +200,7 @@ class Classifier:
         return tuple(torch.cat(column) if len(parts) > 1 else column[0] for column in zip(*parts, strict=True))
 
     def micro_batch(self, x: Tensor) -> int:
-        """Samples per pass for inputs of this shape: given, or chosen once for each shape from the memory budget."""
+        """Samples per pass for inputs of this shape: given, or chosen once from the memory budget."""
         shape = x.shape[1:]
         if shape not in self._micro_batches:
             self._micro_batches[shape] = self._micro_batch or self._fitting(x[:1])
