@@ -73,7 +73,7 @@ def test_another_plan_is_refused_and_the_difference_named(folder: Path):
         (("--target", "sideways"), "target: expected one of"),
         (("--workers", "2"), "--workers: expected --engine ray"),
         (("--order", "3"), "order"),
-        (("--budget", "100"), "budget: expected at least 6,000 passes for a bracket, got 100"),
+        (("--budget", "100"), "budget: expected at least 1,500 passes for a bracket, got 100"),
         (("--order", "2", "--bound", "profile"), "bound: expected 'ball' with order=2"),
     ],
 )

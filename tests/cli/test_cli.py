@@ -57,7 +57,7 @@ def Quits():
     raise SystemExit(5)
 
 def one_class():
-    return nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
+    return nn.Sequential(nn.Flatten(), nn.Linear(4, 1), nn.Unflatten(1, (1, 1)))
 """
 IMAGES = np.array([[[0.9, 0.2, 0.1, 0.5]], [[0.1, 0.7, 0.3, 0.5]], [[0.1, 0.2, 0.6, 0.5]]], dtype=np.float32)
 LABELS = np.array([0, 1, 1])
@@ -230,7 +230,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --bounds 1 0", "bounds: expected low < high"),
         ("{m}:linear data.npz --weights nowhere.safetensors", "no such file"),
         ("{m}:linear data.npz --weights data.pkl", "is a pickle"),
-        ("{m}:one_class data.npz", r"at least 2 classes, got \(1, 1\)"),
+        ("{m}:one_class data.npz", r"one logit each for two classes, got \(1, 1, 1\)"),
         ("{m}:nothing data.npz", "there is nothing of that name"),
         ("digits-excellent digits", "model: expected digits-standard, digits-robust, PACKAGE"),
         ("digits-standard data.npz", r"network: its forward pass failed on inputs of shape \(1, 4\)"),

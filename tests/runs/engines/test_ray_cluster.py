@@ -12,6 +12,7 @@ import pytest
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.engines.ray import RayEngine
 from run_tasks import attack_digit, digits_plan, load_shared
+from waiting import wait_until
 
 ray = pytest.importorskip("ray")
 SIZE = 2_000_000
@@ -33,15 +34,23 @@ def two_nodes() -> Iterator[tuple[Any, Any]]:
     cluster.shutdown()
 
 
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def where(shared: tuple[np.ndarray, Path], task: int) -> dict[str, Any]:
     """On which node a task runs, and whether the numbers lie in that node's store, where nobody may write them.
 
-    It ends as soon as both nodes have been at work.
+    The first two end as soon as both nodes are at work, the others when one of the nodes is lost.
     """
     numbers, folder = shared
     node = ray.get_runtime_context().get_node_id()
-    (folder / node).touch()
-    while len(list(folder.iterdir())) < 2:
+    (folder / f"node-{node}").write_text(str(os.getpid()))
+    while len(list(folder.glob("node-*"))) < 2 or (task > 1 and not (folder / "lost").exists()):
         time.sleep(0.02)
     return {"node": node, "value": float(numbers[task]), "stored": not numbers.flags.writeable}
 
@@ -52,11 +61,14 @@ def test_a_node_that_is_lost_in_mid_run_loses_no_task(two_nodes: tuple[Any, Any]
     for outcome in RayEngine(cluster.address, workers=2).map(where, shared, range(12)):
         outcomes.append(outcome)
         if len(outcomes) == 2:
+            worker = int((tmp_path / f"node-{node.node_id}").read_text())
             cluster.remove_node(node, allow_graceful=False)
+            wait_until(lambda: not is_running(worker))
+            (tmp_path / "lost").touch()
     assert sorted(outcome.task for outcome in outcomes) == list(range(12))
     assert all(o.error is None and o.value["value"] == o.task and o.value["stored"] for o in outcomes)
-    assert len(list(tmp_path.iterdir())) == 2
-    assert len({outcome.value["node"] for outcome in outcomes[-3:]}) == 1  # the head alone goes on
+    assert len({outcome.value["node"] for outcome in outcomes[-5:]}) == 1  # the head alone goes on
+    assert len({outcome.value["node"] for outcome in outcomes[:2]}) == 2
 
 
 def test_two_nodes_give_the_same_bits_as_none(two_nodes: tuple[Any, Any]):
