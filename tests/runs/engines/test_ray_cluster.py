@@ -63,7 +63,7 @@ def test_a_node_that_is_lost_in_mid_run_loses_no_task(two_nodes: tuple[Any, Any]
         if len(outcomes) == 2:
             worker = int((tmp_path / f"node-{node.node_id}").read_text())
             cluster.remove_node(node, allow_graceful=False)
-            wait_until(lambda: not is_running(worker))
+            wait_until(lambda: not is_running(worker), "the worker of the lost node runs on")
             (tmp_path / "lost").touch()
     assert sorted(outcome.task for outcome in outcomes) == list(range(12))
     assert all(o.error is None and o.value["value"] == o.task and o.value["stored"] for o in outcomes)
