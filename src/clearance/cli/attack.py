@@ -180,7 +180,7 @@ def _summary(results: Sequence[AttackResult], flags: AttackFlags) -> list[str]:
 
 def _reading(inputs: Inputs, flags: AttackFlags) -> list[str]:
     """How to read the numbers."""
-    distance = tables.unit(as_distance(flags.norm), inputs.model.bounds)
+    distance = tables.unit(as_distance(flags.norm), inputs.units)
     witness = "input that was predicted afresh and has another class"
     if flags.radius is None:
         return [

@@ -130,7 +130,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     failed = sum(row.failed for row in rows)
     if failed:
         console.print(f"\n{count(failed, 'task')} failed; --resume --retry-failed computes them again", style="red")
-    bracket_tables.print_reading(console, records, rows, tables.input_units(inputs.model.bounds))
+    bracket_tables.print_reading(console, records, rows, inputs.units)
     bracket_tables.print_legend(console, records)
     console.print(f"\nNext: clearance report {run.folder}")
 
@@ -159,6 +159,7 @@ def share(inputs: Inputs, run: RunFlags) -> Evaluation:
         seed=run.seed,
         bound=run.bound,
         micro_batch=inputs.micro_batch,
+        unit=inputs.unit,
     )
 
 

@@ -103,7 +103,7 @@ def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: CertifyFl
     middle = tables.number(median(proved), "certified") if proved else tables.NOTHING
     console.print(f"Median certified radius {middle} over {len(proved)} of {len(proofs)} inputs{_left_out(proofs)}")
     console.print(f"{sum(proof.cost.seconds for proof in proofs):.0f} s")
-    print_reading(console, proofs, tables.unit(norm, inputs.model.bounds))
+    print_reading(console, proofs, tables.unit(norm, inputs.units))
 
 
 def print_reading(console: Console, proofs: Sequence[Certificate], distance: str) -> None:

@@ -33,6 +33,7 @@ class InputFlags:
         resize: Size that pictures are resized to.
         crop: Size of the centre of pictures that is kept.
         label: Column of labels; class of a single picture.
+        class_names: Classes in the order of the model's outputs, with commas between them.
         fixed: Columns that cannot move, with commas between them.
         movable: Columns that can move although they hold two values only.
         bounds_file: File with the valid range of each feature.
@@ -41,6 +42,7 @@ class InputFlags:
         mean: Subtracted per channel before the network.
         std: Divided by per channel, after `mean`.
         preset: Name of a known pair of `mean` and `std`.
+        scale: What distances are measured in: a name of `cli.scales.SCALES`, or a file; `None`: the units of the data.
         device: Where to compute.
         dtype: Precision to compute in; `None`: the network's.
         micro_batch: Inputs per pass; `None`: as many as fit.
@@ -61,6 +63,7 @@ class InputFlags:
     resize: int | tuple[int, int] | None
     crop: int | tuple[int, int] | None
     label: str | None
+    class_names: str | None
     fixed: str | None
     movable: str | None
     bounds_file: str | None
@@ -69,6 +72,7 @@ class InputFlags:
     mean: list[float] | None
     std: list[float] | None
     preset: str | None
+    scale: str | None
     device: str | None
     dtype: str | None
     micro_batch: int | None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +10,8 @@ import torch
 from torch import Tensor
 
 from clearance.cli.flag_values import InputFlags
+from clearance.cli.rows import classified, finite_bounds, read_rows
+from clearance.cli.scales import choose_scale
 from clearance.cli.values import printable
 from clearance.data import datasets
 from clearance.data.datasets import Bounds, Dataset, Source
@@ -23,9 +23,6 @@ from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.preprocessing import Normalize
 from clearance.zoo.specs import LoadedNetwork, load_model
-
-PASS_SIZE = 64
-"""Inputs that are read and classified together where misclassified ones are skipped."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ class Inputs:
         source: What the user called the data.
         skipped: How many misclassified inputs were passed over; `None` where none were to be.
         micro_batch: Inputs per pass, where that was asked for.
+        unit: What a distance is measured in, where that is not the units of the data.
     """
 
     network: LoadedNetwork
@@ -47,6 +45,17 @@ class Inputs:
     source: str
     skipped: int | None = None
     micro_batch: int | None = None
+    unit: str | None = None
+
+    @property
+    def units(self) -> str:
+        """What the numbers of a distance are, in words."""
+        bounds = self.model.bounds
+        if self.unit is not None:
+            return self.unit
+        if bounds is not None and bounds[0].numel() == bounds[1].numel() == 1:
+            return f"input values in [{bounds[0].item():g}, {bounds[1].item():g}]"
+        return "the units of the data"
 
     def title(self, done: int | None = None) -> str:
         """Model, data, and which inputs, in words; `done` of them where a run was interrupted."""
@@ -92,6 +101,7 @@ class Inputs:
         chosen |= {} if self.skipped is None else {"skipped_misclassified": self.skipped}
         return {
             "model": {"name": name, "weights": weights, "bounds": bounds, "device": device, "dtype": dtype},
+            "unit": self.units,
             "data": {
                 "source": self.source,
                 "name": self.data.name,
@@ -112,21 +122,22 @@ def load_inputs(flags: InputFlags) -> Inputs:
         The model and the inputs.
     """
     if flags.bounds is not None and not flags.no_bounds:
-        _finite(flags.bounds)
+        finite_bounds(flags.bounds)
     network = load_model(
         flags.model, weights=flags.weights, model_args=dict(flags.model_args), trust_pickle=flags.trust_pickle
     )
     source = datasets.open_source(flags.data, _data_options(flags, network))
     rows = _rows(source, flags)
-    model = make_classifier(network, choose_bounds(flags, network.bounds or source.bounds), flags, source.fixed)
+    scale, unit = choose_scale(flags.scale, source)
+    model = make_classifier(network, choose_bounds(flags, network.bounds or source.bounds), flags, source.fixed, scale)
     skipped = None
     if flags.skip_misclassified:
-        rows, skipped = _classified(source, rows, model, flags)
-    data = _read(source, rows, flags)
+        rows, skipped = classified(source, rows, model, flags)
+    data = read_rows(source, rows, flags)
     data = data if data.class_names else replace(data, class_names=network.class_names)
     for note in (*network.notes, *source.notes):
         click.echo(f"clearance: {printable(note)}", err=True)
-    return Inputs(network, model, data, flags.data, skipped, flags.micro_batch)
+    return Inputs(network, model, data, flags.data, skipped, flags.micro_batch, unit)
 
 
 def _data_options(flags: InputFlags, network: LoadedNetwork) -> Options:
@@ -142,7 +153,7 @@ def _data_options(flags: InputFlags, network: LoadedNetwork) -> Options:
         fixed=_parts(flags.fixed),
         movable=_parts(flags.movable),
         bounds_file=flags.bounds_file,
-        class_names=network.class_names,
+        class_names=_parts(flags.class_names) or network.class_names,
     )
 
 
@@ -166,52 +177,6 @@ def _rows(source: Source, flags: InputFlags) -> list[int]:
     return datasets.rows_of(source, count=count, offset=flags.offset, classes=classes)
 
 
-def _read(source: Source, rows: Sequence[int], flags: InputFlags) -> Dataset:
-    data = source.take(rows)
-    return data if flags.bounds is None or flags.no_bounds else data.in_units_of(_finite(flags.bounds))
-
-
-def _classified(source: Source, rows: Sequence[int], model: Classifier, flags: InputFlags) -> tuple[list[int], int]:
-    """The first of these inputs that the model classifies correctly, and how many others came before the last of them.
-
-    Raises:
-        InputError: If there are not as many as were asked for, or a label is no class of the model.
-    """
-    wanted = None if flags.count == "all" or flags.indices is not None else int(flags.count)
-    if wanted is not None and wanted < 1:
-        raise InputError(f"count: expected at least 1, got {wanted}")
-    kept: list[int] = []
-    right = (
-        row
-        for start in range(0, len(rows), PASS_SIZE)
-        for row in _right(source, rows[start : start + PASS_SIZE], model, flags)
-    )
-    passed = 0
-    for row, correct in right:
-        if wanted is not None and len(kept) == wanted:
-            break
-        passed += 1
-        if correct:
-            kept.append(row)
-    if not kept or (wanted is not None and len(kept) < wanted and "count" in flags.given):
-        asked = "at least one input" if wanted is None else f"{wanted} inputs"
-        got = f"{len(kept)} of {passed}"
-        raise InputError(f"--skip-misclassified: expected {asked} that the model classifies correctly, got {got}")
-    return kept, list(rows).index(kept[-1]) + 1 - len(kept)
-
-
-def _right(source: Source, rows: Sequence[int], model: Classifier, flags: InputFlags) -> list[tuple[int, bool]]:
-    """Whether each of these inputs is classified correctly."""  # noqa: DOC501
-    data = _read(source, rows, flags)
-    logits = model.logits_of_each(model.check_inputs(data.images))
-    if int(data.labels.max()) >= logits.shape[1]:
-        place = rows[int(data.labels.argmax())]
-        got = f"{int(data.labels.max())} for input {place}"
-        raise InputError(f"labels: expected 0 to {logits.shape[1] - 1}, the classes of the network, got {got}")
-    right = logits.argmax(1).cpu() == data.labels
-    return list(zip(rows, right.tolist(), strict=True))
-
-
 def as_target(text: str) -> str | int:
     """The name of a target, or a class index."""
     return int(text) if text.removeprefix("-").isdecimal() else text
@@ -228,15 +193,12 @@ def choose_bounds(flags: InputFlags, known: Bounds | None) -> Bounds | None:
     return None if flags.no_bounds else flags.bounds or known
 
 
-def _finite(bounds: tuple[float, float]) -> tuple[float, float]:
-    if not all(map(math.isfinite, bounds)):
-        got = " and ".join(f"{bound:g}" for bound in bounds)
-        raise InputError(f"--bounds: expected two finite numbers, low < high, got {got}; --no-bounds for none")
-    return bounds
-
-
 def make_classifier(
-    network: LoadedNetwork, bounds: Bounds | None, flags: InputFlags, fixed: Tensor | None = None
+    network: LoadedNetwork,
+    bounds: Bounds | None,
+    flags: InputFlags,
+    fixed: Tensor | None = None,
+    scale: Tensor | None = None,
 ) -> Classifier:
     """The classifier: network, bounds, normalisation, device, precision, inputs per pass, fixed coordinates.
 
@@ -264,6 +226,7 @@ def make_classifier(
         dtype=None if flags.dtype is None else getattr(torch, flags.dtype),
         micro_batch=flags.micro_batch,
         fixed=fixed,
+        scale=scale,
     )
 
 

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from clearance import __version__
 from clearance.cli.flag_values import InputFlags, pick
+from clearance.cli.scale_names import SCALE_MEANING
 from clearance.cli.values import ModelArguments, NumberOr, Numbers, PictureSize
 from clearance.data.presets import PRESETS
 from clearance.data.table import describe_data
@@ -56,6 +57,7 @@ INPUT_OPTIONS = (
     click.option("--resize", type=PictureSize(), metavar="N|HxW", help="Pictures: shorter side to N, or to this."),
     click.option("--crop", type=PictureSize(), metavar="N|HxW", help="Pictures: keep the centre, after --resize."),
     click.option("--label", metavar="NAME", help="Tables: the column of labels. One picture: its class."),
+    click.option("--class-names", metavar="NAME,...", help="Classes in the order of the model's outputs."),
     click.option("--fixed", metavar="NAME[,...]", help="Tables: columns that cannot move.  [default: of two values]"),
     click.option("--movable", metavar="NAME[,...]", help="Tables: columns that can move, or all."),
     click.option("--bounds-file", metavar="FILE", help="Tables: CSV file of valid ranges: feature, low, high."),
@@ -64,6 +66,7 @@ INPUT_OPTIONS = (
     click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network."),
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
     click.option("--preset", type=click.Choice(list(PRESETS)), help="A known pair of --mean and --std."),
+    click.option("--scale", metavar="std|range|FILE", help=f"Unit of distances, feature by feature: {SCALE_MEANING}."),
     click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]"),
     click.option(
         "--dtype",

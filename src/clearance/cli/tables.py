@@ -17,8 +17,6 @@ from clearance.estimates.status import Status
 from clearance.report.marks import write_number
 
 if TYPE_CHECKING:  # commands that only read runs use this file as well, and start without torch
-    from torch import Tensor
-
     from clearance.cli.summary import Summary
     from clearance.estimates.scores import Score
 
@@ -156,23 +154,22 @@ def towards(target: str | int) -> str:
     return f"to class {target}" if str(target).isdecimal() else str(target)
 
 
-def unit(norm: float, bounds: tuple[Tensor, Tensor] | None) -> str:
+def unit(norm: float, values: str) -> str:
     """The distance and its unit in words.
 
-    >>> unit(0.0, None), unit(2.0, None)
+    Args:
+        norm: The norm `p`.
+        values: What the numbers of a distance are, such as "input values in [0, 1]".
+
+    Returns:
+        The words.
+
+    >>> unit(0.0, "the units of the data"), unit(2.0, "the units of the data")
     ('l0 distance: how many coordinates differ', 'l2 distance, in the units of the data')
     """
     if norm == 0:
         return "l0 distance: how many coordinates differ"
-    values = input_units(bounds)
     return f"{norm_name(norm)} distance, {values if values.startswith('input') else f'in {values}'}"
-
-
-def input_units(bounds: tuple[Tensor, Tensor] | None) -> str:
-    """What the numbers of an input are, in words."""
-    if bounds is not None and bounds[0].numel() == 1:
-        return f"input values in [{bounds[0].item():g}, {bounds[1].item():g}]"
-    return "the units of the data"
 
 
 def _cells(row: ScoreRow, names: Sequence[str], *, several: bool, repeated: bool) -> list[Text]:

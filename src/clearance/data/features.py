@@ -55,6 +55,9 @@ def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: 
     if not names:
         raise InputError(f"{table.source}: expected a column of labels and at least one more, got {label!r} alone")
     labels, class_names = numbered(table, label, options.class_names)
+    if not set(class_names) <= set(options.class_names):
+        order = _named([f"{place} {one}" for place, one in enumerate(class_names)])
+        notes.append(f"the classes are numbered in sorted order: {order} (--class-names says otherwise)")
     columns = [table.numbers(column) for column in names]
     values = np.stack([column.values for column in columns], axis=1)
     fixed = _fixed(names, columns, options, table.source)

@@ -154,7 +154,9 @@ def relabelled(first: RunRecords, other: RunRecords) -> int:
 def threat_differences(first: RunRecords, other: RunRecords) -> list[str]:
     """What makes the numbers of two runs incomparable: the valid range, or how hard attacks and estimates tried."""
     one, two = first.plan, other.plan
-    found = [("bounds", one.threat.bounds, two.threat.bounds)]
+    found = [("bounds", one.threat.bounds, two.threat.bounds), ("unit", one.threat.units, two.threat.units)]
+    if one.threat.space != two.threat.space and not any(a != b for _, a, b in found):
+        found += [("bounds, scale or fixed coordinates of features", "one", "another")]
     found += [("budget", one.parameters.get("budget"), two.parameters.get("budget"))]
     return [f"{name}: {_said(a)} in {first.name}, {_said(b)} in {other.name}" for name, a, b in found if a != b]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +28,9 @@ from clearance.model.seeds import content_key
 from clearance.runs.agreement import changed_answer
 from clearance.runs.answers import record_answers
 from clearance.runs.fingerprint import fingerprint
-from clearance.runs.plan import Answers, DataSpec, ModelSpec, Plan, Task, ThreatModel
+from clearance.runs.plan import Answers, DataSpec, ModelSpec, Plan, Task
 from clearance.runs.store import Result
+from clearance.runs.threat import ThreatModel
 from clearance.runs.versions import current_versions
 from clearance.zoo.specs import LoadedNetwork
 
@@ -46,6 +48,7 @@ class Evaluation:
         seed: The user's seed.
         bound: How the estimate bounds the distance, as in `clever`; `None`: the default of the task's order.
         micro_batch: Inputs per pass, where that was asked for: it moves last bits, and is part of the plan.
+        unit: What a distance is measured in, where the model has a scale; `None`: the units of the input.
         answers: What the network answered when the run was planned; `None`: it is not asked again.
     """
 
@@ -57,6 +60,7 @@ class Evaluation:
     seed: int
     bound: Bound | None = None
     micro_batch: int | None = None
+    unit: str | None = None
     answers: Answers | None = None
 
     def of(self, plan: Plan) -> Evaluation:
@@ -197,7 +201,7 @@ def make_plan(
             labels=tuple(data.labels.tolist()),
             class_names=tuple(data.class_names),
         ),
-        threat=ThreatModel(norms=tuple(norms), targets=tuple(targets), bounds=valid_range(model)),
+        threat=_threat_of(model, tuple(norms), tuple(targets), shared.unit, data.images[0].numel()),
         orders=tuple(orders),
         parameters=parameters,
         seed=shared.seed,
@@ -213,3 +217,26 @@ def _normalisation(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:
     values = (part.get_buffer(name).double().flatten().tolist() for name in ("mean", "std"))
     mean, std = (tuple(numbers) for numbers in values)
     return mean, std
+
+
+def _threat_of(
+    model: Classifier, norms: tuple[float, ...], targets: tuple[str | int, ...], unit: str | None, size: int
+) -> ThreatModel:
+    """The threat model of a run on inputs of so many coordinates."""
+    fixed = None
+    if model.fixed is not None:
+        fixed = int(model.fixed.sum()) * (size // model.fixed.numel())
+    bounds = valid_range(model)
+    return ThreatModel(norms=norms, targets=targets, bounds=bounds, space=_space(model), unit=unit, fixed=fixed)
+
+
+def _space(model: Classifier) -> str | None:
+    """Digest of what differs from feature to feature."""
+    several = model.bounds is not None and max(bound.numel() for bound in model.bounds) > 1
+    if not several and model.scale is None and model.fixed is None:
+        return None
+    content = hashlib.blake2b(digest_size=16)
+    for value in (*(model.bounds or ()), model.scale, model.fixed):
+        said = "none" if value is None else f"{tuple(value.shape)} {value.double().flatten().tolist()}"
+        content.update(f"{said};".encode())
+    return content.hexdigest()

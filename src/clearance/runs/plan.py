@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,10 +19,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    AllowInfNan,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
@@ -33,20 +28,16 @@ from pydantic import (
 from clearance.data.selection import in_words
 from clearance.errors import FileError, InputError
 from clearance.runs.files import read_limited, replacing
+from clearance.runs.threat import PlanPart, ThreatModel, write_norm
 
 PLAN_VERSION = 1
 """Version of the form of `plan.json`."""
 
+NEW_FIELDS = (("model", "answers"), ("data", "indices"), ("threat", "space"), ("threat", "unit"), ("threat", "fixed"))
+"""Fields that older plans do not have: where they are empty they are no part of a plan's digest."""
+
 MAX_BYTES = 2**24
 """Largest plan that is written or read: 16 MB, about 300,000 inputs."""
-
-
-def _read_norm(value: object) -> object:
-    return math.inf if value == "inf" else value
-
-
-def _write_norm(value: float) -> float | str:
-    return "inf" if math.isinf(value) else value
 
 
 def _freeze(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -54,16 +45,11 @@ def _freeze(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 Scalar = bool | int | float | str | None
-Norm = Annotated[float, AllowInfNan(), Field(ge=1), BeforeValidator(_read_norm), PlainSerializer(_write_norm)]
 Parameters = Annotated[Mapping[str, Scalar | tuple[Scalar, ...]], AfterValidator(_freeze), PlainSerializer(dict)]
 Versions = Annotated[Mapping[str, str], AfterValidator(_freeze), PlainSerializer(dict)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Answers(_Part):
+class Answers(PlanPart):
     """What the network answered before the run: the guard against a change that no digest of the network sees.
 
     Attributes:
@@ -87,7 +73,7 @@ class Answers(_Part):
         return self
 
 
-class ModelSpec(_Part):
+class ModelSpec(PlanPart):
     """The network, as the evaluation sees it.
 
     Attributes:
@@ -111,7 +97,7 @@ class ModelSpec(_Part):
     answers: Answers | None = None
 
 
-class DataSpec(_Part):
+class DataSpec(PlanPart):
     """The inputs.
 
     Attributes:
@@ -154,21 +140,7 @@ class DataSpec(_Part):
         return self
 
 
-class ThreatModel(_Part):
-    """What an adversary may do.
-
-    Attributes:
-        norms: The norms of distances, p >= 1.
-        targets: Classes to move to: names or class indices.
-        bounds: The valid range of an input; `None` where there is none.
-    """
-
-    norms: tuple[Norm, ...] = Field(min_length=1)
-    targets: tuple[str | int, ...] = Field(min_length=1)
-    bounds: tuple[float, float] | None
-
-
-class Plan(_Part):
+class Plan(PlanPart):
     """Everything that determines the results of a run.
 
     Attributes:
@@ -204,7 +176,7 @@ class Plan(_Part):
     def id(self) -> str:
         """Digest of the whole content (hex)."""
         content = self.model_dump(mode="json")
-        for part, name in (("model", "answers"), ("data", "indices")):  # as plans of versions without such a field
+        for part, name in NEW_FIELDS:  # as plans of versions without such a field
             if content[part][name] is None:
                 del content[part][name]
         return digest(content)
@@ -212,12 +184,12 @@ class Plan(_Part):
     def tasks(self) -> list[Task]:
         """One task for each input, norm, target and order, in that order."""
         common = self.model_dump(mode="json", exclude={"data": True, "orders": True, "model": {"weights", "answers"}})
-        bounds = common.pop("threat")["bounds"]
-        context = digest([common, bounds])
+        threat = common.pop("threat")
+        context = digest([common, threat["bounds"], *filter(None, [threat["space"]])])
         inputs = zip(self.data.places, self.data.input_keys, self.data.labels, strict=True)
         return [
             Task(
-                key=digest([context, key, label, _write_norm(norm), target, order]),
+                key=digest([context, key, label, write_norm(norm), target, order]),
                 index=index,
                 input_key=key,
                 label=label,

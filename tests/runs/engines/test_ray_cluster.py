@@ -42,6 +42,14 @@ def is_running(process: int) -> bool:
     return True
 
 
+def lose(cluster: Any, node: Any, folder: Path) -> None:
+    """Take a node away, and say so when its worker is gone."""
+    worker = int((folder / f"node-{node.node_id}").read_text())
+    cluster.remove_node(node, allow_graceful=False)
+    wait_until(lambda: not is_running(worker), "the worker of the lost node runs on")
+    (folder / "lost").touch()
+
+
 def where(shared: tuple[np.ndarray, Path], task: int) -> dict[str, Any]:
     """On which node a task runs, and whether the numbers lie in that node's store, where nobody may write them.
 
@@ -61,10 +69,7 @@ def test_a_node_that_is_lost_in_mid_run_loses_no_task(two_nodes: tuple[Any, Any]
     for outcome in RayEngine(cluster.address, workers=2).map(where, shared, range(12)):
         outcomes.append(outcome)
         if len(outcomes) == 2:
-            worker = int((tmp_path / f"node-{node.node_id}").read_text())
-            cluster.remove_node(node, allow_graceful=False)
-            wait_until(lambda: not is_running(worker), "the worker of the lost node runs on")
-            (tmp_path / "lost").touch()
+            lose(cluster, node, tmp_path)
     assert sorted(outcome.task for outcome in outcomes) == list(range(12))
     assert all(o.error is None and o.value["value"] == o.task and o.value["stored"] for o in outcomes)
     assert len({outcome.value["node"] for outcome in outcomes[-5:]}) == 1  # the head alone goes on

@@ -1,0 +1,12 @@
+"""Scales of distances by name. Without torch, so that `--help` is quick."""
+
+from __future__ import annotations
+
+SCALES = {
+    "std": "standard deviations of each feature",
+    "range": "widths of each feature's range",
+}
+"""Name → what a distance is measured in then."""
+
+SCALE_MEANING = f"{', '.join(f'{name}: {words}' for name, words in SCALES.items())}; FILE: a CSV of feature,scale"
+"""The names, and a file, in words."""

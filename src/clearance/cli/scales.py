@@ -1,0 +1,71 @@
+"""`--scale`: what a distance is measured in, feature by feature, so that one over age and income is a distance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clearance.cli.scale_names import SCALES
+from clearance.data.csv_tables import read_csv
+from clearance.data.datasets import Source
+from clearance.data.files import path_kind
+from clearance.errors import InputError
+
+MOST_INPUTS = 10_000
+"""Inputs from which standard deviations and ranges are taken: the first of the whole set."""
+
+
+def choose_scale(asked: str | None, source: Source) -> tuple[Tensor | None, str | None]:
+    """The scale of distances, and its unit in words.
+
+    A feature that has one value in all inputs has scale 1: nothing is known of what is far for it.
+
+    Args:
+        asked: The flag's value; `None` for the units of the data.
+        source: The whole set.
+
+    Returns:
+        The scale, of the shape of one input, and the unit; nothing where none was asked for.
+
+    Raises:
+        InputError: If it is neither a name nor a file, or the file does not fit the features.
+    """
+    if asked is None:
+        return None, None
+    if asked in SCALES:
+        found = _spread(asked, source)
+        return torch.from_numpy(np.where(found > 0, found, 1.0).astype(np.float32)), SCALES[asked]
+    path = Path(asked)
+    if path_kind(path) != "file":
+        raise InputError(f"--scale: expected {' or '.join(SCALES)}, or a CSV file of feature,scale, got {asked!r}")
+    return torch.from_numpy(_from_file(path, source)), f"the units of {path.name}"
+
+
+def _spread(name: str, source: Source) -> NDArray[np.float64]:
+    if name == "range" and source.bounds is not None:
+        low, high = (torch.as_tensor(bound, dtype=torch.float64) for bound in source.bounds)
+        return (high - low).expand(source.take([0]).images.shape[1:]).numpy()
+    values = source.take(range(min(len(source), MOST_INPUTS))).images.double().numpy()
+    return values.std(0) if name == "std" else np.ptp(values, axis=0)
+
+
+def _from_file(path: Path, source: Source) -> NDArray[np.float32]:
+    """One positive number for each feature, by its name."""  # noqa: DOC501
+    table = read_csv(path)
+    lacking = [column for column in ("feature", "scale") if column not in table.names]
+    if lacking:
+        raise InputError(f"{path}: expected columns feature and scale, got {', '.join(table.names)}")
+    if not source.feature_names:
+        raise InputError(f"--scale: expected data whose features have names for {path}, got {source.name} without")
+    given = dict(zip(table.texts("feature"), table.numbers("scale").values, strict=True))
+    wrong = [name for name in source.feature_names if not given.get(name, 0) > 0]
+    alien = [name for name in given if name not in source.feature_names]
+    if wrong or alien:
+        said = f"no positive scale for {wrong[0]}" if wrong else f"{alien[0]}, which is no feature of it"
+        raise InputError(f"{path}: expected a positive scale for each feature of {source.name}, got {said}")
+    shape = source.take([0]).images.shape[1:]
+    return np.array([given[name] for name in source.feature_names], dtype=np.float32).reshape(shape)

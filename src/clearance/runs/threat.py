@@ -1,0 +1,64 @@
+"""What an adversary may do, as a plan has it: norms, targets, the valid range, and what a distance is measured in."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+
+def _read_norm(value: object) -> object:
+    return math.inf if value == "inf" else value
+
+
+def write_norm(value: float) -> float | str:
+    """A norm as JSON has it: infinity is a word."""
+    return "inf" if math.isinf(value) else value
+
+
+Norm = Annotated[float, AllowInfNan(), Field(ge=1), BeforeValidator(_read_norm), PlainSerializer(write_norm)]
+
+
+class PlanPart(BaseModel):
+    """A part of a plan: frozen, strict, without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ThreatModel(PlanPart):
+    """What an adversary may do.
+
+    Attributes:
+        norms: The norms of distances, p >= 1.
+        targets: Classes to move to: names or class indices.
+        bounds: The lowest and the highest valid value of any coordinate; `None` where there is no valid range.
+        space: Digest of bounds of each feature, of the scale of distances and of fixed coordinates; `None` where all
+            coordinates have the same bounds, distances are in the units of the input, and everything moves.
+        unit: What a distance is measured in, in words; `None`: the units of the input.
+        fixed: How many coordinates of an input cannot move; `None`: all can.
+    """
+
+    norms: tuple[Norm, ...] = Field(min_length=1)
+    targets: tuple[str | int, ...] = Field(min_length=1)
+    bounds: tuple[float, float] | None
+    space: str | None = None
+    unit: str | None = None
+    fixed: int | None = None
+
+    @property
+    def units(self) -> str:
+        """What a distance is measured in, in words."""
+        return self.unit or "input units"
+
+    @property
+    def range(self) -> str:
+        """Where an input may lie, in words.
+
+        >>> ThreatModel(norms=(2.0,), targets=("untargeted",), bounds=(0.0, 1.0)).range
+        'inputs in [0, 1]'
+        """
+        if self.bounds is None:
+            return "inputs without bounds"
+        within = "each feature within its own bounds" if self.space else "inputs in [{:g}, {:g}]".format(*self.bounds)
+        return f"{within}, {self.fixed} of them fixed" if self.fixed else within
