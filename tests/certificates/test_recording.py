@@ -143,3 +143,13 @@ def recorded(network: nn.Module) -> Any:
 def test_what_a_record_cannot_hold_is_refused(kind: type[nn.Module], said: str):
     with pytest.raises(NotSupportedError, match=said):
         recorded(kind())
+
+
+def test_a_constant_that_follows_the_input_stays_a_constant():
+    class Follows(Decides):
+        def forward(self, x: Tensor) -> Tensor:
+            shift = torch.ones(2, dtype=torch.float64).to(x)
+            return self.layer(functional.softmax(x + shift, -1, dtype=torch.float32))
+
+    network = Follows()
+    assert same(recorded(network), cl.Classifier(network), torch.rand(3, 2))

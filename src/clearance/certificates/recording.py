@@ -126,6 +126,8 @@ class _Recorder(TorchFunctionMode):
         if not any(value.is_meta for value in _tensors((args, named))):
             return func(*args, **named)
         first = next(_tensors((args, named)))
+        if _name(func) in COPIES and not first.is_meta:  # a constant, moved to where the input lies
+            return first.to(func(*_mapped(args, _as_meta), **_mapped(named, _as_meta)).dtype)
         given, options = _mapped(args, self._node), _mapped(named, self._node)  # before they may be changed in place
         result = func(*_mapped(args, _as_meta), **_mapped(named, _as_meta))
         if any(True for _ in _tensors(result)):
@@ -138,7 +140,7 @@ class _Recorder(TorchFunctionMode):
     def _write(self, func: Any, first: Tensor, given: tuple[Any, Any], result: Any) -> None:
         name = _name(func)
         if name in COPIES and isinstance(result, Tensor):
-            if {first.dtype, result.dtype} - set(REAL_TYPES) or not first.is_meta:
+            if {first.dtype, result.dtype} - set(REAL_TYPES):
                 refuse(f"{name} changes numbers of type {first.dtype} to {result.dtype}")
             self._keep(result, self._node(first))
             return

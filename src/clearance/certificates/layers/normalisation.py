@@ -36,7 +36,7 @@ def log_softmax(build: Builder, x: Ref, dim: int | None = None, _stacklevel: int
 
 
 def _side(x: Ref, dim: int | None, dtype: Any) -> int:
-    if dim is None or dtype is not None or dim % (len(x.shape) + 1) == 0:
+    if dim is None or dtype not in (None, torch.float32, torch.float64) or dim % (len(x.shape) + 1) == 0:
         refuse("over the batch, over no given side, or in another dtype")
     return dim % (len(x.shape) + 1)
 
