@@ -124,3 +124,18 @@ def test_best_says_which_method_the_time_cut_short():
         assert (proof.method, proof.status) == ("operator-norms", "certified")
         assert proof.reason == "crown: the time was up"
     assert [proof.reason for proof in cl.certify(cl.Classifier(network), x)] == ["", ""]
+
+
+def test_a_proof_that_holds_no_other_input_is_no_proof():
+    """A product of norms far beyond what is there: the interval of each layer is wider than the last by 1e15."""
+    layers = [layer for _ in range(6) for layer in (nn.Linear(2, 2, bias=False), nn.Tanh())]
+    network = nn.Sequential(*layers, nn.Linear(2, 2))
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            layer.weight.data = 1e15 * torch.tensor([[1.0, -1.0], [1.0, 1.0]])
+    x = torch.tensor([[1.0, 0.5]])
+    (norms,) = cl.certify(cl.Classifier(network), x, method="operator-norms")
+    assert (norms.radius, norms.status) == (0.0, CertificateStatus.UNPROVEN)
+    assert "is proved, and no other input of this precision is that near" in norms.reason
+    (double,) = cl.certify(cl.Classifier(network.double()), x, method="operator-norms")
+    assert 0 < double.radius < 1e-45

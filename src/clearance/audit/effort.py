@@ -21,6 +21,7 @@ class Effort:
         blind_rounds: Rounds of the attack without gradients.
         blind_steps: Its steps.
         lines: How many references are walked to, the nearest first.
+        at_once: How many references are predicted in one batch to find them.
         groups: Into how many groups of coordinates a witness is split that gives back what it does not need.
         second_steps: Steps of a second attack along gradients, where only one began at the input.
     """
@@ -36,6 +37,7 @@ class Effort:
     blind_rounds: int = 6
     blind_steps: int = 60
     lines: int = 16
+    at_once: int = 64
     groups: tuple[int, ...] = (8, 32, 64)
     second_steps: int = 60
 
@@ -44,7 +46,7 @@ FULL = Effort()
 """The audit as it is documented: about `model.budgets.AUDIT_PASSES` passes."""
 SHORT = Effort(
     first_strata=8,
-    most_strata=32,
+    most_strata=16,
     shorter=(1 / 8,),
     random_directions=1,
     centres=8,
@@ -52,7 +54,8 @@ SHORT = Effort(
     trace_radii=(1.0, 4.0),
     blind_rounds=3,
     blind_steps=30,
-    lines=3,
+    lines=2,
+    at_once=16,
     groups=(8,),
     second_steps=20,
 )

@@ -24,8 +24,8 @@ from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs
 from clearance.model.seeds import make_generator
 
-LOOKED_AT, AT_ONCE = 512, 64
-"""How many references are predicted at most to find them, and how many in one batch."""
+LOOKED_AT = 512
+"""How many references are predicted at most to find those of other classes."""
 HALVINGS = 12
 """Halvings of each line: to a four-thousandth of its length."""
 PULLED, LEFT = 4, (0.0, 0.5)
@@ -105,7 +105,7 @@ def nearest_on_lines(inputs: CheckedInputs, references: Tensor, effort: Effort =
         passes, no gradient.
     """
     model, x, found = inputs.model, inputs.x, Witnesses(inputs.x, inputs.norm)
-    ends = _ends(inputs, references, effort.lines)
+    ends = _ends(inputs, references, effort)
     if len(ends) == 0:
         return LineSearch(found, math.inf, ends)
     goal = repeat(goal_of(inputs), len(ends))
@@ -128,16 +128,16 @@ def nearest_on_lines(inputs: CheckedInputs, references: Tensor, effort: Effort =
     return LineSearch(found, min(on_lines, pulled), ends)
 
 
-def _ends(inputs: CheckedInputs, references: Tensor, most: int) -> Tensor:
+def _ends(inputs: CheckedInputs, references: Tensor, effort: Effort) -> Tensor:
     """The nearest references of wanted classes."""
     goal, kept = goal_of(inputs), list[Tensor]()
     distance = vector_norm(references - inputs.x, inputs.norm) if len(references) else references.new_zeros(0)
-    for rows in distance.argsort()[:LOOKED_AT].split(AT_ONCE):
+    for rows in distance.argsort()[:LOOKED_AT].split(effort.at_once):
         near = references[rows]
         kept += near[repeat(goal, len(near)).reached(look(inputs.model, near))].split(1)
-        if len(kept) >= most:
+        if len(kept) >= effort.lines:
             break
-    return torch.cat(kept[:most]) if kept else references[:0]
+    return torch.cat(kept[: effort.lines]) if kept else references[:0]
 
 
 def _walk(model: Classifier, goal: Goal, x: Tensor, ends: Tensor, norm: float, path: Path) -> Witnesses:

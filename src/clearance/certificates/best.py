@@ -189,6 +189,9 @@ class VerificationJob:
         """The proof of one input, held against the network throughout its ball."""
         if not (proof.status.has_radius and proof.radius > 0):
             return name, proof
+        if proof.radius < smallest_step(one.x.dtype):
+            reason = f"{proof.radius:.1e} is proved, and no other input of this precision is that near"
+            return name, replace(proof, radius=0.0, status=CertificateStatus.UNPROVEN, reason=reason)
         said = Claim(one, graph, proof.radius).in_ball()
         return (method, unsupported(said)) if said else (name, proof)
 
@@ -215,6 +218,23 @@ class VerificationJob:
             deadline=time.perf_counter() + self.time_limit * len(x),
             seconds=self.time_limit,
         )
+
+
+def smallest_step(dtype: torch.dtype) -> float:
+    """The smallest difference of two numbers of a precision: its smallest subnormal number.
+
+    Source: the definition of the format (IEEE 754).
+
+    Args:
+        dtype: A floating type.
+
+    Returns:
+        The step.
+
+    >>> smallest_step(torch.float32) == 2.0**-149
+    True
+    """
+    return torch.finfo(dtype).tiny * torch.finfo(dtype).eps
 
 
 def unsupported(reason: str) -> Proof:

@@ -12,7 +12,7 @@ PASSES_PER_GRADIENT = 2
 AUDIT_PASSES = 4100
 """About what the audit of an input costs, whatever the budget: its checks ask for the same points (measured:
 `benchmarks/audit_cost.py`)."""
-SHORT_AUDIT_PASSES = 900
+SHORT_AUDIT_PASSES = 1000
 """About what the audit costs in short, and at most, where its references and the witness are near."""
 WHOLE_AUDIT = 6000
 """Passes of a bracket from which its audit is the full one."""
@@ -165,7 +165,7 @@ def share_of_bracket(budget: str | int) -> tuple[str | int, int, bool]:
         InputError: If there is no such budget, or it is too small to be shared out.
 
     >>> share_of_bracket("quick"), share_of_bracket(10_000), share_of_bracket(2000)
-    (('quick', 3600, False), (1000, 4900, False), (280, 820, True))
+    (('quick', 3600, False), (1000, 4900, False), (280, 720, True))
     """
     passes = _number(budget)
     if passes is None:
