@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import clearance as cl
 from clearance.certificates.table import CERTIFICATES
+from clearance.certificates.translate import translate
 from closed_forms import random_inputs, random_network
 
 METHODS = ("best", *(name for name in CERTIFICATES if name != "auto-lirpa"))
@@ -210,10 +211,14 @@ def test_what_can_replace_a_forward_is_refused_by_name(name: str):
 def test_preprocessing_is_looked_at_too():
     changed = cl.Normalize(0.5, 2.0)
     changed.forward = louder  # type: ignore[method-assign]
-    for preprocessing, said in ((Shifted(0.5, 2.0), "Shifted"), (changed, "forward is replaced")):
-        model = cl.Classifier(network(), preprocessing=preprocessing)
-        (proof,) = cl.certify(model, random_inputs(0, 1, 4))
-        assert proof.status == "unsupported" and said in proof.reason
+    model = cl.Classifier(network(), preprocessing=changed)
+    (proof,) = cl.certify(model, random_inputs(0, 1, 4))
+    assert proof.status == "unsupported" and "forward is replaced" in proof.reason
+
+
+def test_a_subclass_of_a_preprocessing_is_recorded_and_not_taken_for_it():
+    model, x = cl.Classifier(network(), preprocessing=Shifted(0.5, 2.0)), random_inputs(0, 5, 4)
+    assert torch.allclose(translate(model, (4,))(x), model.logits(x))
 
 
 KEPT: dict[str, tuple[Callable[[], nn.Module], Callable[[], Around]]] = {
@@ -246,3 +251,12 @@ def test_what_torch_does_to_a_layer_is_no_reason(name: str):
         with around():
             (proof,) = cl.certify(cl.Classifier(made), random_inputs(0, 1, 4))
     assert proof.status == "certified", proof.reason
+
+
+def test_a_method_that_a_package_adds_to_all_modules_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(nn.Module, "smart_apply", lambda self, function: self, raising=False)  # transformers does this
+    (proof,) = cl.certify(cl.Classifier(nn.Sequential(nn.Linear(3, 2))), torch.rand(1, 3))
+    assert proof.status.has_radius
+    monkeypatch.setattr(nn.Module, "_call_impl", lambda self, *args: self.forward(*args) + 1)
+    (proof,) = cl.certify(cl.Classifier(nn.Sequential(nn.Linear(3, 2))), torch.rand(1, 3))
+    assert not proof.status.has_radius

@@ -11,6 +11,7 @@ class Effort:
 
     Attributes:
         first_strata: Strata of a path integral in its first round; two gradients each.
+        open_strata: And where it stops if nothing speaks against the gradients, though they do not settle it.
         most_strata: And in its last.
         shorter: Lengths of the shorter segments, as shares of the ball's radius.
         random_directions: Segments in random directions.
@@ -27,6 +28,7 @@ class Effort:
     """
 
     first_strata: int = 16
+    open_strata: int = 256
     most_strata: int = 256
     shorter: tuple[float, ...] = (1 / 4, 1 / 16)
     random_directions: int = 2
@@ -46,7 +48,8 @@ FULL = Effort()
 """The audit as it is documented: about `model.budgets.AUDIT_PASSES` passes."""
 SHORT = Effort(
     first_strata=8,
-    most_strata=16,
+    open_strata=16,
+    most_strata=128,
     shorter=(1 / 8,),
     random_directions=1,
     centres=8,

@@ -98,7 +98,7 @@ def _follow(case: Case) -> list[tuple[str, PathIntegral]]:
         (case.predicted, case.target),
         norm=case.norm,
         seed=case.seed,
-        strata=(case.effort.first_strata, case.effort.most_strata),
+        strata=(case.effort.first_strata, case.effort.open_strata, case.effort.most_strata),
     )
     names = kinds + [f"{kind} / {round(1 / length)}" for length in case.effort.shorter for kind in kinds]
     return list(zip(names, found, strict=True))

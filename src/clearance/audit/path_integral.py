@@ -147,7 +147,9 @@ def path_integrals(
     norm, starts, ends = as_norm(norm), model.check_inputs(starts), model.check_inputs(ends)
     if starts.shape != ends.shape:
         raise ShapeError(f"ends: expected the shape of starts {tuple(starts.shape)}, got {tuple(ends.shape)}")
-    return integrate(model, starts, ends, (predicted, target), norm=norm, strata=(FIRST_STRATA, most_strata), seed=seed)
+    return integrate(
+        model, starts, ends, (predicted, target), norm=norm, strata=(FIRST_STRATA, most_strata, most_strata), seed=seed
+    )
 
 
 def integrate(
@@ -158,7 +160,7 @@ def integrate(
     *,
     norm: float,
     seed: int,
-    strata: tuple[int, int] = (FIRST_STRATA, MOST_STRATA),
+    strata: tuple[int, int, int] = (FIRST_STRATA, MOST_STRATA, MOST_STRATA),
 ) -> list[PathIntegral]:
     """As `path_integrals`, for segments that have been checked.
 
@@ -171,7 +173,7 @@ def integrate(
         classes: The classes `c` and `t` of the margin `f_c - f_t`.
         norm: The norm in which lengths are stated.
         seed: Fixes the jitter.
-        strata: How many there are at first, and where their doubling stops.
+        strata: How many there are at first, where their doubling stops if nothing fails, and where it stops anyway.
 
     Returns:
         One record per segment.
@@ -184,12 +186,14 @@ def integrate(
         ]
 
 
-def _refine(path: _Path, length: float, first: int, most: int) -> PathIntegral:
+def _refine(path: _Path, length: float, first: int, unsettled: int, most: int) -> PathIntegral:
     """Double the strata until the comparison is decided."""
     strata = min(first, most)
     while True:
         found = path.compare(strata, length)
         if strata >= most or not found.finite or (found.resolved and not _close(found)):
+            return found
+        if strata >= unsettled and not found.fails:
             return found
         strata = min(2 * strata, most)
 

@@ -151,10 +151,11 @@ def _of_layer(module: nn.Module) -> Iterator[str]:
     for base in kind.__mro__[: kind.__mro__.index(known)]:
         if not base.__module__.startswith(OWN_CODE):
             yield f"{base.__name__}, a subclass of {known.__name__}, under a parametrisation"
-    functions = [
-        name for base in known.__mro__ for name, value in vars(base).items() if isinstance(value, FunctionType)
-    ]
-    for name in {*functions, "forward"}:
+    functions = {name: value for base in known.__mro__ for name, value in vars(base).items() if _is_function(value)}
+    called = {name for value in functions.values() if _is_torchs(value) for name in value.__code__.co_names}
+    # A method that a package adds to all modules, as transformers does, changes nothing that torch does not call.
+    own_names = {name for name, value in functions.items() if _is_torchs(value) or name in called or name[:2] == "__"}
+    for name in {*own_names, "forward"}:
         own = inspect.getattr_static(kind, name)
         if not _is_torchs(own) or (name in CALLED and own is not inspect.getattr_static(known, name)):
             yield f"{known.__name__}.{name} is not torch's own"
@@ -164,6 +165,10 @@ def _of_layer(module: nn.Module) -> Iterator[str]:
         for name in module.get_submodule("parametrizations")._modules:  # pyright: ignore[reportPrivateUsage]
             if not torch.equal(getattr(module, name), getattr(module, name)):
                 yield f"{name} changes from one reading to the next"
+
+
+def _is_function(value: object) -> bool:
+    return isinstance(value, FunctionType)
 
 
 def _replaced(attribute: str) -> str:

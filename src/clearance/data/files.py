@@ -188,12 +188,12 @@ def check_labels(labels: NDArray[np.generic], *, count: int, source: str) -> NDA
 def _holds_pickle(path: Path) -> bool:
     if path_kind(path) != "file" or not os.access(path, os.R_OK):
         return False
-    if zipfile.is_zipfile(path):
-        try:
+    try:
+        if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 return any(name.endswith(".pkl") for name in archive.namelist())
-        except Exception:  # damaged: the reader of the file says so
-            return False
+    except Exception:  # damaged: the reader of the file says so
+        return False
     with path.open("rb") as file:
         head = file.read(9)
     # Protocols 2 to 5 begin with the opcode 80 and their number. So may a safetensors file, whose first eight bytes are

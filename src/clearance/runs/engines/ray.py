@@ -220,6 +220,9 @@ class _Crew:
     def _variables(self) -> dict[str, str]:
         """The workers' environment: the number of threads, and where this process finds what is not installed."""
         added = [str(Path(entry).resolve()) for entry in sys.path if not _is_installed(entry)]
+        added += [
+            str(Path(str(file)).resolve().parent) for file in map(_model_file, list(sys.modules.values())) if file
+        ]
         paths = dict.fromkeys([str(Path.cwd()), *added, *filter(None, [os.environ.get("PYTHONPATH")])])
         return {"PYTHONPATH": os.pathsep.join(paths), **dict.fromkeys(VARIABLES, str(self.engine.threads))}
 
@@ -246,6 +249,11 @@ def _check_reachable(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:
         raise EngineError(f"ray: expected a cluster at {address}, got no connection ({error})") from error
+
+
+def _model_file(module: object) -> object:
+    """The file of Python that a model came from (`zoo.factories`); nothing for any other module."""
+    return getattr(module, "__file__", None) if getattr(module, "__clearance_source__", None) else None
 
 
 def _is_installed(entry: str) -> bool:
