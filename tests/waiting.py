@@ -1,5 +1,6 @@
 """Waiting for what other processes do: until it is seen, however loaded the machine is."""
 
+import os
 import time
 from collections.abc import Callable
 
@@ -18,3 +19,12 @@ def wait_until(happened: Callable[[], object], what: str) -> None:
     while not happened():
         assert time.monotonic() < end, f"hung: {what}"
         time.sleep(0.02)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

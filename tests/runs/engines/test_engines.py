@@ -22,7 +22,7 @@ from clearance.runs.engines.ray import RayEngine
 from clearance.runs.engines.threads import VARIABLES, limit_threads
 from conftest import ROOT
 from run_tasks import attack_digit, deadly, digits_plan, load_shared
-from waiting import HANG, wait_until
+from waiting import HANG, is_running, wait_until
 
 try:
     import ray
@@ -97,14 +97,6 @@ def stays(folder: Path, task: int) -> int:
     while task or not (folder / "1").exists():
         time.sleep(0.02)
     return os.getpid()
-
-
-def is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_each_task_has_one_outcome(engine: Engine):

@@ -12,7 +12,7 @@ import pytest
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.engines.ray import RayEngine
 from run_tasks import attack_digit, digits_plan, load_shared
-from waiting import wait_until
+from waiting import is_running, wait_until
 
 ray = pytest.importorskip("ray")
 SIZE = 2_000_000
@@ -32,14 +32,6 @@ def two_nodes() -> Iterator[tuple[Any, Any]]:
     yield cluster, node
     ray.shutdown()
     cluster.shutdown()
-
-
-def is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def lose(cluster: Any, node: Any, folder: Path) -> None:
