@@ -21,6 +21,7 @@ import torch
 from clearance.certificates.certificate import CertificateStatus
 from clearance.certificates.crown import crown, linear_guess
 from clearance.certificates.encoding import Array, Encoding, count_relu_units, encode
+from clearance.certificates.graph import Graph
 from clearance.certificates.integer_program import Answer, nearest_by_integer_program
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import RESERVE, Proof, VerificationProblem
@@ -54,12 +55,31 @@ def exact(problem: VerificationProblem) -> list[Proof]:
     """
     if problem.norm not in {1.0, 2.0, math.inf}:
         raise NotSupportedError(f"exact: expected the norm 1, 2 or inf, got {problem.norm:g}")
-    units, entries = count_relu_units(problem.graph), problem.x[0].numel()
-    if units > MOST_UNITS or entries > MOST_ENTRIES:
-        said = f"{units} hidden units and {entries} input entries, at most {MOST_UNITS} and {MOST_ENTRIES}"
+    if said := _too_large(problem.graph):
         return [Proof(math.nan, -1, CertificateStatus.TOO_LARGE, said) for _ in problem.x]
     starts, before = (1.5 * linear_guess(problem)).tolist(), [proof.radius for proof in crown(problem)]
     return [_nearest(*given) for given in zip(problem.each(), starts, before, strict=True)]
+
+
+def check_tiny(graph: Graph) -> None:
+    """See whether a network is a ReLU network that is small enough.
+
+    Args:
+        graph: The network.
+
+    Raises:
+        NotSupportedError: If it has other activations, or is too large.
+    """
+    if said := _too_large(graph):
+        raise NotSupportedError(f"exact: too large, {said}")
+
+
+def _too_large(graph: Graph) -> str:
+    """Units and entries, and how many there may be; empty where there are not more."""
+    units, entries = count_relu_units(graph), math.prod(graph.input_shape)
+    if units <= MOST_UNITS and entries <= MOST_ENTRIES:
+        return ""
+    return f"{units} hidden units and {entries} input entries, at most {MOST_UNITS} and {MOST_ENTRIES}"
 
 
 def _nearest(problem: VerificationProblem, radius: float, proved: float) -> Proof:

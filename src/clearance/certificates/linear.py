@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.bisection import largest_proven
+from clearance.certificates.graph import Graph
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem, as_proofs
 from clearance.certificates.region import Region
@@ -39,10 +40,21 @@ def linear(problem: VerificationProblem) -> list[Proof]:
     Raises:
         NotSupportedError: If the network is not affine.
     """
-    graph = problem.graph
+    check_affine(problem.graph)
+    return [proof for part in problem.parts() for proof in _linear(part)]
+
+
+def check_affine(graph: Graph) -> None:
+    """See whether a network has no nonlinear step.
+
+    Args:
+        graph: The network.
+
+    Raises:
+        NotSupportedError: If it has.
+    """
     if graph.nonlinear:
         raise NotSupportedError(f"linear: expected an affine network, found {', '.join(graph.nonlinear_names)}")
-    return [proof for part in problem.parts() for proof in _linear(part)]
 
 
 def _linear(problem: VerificationProblem) -> list[Proof]:

@@ -29,6 +29,8 @@ class Method(Choice):
         exact: Whether its radius is the minimum distortion itself: where it applies, `best` tries nothing else.
         package: Function that raises `InputError` where a package that the method needs is not installed, as
             `package.module:name`; empty where it needs none.
+        fits: Function `check(graph)` that raises `NotSupportedError` where the network is none that the method takes,
+            before anything is computed; empty where it takes every network that can be translated.
     """
 
     proves: str
@@ -36,11 +38,17 @@ class Method(Choice):
     in_best: bool = False
     exact: bool = False
     package: str = ""
+    fits: str = ""
 
     def check_package(self) -> None:
         """Raise the error of `package` where the package that the method needs is not installed."""
         if self.package:
             Choice(self.meaning, self.package).load()()
+
+    def check_graph(self, graph: object) -> None:
+        """Raise the error of `fits` where the method does not take a network, a `certificates.graph.Graph`."""
+        if self.fits:
+            Choice(self.meaning, self.fits).load()(graph)
 
 
 CERTIFICATES: dict[str, Method] = {
@@ -50,6 +58,7 @@ CERTIFICATES: dict[str, Method] = {
         "the distance to each hyperplane `f_c = f_t`: `g_t / ‖∇g_t‖_q` without bounds; within bounds, the smallest "
         "radius at which the ball, cut by the bounds, reaches it. Exact",
         networks="affine",
+        fits="clearance.certificates.linear:check_affine",
         in_best=True,
         exact=True,
     ),
@@ -66,6 +75,7 @@ CERTIFICATES: dict[str, Method] = {
         "the largest R with `R · max ‖∇g_t‖_q ≤ g_t`, the maximum over the ball bounded in closed form (Hein and "
         "Andriushchenko 2017, section 2.2)",
         networks="one layer of ReLU, LeakyReLU or softplus",
+        fits="clearance.certificates.one_hidden:check_one_hidden",
         in_best=True,
     ),
     "operator-norms": Method(
@@ -81,6 +91,7 @@ CERTIFICATES: dict[str, Method] = {
         "the minimum distortion itself, by mixed-integer programs (p = 1, ∞: Tjeng, Xiao and Tedrake 2019) or a search "
         "over regions (p = 2: Jordan, Lewis and Dimakis 2019)",
         networks="tiny ReLU networks",
+        fits="clearance.certificates.exact:check_tiny",
         exact=True,
     ),
     "branch-and-bound": Method(
@@ -90,6 +101,7 @@ CERTIFICATES: dict[str, Method] = {
         "multipliers in CROWN's backward pass (Bunel et al. 2020; Wang et al. 2021); it rises towards the nearest "
         "point of another class until the time is up",
         networks="ReLU and LeakyReLU networks",
+        fits="clearance.certificates.split_bounds:check_piecewise_linear",
     ),
     "auto-lirpa": Method(
         "CROWN by the package auto_LiRPA, where it is installed",

@@ -113,7 +113,7 @@ class Inputs:
 
 
 def load_inputs(flags: InputFlags) -> Inputs:
-    """Load and check the model and the data that the flags name.
+    """Load and check the model and the data that the flags name, and say on stderr what a person should know of them.
 
     Args:
         flags: The flags' values.
@@ -121,11 +121,31 @@ def load_inputs(flags: InputFlags) -> Inputs:
     Returns:
         The model and the inputs.
     """
+    inputs = read_inputs(flags)
+    for note in (*inputs.network.notes, *inputs.data.notes):
+        click.echo(f"clearance: {printable(note)}", err=True)
+    return inputs
+
+
+def read_model(flags: InputFlags) -> LoadedNetwork:
+    """Load the model that the flags name, once their bounds have been checked."""
     if flags.bounds is not None and not flags.no_bounds:
         finite_bounds(flags.bounds)
-    network = load_model(
+    return load_model(
         flags.model, weights=flags.weights, model_args=dict(flags.model_args), trust_pickle=flags.trust_pickle
     )
+
+
+def read_inputs(flags: InputFlags) -> Inputs:
+    """As `load_inputs`, saying nothing.
+
+    Args:
+        flags: The flags' values.
+
+    Returns:
+        The model and the inputs.
+    """
+    network = read_model(flags)
     source = datasets.open_source(flags.data, _data_options(flags, network))
     rows = _rows(source, flags)
     scale, unit = choose_scale(flags.scale, source)
@@ -135,8 +155,6 @@ def load_inputs(flags: InputFlags) -> Inputs:
         rows, skipped = classified(source, rows, model, flags)
     data = read_rows(source, rows, flags)
     data = data if data.class_names else replace(data, class_names=network.class_names)
-    for note in (*network.notes, *source.notes):
-        click.echo(f"clearance: {printable(note)}", err=True)
     return Inputs(network, model, data, flags.data, skipped, flags.micro_batch, unit)
 
 

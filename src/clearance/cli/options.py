@@ -27,9 +27,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 PRECISIONS = ("float32", "float64")
 """Precisions that a network may be computed in."""
 
-MODEL_AND_DATA = (
-    click.argument("model"),
-    click.argument("data"),
+MODEL_OPTIONS = (
     click.option(
         "--weights",
         metavar="FILE",
@@ -46,9 +44,23 @@ MODEL_AND_DATA = (
         "--trust-pickle", is_flag=True, help="Load a model from a file that can run code. Only if you trust it."
     ),
 )
+"""What is evaluated."""
+MODEL_AND_DATA = (click.argument("model"), click.argument("data"), *MODEL_OPTIONS)
 """What is evaluated, and on what."""
+MODEL_WITH_OR_WITHOUT_DATA = (
+    click.argument("model"),
+    click.argument("data", required=False, default=""),
+    *MODEL_OPTIONS,
+)
+"""What is looked at; the data may be left out, and are the empty text then."""
 INPUT_OPTIONS = (
-    click.option("--count", type=ALL_COUNT, default=10, metavar="all|N", help="How many inputs.  [default: 10]"),
+    click.option(
+        "--count",
+        type=ALL_COUNT,
+        default=10,
+        metavar="all|N",
+        help="How many inputs.  [default: 10; 100 for inspect]",
+    ),
     click.option("--offset", default=0, show_default=True, metavar="N", help="How many inputs to pass over."),
     click.option("--indices", metavar="N[,N-N...]", help="Places of inputs in the whole set, such as 3,17,40-44."),
     click.option("--classes", metavar="NAME|K[,...]", help="Only inputs of these classes; --count counts them."),
@@ -126,6 +138,12 @@ def with_model_and_data(command: Command) -> Command:
     """
     command.__doc__ = (command.__doc__ or "").replace("{models}", specs_in_words())
     return _with(MODEL_AND_DATA, command)
+
+
+def with_or_without_data(command: Command) -> Command:
+    """As `with_model_and_data`, for a command that has something to say about a model alone."""
+    command.__doc__ = (command.__doc__ or "").replace("{models}", specs_in_words())
+    return _with(MODEL_WITH_OR_WITHOUT_DATA, command)
 
 
 def with_input_options(command: Command) -> Command:

@@ -119,6 +119,20 @@ class PictureSize(click.ParamType[int | tuple[int, int]]):
         return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
 
 
+class InputShape(click.ParamType[tuple[int, ...]]):
+    """The shape of one input: whole numbers with commas."""
+
+    name = "n[,n...]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The sizes that the text spells."""
+        sides = str(value).split(",")
+        sizes = [int(side) for side in sides if side.isascii() and side.isdecimal() and len(side) < 8]
+        if len(sizes) != len(sides) or 0 in sizes:
+            self.fail(f"expected sizes such as 3,224,224 or 30, got {value!r}", param, ctx)
+        return tuple(sizes)
+
+
 def as_argument(text: str) -> tuple[str, int | float | bool | str | None]:
     """A name and its value, from `NAME=VALUE`: a whole number, a number, True, False, None, or text.
 

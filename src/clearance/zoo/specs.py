@@ -23,6 +23,8 @@ from clearance.zoo.weight_files import load_weights
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 """Where the bundled weights lie."""
+BUNDLED_SHAPE = (1, 8, 8)
+"""Shape of one input of the bundled classifiers: grey digits of 8 x 8 pixels."""
 
 
 def load_model(
@@ -63,13 +65,30 @@ def load_model(
     return replace(found, bounds=bounds or found.bounds)
 
 
+def kind_of(spec: str) -> str:
+    """What kind of spec it is: a line of `zoo.table.SPECS`, or `"bundled"`.
+
+    Args:
+        spec: A model spec.
+
+    Returns:
+        The line's name.
+
+    >>> kind_of("digits-standard"), kind_of("net.py:make"), kind_of("hf:folder")
+    ('bundled', 'FILE.py:FACTORY', 'hf:FOLDER')
+    """
+    if spec in BUNDLED:
+        return "bundled"
+    return next(name for name, kind in SPECS.items() if kind is _kind(spec))
+
+
 def _read_bundled(request: ModelRequest) -> LoadedNetwork:
     if request.weights is not None:
         other = "name a factory, such as clearance.zoo.networks:digits_cnn"
         raise InputError(f"weights: {request.spec} has its own, got {request.weights}; {other}")
     request.accept_arguments()
     network, file = BUNDLED[request.spec].load()(), WEIGHTS_FOLDER / f"{request.spec}.safetensors"
-    return LoadedNetwork(network, request.spec, (0.0, 1.0), file, load_weights(network, file))
+    return LoadedNetwork(network, request.spec, (0.0, 1.0), file, load_weights(network, file), BUNDLED_SHAPE)
 
 
 def _read(request: ModelRequest) -> LoadedNetwork:
