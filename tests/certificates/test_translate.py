@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from certificate_cases import IMAGE, NETWORKS, head, images, model_of
 from clearance import Classifier, certify
+from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.translate import translate
 
 each = pytest.mark.parametrize("name", NETWORKS)
@@ -84,3 +85,10 @@ def test_a_network_that_answers_otherwise_than_its_trace_is_refused():
     (proof,) = certify(Classifier(two_faced), images(1))
     assert proof.status == "unsupported"
     assert "logits differ" in proof.reason
+
+
+def test_a_device_without_float64_is_refused(monkeypatch: pytest.MonkeyPatch):
+    model = Classifier(nn.Linear(3, 2))
+    monkeypatch.setattr(model, "device", torch.device("mps"))
+    with pytest.raises(NotSupportedError, match="float64"):
+        translate(model, (3,))

@@ -138,6 +138,7 @@ def test_what_works_differs(networks: str):
         (("linear", "digits", "--input-shape", "1,8,8"), "expected none with DATA"),
         (("linear", "--count", "3"), "--count: expected DATA"),
         (("linear", "--skip-misclassified"), "--skip-misclassified: expected DATA"),
+        (("linear", "--scale", "std"), "--scale: expected DATA"),
         (("linear", "nowhere.npz"), "nowhere.npz"),
     ],
 )
@@ -155,6 +156,8 @@ def test_table_of_features(networks: str, here: Path):
     assert found["input"]["bounds_from"] == "data" and found["input"]["bounds_differ"]
     table = run_command("inspect", "tabular.py:make", "people.csv", "--label", "label").stdout
     assert "1 coordinates that cannot move: member" in table and "differ by feature" in table
+    scaled = inspected("tabular.py:make", "people.csv", "--label", "label", "--scale", "std")
+    assert "standard deviation" in scaled["data"]["unit"] and found["data"]["unit"] == "the units of the data"
 
 
 def test_an_exported_program(here: Path):

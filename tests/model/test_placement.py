@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 
-from clearance.errors import InputError, NetworkError
+from clearance.errors import DtypeError, InputError, NetworkError
 from clearance.model.classifier import Classifier
-from clearance.model.placement import choose_placement, without_values
+from clearance.model.placement import best_device, choose_placement, without_values
 
 X = torch.linspace(-1, 1, 6).reshape(2, 3)
 
@@ -83,3 +83,26 @@ def test_sparse_parameters_and_a_device_without_values():
         choose_placement(network, None, None)
     with pytest.raises(InputError, match="device: expected a device that computes, such as cpu, got 'meta'"):
         Classifier(linear(), device="meta")
+
+
+def test_the_best_device_is_the_first_that_is_here(monkeypatch: pytest.MonkeyPatch):
+    here = {"cuda": False, "mps": False}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: here["cuda"])
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: here["mps"])
+    assert best_device().type == "cpu"
+    here["mps"] = True
+    assert best_device().type == "mps" and best_device(torch.float64).type == "cpu"
+    here["cuda"] = True
+    assert best_device().type == best_device(torch.float64).type == "cuda"
+
+
+def test_auto_is_the_best_device(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("clearance.model.placement.best_device", lambda dtype: torch.device("cpu"))
+    assert Classifier(linear(), device="auto").device.type == "cpu"
+
+
+def test_mps_has_no_float64(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("clearance.model.placement._existing", torch.device)
+    with pytest.raises(DtypeError, match=r"expected torch.float32 on mps, which has no float64"):
+        choose_placement(linear(), "mps", torch.float64)
+    assert choose_placement(linear(), "mps", None).dtype == torch.float32

@@ -92,8 +92,10 @@ def translate(model: Classifier, shape: tuple[int, ...], dtype: torch.dtype = to
         The graph.
 
     Raises:
-        NotSupportedError: If `torch.fx` cannot trace it or a step is not known.
+        NotSupportedError: If `torch.fx` cannot trace it, a step is not known, or the device has no float64.
     """
+    if model.device.type == "mps" and dtype == torch.float64:
+        raise NotSupportedError("proofs need float64, which mps does not have; compute on the CPU")
     with model.frozen(), torch.no_grad(), torch.random.fork_rng(devices=[]):
         refuse_overrides(Whole(model))
         try:

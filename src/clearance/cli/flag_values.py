@@ -46,6 +46,8 @@ class InputFlags:
         device: Where to compute.
         dtype: Precision to compute in; `None`: the network's.
         micro_batch: Inputs per pass; `None`: as many as fit.
+        compiled: Compute with torch.compile.
+        channels_last: Keep the channels of images last in memory.
         given: Names of the flags that the user spelled out.
     """
 
@@ -76,6 +78,8 @@ class InputFlags:
     device: str | None
     dtype: str | None
     micro_batch: int | None
+    compiled: bool
+    channels_last: bool
     given: frozenset[str]
 
 

@@ -99,8 +99,9 @@ class Inputs:
         places = self.data.indices
         chosen: dict[str, Any] = {} if consecutive(places) else {"indices": list(places)}
         chosen |= {} if self.skipped is None else {"skipped_misclassified": self.skipped}
+        computed = {"device": device, "dtype": dtype, **self.model.execution.settings}
         return {
-            "model": {"name": name, "weights": weights, "bounds": bounds, "device": device, "dtype": dtype},
+            "model": {"name": name, "weights": weights, "bounds": bounds, **computed},
             "unit": self.units,
             "data": {
                 "source": self.source,
@@ -243,6 +244,8 @@ def make_classifier(
         device=flags.device,
         dtype=None if flags.dtype is None else getattr(torch, flags.dtype),
         micro_batch=flags.micro_batch,
+        compiled=flags.compiled,
+        channels_last=flags.channels_last,
         fixed=fixed,
         scale=scale,
     )

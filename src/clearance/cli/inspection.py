@@ -22,6 +22,7 @@ from clearance.data.selection import consecutive
 from clearance.errors import ClearanceError, InputError
 from clearance.model.budgets import BUDGETS, certificate_seconds, whole_passes
 from clearance.model.classifier import Classifier
+from clearance.model.outputs import look_like_probabilities
 from clearance.model.second_derivative import second_derivative
 from clearance.model.seeds import make_generator
 from clearance.model.speed import measure_speed
@@ -39,9 +40,14 @@ RANDOM_INPUTS = 4
 BRACKET_BATCH = 8
 """Inputs per pass at which a bracket's seconds are told: its searches take from 1 to some hundred points at a time, and
 with 8 the bundled classifiers and large networks come within a factor of 3 of a bracket's own time on a CPU."""
-SUMS_TO_ONE = 1e-4
-"""How far the sum of probabilities in float32 may be from 1."""
-DATA_FLAGS = {field.name for field in fields(Options)} | {"count", "offset", "indices", "classes", "skip_misclassified"}
+DATA_FLAGS = {field.name for field in fields(Options)} | {
+    "count",
+    "offset",
+    "indices",
+    "classes",
+    "skip_misclassified",
+    "scale",
+}
 """Flags that choose inputs, and say nothing without DATA."""
 
 
@@ -144,7 +150,11 @@ def _inspect(
     return Inspection(
         model=_describe_model(network, given.model),
         input=_describe_input(network, model, x, given, data is not None),
-        output={"classes": logits.shape[1], "class_names": list(names), "probabilities": _are_probabilities(logits)},
+        output={
+            "classes": logits.shape[1],
+            "class_names": list(names),
+            "probabilities": look_like_probabilities(logits),
+        },
         data=data,
         speed=speed,
         second_order=second_derivative(model, some),
@@ -215,6 +225,7 @@ def _describe_input(
         "preprocessing": None if preprocessing is None else " ".join(repr(preprocessing).split()),
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
+        **model.execution.settings,
         "micro_batch": model.micro_batch(x),
     }
 
@@ -229,11 +240,6 @@ def _bounds_from(network: LoadedNetwork, given: InputFlags, bounded: bool) -> st
     return "data" if bounded else "nowhere"
 
 
-def _are_probabilities(logits: Tensor) -> bool:
-    """Whether every row is non-negative and sums to one, as a softmax leaves it."""
-    return bool((logits >= 0).all()) and bool(((logits.sum(1) - 1).abs() <= SUMS_TO_ONE).all())
-
-
 def _describe_data(inputs: Inputs, logits: Tensor) -> dict[str, Any]:
     """What the data are, and how many of the inputs are classified correctly."""  # noqa: DOC501
     data, classes = inputs.data, logits.shape[1]
@@ -245,6 +251,7 @@ def _describe_data(inputs: Inputs, logits: Tensor) -> dict[str, Any]:
     return {
         "source": inputs.source,
         "name": data.name,
+        "unit": inputs.units,
         "count": len(data),
         "total": data.total,
         **({"offset": data.indices[0]} if consecutive(data.indices) else {"indices": list(data.indices)}),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 NAMES_SHOWN = 10
 """Classes, features or layers that are named one by one; of more, the first ones."""
 
+HOW = {"compiled": "torch.compile", "channels_last": "channels last"}
+"""Settings of `model.execution.Execution` in words."""
+
 Rows = Iterator[tuple[str, str]]
 
 
@@ -69,11 +72,16 @@ def _input_rows(found: Inspection) -> Rows:
     if found.model["image_size"] is not None:
         crop = found.model["crop"]
         yield "images", f"resized to {_by(found.model['image_size'])}{f', centre {_by(crop)} kept' if crop else ''}"
-    yield "device, precision", f"{asked['device']}, {asked['dtype']}, {_batch(asked['micro_batch'])}"
+    yield "device, precision", f"{asked['device']}, {asked['dtype']}{_how(asked)}, {_batch(asked['micro_batch'])}"
     names = found.output["class_names"] if len(found.output["class_names"]) == found.output["classes"] else []
     yield "classes", f"{found.output['classes']:,}{f': {_first(names)}' if names else ', without names'}"
     if found.output["probabilities"]:
         yield "outputs", "look like probabilities: give a network that ends with its logits, before the softmax"
+
+
+def _how(asked: Mapping[str, object]) -> str:
+    """What differs from calling the network as it is."""
+    return "".join(f", {words}" for name, words in HOW.items() if name in asked)
 
 
 def _bounds(found: Inspection, given: Mapping[str, str]) -> str:
@@ -93,6 +101,7 @@ def _data_rows(found: Inspection) -> Rows:
     yield "inputs", f"{data['count']:,} of {data['total']:,}"
     yield "accuracy", f"{100 * data['accuracy']:.1f} % ({data['correct']:,} of {data['count']:,} classified correctly)"
     yield "labels", _counts({class_name(int(label), names): n for label, n in data["class_counts"].items()})
+    yield "distances in", data["unit"]
     if data["feature_names"]:
         yield "features", f"{len(data['feature_names'])}: {_first(data['feature_names'])}"
     if data["fixed"]:

@@ -79,7 +79,7 @@ INPUT_OPTIONS = (
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
     click.option("--preset", type=click.Choice(list(PRESETS)), help="A known pair of --mean and --std."),
     click.option("--scale", metavar="std|range|FILE", help=f"Unit of distances, feature by feature: {SCALE_MEANING}."),
-    click.option("--device", help="Where to compute, such as cpu or cuda.  [default: where the network is]"),
+    click.option("--device", help="cpu, cuda, mps; auto: the first of cuda, mps, cpu.  [default: the network's]"),
     click.option(
         "--dtype",
         type=click.Choice(list(PRECISIONS)),
@@ -91,6 +91,10 @@ INPUT_OPTIONS = (
         metavar="N",
         help="Inputs per pass; 1 for a network that takes no more.  [default: as many as fit]",
     ),
+    click.option(
+        "--compile", "compiled", is_flag=True, help="Compute with torch.compile; slow to start. Proofs: without it."
+    ),
+    click.option("--channels-last", is_flag=True, help="Keep the channels of images last in memory."),
 )
 """Which inputs, and how the network sees them."""
 TARGET = click.option(

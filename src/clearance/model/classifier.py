@@ -19,9 +19,10 @@ from clearance.errors import InputError, NetworkError
 from clearance.model.autodiff import graph_building, pull_back, savable
 from clearance.model.bounds import Bound, check_within, name_inputs, read_bounds
 from clearance.model.cost import Meter
+from clearance.model.execution import Execution
 from clearance.model.frozen import frozen
 from clearance.model.input_tensors import check_tensor
-from clearance.model.memory import is_out_of_memory, samples_that_fit
+from clearance.model.memory import first_alone, is_out_of_memory, samples_that_fit
 from clearance.model.outputs import answer, as_logits, check_finite
 from clearance.model.placement import choose_placement
 from clearance.model.space import check_space, read_fixed, read_scale
@@ -41,7 +42,8 @@ class Classifier:
             equal the coordinate is fixed: nothing moves it.
         preprocessing: Applied to the input before the network, e.g. `Normalize(mean, std)`. Distances stay in the
             units of the input.
-        device: Where to compute; default: where the network's parameters are. If it differs, a copy is moved.
+        device: Where to compute; `"auto"`: the first of cuda, mps, cpu that is here; default: where the network's
+            parameters are. If it differs, a copy is moved.
         dtype: Floating dtype to compute in; default: that of the network's parameters.
         memory_budget: Bytes of saved activations that one micro-batch may take; default: 16 MiB on a CPU, a quarter of
             the memory of an accelerator.
@@ -49,6 +51,8 @@ class Classifier:
         scale: What distances are measured in, a positive number or one for each coordinate: `||(x - x0) / scale||_p`.
             `None`: the units of the input. Inputs, bounds and witnesses keep the units of the input.
         fixed: A bool tensor, true where a coordinate keeps the value that it has in each input; needs bounds.
+        compiled: Call `torch.compile(network)`; second derivatives and proofs are those of the network itself.
+        channels_last: Keep the channels of images and of their layers last in memory.
 
     Raises:
         InputError: If an argument cannot be used.
@@ -70,6 +74,8 @@ class Classifier:
         micro_batch: int | None = None,
         scale: Bound | None = None,
         fixed: Tensor | None = None,
+        compiled: bool = False,
+        channels_last: bool = False,
     ) -> None:
         parts = {"network": network} if preprocessing is None else {"network": network, "preprocessing": preprocessing}
         for name, part in parts.items():
@@ -81,11 +87,12 @@ class Classifier:
         placement = choose_placement(network, device, dtype)
         self.device, self.dtype = placement.device, placement.dtype
         with torch.inference_mode(False):  # a copy made in inference mode would have no gradients
-            self.network = placement.place(network)
+            self.network = placement.place(network, channels_last=channels_last)
             self.preprocessing = None if preprocessing is None else placement.place(preprocessing)
         self.bounds = None if bounds is None else read_bounds(bounds, device=self.device, dtype=self.dtype)
         self.scale = None if scale is None else read_scale(scale, device=self.device, dtype=self.dtype)
         self.fixed = None if fixed is None else read_fixed(fixed, bounded=bounds is not None, device=self.device)
+        self.execution = Execution(self.network, compiled=compiled, channels_last=channels_last)
         self.meter = Meter()
         self._memory_budget, self._micro_batch = memory_budget, micro_batch
         self._micro_batches: dict[torch.Size, int] = {}
@@ -138,7 +145,7 @@ class Classifier:
 
         def pull(column: int) -> Tensor:
             self.meter.backward += len(leaf)
-            with graph_building():  # a view of the column that is asked for: of 20,000 classes all would be dear
+            with graph_building(), self.execution.buffers_kept():  # of 20,000 classes all columns would be dear
                 return pull_back(totals[column], leaf, again=len(totals) > 1)
 
         return logits.detach(), values.detach(), pull
@@ -157,7 +164,7 @@ class Classifier:
             The values, their gradients `(batch, *input)`, and `product(v) -> (batch, *input)`: each row's Hessian
             times its row of `v`. It is zero where the network's gradient does not depend on its input.
         """
-        with self.frozen(), graph_building(), sdpa_kernel(SDPBackend.MATH):
+        with self.frozen(), graph_building(), sdpa_kernel(SDPBackend.MATH), self.execution.plain():
             leaf = savable(x.detach()).requires_grad_(True)
             values = function(self._forward(leaf))
             gradient = pull_back(values.sum(), leaf, twice=True)
@@ -190,7 +197,7 @@ class Classifier:
                     parts.append(function(x[start : start + size]))
                     start += size
                 except NetworkError as error:
-                    parts.append(_first_alone(function, x[start : start + size], error))
+                    parts.append(first_alone(function, x[start : start + size], error))
                     start, size = start + 1, 1
                     self._micro_batches[x.shape[1:]] = 1
                 except (RuntimeError, MemoryError) as error:
@@ -260,7 +267,11 @@ class Classifier:
     def _fitting(self, one: Tensor) -> int:
         """How many samples like this one fit the memory budget; the pass that sees it is not counted."""
         before, parameters = self.meter.forward, [p for _, part in self._named_modules() for p in part.parameters()]
-        with frozen(self._modules()), graph_building():  # a pass of its own: what it writes is put back at once
+        with (
+            frozen(self._modules()),
+            graph_building(),
+            self.execution.plain(),
+        ):  # a pass of its own: what it writes is put back at once
             fitting = samples_that_fit(self._forward, savable(one.detach()), parameters, self._memory_budget)
         self.meter.forward = before
         return fitting
@@ -278,11 +289,11 @@ class Classifier:
     def _answer(self, x: Tensor) -> object:
         """What the network returns for what the preprocessing returns."""  # noqa: DOC501
         if self.preprocessing is None:
-            return answer("network", self.network, x)
+            return answer("network", self.execution, x)
         prepared = answer("preprocessing", self.preprocessing, x)
         if not isinstance(prepared, Tensor):
             raise NetworkError(f"preprocessing: expected it to return a tensor, got {type(prepared).__name__}")
-        return answer("network", self.network, prepared)
+        return answer("network", self.execution, prepared)
 
     def _modules(self) -> list[nn.Module]:
         return [module for _, module in self._named_modules()]
@@ -291,18 +302,6 @@ class Classifier:
         for part in (self.network, self.preprocessing):
             if isinstance(part, nn.Module):
                 yield from part.named_modules()
-
-
-def _first_alone(
-    function: Callable[[Tensor], tuple[Tensor, ...]], part: Tensor, error: NetworkError
-) -> tuple[Tensor, ...]:
-    """What `function` makes of the first sample of a part on which it failed; the error stands where that fails too."""
-    if len(part) == 1:
-        raise error
-    try:
-        return function(part[:1])
-    except NetworkError:
-        raise error from None
 
 
 def check_classifier(model: Classifier, name: str = "model") -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from clearance.errors import NetworkError
+
 CPU_BUDGET = 16 * 2**20
 """Bytes of saved activations per micro-batch on a CPU: small enough to stay in its caches, where it is fastest."""
 LARGEST_MICRO_BATCH = 4096
@@ -71,3 +73,27 @@ def is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID)
+
+
+def first_alone(
+    function: Callable[[Tensor], tuple[Tensor, ...]], part: Tensor, error: NetworkError
+) -> tuple[Tensor, ...]:
+    """What a function makes of the first sample of a part on which it failed.
+
+    Args:
+        function: Maps `(batch, *input)` to tensors.
+        part: `(batch, *input)`.
+        error: How it failed.
+
+    Returns:
+        What it returns for `(1, *input)`.
+
+    Raises:
+        NetworkError: The same error, where it fails on the first sample too.
+    """
+    if len(part) == 1:
+        raise error
+    try:
+        return function(part[:1])
+    except NetworkError:
+        raise error from None

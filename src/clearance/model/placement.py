@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +26,14 @@ class Placement:
     device: torch.device
     dtype: torch.dtype
 
-    def place(self, part: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def place(self, part: Callable[[Tensor], Tensor], *, channels_last: bool = False) -> Callable[[Tensor], Tensor]:
         """The module itself where it already lies right, else a copy that does; any other callable as it is.
 
         Tensors of inference mode never lie right, because they have no gradients.
 
         Args:
             part: A network, its preprocessing, or any other callable.
+            channels_last: Whether its 4-d tensors lie right with the channels last in memory only.
 
         Returns:
             The same, or a copy.
@@ -46,12 +48,15 @@ class Placement:
             t.device == self.device
             and (t.dtype == self.dtype or not t.dtype.is_floating_point)
             and not t.is_inference()
+            and (not channels_last or t.ndim != 4 or t.is_contiguous(memory_format=torch.channels_last))
             for t in tensors
         )
         if right:
             return part
         try:
-            return copy.deepcopy(part, _computed(part)).to(self.device, self.dtype)
+            placed = copy.deepcopy(part, _computed(part)).to(self.device, self.dtype)
+            layout: dict[str, Any] = {"memory_format": torch.channels_last} if channels_last else {}
+            return placed.to(**layout) if layout else placed
         except Exception as error:  # whatever a stranger's module raises
             said = f"{type(error).__name__}: {' '.join(str(error).split())}"
             wanted = f"{str(self.dtype).removeprefix('torch.')} on {self.device}"
@@ -76,7 +81,7 @@ def choose_placement(
 
     Args:
         network: A module or any other callable.
-        device: Where to compute.
+        device: Where to compute; `"auto"` is `best_device`.
         dtype: Precision.
 
     Returns:
@@ -84,7 +89,7 @@ def choose_placement(
 
     Raises:
         InputError: If there is no such device here, or the network has no values or sparse ones.
-        DtypeError: If the precision is neither float32 nor float64.
+        DtypeError: If the precision is neither float32 nor float64, or the device does not have it.
 
     >>> choose_placement(nn.Linear(2, 2).double(), None, None)
     Placement(device=device(type='cpu'), dtype=torch.float64)
@@ -96,8 +101,28 @@ def choose_placement(
     if chosen not in (torch.float32, torch.float64):
         raise DtypeError(f"dtype: expected torch.float32 or torch.float64, got {chosen}; pass one as dtype= (--dtype)")
     if device is None:
-        return Placement(torch.device("cpu") if home is None else home.device, chosen)
-    return Placement(_existing(device), chosen)
+        place = torch.device("cpu") if home is None else home.device
+    else:
+        place = best_device(chosen) if device == "auto" else _existing(device)
+    if place.type == "mps" and chosen == torch.float64:
+        raise DtypeError("dtype: expected torch.float32 on mps, which has no float64; pass it as dtype= (--dtype)")
+    return Placement(place, chosen)
+
+
+def best_device(dtype: torch.dtype = torch.float32) -> torch.device:
+    """The first that is here of cuda, mps and cpu; mps for float32 only, as it has no float64.
+
+    Args:
+        dtype: The precision to compute in.
+
+    Returns:
+        The device.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if dtype == torch.float32 and torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
 
 
 def _home(network: Callable[[Tensor], Tensor]) -> Tensor | None:

@@ -177,6 +177,7 @@ def make_plan(
     parameters = {"budget": shared.budget, "certificate": shared.certificate, "certificate_seconds": limit}
     parameters |= {} if shared.bound is None else {"bound": shared.bound}
     parameters |= {} if shared.micro_batch is None else {"micro_batch": shared.micro_batch}
+    parameters |= model.execution.settings
     mean, std = _normalisation(model.preprocessing)
     before = () if model.preprocessing is None or mean is not None else (model.preprocessing,)
     digest = fingerprint(network.network, *before)  # before the network is called: that may change its attributes

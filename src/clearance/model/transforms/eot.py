@@ -64,6 +64,7 @@ class AveragedClassifier(Classifier):
             micro_batch=None if one is None else max(1, one // samples),
             scale=classifier.scale,
             fixed=classifier.fixed,
+            channels_last=classifier.execution.channels_last,
         )
         self.meter = classifier.meter
         self.samples, self.seed = samples, seed
