@@ -40,6 +40,21 @@ def test_a_slow_network_is_measured_by_its_first_pass():
     assert calls[0] == 2
 
 
+def test_compiling_is_not_counted(monkeypatch: pytest.MonkeyPatch):
+    """A clock that moves by 100 seconds in the first pass of each kind, and by a quarter of a second in every later one."""
+    now, network, seen = [0.0], nn.Linear(3, 2), set[bool]()
+    monkeypatch.setattr("clearance.model.speed.time.perf_counter", lambda: now[0])
+
+    def compiled(x: Tensor) -> Tensor:
+        now[0] += 0.25 if torch.is_grad_enabled() in seen else 100.0
+        seen.add(torch.is_grad_enabled())
+        return network(x)
+
+    monkeypatch.setattr("clearance.model.execution.torch.compile", lambda network, backend: compiled)
+    found = measure_speed(cl.Classifier(network, micro_batch=6, compiled=True), torch.rand(2, 3), seconds=8.0)
+    assert found == Speed(6, 24.0, 24.0)
+
+
 def test_no_backward_pass_is_said():
     def forward(x: Tensor) -> Tensor:
         if torch.is_grad_enabled():

@@ -65,10 +65,11 @@ def measure_speed(model: Classifier, x: Tensor, *, batch: int | None = None, sec
     x = model.check_inputs(x)
     size = min(batch or model.micro_batch(x), model.micro_batch(x))
     rows = x[torch.arange(size, device=x.device) % len(x)]
-    forward = _rate(lambda: model.logits(rows), size, seconds / 2)
+    compiles = model.execution.compiled
+    forward = _rate(lambda: model.logits(rows), size, seconds / 2, compiles)
     size, rows = model.micro_batch(x), rows[: model.micro_batch(x)]  # smaller now where the network takes one input
     try:
-        gradients, refusal = _rate(lambda: _gradients(model, rows), len(rows), seconds / 2), ""
+        gradients, refusal = _rate(lambda: _gradients(model, rows), len(rows), seconds / 2, compiles), ""
     except RuntimeError as error:  # a network's own error, or an operator of torch that has no derivative
         if is_out_of_memory(error):
             raise
@@ -85,8 +86,13 @@ def _gradients(model: Classifier, rows: Tensor) -> Tensor:
     return model.in_micro_batches(part, rows)[0]
 
 
-def _rate(work: Callable[[], Tensor], rows: int, seconds: float) -> float:
-    """Rows per second; where the first call takes longer than the time there is, it is the measurement."""
+def _rate(work: Callable[[], Tensor], rows: int, seconds: float, compiles: bool) -> float:
+    """Rows per second; where a call takes longer than the time there is, the first one is the measurement.
+
+    Where the first call is spent on compiling, it does not count.
+    """
+    if compiles:
+        work()
     first = _timed(work)
     if first >= seconds:
         return rows / first
