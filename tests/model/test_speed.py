@@ -41,7 +41,7 @@ def test_a_slow_network_is_measured_by_its_first_pass():
 
 
 def test_compiling_is_not_counted(monkeypatch: pytest.MonkeyPatch):
-    """A clock that moves by 100 seconds in the first pass of each kind, and by a quarter of a second in every later one."""
+    """A clock that moves by 100 seconds in the first pass of each kind, by a quarter of one in later ones."""
     now, network, seen = [0.0], nn.Linear(3, 2), set[bool]()
     monkeypatch.setattr("clearance.model.speed.time.perf_counter", lambda: now[0])
 
