@@ -52,7 +52,7 @@ def test_the_near_classes_alone_would_prove_too_much(monkeypatch: pytest.MonkeyP
 
 
 def test_fewer_classes_are_proved_as_before():
-    layer = nn.Linear(SIZE, many_classes.MANY_CLASSES)
+    layer = nn.Linear(SIZE, many_classes.MANY_TARGETS)
     assert [proof.method for proof in cl.certify(cl.Classifier(layer), torch.rand(3, SIZE))] == ["linear"] * 3
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from clearance.cli.scale_names import SCALES
+from clearance.cli.scale_names import UNIT_NAMES
 from clearance.runs.execute import read_run
 from clearance.runs.export import iterate_records
 from command_line import run_command
@@ -94,7 +94,7 @@ def test_distances_are_in_the_unit_that_was_asked_for(table: list[str], scale: s
     weights = np.array([3.0, -4.0, 0.5])
     radii, unit = proved(table, *([] if scale is None else ["--scale", scale]))
     assert radii == pytest.approx(values @ weights / np.linalg.norm(weights * sizes[scale]), rel=1e-5)
-    assert unit == {**SCALES, "units.csv": "the units of units.csv", None: "the units of the data"}[scale]
+    assert unit == {**UNIT_NAMES, "units.csv": "the units of units.csv", None: "the units of the data"}[scale]
 
 
 @pytest.mark.parametrize(

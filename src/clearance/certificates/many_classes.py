@@ -24,7 +24,7 @@ from clearance.certificates.relaxation import Relaxation, relax
 from clearance.certificates.rows import in_parts
 from clearance.geometry.norms import vector_norm
 
-MANY_CLASSES = 256
+MANY_TARGETS = 256
 """Targets from which they are not all proved one by one."""
 NEAR_CLASSES = 32
 """Classes that are: those with the smallest margins at the input."""
@@ -32,9 +32,10 @@ MARGINS_AT_A_TIME, MOST_MARGINS = 128, 8192
 """How many margins of others are bounded at a time, and at most on one ball."""
 SHRINKINGS, SHRUNK = 12, 0.7
 """How often the radius is made smaller, and by which factor."""
-FARTHEST = 10.0
+LARGEST_BALL = 10.0
 """Without bounds the balls reach at most so many times the input's own length, where a method proves more."""
 NO_OTHER = "the other classes are not proved to stay behind at any radius that was tried"
+"""The reason where nothing is proved."""
 
 NamedProof = tuple[str, Proof]
 """The name of a method, and what it proved."""
@@ -54,7 +55,7 @@ def prove_many(
     Returns:
         The name of the method and its proof for each input.
     """
-    if problem.targets.shape[1] < MANY_CLASSES:
+    if problem.targets.shape[1] < MANY_TARGETS:
         return prove(problem)
     return [_prove_one(one, prove) for one in problem.each()]
 
@@ -93,7 +94,7 @@ class _Others:
         x, norm = problem.x, problem.norm
         self._slack = problem.slack()[0]
         covered = float(Region(x, torch.zeros_like(problem.gaps()[:, 0]), norm, problem.bounds).covered())
-        self.farthest = covered if math.isfinite(covered) else FARTHEST * (1 + float(vector_norm(x, norm)))
+        self.farthest = covered if math.isfinite(covered) else LARGEST_BALL * (1 + float(vector_norm(x, norm)))
 
     def reached(self, radius: float) -> int | None:
         """A class that is not proved to stay behind on the ball; `None` where all are."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-SCALES = {
+UNIT_NAMES = {
     "std": "standard deviations of each feature",
     "range": "widths of each feature's range",
 }
 """Name → what a distance is measured in then."""
 
-SCALE_MEANING = f"{', '.join(f'{name}: {words}' for name, words in SCALES.items())}; FILE: a CSV of feature,scale"
+SCALE_MEANING = f"{', '.join(f'{name}: {words}' for name, words in UNIT_NAMES.items())}; FILE: a CSV of feature,scale"
 """The names, and a file, in words."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clearance.cli.scale_names import SCALES
+from clearance.cli.scale_names import UNIT_NAMES
 from clearance.data.csv_tables import read_csv
 from clearance.data.datasets import Source
 from clearance.data.files import path_kind
@@ -36,12 +36,12 @@ def choose_scale(asked: str | None, source: Source) -> tuple[Tensor | None, str 
     """
     if asked is None:
         return None, None
-    if asked in SCALES:
+    if asked in UNIT_NAMES:
         found = _spread(asked, source)
-        return torch.from_numpy(np.where(found > 0, found, 1.0).astype(np.float32)), SCALES[asked]
+        return torch.from_numpy(np.where(found > 0, found, 1.0).astype(np.float32)), UNIT_NAMES[asked]
     path = Path(asked)
     if path_kind(path) != "file":
-        raise InputError(f"--scale: expected {' or '.join(SCALES)}, or a CSV file of feature,scale, got {asked!r}")
+        raise InputError(f"--scale: expected {' or '.join(UNIT_NAMES)}, or a CSV file of feature,scale, got {asked!r}")
     return torch.from_numpy(_from_file(path, source)), f"the units of {path.name}"
 
 
