@@ -42,7 +42,7 @@ class InputFlags:
         mean: Subtracted per channel before the network.
         std: Divided by per channel, after `mean`.
         preset: Name of a known pair of `mean` and `std`.
-        scale: What distances are measured in: a name of `cli.scales.UNIT_NAMES`, or a file; `None`: the units of the data.
+        scale: What distances are measured in: a name of `UNIT_NAMES`, or a file; `None`: the units of the data.
         device: Where to compute.
         dtype: Precision to compute in; `None`: the network's.
         micro_batch: Inputs per pass; `None`: as many as fit.
