@@ -61,6 +61,10 @@ def test_a_table_from_a_file_to_a_gate(name: str, here: Path):
     passes = run_command("gate", "run", "--min-certified", "0.05", "--max-misclassified", "0")
     fails = run_command("gate", "run", "--min-certified", "50")
     assert (passes.returncode, fails.returncode) == (0, 1)
+    assert (
+        "l2 in standard deviations of each feature, untargeted"
+        in run_command("gate", "run", "--min-certified", "1", "--json").stdout
+    )
     assert run_command("report", "run").returncode == 0
     assert "standard deviations of each feature" in Path("run/report.html").read_text()
 

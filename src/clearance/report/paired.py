@@ -118,9 +118,10 @@ def bootstrap_interval(
 
 
 def threat_name(group: Group, run: RunRecords) -> str:
-    """Norm and target in words, and the order where it is not 1 or the run has several."""
+    """Norm, its unit where it is not that of the inputs, and target in words, and the order where it is not 1."""
+    unit = f" in {run.plan.threat.unit}" if run.plan.threat.unit else ""
     order = f", order {group.order}" if len(run.plan.orders) > 1 or group.order != 1 else ""
-    return f"{name_norm(group.norm)}, {group.target}{order}"
+    return f"{name_norm(group.norm)}{unit}, {group.target}{order}"
 
 
 def input_key(entry: Entry) -> Key:
