@@ -24,6 +24,7 @@ class Effort:
         lines: How many references are walked to, the nearest first.
         at_once: How many references are predicted in one batch to find them.
         groups: Into how many groups of coordinates a witness is split that gives back what it does not need.
+        bisected: How many witnesses on the ray down the gradient are bisected, the nearest first.
         second_steps: Steps of a second attack along gradients, where only one began at the input.
     """
 
@@ -41,6 +42,7 @@ class Effort:
     lines: int = 16
     at_once: int = 64
     groups: tuple[int, ...] = (8, 32, 64)
+    bisected: int = 24
     second_steps: int = 60
 
 
@@ -60,6 +62,7 @@ SHORT = Effort(
     lines=2,
     at_once=16,
     groups=(8,),
+    bisected=1,
     second_steps=20,
 )
 """The same checks in about `model.budgets.SHORT_AUDIT_PASSES` passes."""

@@ -178,9 +178,13 @@ def _one_step(case: Case) -> Witnesses:
     goal = repeat(case.goal, LINE_POINTS)
     line = Witnesses(x.expand_as(points), case.norm)
     line.offer(points, goal.reached(look(case.model, points)))
-    nearest, best = Witnesses(x, case.norm), int(line.distance.argmin())
-    nearest.offer(line.adversarial[best : best + 1], line.success[best : best + 1])
-    return bisect_segments(case.model, case.goal, nearest, steps=LINE_HALVINGS)
+    kept = line.distance.argsort(stable=True)[: case.effort.bisected]  # on a rough ray the nearest may not stay so
+    some = Witnesses(x.expand(len(kept), *x.shape[1:]), case.norm)
+    some.offer(line.adversarial[kept], line.success[kept])
+    some = bisect_segments(case.model, repeat(case.goal, len(kept)), some, steps=LINE_HALVINGS)
+    nearest, best = Witnesses(x, case.norm), int(some.distance.argmin())
+    nearest.offer(some.adversarial[best : best + 1], some.success[best : best + 1])
+    return nearest
 
 
 @dataclass(frozen=True)
