@@ -98,3 +98,18 @@ def test_a_bracket_of_21841_classes_ends_in_bounded_memory():
     assert in_order(many)
     assert peak < 2**29
     assert many.cost.forward + many.cost.backward <= 1.5 * (few.cost.forward + few.cost.backward)
+
+
+def test_without_bounds_no_radius_is_claimed_beyond_the_ball_that_was_looked_at():
+    size = 4000
+    layer = nn.Linear(size, 300).double()
+    direction = torch.zeros(size, dtype=torch.float64)
+    direction[0] = 1.0
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.zero_()
+        layer.bias[0], layer.bias[40:] = 1.0, -50.0
+        layer.weight[1:40, 1], layer.weight[299] = 1e-3, direction  # class 299 lies at 51, the near ones at 1,000
+    for method in ("best", "crown", "linear"):
+        (proof,) = cl.certify(cl.Classifier(layer), torch.zeros(1, size, dtype=torch.float64), method=method)
+        assert 5 < proof.radius <= 51

@@ -153,3 +153,64 @@ def test_a_constant_that_follows_the_input_stays_a_constant():
 
     network = Follows()
     assert same(recorded(network), cl.Classifier(network), torch.rand(3, 2))
+
+
+class ConstantChanges(nn.Module):
+    """A constant that is changed in place between two uses: class 1 lies behind `w x = 2`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3).double()
+        self.layer.weight.data.zero_()
+        self.layer.bias.data = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+
+    def forward(self, x: Tensor, *_: object) -> dict[str, Tensor]:
+        constant = torch.zeros(3, dtype=x.dtype)
+        logits = self.layer(x) + constant
+        constant[1] = 50.0
+        return {"logits": logits + constant * torch.relu(x.sum(1, keepdim=True) / 2 - 2)}
+
+
+def test_a_constant_that_is_changed_in_place_is_recorded_anew():
+    model = cl.Classifier(ConstantChanges())
+    x = torch.tensor([[0.0] * 4, [1.1] * 4], dtype=torch.float64)
+    assert same(translate(model, (4,)), model, x)
+    assert cl.certify(model, x[:1])[0].radius <= 2.02
+
+
+class Cubes(nn.Module):
+    """A power in place, of which a view is read afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.step = nn.Linear(4, 3).double(), nn.Linear(4, 1).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.relu(self.step(x)) * 100
+        seen = hidden.view(-1, 1)
+        hidden **= 3
+        return self.layer(x) + seen
+
+
+class Casts(Decides):
+    def forward(self, x: Tensor, *_: object) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return self.layer(x).float()
+
+
+class Halves(Decides):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.softmax(self.layer(x), -1, torch.float16).float()
+
+
+class Reads(Decides):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x).view(torch.int32).float()
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(Cubes, (4,)), (Casts, (2,)), (Halves, (2,)), (Reads, (2,))])
+def test_what_has_no_exact_graph_has_no_proof(kind: type[nn.Module], shape: tuple[int, ...]):
+    torch.manual_seed(0)
+    model = cl.Classifier(kind().eval())
+    with pytest.raises(NotSupportedError):
+        translate(model, shape)

@@ -138,3 +138,21 @@ def test_fixed_coordinates_need_bounds_and_a_scale_needs_the_inputs_shape() -> N
         cl.Classifier(linear(), fixed=torch.tensor([True, False, False]))
     with pytest.raises(ShapeError, match=r"scale: expected \(3,\), as one input, got shape \(2,\)"):
         cl.certify(make(scale=torch.ones(2)), X)
+
+
+def test_a_proof_gives_away_what_the_rounding_of_the_units_moves():
+    """Far from zero in float32 `x / s` lies beside `x`: the proof must hold around `x` itself."""
+    draw, above = torch.Generator().manual_seed(0), 0
+    scale = torch.tensor([7.3, 9.1])
+    for _ in range(40):
+        x = torch.tensor([[2000.0, 185.0]]) + torch.rand(1, 2, generator=draw)
+        weight = torch.randn(2, generator=draw)
+        layer = nn.Linear(2, 2)
+        with torch.no_grad():
+            layer.weight.copy_(torch.stack([weight, torch.zeros(2)]))
+            layer.bias.copy_(torch.tensor([100.0 - float(x[0] @ weight) + 0.01, 100.0]))
+        margin = float(x[0].double() @ layer.weight[0].double() + layer.bias[0].double() - layer.bias[1].double())
+        exact = margin / float((layer.weight[0].double() * scale.double()).norm())
+        (proof,) = cl.certify(cl.Classifier(layer, scale=scale), x, [0], method="crown")
+        above += proof.status.has_radius and proof.radius > exact
+    assert above == 0

@@ -67,3 +67,16 @@ def test_channels_last_are_named(shape: tuple[int, ...], hint: bool):
     with pytest.raises(cl.NetworkError) as caught:
         cl.Classifier(network).logits(torch.rand(1, *shape))
     assert ("x.permute(0, 3, 1, 2)" in str(caught.value)) is hint
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda z, h: (z, h), lambda z, h: {"score": z, "embedding": h}, lambda z, h: (z[:, 0], h)]
+)
+def test_features_are_not_taken_for_the_logits_of_a_binary_network(wrap: Any):
+    with pytest.raises(cl.NetworkError, match="expected a tensor of logits"):
+        cl.Classifier(lambda x: wrap(x[:, :1], x.repeat(1, 3))).logits(X)
+
+
+def test_one_logit_of_one_input_may_have_no_dimension():
+    model = cl.Classifier(lambda x: x.sum(1).squeeze(), micro_batch=1)
+    assert model.logits(X).shape == (2, 2)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -130,6 +131,7 @@ def certify_inputs(
                 job = VerificationJob(inputs.rows(part), time_limit)
                 for row, result in zip(part, job.prove(method), strict=True):
                     results[row] = result
+    results = [(name, _less(proof, drift)) for (name, proof), drift in zip_longest(results, inputs.drift)]
     cost = _share(meter.since(started), len(inputs))
     return [
         Certificate(
@@ -145,6 +147,13 @@ def certify_inputs(
         )
         for (name, proof), own in zip(results, inputs.predicted, strict=True)
     ]
+
+
+def _less(proof: Proof, drift: float | None) -> Proof:
+    """The proof about an input that lies so far from the one that is proved about."""
+    if not drift or not proof.status.has_radius or math.isinf(proof.radius):
+        return proof
+    return replace(proof, radius=max(0.0, proof.radius - drift))
 
 
 @dataclass(frozen=True)
@@ -206,6 +215,10 @@ class VerificationJob:
         """
         inputs = self.inputs
         x, bounds = inputs.x.double(), inputs.model.bounds
+        if bounds is not None and inputs.drift:  # divided by the scale they are rounded: outwards for a proof
+            outwards = torch.finfo(bounds[0].dtype).eps
+            low, high = (bound.double() for bound in bounds)
+            bounds = (low - outwards * low.abs(), high + outwards * high.abs())
         return VerificationProblem(
             model=inputs.model,
             graph=graph,

@@ -73,17 +73,22 @@ def _kept(problem: VerificationProblem, proof: Proof) -> Proof:
     """The proof, at a smaller radius where other classes would come within it."""
     others = _Others(problem)
     first = radius = min(proof.radius, others.farthest)
+    whole = radius == proof.radius or problem.bounds is not None  # a ball that holds the bounds holds all there is
     target = proof.target
     for _ in range(SHRINKINGS):
         reached = others.reached(radius)
         if reached is None:
-            return proof if radius == first else replace(proof, radius=radius * (1 - RESERVE), target=target, **_LESS)
+            return (
+                proof
+                if radius == first and whole
+                else replace(proof, radius=radius * (1 - RESERVE), target=target, **_LESS)
+            )
         target, radius = reached, SHRUNK * radius
     return replace(proof, radius=0.0, target=target, status=CertificateStatus.UNPROVEN, **_LESS | {"reason": NO_OTHER})
 
 
-_LESS: dict[str, Any] = {"reason": "limited by one of the far classes", "gap": math.nan}
-"""What a proof says whose radius was made smaller."""
+_LESS: dict[str, Any] = {"reason": "limited by the far classes", "gap": math.nan}
+"""What a proof says whose radius was made smaller, or is that of the largest ball that was looked at."""
 
 
 class _Others:

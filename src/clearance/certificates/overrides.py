@@ -151,11 +151,7 @@ def _of_layer(module: nn.Module) -> Iterator[str]:
     for base in kind.__mro__[: kind.__mro__.index(known)]:
         if not base.__module__.startswith(OWN_CODE):
             yield f"{base.__name__}, a subclass of {known.__name__}, under a parametrisation"
-    functions = {name: value for base in known.__mro__ for name, value in vars(base).items() if _is_function(value)}
-    called = {name for value in functions.values() if _is_torchs(value) for name in value.__code__.co_names}
-    # A method that a package adds to all modules, as transformers does, changes nothing that torch does not call.
-    own_names = {name for name, value in functions.items() if _is_torchs(value) or name in called or name[:2] == "__"}
-    for name in {*own_names, "forward"}:
+    for name in _methods(known):
         own = inspect.getattr_static(kind, name)
         if not _is_torchs(own) or (name in CALLED and own is not inspect.getattr_static(known, name)):
             yield f"{known.__name__}.{name} is not torch's own"
@@ -167,8 +163,16 @@ def _of_layer(module: nn.Module) -> Iterator[str]:
                 yield f"{name} changes from one reading to the next"
 
 
-def _is_function(value: object) -> bool:
-    return isinstance(value, FunctionType)
+def _methods(known: type[nn.Module]) -> set[str]:
+    """The methods of a class of torch, without those that a package adds to all modules, as transformers does.
+
+    What torch does not call changes nothing.
+    """
+    pairs = ((name, value) for base in known.__mro__ for name, value in vars(base).items())
+    functions = {name: value for name, value in pairs if isinstance(value, FunctionType)}
+    called = {name for value in functions.values() if _is_torchs(value) for name in value.__code__.co_names}
+    own = {name for name, value in functions.items() if _is_torchs(value) or name in called or name[:2] == "__"}
+    return own | {name for name in CALLED if getattr(known, name, None) is not None}
 
 
 def _replaced(attribute: str) -> str:

@@ -114,7 +114,8 @@ class _Recorder(TorchFunctionMode):
         super().__init__()
         self.holder, self.graph = nn.Module(), fx.Graph()
         self._nodes: dict[int, tuple[Tensor, int, fx.Node]] = {}  # the tensor is kept, so that no id is used twice
-        self._constants: dict[int, tuple[Tensor, fx.Node]] = {}
+        self._constants: dict[int, tuple[Tensor, int, fx.Node]] = {}
+        self._held_count = 0
         self._input, self._batch = self.graph.placeholder("x"), x.shape[:1]
         self._keep(x, self._input)
 
@@ -125,8 +126,12 @@ class _Recorder(TorchFunctionMode):
         named = dict(kwargs or {})
         if not any(value.is_meta for value in _tensors((args, named))):
             return func(*args, **named)
+        if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+            refuse("autocast inside the network")
         first = next(_tensors((args, named)))
-        if _name(func) in COPIES and not first.is_meta:  # a constant, moved to where the input lies
+        if _name(func) == "__set__":
+            refuse("an attribute of a tensor is set")
+        if _copies(func) and not first.is_meta:  # a constant, moved to where the input lies
             return first.to(func(*_mapped(args, _as_meta), **_mapped(named, _as_meta)).dtype)
         given, options = _mapped(args, self._node), _mapped(named, self._node)  # before they may be changed in place
         result = func(*_mapped(args, _as_meta), **_mapped(named, _as_meta))
@@ -139,7 +144,7 @@ class _Recorder(TorchFunctionMode):
 
     def _write(self, func: Any, first: Tensor, given: tuple[Any, Any], result: Any) -> None:
         name = _name(func)
-        if name in COPIES and isinstance(result, Tensor):
+        if _copies(func) and isinstance(result, Tensor):
             if {first.dtype, result.dtype} - set(REAL_TYPES):
                 refuse(f"{name} changes numbers of type {first.dtype} to {result.dtype}")
             self._keep(result, self._node(first))
@@ -182,13 +187,16 @@ class _Recorder(TorchFunctionMode):
         return known[2]
 
     def _constant(self, value: Tensor) -> fx.Node:
-        if id(value) not in self._constants:
-            self._constants[id(value)] = (value, self._held(value))
-        return self._constants[id(value)][1]
+        version = 0 if value.is_inference() else value._version
+        known = self._constants.get(id(value))
+        if known is None or known[1] != version or value.is_inference():  # it may have been changed in place since
+            known = self._constants[id(value)] = (value, version, self._held(value))
+        return known[2]
 
     def _held(self, value: Tensor) -> fx.Node:
         """A constant that the holder keeps; one that is repeated for each input, by itself and then repeated."""
-        name, repeated = f"constant_{len(self._constants)}", value.shape[:1] == self._batch and value.stride(0) == 0
+        self._held_count += 1
+        name, repeated = f"constant_{self._held_count}", value.shape[:1] == self._batch and value.stride(0) == 0
         setattr(self.holder, name, (value[:1] if repeated else value).detach().clone())
         node = self.graph.get_attr(name)
         if not repeated:
@@ -201,6 +209,13 @@ def _name(func: Any) -> str:
     if isinstance(func, OpOverload):
         return operator_name(func)
     return str(getattr(func, "__name__", func))
+
+
+def _copies(func: Any) -> bool:
+    """Whether a function of torch, and not one of a package with the same name, returns the numbers that it takes."""
+    name = _name(func)
+    own = func.namespace == "aten" if isinstance(func, OpOverload) else func is getattr(Tensor, name, None)
+    return name in COPIES and (own or func is getattr(torch, name, None))
 
 
 def _as_meta(value: Tensor) -> Tensor:

@@ -65,12 +65,17 @@ class _Proxy(fx.Proxy):
     def __itruediv__(self, other: Any) -> fx.Proxy:
         return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
 
+    def __ipow__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.ipow, (self, other), {})
+
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, Normalize | Rescale) or super().is_leaf_module(m, module_qualified_name)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
+        if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+            refuse("autocast inside the network")
         return _Proxy(node, self)
 
     def create_arg(self, a: Any) -> Any:
@@ -202,6 +207,8 @@ class _Reader:
             value = getattr(value, part)
         if not isinstance(value, Tensor):
             raise NotSupportedError("not a tensor")
+        if value.is_complex():
+            raise NotSupportedError("a complex constant")
         return value.detach().to(self.build.like)
 
     def _describe(self, node: fx.Node) -> str:

@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from clearance.geometry.norms import as_distance, as_norm
+from clearance.geometry.norms import as_distance, as_norm, vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.margins import Target, check_labels, resolve_targets
 from clearance.model.measured import around, measured
 from clearance.model.seeds import check_seed, content_key
+
+DRIFT_SLACK = 1e-9
+"""Share by which a drift is enlarged, for the rounding of its own sum in float64."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class CheckedInputs:
         keys: Content key of each: the root of its random streams.
         targets: The classes that each may move to.
         untargeted: Whether any other class counts as adversarial; else the one target alone does.
+        drift: How far each of `x` lies from the input that was given, in units of the scale, as those are rounded:
+            what a proof about `x` has to give away. Empty without a scale.
     """
 
     model: Classifier
@@ -45,6 +50,7 @@ class CheckedInputs:
     keys: tuple[str, ...]
     targets: tuple[tuple[int, ...], ...]
     untargeted: bool
+    drift: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         """How many inputs there are."""
@@ -73,6 +79,7 @@ class CheckedInputs:
             labels=tuple(self.labels[place] for place in places),
             keys=tuple(self.keys[place] for place in places),
             targets=tuple(self.targets[place] for place in places),
+            drift=tuple(self.drift[place] for place in places) if self.drift else (),
         )
 
     def each(self) -> list[CheckedInputs]:
@@ -118,7 +125,7 @@ def prepare(
     check_classifier(model)
     p, x, seed = (as_distance if l0 else as_norm)(norm), model.check_inputs(x), check_seed(seed)
     keys = [content_key(row) for row in x]
-    model, x = measured(model), x if model.scale is None else x / model.scale
+    model, x, drift = _in_units(model, x, p)
     logits = model.logits_of_each(x) if one_by_one else model.logits(x)
     predicted: list[int] = logits.argmax(1).tolist()
     known = predicted if labels is None else check_labels(labels, *logits.shape)
@@ -134,4 +141,15 @@ def prepare(
         keys=tuple(keys),
         targets=tuple(map(tuple, resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong))),
         untargeted=isinstance(target, str) and target == "untargeted",
+        drift=drift,
     )
+
+
+def _in_units(model: Classifier, x: Tensor, norm: float) -> tuple[Classifier, Tensor, tuple[float, ...]]:
+    """Classifier and inputs in the units of its scale, and how far rounding has moved each of them."""
+    if model.scale is None:
+        return model, x, ()
+    z = x / model.scale
+    shift = x.double() / model.scale.double() - z.double()
+    drift = vector_norm(shift, max(norm, 1.0)) * (1 + DRIFT_SLACK)
+    return measured(model), z, tuple(drift.tolist())

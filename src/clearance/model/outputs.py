@@ -57,7 +57,7 @@ def as_logits(output: object, count: int) -> Tensor:
 
     Args:
         output: A tensor; a mapping or an object with the tensor `logits`; a mapping, a tuple or a list with one tensor,
-            or with one of shape `(count, classes)`.
+            or with one of shape `(count, classes)`, `(count, 1)` or `(count,)`.
         count: For how many inputs.
 
     Returns:
@@ -75,7 +75,7 @@ def as_logits(output: object, count: int) -> Tensor:
         raise NetworkError(f"network: expected a tensor of logits, got {_described(output)}")
     if not logits.dtype.is_floating_point:
         raise NetworkError(f"network: expected floating logits, got {logits.dtype}")
-    if logits.shape in ((count,), (count, 1)):
+    if logits.shape in ((count,), (count, 1)) or (count == 1 and logits.shape == ()):
         half = logits.reshape(count, 1) * 0.5
         return torch.cat([-half, half], 1)
     if logits.ndim != 2 or logits.shape[0] != count or logits.shape[1] < 2:
@@ -96,7 +96,7 @@ def _only(output: object, count: int) -> Tensor | None:
     if isinstance(named, Tensor):
         return named
     tensors = [part for part in parts if isinstance(part, Tensor)]
-    likely = [part for part in tensors if part.ndim == 2 and part.shape[0] == count and part.shape[1] > 1]
+    likely = [p for p in tensors if p.ndim in (1, 2) and p.shape[0] == count and p.is_floating_point()]
     for found in (tensors, likely):
         if len(found) == 1:
             return found[0]

@@ -121,13 +121,20 @@ def _pad(build: Builder, x: Ref, sides: Sequence[int], value: float = 0.0) -> Re
 
 
 def _nearest(build: Builder, x: Ref, size: Sequence[int] | None, scales: Sequence[float] | None = None) -> Ref:
-    return interpolate(build, x, size, None if size else scales, "nearest")
+    return interpolate(build, x, size, _only_scales(size, scales), "nearest")
 
 
 def _bilinear(
     build: Builder, x: Ref, size: Sequence[int] | None, align_corners: bool, scales: Sequence[float] | None = None
 ) -> Ref:
-    return interpolate(build, x, size, None if size else scales, "bilinear", align_corners)
+    return interpolate(build, x, size, _only_scales(size, scales), "bilinear", align_corners)
+
+
+def _only_scales(size: object, scales: Any) -> Any:
+    """The scales where there is no size; both together mean something else than either."""
+    if size and scales is not None:
+        refuse("a size and scales")
+    return scales
 
 
 def _pooled_and_places(build: Builder, x: Ref, size: Any) -> tuple[Ref, None]:

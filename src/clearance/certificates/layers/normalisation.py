@@ -25,14 +25,19 @@ from clearance.certificates.operations import refuse
 
 def softmax(build: Builder, x: Ref, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Ref:
     """`exp(x_i) / sum_j exp(x_j)` along a side, `(batch, *shape)` to the same."""
-    return build.add(reciprocal(), _partition(build, x, _side(x, dim, dtype)))
+    return build.add(reciprocal(), _partition(build, x, _side(x, dim, dtype or _as_dtype(_stacklevel))))
 
 
 def log_softmax(build: Builder, x: Ref, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Ref:
     """`x_i - log sum_j exp(x_j)` along a side; as the last step its margins are those of `x`, which take its place."""
-    logarithms = build.add(logarithm(), _partition(build, x, _side(x, dim, dtype)))
+    logarithms = build.add(logarithm(), _partition(build, x, _side(x, dim, dtype or _as_dtype(_stacklevel))))
     value = times(build, logarithms, -1.0)
     return LogProbabilities(value.index, value.shape, x) if len(x.shape) == 1 else value
+
+
+def _as_dtype(third: Any) -> Any:
+    """The third argument where it is a dtype, as in `torch.softmax`: in `torch.nn.functional` it is another one."""
+    return third if isinstance(third, torch.dtype) else None
 
 
 def _side(x: Ref, dim: int | None, dtype: Any) -> int:

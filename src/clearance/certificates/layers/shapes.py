@@ -34,6 +34,8 @@ def reshaped(method: str) -> Callable[..., Ref]:
     """What stands for a method that gives the numbers of `(batch, *shape)` another shape, the batch first."""
 
     def handle(build: Builder, x: Ref, *args: Any, **kwargs: Any) -> Ref:
+        if any(isinstance(value, torch.dtype) for value in (*args, *kwargs.values())):
+            refuse("the same memory as numbers of another type")
         return build.reshape(x, getattr(torch.Tensor, method)(x.meta, *_plain(args), **kwargs))
 
     return handle
