@@ -91,7 +91,8 @@ def export_vnnlib(
         labels: True classes, `(batch,)`; a misclassified input is left out. `None`: predictions are right.
         out: The folder: a new or an empty one, in a folder that exists. It gets `onnx/network.onnx`,
             `vnnlib/input_NUMBER_radius_R.vnnlib` and `instances.csv`.
-        radius: One radius or several for each input, in input units.
+        radius: One radius or several for each input, in input units. With a scale, boxes and the network's file are in
+            units of that: multiply a prover's point by it.
         norm: `inf`, the only one.
         target: Where an adversarial example would go: as `model.margins.resolve_targets` takes it.
         timeout: Seconds for each property, for `instances.csv`.
