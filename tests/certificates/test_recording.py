@@ -15,7 +15,7 @@ from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.recording import record
 from clearance.certificates.translate import Whole, _Reader, translate
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from network_forms import FORMS  # pyright: ignore[reportMissingImports]
 
 HIDDEN = {"heads", "transformer block"}

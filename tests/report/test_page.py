@@ -90,7 +90,7 @@ def test_counts_and_bounds_have_no_digits_after_the_point(tmp_path: Path):
     flags = (make_flag(share=0.9, points=512),)
     _, read = page_of(tmp_path, make_plan(1), lambda task: make_result(task, flags=flags))
     assert "Measured: share 0.900, points 512" in read.shown
-    assert "inputs in [0, 1]" in read.shown and "values lie in [0, 1]" in read.shown
+    assert "inputs in [0, 1]" in read.shown and "Distances are in input units, inputs in [0, 1]." in read.shown
 
 
 def test_the_verdict_says_over_how_many(tmp_path: Path):

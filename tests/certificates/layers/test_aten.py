@@ -11,7 +11,7 @@ import clearance as cl
 from clearance.certificates.layers.aten import handler, operator_name
 from clearance.certificates.translate import translate
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 from network_forms import FORMS  # pyright: ignore[reportMissingImports]
 
 HIDDEN = {"heads", "transformer block"}
