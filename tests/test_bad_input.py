@@ -152,7 +152,7 @@ def test_what_only_an_estimate_in_one_ball_has_is_refused_for_a_profile(name: st
     ("network", "message"),
     [
         (lambda x: x[:, :1, None], r"\(1, classes\), or one logit each for two classes, got \(1, 1, 1\)"),
-        (lambda x: x.sum(), r"expected logits of shape .*, got \(\)"),
+        (lambda x: x.sum(1)[:, None, None], r"expected logits of shape .*, got \(1, 1, 1\)"),
         (lambda x: x[:, :, None], r"got \(1, 3, 1\)"),
         (lambda x: x.repeat(2, 1), r"got \(2, 3\)"),
         (lambda x: x[:, :0], r"got \(1, 0\)"),
