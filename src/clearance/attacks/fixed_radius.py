@@ -88,11 +88,9 @@ def attack_within(inputs: CheckedInputs, radius: float, passes: int, started: Co
     """
     radius, meter = check_radius(radius), inputs.model.meter
     started, judged = meter.read() if started is None else started, inputs.judged
-    size = GROUP if inputs.model.fixed is None else 1  # fixed coordinates are those of one input
     results = [misclassified(own) for own in inputs.predicted]
     with inputs.model.frozen():
-        for start in range(0, len(judged), size):
-            rows = judged[start : start + size]
+        for rows in inputs.groups(judged, GROUP):
             pool = Survivors(inputs.rows(rows), radius, passes)
             if radius > 0:
                 _search(pool)

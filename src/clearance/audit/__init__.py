@@ -20,7 +20,7 @@ from clearance.estimates.scores import Score
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
-from clearance.model.measured import in_input_units, in_scale_units
+from clearance.model.measured import in_input_units, in_scale_units, scaled
 
 __all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
 
@@ -78,10 +78,10 @@ def audit(
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     others = check_references(model, references, inputs)
-    measured = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
+    scored = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
     attacked = [attack and in_scale_units(model, attack) for attack in attacks or [None] * len(inputs)]
-    known = zip(inputs.each(), measured, attacked, strict=True)
-    found = [audit_input(one, Given(s, a, one.model.clip(others(place)))) for place, (one, s, a) in enumerate(known)]
+    known = zip(inputs.each(), scored, attacked, strict=True)
+    found = [audit_input(one, Given(s, a, others(place))) for place, (one, s, a) in enumerate(known)]
     return [in_input_units(model, one) for one in found]
 
 
@@ -106,8 +106,7 @@ def check_references(model: Classifier, references: Tensor | None, inputs: Check
         return lambda place: torch.cat([inputs.x[:place], inputs.x[place + 1 :]])
     if isinstance(references, Tensor) and references.shape[:1] == (0,):  # pyright: ignore[reportUnnecessaryIsInstance]
         return lambda _: inputs.x[:0]
-    checked = model.check_inputs(references)
-    checked = checked if model.scale is None else checked / model.scale
+    checked = scaled(model, model.check_inputs(references))
     if checked.shape[1:] != inputs.x.shape[1:]:
         expected, got = (tuple(tensor.shape[1:]) for tensor in (inputs.x, checked))
         raise ShapeError(f"references: expected inputs of shape {expected}, got {got}")

@@ -40,7 +40,7 @@ from clearance.model.transforms import eot
 WITHOUT_GRADIENTS = "box_points"
 """The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
 SECOND_METHOD = "fast_minimum_norm"
-"""It is for every norm; as long as the runs from the input that it is held against."""
+"""It is for every norm; in the full audit as long as the runs from the input that it is held against."""
 SCORE_PASSES = 1500
 """Passes of the estimate that an audit makes for itself."""
 SHARE_OF_SPACE, LEAST_SHARE = 0.1, 1e-3
@@ -95,6 +95,7 @@ def audit_judged(inputs: CheckedInputs, known: Given, *, cut: str | None) -> Aud
         The audit.
     """
     start, ledger = inputs.model.meter.read(), Ledger()
+    known = replace(known, references=inputs.model.clip(known.references))  # to this input's fixed coordinates
     check_mode(inputs.model, ledger)
     with inputs.model.frozen():
         witness, nearest = _run_checks(inputs, ledger, known, cut)
@@ -120,8 +121,7 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: str | 
     known.absorb(blind)
     known.absorb(lines.witness)
     spread = is_random(inputs.model, inputs.x[0])
-    case = _make_case(inputs, result, known, lines.ends, random=spread > 0, differentiable=cut is None)
-    case = replace(case, effort=given.effort)
+    case = _make_case(inputs, result, known, lines.ends, given.effort, random=spread > 0, differentiable=cut is None)
     check_forward(case, ledger, spread)
     if cut is None:
         check_gradients(case, ledger)
@@ -194,6 +194,7 @@ def _make_case(
     result: AttackResult,
     known: Witnesses,
     references: Tensor,
+    effort: Effort,
     *,
     random: bool,
     differentiable: bool,
@@ -222,6 +223,7 @@ def _make_case(
         references=references,
         rounding=_rounding(inputs, target, differentiable),
         seed=inputs.seed,
+        effort=effort,
     )
 
 

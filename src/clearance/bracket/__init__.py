@@ -207,25 +207,24 @@ def bracket(
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     found = (_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each()))
-    return [_restored(model, one, row) for one, row in zip(found, model.check_inputs(x), strict=True)]
+    return [_restored(model, one) for one in found]
 
 
-def _restored(model: Classifier, found: Bracket, x0: Tensor) -> Bracket:
-    """The points of a bracket, and the valid range, in the caller's units."""
+def _restored(model: Classifier, found: Bracket) -> Bracket:
+    """The witnesses of a bracket, and the valid range, in the caller's units."""
     return replace(
         found,
         estimated=in_input_units(model, found.estimated),
         attacked=in_input_units(model, found.attacked),
         audit=in_input_units(model, found.audit),
         threat=replace(found.threat, bounds=valid_range(model)),
-        x0=x0,
     )
 
 
 def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Tensor, starts: Tensor) -> Bracket:
     """The four parts of one input, and their verdict."""
     model, start = inputs.model, inputs.model.meter.read()
-    references, starts = model.clip(references), model.clip(starts)  # to this input's fixed coordinates
+    starts = model.clip(starts)  # to this input's fixed coordinates
     wrong = inputs.misclassified[0]
     cut = None if wrong else cut_off(model, inputs.x)
     witness, score = attack_and_estimate(inputs, choices, starts) if cut is None else without_gradients(inputs, choices)
@@ -255,7 +254,7 @@ def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Te
         witness_logits=after,
         order=choices.settings.order,
         cost=model.meter.since(start),
-        x0=inputs.x[0],
+        x0=inputs.given[0],
     )
 
 

@@ -127,7 +127,7 @@ def certify_inputs(
     results = [(method, Proof(math.nan, -1, CertificateStatus.MISCLASSIFIED))] * len(inputs)
     if judged:
         with torch.inference_mode(False):
-            for part in [judged] if inputs.model.fixed is None else [[row] for row in judged]:
+            for part in inputs.groups(judged, len(judged)):
                 job = VerificationJob(inputs.rows(part), time_limit)
                 for row, result in zip(part, job.prove(method), strict=True):
                     results[row] = result

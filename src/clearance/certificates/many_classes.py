@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from clearance.certificates.certificate import CertificateStatus
@@ -77,12 +76,10 @@ def _kept(problem: VerificationProblem, proof: Proof) -> Proof:
     target = proof.target
     for _ in range(SHRINKINGS):
         reached = others.reached(radius)
+        if reached is None and radius == first and whole:
+            return proof
         if reached is None:
-            return (
-                proof
-                if radius == first and whole
-                else replace(proof, radius=radius * (1 - RESERVE), target=target, **_LESS)
-            )
+            return replace(proof, radius=radius * (1 - RESERVE), target=target, **_LESS)
         target, radius = reached, SHRUNK * radius
     return replace(proof, radius=0.0, target=target, status=CertificateStatus.UNPROVEN, **_LESS | {"reason": NO_OTHER})
 
@@ -95,17 +92,14 @@ class _Others:
     """The far classes of one input."""
 
     def __init__(self, problem: VerificationProblem) -> None:
-        self.problem = problem
-        x, norm = problem.x, problem.norm
-        self._slack = problem.slack()[0]
-        covered = float(Region(x, torch.zeros_like(problem.gaps()[:, 0]), norm, problem.bounds).covered())
-        self.farthest = covered if math.isfinite(covered) else LARGEST_BALL * (1 + float(vector_norm(x, norm)))
+        self.problem, self._slack = problem, problem.slack()[0]
+        covered, length = float(self._ball(0.0).covered()), float(vector_norm(problem.x, problem.norm))
+        self.farthest = covered if math.isfinite(covered) else LARGEST_BALL * (1 + length)
 
     def reached(self, radius: float) -> int | None:
         """A class that is not proved to stay behind on the ball; `None` where all are."""
         problem = self.problem
-        region = Region(problem.x, torch.full_like(problem.gaps()[:, 0], radius), problem.norm, problem.bounds)
-        relaxed = relax(problem.graph, region, stop=problem.time_is_up)
+        relaxed = relax(problem.graph, self._ball(radius), stop=problem.time_is_up)
         low, high = _logits(relaxed)
         own, targets = int(problem.source[0]), problem.targets[0]
         open_places = (~(low[own] - high[targets] > self._slack)).nonzero().flatten()
@@ -118,6 +112,10 @@ class _Others:
             if bool(wrong.any()):
                 return int(targets[places[wrong.nonzero()[0, 0]]])
         return None
+
+    def _ball(self, radius: float) -> Region:
+        problem = self.problem
+        return Region(problem.x, problem.x.new_full((1,), radius), problem.norm, problem.bounds)
 
 
 def _logits(relaxed: Relaxation) -> tuple[Tensor, Tensor]:

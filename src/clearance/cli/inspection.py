@@ -17,6 +17,7 @@ from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, choose_bounds, make_classifier, read_inputs, read_model
 from clearance.cli.inspection_record import THREADS, BracketCost, Inspection
 from clearance.cli.inspection_table import print_inspection
+from clearance.cli.rows import check_classes
 from clearance.data.options import Options
 from clearance.data.selection import consecutive
 from clearance.errors import ClearanceError, InputError
@@ -241,12 +242,9 @@ def _bounds_from(network: LoadedNetwork, given: InputFlags, bounded: bool) -> st
 
 
 def _describe_data(inputs: Inputs, logits: Tensor) -> dict[str, Any]:
-    """What the data are, and how many of the inputs are classified correctly."""  # noqa: DOC501
-    data, classes = inputs.data, logits.shape[1]
-    place = int(data.labels.argmax())
-    if int(data.labels[place]) >= classes:
-        got = f"{int(data.labels[place])} for input {data.indices[place]}"
-        raise InputError(f"labels: expected 0 to {classes - 1}, the classes of the network, got {got}")
+    """What the data are, and how many of the inputs are classified correctly."""
+    data = inputs.data
+    check_classes(data, logits.shape[1])
     correct = int((logits.argmax(1).cpu() == data.labels).sum())
     return {
         "source": inputs.source,

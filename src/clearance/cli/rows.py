@@ -58,15 +58,29 @@ def classified(source: Source, rows: Sequence[int], model: Classifier, flags: In
 
 
 def _right(source: Source, rows: Sequence[int], model: Classifier, flags: InputFlags) -> list[tuple[int, bool]]:
-    """Whether each of these inputs is classified correctly."""  # noqa: DOC501
+    """Whether each of these inputs is classified correctly."""
     data = read_rows(source, rows, flags)
     logits = model.logits_of_each(model.check_inputs(data.images))
-    if int(data.labels.max()) >= logits.shape[1]:
-        place = rows[int(data.labels.argmax())]
-        got = f"{int(data.labels.max())} for input {place}"
-        raise InputError(f"labels: expected 0 to {logits.shape[1] - 1}, the classes of the network, got {got}")
+    check_classes(data, logits.shape[1])
     right = logits.argmax(1).cpu() == data.labels
     return list(zip(rows, right.tolist(), strict=True))
+
+
+def check_classes(data: Dataset, classes: int) -> None:
+    """Check that every label is a class of the network.
+
+    Args:
+        data: The inputs.
+        classes: How many classes the network has.
+
+    Raises:
+        InputError: If one is not, with its place in the whole set.
+    """
+    place = int(data.labels.argmax())
+    label = int(data.labels[place])
+    if label >= classes:
+        got = f"{label} for input {data.indices[place]}"
+        raise InputError(f"labels: expected 0 to {classes - 1}, the classes of the network, got {got}")
 
 
 def finite_bounds(bounds: tuple[float, float]) -> tuple[float, float]:

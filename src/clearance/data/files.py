@@ -73,6 +73,15 @@ def absence(path: Path, what: str = "file") -> str:
     return f"no such {what}"
 
 
+def reason_of(error: BaseException, most: int = 120) -> str:
+    """What an error says, in one line of at most so many characters; its kind where it says nothing.
+
+    >>> reason_of(ValueError("no   number")), reason_of(EOFError())
+    ('no number', 'EOFError')
+    """
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def described(path: Path) -> str:
     """What lies at a path, in words: `a file`, `an empty file`, `a folder`, or why there is nothing."""
     kind = path_kind(path)

@@ -21,7 +21,7 @@ from clearance.data.columns import DataTable
 from clearance.data.csv_tables import read_csv
 from clearance.data.dataset import Source, check_classes
 from clearance.data.features import LABEL_NAMES, tabular_source
-from clearance.data.files import PIXEL_LEVELS, described, path_kind, refuse_pickle
+from clearance.data.files import PIXEL_LEVELS, described, path_kind, reason_of, refuse_pickle
 from clearance.data.options import Options
 from clearance.data.picture_sets import Named, PictureReader
 from clearance.errors import FileError, InputError
@@ -120,7 +120,7 @@ def _saved(path: Path, options: Options) -> tuple[str, _ArrowRows]:
         raise
     except Exception as error:  # a damaged folder fails in many ways, and all mean the same
         raise FileError(
-            f"{path}: expected a data set that datasets saved, got a damaged one ({_one_line(error)})"
+            f"{path}: expected a data set that datasets saved, got a damaged one ({reason_of(error, 160)})"
         ) from None
 
 
@@ -156,7 +156,7 @@ def _parquet(files: Sequence[Path], source: str) -> _ArrowRows:
         data = arrow.dataset([str(file) for file in files], format="parquet")
         return _ArrowRows(data, _stated_classes(data.schema.metadata), source)
     except Exception as error:  # a damaged file fails in many ways, and all mean the same
-        raise FileError(f"{source}: expected Parquet, got a damaged or other file ({_one_line(error)})") from None
+        raise FileError(f"{source}: expected Parquet, got a damaged or other file ({reason_of(error, 160)})") from None
 
 
 def _stated_classes(metadata: Mapping[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:
@@ -183,7 +183,7 @@ def _source(rows: _ArrowRows, name: str, options: Options) -> Source:
     except (InputError, FileError):
         raise
     except Exception as error:  # as above
-        raise FileError(f"{rows.source}: damaged ({_one_line(error)})") from None
+        raise FileError(f"{rows.source}: damaged ({reason_of(error, 160)})") from None
     if not total:
         raise InputError(f"{rows.source}: expected at least one row, got none")
     if pictures is None:
@@ -208,7 +208,7 @@ def _pictures(
         try:
             cells = rows.cells(column, places)
         except Exception as error:  # as above
-            raise FileError(f"{rows.source}: damaged ({_one_line(error)})") from None
+            raise FileError(f"{rows.source}: damaged ({reason_of(error, 160)})") from None
         return [_content(cell, f"{rows.source}, row {place}") for place, cell in zip(places, cells, strict=True)]
 
     reader = PictureReader(find, options)
@@ -264,7 +264,3 @@ def _table(rows: _ArrowRows, names: Sequence[str], total: int) -> DataTable:
             raise InputError(f"{rows.source}: expected numbers or text in the column {name!r}, got {column.type}")
         columns[name] = np.array(column.to_pylist(), dtype=object) if text else column.to_numpy()
     return DataTable(rows.source, columns, range(total), "row")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__

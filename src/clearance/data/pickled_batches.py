@@ -21,7 +21,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from clearance.data.files import read_bytes
+from clearance.data.files import read_bytes, reason_of
 from clearance.errors import FileError, PickleRefusedError
 
 ARRAY_MAKERS = {"numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct"}
@@ -209,8 +209,8 @@ def _follow(program: bytes, path: Path) -> dict[str, object]:
         what = f"{error}, which a batch of CIFAR-10 does not need"
         raise PickleRefusedError(f"{path}: is a pickle that could run code: it asks for {what}") from None
     except Exception as error:  # a damaged program fails in many ways, and all mean the same
-        reason = " ".join(str(error).split())[:120]
-        raise FileError(f"{path}: expected a Python batch of CIFAR-10, got a damaged one ({reason})") from None
+        said = reason_of(error)
+        raise FileError(f"{path}: expected a Python batch of CIFAR-10, got a damaged one ({said})") from None
     found = machine.stack[-1] if len(machine.stack) == 1 else None
     return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from clearance.data.files import PIXEL_LEVELS, require_file
+from clearance.data.files import PIXEL_LEVELS, reason_of, require_file
 from clearance.data.options import Size
 from clearance.errors import FileError, InputError
 
@@ -96,8 +96,8 @@ def read_levels(
     except InputError:
         raise
     except Exception as error:  # a damaged picture fails in many ways, and all mean the same
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise FileError(f"{called}: expected a picture, got one that cannot be read ({reason})") from None
+        said = reason_of(error)
+        raise FileError(f"{called}: expected a picture, got one that cannot be read ({said})") from None
 
 
 def _upright(image: Image) -> Image:

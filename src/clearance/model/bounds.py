@@ -52,7 +52,7 @@ def check_within(x: Tensor, low: Tensor, high: Tensor) -> None:
         BoundsError: If a value lies outside.
     """
     for bound in (low, high):
-        if not _broadcasts(bound, x[:1]):
+        if not broadcasts(bound, x[:1]):
             expected = f"numbers, or tensors that broadcast over one input {tuple(x.shape[1:])}"
             raise ShapeError(f"bounds: expected {expected}, got shape {tuple(bound.shape)}")
     outside = torch.maximum(low - x, x - high).flatten(1).amax(1) > 0
@@ -98,9 +98,20 @@ def name_inputs(mask: Tensor, most: int = 5) -> str:
     return f"{'input' if len(rows) == 1 else 'inputs'} {shown}"
 
 
-def _broadcasts(bound: Tensor, one: Tensor) -> bool:
-    """Whether a bound fits `(1, *input)` without making it larger."""
+def broadcasts(value: Tensor, one: Tensor) -> bool:
+    """Whether a tensor fits `(1, *input)` without making it larger.
+
+    Args:
+        value: A bound, a scale or a mask.
+        one: One input, `(1, *input)`.
+
+    Returns:
+        Whether it does.
+
+    >>> broadcasts(torch.zeros(3), torch.zeros(1, 2, 3)), broadcasts(torch.zeros(2), torch.zeros(1, 2, 3))
+    (True, False)
+    """
     try:
-        return torch.broadcast_shapes(bound.shape, one.shape) == one.shape
+        return torch.broadcast_shapes(value.shape, one.shape) == one.shape
     except RuntimeError:
         return False

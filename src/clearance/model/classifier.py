@@ -267,11 +267,8 @@ class Classifier:
     def _fitting(self, one: Tensor) -> int:
         """How many samples like this one fit the memory budget; the pass that sees it is not counted."""
         before, parameters = self.meter.forward, [p for _, part in self._named_modules() for p in part.parameters()]
-        with (
-            frozen(self._modules()),
-            graph_building(),
-            self.execution.plain(),
-        ):  # a pass of its own: what it writes is put back at once
+        # A pass of its own: what it writes is put back at once.
+        with frozen(self._modules()), graph_building(), self.execution.plain():
             fitting = samples_that_fit(self._forward, savable(one.detach()), parameters, self._memory_budget)
         self.meter.forward = before
         return fitting

@@ -14,7 +14,7 @@ from torch import Tensor
 from clearance.geometry.norms import as_distance, as_norm, vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.margins import Target, check_labels, resolve_targets
-from clearance.model.measured import around, measured
+from clearance.model.measured import around, measured, scaled
 from clearance.model.seeds import check_seed, content_key
 
 DRIFT_SLACK = 1e-9
@@ -36,6 +36,7 @@ class CheckedInputs:
         keys: Content key of each: the root of its random streams.
         targets: The classes that each may move to.
         untargeted: Whether any other class counts as adversarial; else the one target alone does.
+        given: The inputs as they were given, in the caller's units; `x` itself without a scale.
         drift: How far each of `x` lies from the input that was given, in units of the scale, as those are rounded:
             what a proof about `x` has to give away. Empty without a scale.
     """
@@ -50,6 +51,7 @@ class CheckedInputs:
     keys: tuple[str, ...]
     targets: tuple[tuple[int, ...], ...]
     untargeted: bool
+    given: Tensor
     drift: tuple[float, ...] = ()
 
     def __len__(self) -> int:
@@ -74,6 +76,7 @@ class CheckedInputs:
             self,
             model=around(self.model, x) if len(places) == 1 else self.model,
             x=x,
+            given=x if self.given is self.x else self.given[chosen],
             logits=self.logits[chosen],
             predicted=tuple(self.predicted[place] for place in places),
             labels=tuple(self.labels[place] for place in places),
@@ -81,6 +84,19 @@ class CheckedInputs:
             targets=tuple(self.targets[place] for place in places),
             drift=tuple(self.drift[place] for place in places) if self.drift else (),
         )
+
+    def groups(self, places: Sequence[int], most: int) -> list[Sequence[int]]:
+        """Places in groups that may be computed together, in order; with fixed coordinates each input alone.
+
+        Args:
+            places: Places of inputs.
+            most: Inputs of a group at most.
+
+        Returns:
+            The groups.
+        """
+        size = most if self.model.fixed is None else 1
+        return [places[start : start + size] for start in range(0, len(places), size)]
 
     def each(self) -> list[CheckedInputs]:
         """Every input as a batch of its own, in order."""
@@ -125,6 +141,7 @@ def prepare(
     check_classifier(model)
     p, x, seed = (as_distance if l0 else as_norm)(norm), model.check_inputs(x), check_seed(seed)
     keys = [content_key(row) for row in x]
+    given = x
     model, x, drift = _in_units(model, x, p)
     logits = model.logits_of_each(x) if one_by_one else model.logits(x)
     predicted: list[int] = logits.argmax(1).tolist()
@@ -141,6 +158,7 @@ def prepare(
         keys=tuple(keys),
         targets=tuple(map(tuple, resolve_targets(logits, target, seed=seed, keys=keys, skip=wrong))),
         untargeted=isinstance(target, str) and target == "untargeted",
+        given=given,
         drift=drift,
     )
 
@@ -149,7 +167,7 @@ def _in_units(model: Classifier, x: Tensor, norm: float) -> tuple[Classifier, Te
     """Classifier and inputs in the units of its scale, and how far rounding has moved each of them."""
     if model.scale is None:
         return model, x, ()
-    z = x / model.scale
+    z = scaled(model, x)
     shift = x.double() / model.scale.double() - z.double()
     drift = vector_norm(shift, max(norm, 1.0)) * (1 + DRIFT_SLACK)
     return measured(model), z, tuple(drift.tolist())

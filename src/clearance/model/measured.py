@@ -63,6 +63,19 @@ def around(model: Classifier, x: Tensor) -> Classifier:
     return found
 
 
+def scaled(model: Classifier, x: Tensor) -> Tensor:
+    """Inputs in the units that distances are measured in: `x / s`.
+
+    Args:
+        model: The caller's classifier.
+        x: `(batch, *input)` or `(*input)`, in the caller's units.
+
+    Returns:
+        The same without a scale.
+    """
+    return x if model.scale is None else x / model.scale
+
+
 def in_input_units(model: Classifier, record: Record) -> Record:
     """A record with its points in the caller's units: `s z`, within the bounds up to their last bit.
 
@@ -87,8 +100,7 @@ def in_scale_units(model: Classifier, record: Record) -> Record:
     Returns:
         The record itself without a scale, else a copy.
     """
-    scale = model.scale
-    return record if scale is None else _changed(record, lambda x: x / scale)
+    return record if model.scale is None else _changed(record, lambda x: scaled(model, x))
 
 
 def _changed(record: Record, change: Callable[[Tensor], Tensor]) -> Record:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clearance.errors import DtypeError, InputError, ShapeError
-from clearance.model.bounds import Bound
+from clearance.model.bounds import Bound, broadcasts
 
 
 def read_scale(scale: Bound, *, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -75,11 +75,5 @@ def check_space(x: Tensor, scale: Tensor | None, fixed: Tensor | None) -> None:
         ShapeError: If one of them does not.
     """
     for name, value in (("scale", scale), ("fixed", fixed)):
-        if value is None:
-            continue
-        try:
-            fits = torch.broadcast_shapes(value.shape, x[:1].shape) == x[:1].shape
-        except RuntimeError:
-            fits = False
-        if not fits:
+        if value is not None and not broadcasts(value, x[:1]):
             raise ShapeError(f"{name}: expected {tuple(x.shape[1:])}, as one input, got shape {tuple(value.shape)}")

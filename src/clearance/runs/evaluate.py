@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -236,8 +235,4 @@ def _space(model: Classifier) -> str | None:
     several = model.bounds is not None and max(bound.numel() for bound in model.bounds) > 1
     if not several and model.scale is None and model.fixed is None:
         return None
-    content = hashlib.blake2b(digest_size=16)
-    for value in (*(model.bounds or ()), model.scale, model.fixed):
-        said = "none" if value is None else f"{tuple(value.shape)} {value.double().flatten().tolist()}"
-        content.update(f"{said};".encode())
-    return content.hexdigest()
+    return fingerprint(*(model.bounds or ()), model.scale, model.fixed)

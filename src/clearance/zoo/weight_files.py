@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from clearance.data.files import refuse_pickle, require_file
 from clearance.errors import FileError
 from clearance.model.placement import without_values
+from clearance.zoo.loaded import one_line
 from clearance.zoo.state_dicts import STATE_DICT_ENDINGS, read_state_dict
 
 CONVERSION = (
@@ -81,8 +82,7 @@ def load_weights(network: nn.Module, path: Path, *, trust_pickle: bool = False) 
             network.load_state_dict(before, strict=False)
         if isinstance(error, FileError) or not isinstance(error, Exception):
             raise
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise FileError(f"{path}: the network does not take these weights ({said})") from error
+        raise FileError(f"{path}: the network does not take these weights ({one_line(error)})") from error
     return metadata
 
 
@@ -95,8 +95,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownParameterType]
             metadata = cast("dict[str, str] | None", file.metadata())
     except (SafetensorError, OSError, KeyError, AttributeError, ValueError, RuntimeError) as error:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise FileError(f"{path}: damaged, or no safetensors file ({said})") from None
+        raise FileError(f"{path}: damaged, or no safetensors file ({one_line(error)})") from None
     return tensors, metadata or {}
 
 

@@ -64,28 +64,13 @@ def _batch_norm(build: Builder, x: Ref, weight: Tensor | None, bias: Tensor | No
     return batch_norm(build, x, mean, variance, weight, bias, training, momentum, eps)
 
 
-def _layer_norm(
-    build: Builder,
-    x: Ref,
-    shape: Sequence[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-    *_: Any,
-) -> Ref:
-    return layer_norm(build, x, shape, weight, bias, eps)
+def _first(count: int, handle: Callable[..., Ref]) -> Callable[..., Ref]:
+    """The step without what follows its first arguments: which code of an accelerator computes it."""
 
+    def handle_first(build: Builder, *given: Any) -> Ref:
+        return handle(build, *given[:count])
 
-def _group_norm(
-    build: Builder,
-    x: Ref,
-    groups: int,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-    *_: Any,
-) -> Ref:
-    return group_norm(build, x, groups, weight, bias, eps)
+    return handle_first
 
 
 def _instance_norm(build: Builder, x: Ref, weight: Tensor | None, bias: Tensor | None, *rest: Any) -> Ref:
@@ -147,8 +132,8 @@ def _rsub(build: Builder, x: Any, other: Any, alpha: float = 1.0) -> Any:
 
 ATEN: dict[str, Callable[..., Any]] = {
     "batch_norm": _batch_norm,
-    "layer_norm": _layer_norm,
-    "group_norm": _group_norm,
+    "layer_norm": _first(5, layer_norm),
+    "group_norm": _first(5, group_norm),
     "instance_norm": _instance_norm,
     "slice": _slice,
     "select": moves.select,
