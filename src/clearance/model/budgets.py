@@ -10,8 +10,8 @@ from clearance.errors import InputError
 PASSES_PER_GRADIENT = 2
 """A gradient is one forward and one backward pass."""
 AUDIT_PASSES = 4100
-"""About what the full audit of an input costs: its checks ask for the same points at every budget that has it (measured:
-`benchmarks/audit_cost.py`)."""
+"""About what the full audit of an input costs: its checks ask for the same points at every budget that has it
+(measured: `benchmarks/audit_cost.py`)."""
 SHORT_AUDIT_PASSES = 1000
 """About what the audit costs in short, and at most, where its references and the witness are near."""
 WHOLE_AUDIT = 6000
