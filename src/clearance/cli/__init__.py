@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 import click
 
-from clearance.cli import inspection_commands, model_commands, prover_commands, run_commands
+from clearance.cli import inspection_commands, model_commands, prover_commands, run_commands, training_commands
 from clearance.cli.options import commands
 from clearance.cli.values import Interrupted, printable
 from clearance.errors import ClearanceError
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
-COMMANDS = (model_commands, inspection_commands, prover_commands, run_commands)
+COMMANDS = (model_commands, inspection_commands, prover_commands, training_commands, run_commands)
 """Importing them puts their commands into the group."""
 
 
@@ -60,7 +60,7 @@ def _explain(error: BaseException) -> tuple[str, int | None]:
             found = "interrupted", INTERRUPTED
         case Interrupted():
             found = str(error), INTERRUPTED
-        case SystemExit() if _raised_by(error).startswith("click."):  # when the reader of a pipe has left
+        case SystemExit() if _raised_by(error).startswith(("click.", "rich.")):  # when the reader of a pipe has left
             found = "", BROKEN_PIPE
         case SystemExit():
             found = f"expected the network to return, got an end of the program (SystemExit: {error})", BAD_INPUT

@@ -33,16 +33,17 @@ def print_inspection(found: Inspection) -> None:
         found: The inspection.
     """
     console = make_console()
-    _print(console, "Model", _model_rows(found))
-    _print(console, "Input and output", _input_rows(found))
+    print_section(console, "Model", _model_rows(found))
+    print_section(console, "Input and output", _input_rows(found))
     if found.data is not None:
-        _print(console, "Data", _data_rows(found))
-    _print(console, "Speed", _speed_rows(found))
-    _print(console, "What will work", _work_rows(found))
+        print_section(console, "Data", _data_rows(found))
+    print_section(console, "Speed", _speed_rows(found))
+    print_section(console, "What will work", _work_rows(found))
     _print_costs(console, found.brackets)
 
 
-def _print(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
+def print_section(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """A title, and names with values in two columns below it."""
     console.print(Text(title, "bold"))
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(min_width=20, no_wrap=True)

@@ -201,6 +201,11 @@ def takes_inputs(command: Command) -> Command:
     return gathered
 
 
+def with_options(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """A group of flags of one command, in their order."""
+    return lambda command: _with(options, command)
+
+
 _INPUT_NAMES = {field.name for field in fields(InputFlags)}
 
 

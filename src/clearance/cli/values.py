@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import click
 
@@ -171,3 +172,15 @@ class ModelArguments(click.ParamType[tuple[str, int | float | bool | str | None]
             return as_argument(str(value))
         except click.BadParameter as error:
             self.fail(error.message, param, ctx)
+
+
+class ArchitectureArguments(ModelArguments):
+    """An argument of an architecture, `NAME=VALUE`, where VALUE may be whole numbers with commas between them."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Name and value; several numbers as a tuple."""
+        name, given = super().convert(value, param, ctx)
+        parts = given.split(",") if isinstance(given, str) else []
+        if len(parts) > 1 and all(part.strip().isdigit() for part in parts):
+            return name, tuple(int(part) for part in parts)
+        return name, given

@@ -6,16 +6,13 @@ No global random state is read or written: the layers are made without values an
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
 
 from torch import nn
 from torch.nn.utils import skip_init
 
 from clearance.errors import InputError, ShapeError
 from clearance.model.seeds import make_generator
-
-Activation = Callable[[], nn.Module]
-"""Makes one activation layer, for example `nn.ReLU`."""
+from clearance.zoo.activations import Activation, known_activation, known_pooling
 
 SMALLEST_UNPADDED = 16
 """The smallest height and width that the two unpadded blocks of the seven-layer network leave 2 × 2 before the last
@@ -58,7 +55,8 @@ def seven_layer_cnn(
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    activation: Activation = nn.ReLU,
+    activation: Activation | str = "relu",
+    pooling: str = "max",
     channels: tuple[int, int] = (32, 64),
     hidden: int = 200,
     seed: int = 0,
@@ -75,7 +73,9 @@ def seven_layer_cnn(
     Args:
         input_shape: `(channels, height, width)`, any positive sizes.
         classes: How many classes, at least 2.
-        activation: Makes the activation after every layer but the last; `nn.ReLU` is the paper's.
+        activation: Makes the activation after every layer but the last, or its name in `ACTIVATIONS`; ReLU is the
+            paper's.
+        pooling: One of `POOLINGS`; `"max"` is the paper's.
         channels: Channels of the first and of the second block.
         hidden: Width of the two hidden layers.
         seed: Fixes the weights.
@@ -85,7 +85,7 @@ def seven_layer_cnn(
 
     Raises:
         ShapeError: If the input shape is not three positive numbers.
-        InputError: If there are fewer than two classes, or a width is not positive.
+        InputError: If there are fewer than two classes, a width is not positive, or a name is unknown.
 
     >>> import torch
     >>> seven_layer_cnn((1, 8, 8), 10)(torch.zeros(3, 1, 8, 8)).shape
@@ -93,25 +93,102 @@ def seven_layer_cnn(
     """
     _check_image(input_shape)
     _check(input_shape, classes, hidden=hidden, first_channels=channels[0], second_channels=channels[1])
+    activate, pool = known_activation(activation), known_pooling(pooling)
     padding = 0 if min(input_shape[1:]) >= SMALLEST_UNPADDED else 1
     sizes, sides = input_shape[0], input_shape[1:]
     layers: dict[str, nn.Module] = {}
     for block, width in enumerate(channels):
         for layer in (2 * block + 1, 2 * block + 2):
             layers[f"conv{layer}"] = _convolution(sizes, width, padding=padding)
-            layers[f"act{layer}"] = activation()
+            layers[f"act{layer}"] = activate()
             sizes, sides = width, tuple(side + 2 * padding - 2 for side in sides)
         window = tuple(min(2, side) for side in sides)
-        layers[f"pool{block + 1}"] = nn.MaxPool2d((window[0], window[1]))
+        layers[f"pool{block + 1}"] = pool((window[0], window[1]))
         sides = tuple(side // step for side, step in zip(sides, window, strict=True))
     layers |= {
         "flatten": nn.Flatten(),
         "hidden1": _linear(sizes * math.prod(sides), hidden),
-        "act5": activation(),
+        "act5": activate(),
         "hidden2": _linear(hidden, hidden),
-        "act6": activation(),
+        "act6": activate(),
         "logits": _linear(hidden, classes),
     }
+    return initialise(_named(layers), seed=seed)
+
+
+def strided_cnn(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    activation: Activation | str = "relu",
+    channels: tuple[int, int] = (16, 32),
+    hidden: int = 100,
+    seed: int = 0,
+) -> nn.Sequential:
+    """The small network of certified training (Wong and Kolter 2018, appendix B): no pooling, strides instead.
+
+    Two 4 × 4 convolutions of stride 2 with padding 1, a hidden layer, the logits.
+
+    Args:
+        input_shape: `(channels, height, width)`, sides of at least 4.
+        classes: How many classes, at least 2.
+        activation: Makes the activation after every layer but the last, or its name in `ACTIVATIONS`.
+        channels: Channels of the two convolutions.
+        hidden: Width of the hidden layer.
+        seed: Fixes the weights.
+
+    Returns:
+        The network, on the CPU, in training mode. Layers: `conv1`, `act1`, `conv2`, `act2`, `flatten`, `hidden`,
+        `act3`, `logits`.
+
+    Raises:
+        ShapeError: If the input shape is not three numbers with sides of at least 4.
+        InputError: If there are fewer than two classes, a width is not positive, or the activation's name is unknown.
+
+    >>> import torch
+    >>> strided_cnn((1, 28, 28), 10)(torch.zeros(3, 1, 28, 28)).shape
+    torch.Size([3, 10])
+    """
+    _check_image(input_shape)
+    _check(input_shape, classes, hidden=hidden, first_channels=channels[0], second_channels=channels[1])
+    if min(input_shape[1:]) < 4:
+        raise ShapeError(f"input_shape: expected sides of at least 4, got {tuple(input_shape)}")
+    activate = known_activation(activation)
+    sides = [side // 2 // 2 for side in input_shape[1:]]
+    layers: dict[str, nn.Module] = {
+        "conv1": _convolution(input_shape[0], channels[0], size=4, padding=1, stride=2),
+        "act1": activate(),
+        "conv2": _convolution(channels[0], channels[1], size=4, padding=1, stride=2),
+        "act2": activate(),
+        "flatten": nn.Flatten(),
+        "hidden": _linear(channels[1] * math.prod(sides), hidden),
+        "act3": activate(),
+        "logits": _linear(hidden, classes),
+    }
+    return initialise(_named(layers), seed=seed)
+
+
+def linear_classifier(input_shape: tuple[int, ...], classes: int, *, seed: int = 0) -> nn.Sequential:
+    """Softmax regression: logits `W x + b`, whose minimum distortions are known exactly.
+
+    Args:
+        input_shape: Shape of one input, without the batch dimension.
+        classes: How many classes, at least 2.
+        seed: Fixes the weights.
+
+    Returns:
+        The network, on the CPU, in training mode. Layers: `flatten`, `logits`.
+
+    Raises:
+        ShapeError: If the input shape holds no number.
+        InputError: If there are fewer than two classes.
+
+    >>> import torch
+    >>> linear_classifier((1, 8, 8), 10)(torch.zeros(3, 1, 8, 8)).shape
+    torch.Size([3, 10])
+    """
+    _check(input_shape, classes)
+    layers = {"flatten": nn.Flatten(), "logits": _linear(math.prod(input_shape), classes)}
     return initialise(_named(layers), seed=seed)
 
 
@@ -167,8 +244,8 @@ def _linear(inputs: int, outputs: int) -> nn.Module:
     return skip_init(nn.Linear, inputs, outputs)
 
 
-def _convolution(inputs: int, outputs: int, *, padding: int, stride: int = 1) -> nn.Module:
-    return skip_init(nn.Conv2d, inputs, outputs, kernel_size=3, padding=padding, stride=stride)
+def _convolution(inputs: int, outputs: int, *, padding: int, stride: int = 1, size: int = 3) -> nn.Module:
+    return skip_init(nn.Conv2d, inputs, outputs, kernel_size=size, padding=padding, stride=stride)
 
 
 def _named(layers: dict[str, nn.Module]) -> nn.Sequential:

@@ -24,9 +24,17 @@ ARCHITECTURES = {
         "the seven-layer CNN of Carlini and Wagner (2017) for MNIST and CIFAR-10",
         "clearance.zoo.networks:seven_layer_cnn",
     ),
+    "strided_cnn": Choice(
+        "two convolutions with strides and a hidden layer, for certified training (Wong and Kolter 2018)",
+        "clearance.zoo.networks:strided_cnn",
+    ),
+    "linear_classifier": Choice("softmax regression", "clearance.zoo.networks:linear_classifier"),
+    "rbf_network": Choice(
+        "Gaussian units around training inputs (Broomhead and Lowe 1988)", "clearance.zoo.radial_basis:rbf_network"
+    ),
     "digits_cnn": Choice("a small CNN for 8 x 8 digits", "clearance.zoo.networks:digits_cnn"),
 }
-"""Networks without weights, as functions: name -> the function."""
+"""Networks without weights, as functions: name -> the function. What `clearance train` can train."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,11 @@ SPECS = {
         "clearance.zoo.architectures:read_timm",
         prefix="timm:",
         needs="timm",
+    ),
+    "FILE.safetensors": SpecKind(
+        "a checkpoint of clearance train, whose header names its network",
+        "clearance.zoo.checkpoints:read_checkpoint",
+        endings=(".safetensors",),
     ),
     "FILE.skops": SpecKind(
         "a linear classifier or an MLPClassifier of scikit-learn, alone or behind scalers in a Pipeline",

@@ -1,0 +1,147 @@
+"""`FILE.safetensors` as `clearance train` writes it: values, with the network that they belong to in the header.
+
+The header names a function of `zoo.table.ARCHITECTURES` and its arguments as JSON. No other function is ever called, so
+that the file cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from clearance.data.files import require_file
+from clearance.errors import FileError, InputError
+from clearance.zoo.loaded import LoadedNetwork, ModelRequest, one_line
+from clearance.zoo.table import ARCHITECTURES
+from clearance.zoo.weight_files import load_weights
+
+Argument = int | float | str | bool | tuple[int, ...]
+"""A value that an architecture takes."""
+
+DIGITS_SHAPE = (1, 8, 8)
+"""Shape of one input of the architecture that takes no shape, `digits_cnn`."""
+
+
+def make_architecture(name: str, arguments: Mapping[str, Argument]) -> nn.Module:
+    """Call a function of `zoo.table.ARCHITECTURES`.
+
+    Args:
+        name: Its name there.
+        arguments: Its keyword arguments.
+
+    Returns:
+        The network, with values from its seed.
+
+    Raises:
+        InputError: If the name or an argument is unknown, or a value cannot be used.
+    """
+    if name not in ARCHITECTURES:
+        raise InputError(f"network: expected one of {', '.join(ARCHITECTURES)}, got {name!r}")
+    try:
+        return ARCHITECTURES[name].load()(**arguments)
+    except TypeError as error:
+        raise InputError(f"network: {name} does not take these arguments: {one_line(error)}") from error
+
+
+def architecture_header(
+    name: str,
+    arguments: Mapping[str, Argument],
+    *,
+    input_shape: tuple[int, ...],
+    bounds: tuple[float, float] | None,
+    class_names: tuple[str, ...] = (),
+) -> dict[str, str]:
+    """What a file's header says of its network, for `read_checkpoint`.
+
+    Args:
+        name: A name of `zoo.table.ARCHITECTURES`.
+        arguments: Its arguments.
+        input_shape: Shape of one input.
+        bounds: The valid range of an input.
+        class_names: A name for each class.
+    """
+    return {
+        "architecture": name,
+        "arguments": json.dumps(dict(arguments)),
+        "input_shape": json.dumps(input_shape),
+        "bounds": json.dumps(bounds),
+        "class_names": json.dumps(class_names),
+    }
+
+
+def read_checkpoint(request: ModelRequest) -> LoadedNetwork:
+    """The network that a file's header names, with its values.
+
+    Args:
+        request: `FILE.safetensors`.
+
+    Returns:
+        The network, with the shape and the valid range of its inputs.
+
+    Raises:
+        FileError: If the file is missing or damaged, names no network, or holds the values of another one.
+    """
+    request.refuse_weights()
+    request.accept_arguments()
+    return open_checkpoint(request.path, request.spec)
+
+
+def open_checkpoint(path: Path, name: str) -> LoadedNetwork:
+    """As `read_checkpoint`, from a path.
+
+    Args:
+        path: The file.
+        name: What the network is called in results.
+
+    Returns:
+        The network.
+
+    Raises:
+        FileError: As there.
+    """
+    header = read_header(path)
+    if header.get("architecture") not in ARCHITECTURES:
+        raise FileError(
+            f"{path}: holds values without a network that `clearance train` knows; give package.module:factory or "
+            f"FILE.py:factory, and --weights {path}"
+        )
+    try:
+        arguments = {key: _argument(value) for key, value in json.loads(header.get("arguments", "{}")).items()}
+        network = make_architecture(header["architecture"], arguments)
+        shape = tuple(int(side) for side in json.loads(header.get("input_shape", json.dumps(DIGITS_SHAPE))))
+        limits = json.loads(header.get("bounds", "null"))
+        bounds = None if limits is None else (float(limits[0]), float(limits[1]))
+        names = tuple(str(each) for each in json.loads(header.get("class_names", "[]")))
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise FileError(f"{path}: its header does not describe a network ({one_line(error)})") from error
+    metadata = load_weights(network, path)
+    return LoadedNetwork(network, name, bounds, path, metadata, shape, class_names=names)
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The text in a safetensors file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Text by name; empty where there is none.
+
+    Raises:
+        FileError: If the file is missing or damaged.
+    """
+    require_file(path)
+    try:
+        with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownParameterType]
+            return cast("dict[str, str] | None", file.metadata()) or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileError(f"{path}: damaged, or no safetensors file ({one_line(error)})") from error
+
+
+def _argument(value: Any) -> Argument:
+    return tuple(int(each) for each in value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
