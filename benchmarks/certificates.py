@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from clearance import Classifier, attack, certify, datasets
 from clearance.certificates.table import CERTIFICATES
-from clearance.training.train import train
+from clearance.training import TrainingSettings, train
 from clearance.zoo.networks import initialise
 
 METHODS = tuple(name for name, method in CERTIFICATES.items() if method.in_best and name != "linear")
@@ -38,7 +38,8 @@ def relu_network(*hidden: int) -> nn.Sequential:
     layers["logits"] = nn.Linear(sizes[-1], 10)
     network = initialise(nn.Sequential(layers), seed=0)
     data = datasets.load("mnist", train=True)
-    train(network, data.images, data.labels, epochs=3, batch_size=256, learning_rate=2e-3, seed=0)
+    settings = TrainingSettings(epochs=3, batch_size=256, learning_rate=2e-3)
+    train(network, data.images, data.labels, settings=settings)
     return network.eval()
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from clearance import Classifier, attack, certify, datasets
-from clearance.training.train import train
+from clearance.training import TrainingSettings, train
 from clearance.zoo.networks import initialise
 from clearance.zoo.specs import load_model
 
@@ -37,7 +37,8 @@ def test_crown_reaches_six_tenths_of_the_witness_on_mnist(norm: float, clearance
     )
     folder = str(clearance_data / "mnist")
     data = datasets.load(folder, train=True)
-    train(network, data.images, data.labels, epochs=3, batch_size=256, learning_rate=2e-3, seed=0)
+    settings = TrainingSettings(epochs=3, batch_size=256, learning_rate=2e-3)
+    train(network, data.images, data.labels, settings=settings)
     test = datasets.load(folder, count=150)
     with torch.no_grad():
         right = (network(test.images).argmax(1) == test.labels).nonzero().flatten()[:100]

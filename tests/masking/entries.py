@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from clearance import Classifier, datasets
-from clearance.training.train import train
+from clearance.training import TrainingSettings, train
 from clearance.zoo.specs import load_model
 
 PASSES = 8
@@ -94,7 +94,8 @@ def seeded(name: str) -> Generator[None]:
 
 def fit(network: nn.Module, *, epochs: int = 15, rate: float = 3e-3, data: Data | None = None) -> nn.Module:
     data = data or digits()
-    train(network, data.images, data.labels, epochs=epochs, batch_size=64, learning_rate=rate, seed=0)
+    settings = TrainingSettings(epochs=epochs, batch_size=64, learning_rate=rate)
+    train(network, data.images, data.labels, settings=settings)
     return network.eval()
 
 

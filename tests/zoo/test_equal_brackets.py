@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import clearance as cl
 from clearance import datasets
 from clearance.model.preprocessing import Normalize
-from clearance.training.train import train
+from clearance.training import TrainingSettings, train
 from clearance.zoo.specs import load_model
 from model_files import small_cnn, write_model_files, write_residual_network, write_vision_transformer
 
@@ -33,7 +33,8 @@ def numbers(found: list[cl.Bracket]) -> list[float]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Mapping[str, dict[str, str]]]:
     network = small_cnn()
     data = datasets.load("digits", train=True)
-    train(network, data.images, data.labels, epochs=3, batch_size=64, learning_rate=3e-3, seed=0)
+    settings = TrainingSettings(epochs=3, batch_size=64, learning_rate=3e-3)
+    train(network, data.images, data.labels, settings=settings)
     return network.eval(), write_model_files(tmp_path_factory.mktemp("files"), network)
 
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from clearance.errors import InputError, ShapeError
-from clearance.zoo.networks import digits_cnn, initialise, seven_layer_cnn, softplus_mlp
+from clearance.zoo.networks import (
+    digits_cnn,
+    initialise,
+    linear_classifier,
+    seven_layer_cnn,
+    softplus_mlp,
+    strided_cnn,
+)
 
 
 def widths(network: nn.Module) -> list[tuple[int, ...]]:
@@ -98,3 +105,30 @@ def test_initialise_accepts_a_layer_without_bias():
 def test_misuse_says_what_was_expected(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_names_of_activations_and_poolings():
+    network = seven_layer_cnn((1, 28, 28), 10, activation="bounded-relu", pooling="average")
+    kinds = [type(layer).__name__ for layer in network]
+    assert kinds.count("Hardtanh") == 6 and kinds.count("AvgPool2d") == 2 and "ReLU" not in kinds
+    assert torch.equal(
+        seven_layer_cnn((1, 28, 28), 10, activation="tanh").conv1.weight,
+        seven_layer_cnn((1, 28, 28), 10, activation=torch.nn.Tanh).conv1.weight,
+    )
+    with pytest.raises(InputError, match="activation: expected one of relu, tanh, softplus, bounded-relu, got 'step'"):
+        seven_layer_cnn((1, 28, 28), 10, activation="step")
+    with pytest.raises(InputError, match="pooling: expected one of max, average, got 'min'"):
+        seven_layer_cnn((1, 28, 28), 10, pooling="min")
+
+
+def test_the_small_certified_network_has_the_size_of_wong_and_kolters():
+    assert sum(value.numel() for value in strided_cnn((1, 28, 28), 10).parameters()) == 166_406
+    assert strided_cnn((3, 5, 9), 2)(torch.zeros(1, 3, 5, 9)).shape == (1, 2)
+    with pytest.raises(ShapeError, match="sides of at least 4"):
+        strided_cnn((1, 3, 8), 2)
+
+
+def test_softmax_regression_is_linear():
+    network = linear_classifier((2, 3), 4)
+    x, y = torch.rand(2, 5, 2, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(network(x) + network(y), network(x + y) + network(torch.zeros(1, 2, 3)))

@@ -22,7 +22,7 @@ from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan, read_plan
 from clearance.runs.summary import SummaryRow, summarise
 from clearance.zoo.specs import load_model
-from clearance.zoo.table import BUNDLED
+from clearance.zoo.table import DEMO
 
 FOLDER = "demo-run"
 """Where the runs and their pages go, one for each classifier."""
@@ -36,8 +36,8 @@ def run_demo(count: int) -> None:
     """
     data = datasets.load("digits", count=count)
     records: dict[str, list[dict[str, Any]]] = {}
-    with progress("bracketing", len(BUNDLED) * count) as advance:
-        for name in BUNDLED:
+    with progress("bracketing", len(DEMO) * count) as advance:
+        for name in DEMO:
             network = load_model(name)
             model = Classifier(network.network, network.bounds)
             shared = Evaluation(model, data, budget="quick", certificate="best", time_limit=math.inf, seed=0)
@@ -63,10 +63,10 @@ def _forget_another(folder: Path, plan: Plan) -> None:
 
 def write_pages() -> list[Path]:
     """The page that compares both runs, and the report of each."""
-    runs = read_runs([str(Path(FOLDER) / name) for name in BUNDLED], pictures=True)
+    runs = read_runs([str(Path(FOLDER) / name) for name in DEMO], pictures=True)
     together = Path(FOLDER) / "compare.html"
     write_comparison(compare(runs), together)
-    return [together, *(write_report(Path(FOLDER) / name) for name in BUNDLED)]
+    return [together, *(write_report(Path(FOLDER) / name) for name in DEMO)]
 
 
 def show(records: dict[str, list[dict[str, Any]]], data: datasets.Dataset, pages: list[Path]) -> None:

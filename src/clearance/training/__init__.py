@@ -14,8 +14,8 @@ from clearance.training.defenses.adversarial import Adversarial
 from clearance.training.defenses.distillation import Distillation
 from clearance.training.defenses.fast import Fast
 from clearance.training.defenses.free import Free
-from clearance.training.defenses.gaussian_noise import GaussianNoise
 from clearance.training.defenses.interval_bounds import IntervalBounds
+from clearance.training.defenses.noise_augmentation import NoiseAugmentation
 from clearance.training.defenses.pseudo_labels import PseudoLabels, guessed_labels
 from clearance.training.defenses.standard import Standard
 from clearance.training.defenses.trades import Trades
@@ -28,9 +28,9 @@ __all__ = [
     "Distillation",
     "Fast",
     "Free",
-    "GaussianNoise",
     "History",
     "IntervalBounds",
+    "NoiseAugmentation",
     "PerturbationSet",
     "PseudoLabels",
     "Standard",

@@ -24,7 +24,7 @@ from clearance.geometry.norms import as_norm, project, steepest
 
 NORMS = (2.0, math.inf)
 """Norms of the perturbations of training: those of Madry et al. (2018)."""
-OVERSHOOT = 2.5
+TRAVEL = 2.5
 """Steps times step size over radius, where no step size is given: far enough to cross the ball and turn back (Madry et
 al. 2018, section 4)."""
 
@@ -123,7 +123,7 @@ def ascend(
     """
     centre = images.detach()
     x = perturbations.draw(centre, generator)
-    length = OVERSHOOT * perturbations.radius / max(steps, 1) if step_size is None else step_size
+    length = TRAVEL * perturbations.radius / max(steps, 1) if step_size is None else step_size
     for _ in range(steps):
         gradient = loss_gradient(network, x, labels, loss)
         x = perturbations.restrict(x + length * steepest(gradient, perturbations.norm), centre)

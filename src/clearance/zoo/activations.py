@@ -29,7 +29,7 @@ def bounded_relu(ceiling: float = 1.0) -> nn.Hardtanh:
     return nn.Hardtanh(0.0, ceiling)
 
 
-ACTIVATIONS: dict[str, Activation] = {
+ACTIVATION_LAYERS: dict[str, Activation] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
     "softplus": nn.Softplus,
@@ -44,7 +44,7 @@ def known_activation(chosen: Activation | str) -> Activation:
     """An activation by its name; one that is none is given back.
 
     Args:
-        chosen: A name of `ACTIVATIONS`, or what makes a layer.
+        chosen: A name of `ACTIVATION_LAYERS`, or what makes a layer.
 
     Returns:
         What makes a layer.
@@ -52,7 +52,7 @@ def known_activation(chosen: Activation | str) -> Activation:
     >>> known_activation("relu")()
     ReLU()
     """
-    return _known(chosen, ACTIVATIONS, "activation") if isinstance(chosen, str) else chosen
+    return _known(chosen, ACTIVATION_LAYERS, "activation") if isinstance(chosen, str) else chosen
 
 
 def known_pooling(name: str) -> Callable[[tuple[int, int]], nn.Module]:

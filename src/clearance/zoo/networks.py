@@ -73,7 +73,7 @@ def seven_layer_cnn(
     Args:
         input_shape: `(channels, height, width)`, any positive sizes.
         classes: How many classes, at least 2.
-        activation: Makes the activation after every layer but the last, or its name in `ACTIVATIONS`; ReLU is the
+        activation: Makes the activation after every layer but the last, or its name in `ACTIVATION_LAYERS`; ReLU is the
             paper's.
         pooling: One of `POOLINGS`; `"max"` is the paper's.
         channels: Channels of the first and of the second block.
@@ -132,7 +132,7 @@ def strided_cnn(
     Args:
         input_shape: `(channels, height, width)`, sides of at least 4.
         classes: How many classes, at least 2.
-        activation: Makes the activation after every layer but the last, or its name in `ACTIVATIONS`.
+        activation: Makes the activation after every layer but the last, or its name in `ACTIVATION_LAYERS`.
         channels: Channels of the two convolutions.
         hidden: Width of the hidden layer.
         seed: Fixes the weights.

@@ -5,6 +5,7 @@ from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from clearance.errors import InputError, ShapeError
 from clearance.model.seeds import make_generator
@@ -61,9 +62,10 @@ def rbf_network(input_shape: tuple[int, ...], classes: int, *, units: int = 300,
         raise InputError(f"rbf_network: expected at least 2 classes and 1 unit, got {classes} and {units}")
     layer = RadialBasis(math.prod(input_shape), units)
     with torch.no_grad():
-        layer.centres.uniform_(generator=make_generator("cpu", seed, "centres"))
+        layer.centres.copy_(torch.rand(layer.centres.shape, generator=make_generator("cpu", seed, "centres")))
     return initialise(
-        nn.Sequential(OrderedDict(flatten=nn.Flatten(), units=layer, logits=nn.Linear(units, classes))), seed=seed
+        nn.Sequential(OrderedDict(flatten=nn.Flatten(), units=layer, logits=skip_init(nn.Linear, units, classes))),
+        seed=seed,
     )
 
 

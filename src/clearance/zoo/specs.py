@@ -17,14 +17,12 @@ from torch import nn
 
 from clearance.data.files import path_kind
 from clearance.errors import ClearanceError, FileError, InputError
+from clearance.zoo.checkpoints import open_checkpoint
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, methods_of_modules_kept, one_line
 from clearance.zoo.table import BUNDLED, SPECS, SpecKind
-from clearance.zoo.weight_files import load_weights
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 """Where the bundled weights lie."""
-BUNDLED_SHAPE = (1, 8, 8)
-"""Shape of one input of the bundled classifiers: grey digits of 8 x 8 pixels."""
 
 
 def load_model(
@@ -87,8 +85,7 @@ def _read_bundled(request: ModelRequest) -> LoadedNetwork:
         other = "name a factory, such as clearance.zoo.networks:digits_cnn"
         raise InputError(f"weights: {request.spec} has its own, got {request.weights}; {other}")
     request.accept_arguments()
-    network, file = BUNDLED[request.spec].load()(), WEIGHTS_FOLDER / f"{request.spec}.safetensors"
-    return LoadedNetwork(network, request.spec, (0.0, 1.0), file, load_weights(network, file), BUNDLED_SHAPE)
+    return open_checkpoint(WEIGHTS_FOLDER / f"{request.spec}.safetensors", request.spec)
 
 
 def _read(request: ModelRequest) -> LoadedNetwork:
@@ -123,11 +120,6 @@ def _kind(spec: str) -> SpecKind:
 def _what_instead(spec: str) -> str:
     """What to give in the place of something that is no spec."""
     path = Path(spec)
-    if spec.endswith(".safetensors"):
-        return (
-            f"{spec} holds values without a network; give package.module:factory or FILE.py:factory, and "
-            f"--weights {spec}"
-        )
     if spec.endswith(".py"):
         return f"{spec} is a file of Python: name the function in it that makes the network, {spec}:FACTORY"
     if path_kind(path) == "folder" and (path / "config.json").is_file():

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from clearance.records import Choice
 
+CNN = "clearance.zoo.networks:seven_layer_cnn"
+"""The papers' network."""
 BUNDLED = {
     "digits-standard": Choice(
         "a small CNN trained on 8 x 8 handwritten digits as usual", "clearance.zoo.networks:digits_cnn"
@@ -13,8 +15,23 @@ BUNDLED = {
     "digits-robust": Choice(
         "the same network trained on adversarial examples (l_inf, radius 0.15)", "clearance.zoo.networks:digits_cnn"
     ),
+    "mnist-mlp": Choice("one hidden layer of 1,024 softplus units, on MNIST", "clearance.zoo.networks:softplus_mlp"),
+    "mnist-cnn": Choice("the seven-layer CNN on MNIST", CNN),
+    "mnist-dd": Choice("the same by defensive distillation, temperature 100", CNN),
+    "mnist-brelu": Choice("the same with bounded ReLU and Gaussian noise", CNN),
+    "mnist-adversarial": Choice("the same trained on adversarial examples (l_inf, radius 0.3)", CNN),
+    "mnist-interval": Choice(
+        "a small CNN on MNIST, trained with interval bounds (l_inf, radius 0.1)", "clearance.zoo.networks:strided_cnn"
+    ),
+    "cifar10-cnn": Choice("the seven-layer CNN on CIFAR-10, of MNIST's width", CNN),
+    "cifar10-dd": Choice("the same by defensive distillation, temperature 100", CNN),
+    "cifar10-brelu": Choice("the same with bounded ReLU and Gaussian noise", CNN),
+    "cifar10-tanh": Choice("the same with tanh and average pooling: twice differentiable", CNN),
 }
-"""Classifiers with weights: what the command line calls MODEL -> the architecture that the weights fill."""
+"""Classifiers with weights: what the command line calls MODEL -> the architecture that the weights fill. The header of
+each file says how it was trained and how good it is: `clearance inspect` shows it, `docs/training.md` lists it."""
+DEMO = ("digits-standard", "digits-robust")
+"""Those that the demo compares."""
 
 ARCHITECTURES = {
     "softplus_mlp": Choice(
@@ -114,8 +131,8 @@ SPECS = {
 def specs_in_words() -> str:
     """What MODEL may be, in one sentence for `--help`.
 
-    >>> specs_in_words()[:61]
-    'MODEL is digits-standard, digits-robust, or PACKAGE.MODULE:FA'
+    >>> specs_in_words()[:51]
+    'MODEL is digits-standard, digits-robust, mnist-mlp,'
     """
     names = list(SPECS)
     return f"MODEL is {', '.join(BUNDLED)}, or {', '.join(names[:-1])} or {names[-1]} (docs/models.md)."

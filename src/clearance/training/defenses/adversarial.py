@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from clearance.training.accuracies import mode
-from clearance.training.defenses.defense import TrainingStep
+from clearance.training.defenses.defense import TrainingStep, check_settings
 from clearance.training.perturbations import PerturbationSet, ascend
 
 
@@ -32,6 +32,10 @@ class Adversarial:
     steps: int = 10
     step_size: float | None = None
     ramp: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_settings({"steps": self.steps, "step_size": self.step_size}, {"ramp": self.ramp})
 
     @property
     def label(self) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+from clearance.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,21 @@ class Defense(Protocol):
             step: Randomness, and how far training is.
         """
         ...
+
+
+def check_settings(positive: Mapping[str, float | None], shares: Mapping[str, float]) -> None:
+    """Refuse settings of a defence that cannot be used.
+
+    Args:
+        positive: Settings that have to be positive; `None` where one is left to the defence.
+        shares: Settings that have to lie in [0, 1].
+
+    Raises:
+        InputError: If one does not.
+    """
+    for name, value in positive.items():
+        if value is not None and not value > 0:
+            raise InputError(f"{name}: expected a positive number, got {value}")
+    for name, value in shares.items():
+        if not 0 <= value <= 1:
+            raise InputError(f"{name}: expected a share in [0, 1], got {value}")

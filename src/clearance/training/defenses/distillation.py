@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 
-from clearance.errors import InputError
 from clearance.training.accuracies import mode
-from clearance.training.defenses.defense import TrainingStep
+from clearance.training.defenses.defense import TrainingStep, check_settings
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,8 @@ class Distillation:
     temperature: float = 100.0
 
     def __post_init__(self) -> None:
-        """Check the temperature.
-
-        Raises:
-            InputError: If it is not positive.
-        """
-        if not self.temperature > 0:
-            raise InputError(f"temperature: expected a positive number, got {self.temperature}")
+        """Check the temperature."""
+        check_settings({"temperature": self.temperature}, {})
 
     @property
     def label(self) -> str:

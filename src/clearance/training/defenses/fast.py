@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from clearance.geometry.norms import steepest
 from clearance.training.defenses.adversarial import grown
-from clearance.training.defenses.defense import TrainingStep
+from clearance.training.defenses.defense import TrainingStep, check_settings
 from clearance.training.perturbations import PerturbationSet, loss_gradient
 
 
@@ -32,6 +32,10 @@ class Fast:
     perturbations: PerturbationSet
     step: float = 1.25
     ramp: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_settings({"step": self.step}, {"ramp": self.ramp})
 
     @property
     def label(self) -> str:

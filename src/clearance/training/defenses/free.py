@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from clearance.geometry.norms import steepest
-from clearance.training.defenses.defense import TrainingStep
+from clearance.training.defenses.defense import TrainingStep, check_settings
 from clearance.training.perturbations import PerturbationSet
 
 
@@ -30,6 +30,10 @@ class Free:
 
     perturbations: PerturbationSet
     replays: int = 8
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_settings({"replays": self.replays}, {})
 
     @property
     def label(self) -> str:

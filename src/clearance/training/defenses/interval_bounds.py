@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from clearance.errors import InputError
 from clearance.training.defenses.adversarial import grown
-from clearance.training.defenses.defense import TrainingStep
+from clearance.training.defenses.defense import TrainingStep, check_settings
 from clearance.training.intervals import interval_margins, linear_margins
 from clearance.training.perturbations import PerturbationSet
 
@@ -47,9 +47,7 @@ class IntervalBounds:
         """
         if not math.isinf(self.perturbations.norm):
             raise InputError(f"norm: interval bounds are of l_inf boxes, got {self.perturbations.norm:g}")
-        for name in ("warmup", "ramp", "kappa", "crown"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name}: expected a share in [0, 1], got {getattr(self, name)}")
+        check_settings({}, {name: getattr(self, name) for name in ("warmup", "ramp", "kappa", "crown")})
         if self.warmup >= self.ramp:
             raise InputError(f"ramp: expected more than the warm-up of {self.warmup:g}, got {self.ramp:g}")
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from clearance.errors import InputError
 from clearance.training.accuracies import check_inputs, mode
-from clearance.training.defenses.defense import Defense, TrainingStep
+from clearance.training.defenses.defense import Defense, TrainingStep, check_settings
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,9 @@ class PseudoLabels:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check that every input has a label.
-
-        Raises:
-            InputError: If the weight is not positive.
-        """
+        """Check that every input has a label, and the weight."""
         check_inputs(self.images, self.labels)
-        if not self.weight > 0:
-            raise InputError(f"weight: expected a positive number, got {self.weight}")
+        check_settings({"weight": self.weight}, {})
 
     @property
     def label(self) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from clearance.errors import InputError
-from clearance.training.defenses.defense import TrainingStep
+from clearance.training.defenses.defense import TrainingStep, check_settings
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,8 @@ class Standard:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check the temperature.
-
-        Raises:
-            InputError: If it is not positive.
-        """
-        if not self.temperature > 0:
-            raise InputError(f"temperature: expected a positive number, got {self.temperature}")
+        """Check the temperature."""
+        check_settings({"temperature": self.temperature}, {})
 
     @property
     def label(self) -> str:

@@ -62,7 +62,7 @@ DEFENSES = {
     ),
     "bounded-relu": DefenseKind(
         "bounded activations and Gaussian noise on the inputs (Zantedeschi et al. 2017)",
-        f"{PLACE}.gaussian_noise:GaussianNoise",
+        f"{PLACE}.noise_augmentation:NoiseAugmentation",
         ("deviation",),
         network_arguments={"activation": "bounded-relu"},
     ),

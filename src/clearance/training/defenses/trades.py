@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from clearance.training.accuracies import mode
 from clearance.training.defenses.adversarial import grown
-from clearance.training.defenses.defense import TrainingStep
+from clearance.training.defenses.defense import TrainingStep, check_settings
 from clearance.training.perturbations import PerturbationSet, ascend
 
 
@@ -35,6 +35,10 @@ class Trades:
     step_size: float | None = None
     beta: float = 6.0
     ramp: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_settings({"steps": self.steps, "step_size": self.step_size, "beta": self.beta}, {"ramp": self.ramp})
 
     @property
     def label(self) -> str:

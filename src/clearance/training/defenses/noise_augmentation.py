@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from clearance.errors import InputError
-from clearance.training.defenses.defense import TrainingStep
+from clearance.training.defenses.defense import TrainingStep, check_settings
 
 
 @dataclass(frozen=True)
-class GaussianNoise:
+class NoiseAugmentation:
     """The loss at inputs with Gaussian noise (Zantedeschi, Nicolae and Rawat 2017, section 4.2), clipped to the bounds.
 
     Their defence is this together with bounded activations (section 4.1): `zoo.networks.bounded_relu`.
@@ -28,13 +27,8 @@ class GaussianNoise:
     bounds: tuple[float, float] | None = (0.0, 1.0)
 
     def __post_init__(self) -> None:
-        """Check the deviation.
-
-        Raises:
-            InputError: If it is not positive.
-        """
-        if not self.deviation > 0:
-            raise InputError(f"deviation: expected a positive standard deviation, got {self.deviation}")
+        """Check the deviation."""
+        check_settings({"deviation": self.deviation}, {})
 
     @property
     def label(self) -> str:
