@@ -2,6 +2,7 @@
 
      python benchmarks/robust_accuracy.py                    200 inputs of each network
     python benchmarks/robust_accuracy.py --inputs 50 --network mnist-kw-0.1 --norm 1
+    python benchmarks/robust_accuracy.py --inputs 500 --network mnist-adversarial --budgets thorough --device cuda
 
 Passes are counted at the network itself, for both alike, per input of the whole set. AutoAttack is its authors' package
 (`autoattack`, https://github.com/fra31/auto-attack); where it cannot be imported the line says so. Every adversarial
@@ -15,6 +16,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,8 +29,11 @@ from clearance.bracket.robust_accuracy import clopper_pearson
 from clearance.data import datasets
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
+from clearance.zoo.specs import load_model
+from clearance.zoo.table import BUNDLED
 
 CASES = (
+    ("mnist-adversarial", math.inf, 0.3),
     ("mnist-lirpa-a-adv", math.inf, 0.3),
     ("mnist-kw-0.1", math.inf, 0.1),
     ("cifar10-resnet32-delta", math.inf, 8 / 255),
@@ -36,7 +41,7 @@ CASES = (
     ("mnist-lirpa-a-adv", 1.0, 8.0),
     ("mnist-kw-0.1", 1.0, 3.0),
 )
-"""Network, norm and radius: the first three are adversarially trained for their radius, or certified."""
+"""Network, norm and radius: the first four are adversarially trained for their radius, or certified."""
 BUDGETS = ("quick", "standard", 4000)
 """Ours: the last one is as many passes for each input as keep the mean below half of AutoAttack's."""
 NAMES = {1.0: "L1", 2.0: "L2", math.inf: "Linf"}
@@ -66,18 +71,20 @@ class Case:
         return clean & ~(moved & inside)
 
 
-def load_case(name: str, norm: float, radius: float, inputs: int) -> Case:
+def load_case(name: str, norm: float, radius: float, inputs: int, device: str) -> Case:
     """The first inputs of the test set, right or wrong."""
     os.environ.setdefault("CLEARANCE_DATA", str(DATA))
     if name.startswith("mnist"):
         data = datasets.load("mnist", count=inputs)
-        return Case(name, Counted(load_network(name)), data.images, data.labels, norm, radius)
+        network = load_model(name).network.requires_grad_(False) if name in BUNDLED else load_network(name)
+        return Case(name, Counted(network).to(device), data.images.to(device), data.labels.to(device), norm, radius)
     sys.path.insert(0, str(DATA))
     from load_data import cifar10  # pyright: ignore
 
     images, labels = cifar10()
     x = torch.tensor(images[:inputs]).float().permute(0, 3, 1, 2).contiguous() / 255
-    return Case(name, Counted(load_network(name)), x, torch.tensor(labels[:inputs]), norm, radius)
+    y = torch.tensor(labels[:inputs]).to(device)
+    return Case(name, Counted(load_network(name)).to(device), x.to(device), y, norm, radius)
 
 
 def by_clearance(case: Case, budget: str | int) -> Tensor:
@@ -92,7 +99,13 @@ def by_autoattack(case: Case) -> Tensor:
     from autoattack import AutoAttack  # pyright: ignore
 
     tool = AutoAttack(
-        case.network, norm=NAMES[case.norm], eps=case.radius, seed=0, device="cpu", version="standard", verbose=False
+        case.network,
+        norm=NAMES[case.norm],
+        eps=case.radius,
+        seed=0,
+        device=case.x.device,
+        version="standard",
+        verbose=False,
     )
     return tool.run_standard_evaluation(case.x, case.labels, bs=len(case.x))
 
@@ -110,9 +123,9 @@ def report(case: Case, tool: str, adversarial: Tensor, seconds: float) -> tuple[
     return count, forward + backward
 
 
-def measure(case: Case) -> None:
+def measure(case: Case, budgets: Sequence[str | int]) -> None:
     """Every tool on one case."""
-    tools = {f"Clearance {budget}": lambda budget=budget: by_clearance(case, budget) for budget in BUDGETS}
+    tools = {f"Clearance {budget}": lambda budget=budget: by_clearance(case, budget) for budget in budgets}
     found: dict[str, tuple[int, float]] = {}
     for tool, run in {**tools, "AutoAttack standard": lambda: by_autoattack(case)}.items():
         case.network.reset()
@@ -134,12 +147,15 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=200)
     parser.add_argument("--network", help="only the cases of this network")
     parser.add_argument("--norm", type=float, help="only the cases of this norm")
+    parser.add_argument("--budgets", nargs="*", default=BUDGETS, help="ours")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
+    budgets = [int(budget) if str(budget).isdigit() else budget for budget in options.budgets]
     print(f"{'network':24}{'norm':>6}{'radius':>9}  {'tool':22}{'not broken':>12}{'share (95 % interval)':>28}", end="")
     print(f"{'forward':>9}{'backward':>9}{'seconds':>9}")
     for name, norm, radius in CASES:
         if options.network in (None, name) and options.norm in (None, norm):
-            measure(load_case(name, norm, radius, options.inputs))
+            measure(load_case(name, norm, radius, options.inputs, options.device), budgets)
 
 
 if __name__ == "__main__":
