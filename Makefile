@@ -49,7 +49,7 @@ slow: $(VENV)/installed-dev ## the slow tests only
 	$(PYTEST) -m slow
 
 TABLES := imports audit/test_flag_pages attacks/test_table certificates/test_table data/test_table \
-	model/test_transform_table report/test_docs zoo/test_table
+	model/test_transform_table report/test_docs training/test_docs zoo/test_table
 
 tables: $(VENV)/installed-dev ## write the tables of the docs anew, from the package's own
 	@for script in $(TABLES); do PYTHONPATH=src:tests $(BIN)/python tests/$$script.py --write; done
