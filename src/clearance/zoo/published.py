@@ -107,4 +107,5 @@ def open_published(name: str, values: Path) -> LoadedNetwork:
             image_size=(published.side, published.side),
             input_shape=(3, published.side, published.side),
         )
-    raise next((reason for reason in reasons if isinstance(reason, FileError)), reasons[0])
+    damaged = [reason for reason in reasons if isinstance(reason, FileError)]
+    raise (damaged or reasons)[0]
