@@ -49,7 +49,7 @@ def test_a_figure_is_written(tmp_path: Path):
     [
         (("report", "missing"), "missing: expected the folder of a run, got no such folder"),
         (("report", "RUN", "--out", "no/such/x.html"), "--out: expected a folder that exists, got no/such"),
-        (("figure", "RUN", "graph", "--out", "x.svg"), "figure: expected one of brackets, averages"),
+        (("figure", "RUN", "graph", "--out", "x.svg"), "figure: expected one of brackets, security, averages"),
         (("figure", "RUN", "gaps", "--out", "x.gif"), "--out: expected a name that ends in .svg, .pdf, .png"),
     ],
 )

@@ -138,6 +138,7 @@ def test_the_table_is_filtered(browser: Browser, doubtful: Path):
     browser.find("#filters button").click()
     browser.find("#filters input").send_keys("misclass")
     assert browser.column("status") == ["misclassified"] * 2
+    browser.run("document.querySelector('[data-flag=refuted]').scrollIntoView()")  # from below, beside the navigation
     browser.find("[data-flag=refuted]").click()
     assert browser.column("status") == ["refuted", "refuted"]
     assert browser.column("estimated") == ["– refuted"] * 2

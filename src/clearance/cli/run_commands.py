@@ -97,7 +97,8 @@ def report(**flags: Any) -> None:
 def figure(**flags: Any) -> None:
     """Write a figure of the run in folder RUN for a paper.
 
-    NAME is brackets, averages, gaps, maxima, fits or blocks: figures 6, 4, 5, 2, 3, and 7 and 9 of the CLEVER paper.
+    NAME is brackets, security, averages, gaps, maxima, fits or blocks. security: robust accuracy at every radius; the
+    others: figures 6, 4, 5, 2, 3, and 7 and 9 of the CLEVER paper.
     """
     from clearance.cli.report import run_figure
 

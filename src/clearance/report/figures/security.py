@@ -1,0 +1,122 @@
+"""Security curves: the share of inputs that is proved and the share that is not broken, at every radius."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from clearance.report.charts import Chart, Panel, Row, data_of, mapped, series_colour
+from clearance.report.marks import MARKS, NO_ESTIMATE, name_norm, write_number
+from clearance.report.records import RunRecords
+from clearance.report.security import SecurityCurve, security_curves
+
+CURVES = {"not_broken": ("not broken", "attacked", [1, 0]), "proved": ("proved", "certified", [5, 3])}
+"""Field of a row → what its curve is called, the mark whose colour it has, and its dashes beside other runs."""
+
+ROOM = 1.04
+"""The axis ends at so many times the largest radius at which a curve has a step."""
+
+
+def curve_rows(curve: SecurityCurve, series: str, end: float) -> list[Row]:
+    """The steps of both curves of a run, exactly: the shares at 0, then those just above each radius with a step.
+
+    From a row's radius up to the next row's both shares are the row's.
+
+    Args:
+        curve: The curve.
+        series: Its name.
+        end: Where the axis ends.
+
+    Returns:
+        `radius`, `proved` (`None` without certificates), `not_broken`, `text` of both, and `series`.
+    """
+    at_zero = curve.at(0.0)
+    rows = [_row(curve, series, 0.0, at_zero.proved.count, at_zero.not_broken.count, "at 0")]
+    for radius in curve.breakpoints:
+        proved = sum(one > radius for one in curve.proved_radii)
+        above = f"just above {write_number(radius)}"
+        rows.append(_row(curve, series, radius, proved, curve.at(radius).not_broken.count, above))
+    return [*rows, {**rows[-1], "radius": end}]
+
+
+def _row(curve: SecurityCurve, series: str, radius: float, proved: int, not_broken: int, where: str) -> dict[str, Any]:
+    of, asked = len(curve.inputs), curve.with_certificates
+    counts = [*([f"{proved} proved"] if asked else []), f"{not_broken} not broken"]
+    return {
+        "radius": radius,
+        "proved": proved / of if asked else None,
+        "not_broken": not_broken / of,
+        "text": f"{where}: {', '.join(counts)} of {of}",
+        "series": series,
+    }
+
+
+def curve_chart(rows: Sequence[Row], units: str, *, several: bool = False) -> Chart:
+    """Two step functions and what lies between them (a security evaluation curve, Biggio and Roli 2018).
+
+    Args:
+        rows: As `curve_rows` makes them.
+        units: What the radius is measured in.
+        several: A colour for each series, and dashes for the proved curve, in place of a colour for each curve.
+
+    Returns:
+        The chart.
+    """
+    import altair as alt
+
+    end = max(row["radius"] for row in rows)
+    x = alt.X("radius:Q", title=f"radius, in {units}", scale=alt.Scale(domain=[0, end], nice=False))
+    base = alt.Chart(data_of(rows)).encode(x=x, detail="series:N")
+    between = base.transform_filter("datum.proved !== null").mark_area(
+        interpolate="step-after", opacity=0.15, color=NO_ESTIMATE.colour
+    )
+    filled = {"color": series_colour("series")} if several else {}
+    layers = [between.encode(y=_share("proved"), y2="not_broken:Q", **filled)]
+    return alt.layer(*layers, *(_line(base, field, several=several) for field in CURVES))
+
+
+def _line(base: Chart, field: str, *, several: bool) -> Chart:
+    """One curve of each series; what stands beside its steps belongs to points that are not drawn."""
+    import altair as alt
+
+    words, marks, dashes = zip(*CURVES.values(), strict=True)
+    legend = alt.Legend(orient="top")
+    by_curve = (
+        {
+            "color": series_colour("series"),
+            "strokeDash": alt.StrokeDash(
+                "curve:N", title=None, sort=None, legend=legend, scale=alt.Scale(domain=words, range=dashes)
+            ),
+        }
+        if several
+        else {
+            "color": alt.Color(
+                "curve:N", title=None, legend=legend, scale=mapped(words, [MARKS[mark].colour for mark in marks])
+            )
+        }
+    )
+    beside = [*([alt.Tooltip("series:N")] if several else []), alt.Tooltip("text:N", title="inputs")]
+    drawn = base.transform_filter(f"datum.{field} !== null").transform_calculate(curve=f"'{CURVES[field][0]}'")
+    line = drawn.mark_line(interpolate="step-after", strokeWidth=2, point=alt.OverlayMarkDef(size=80, opacity=0))
+    return line.encode(y=_share(field), tooltip=beside, **by_curve)
+
+
+def _share(field: str) -> Any:
+    import altair as alt
+
+    scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%")
+    return alt.Y(f"{field}:Q", title="robust accuracy", scale=scale, axis=axis)
+
+
+def panels(runs: Sequence[RunRecords]) -> list[Panel]:
+    """A panel for each norm; with several runs each is a series of its own."""
+    found: dict[float, list[tuple[str, SecurityCurve]]] = {}
+    for run in runs:
+        for curve in security_curves(run):
+            found.setdefault(curve.norm, []).append((run.name, curve))
+    made: list[Panel] = []
+    for norm, curves in found.items():
+        end = ROOM * max(curve.breakpoints[-1] for _, curve in curves) or 1.0
+        rows = [row for name, curve in curves for row in curve_rows(curve, name, end)]
+        made.append(Panel(name_norm(norm), curve_chart(rows, runs[0].plan.threat.units, several=len(runs) > 1)))
+    return made
