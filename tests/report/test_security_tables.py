@@ -29,7 +29,7 @@ def test_a_row_for_accuracy_and_for_each_radius_with_both_ends(tmp_path: Path):
     assert list(rows) == ["0", "0.5", "8/255"]
     assert rows["0"][:2] == ("10 of 12 (83.3 %)",) * 2 and rows["0.5"][:2] == ("6 of 12 (50 %)", "9 of 12 (75 %)")
     low, high = 100 * clopper_pearson(6, 12)[0], 100 * clopper_pearson(9, 12)[1]
-    below, above = (float(end) for end in rows["0.5"][2].removesuffix(" %").split(" to "))
+    below, above = (float(end) for end in rows["0.5"][2].removesuffix(" %").split("–"))
     assert below <= low <= below + 0.1 and above - 0.1 <= high <= above
 
 
@@ -67,8 +67,16 @@ def test_radii_that_nobody_chose_are_round_and_few(tmp_path: Path, scale: float)
 
 
 def test_one_far_witness_does_not_stretch_the_radii(tmp_path: Path):
-    (curve,) = security_curves(records_of(tmp_path / "run", [*GOOD * 2, MASKED]))
-    assert max(round_radii(curve)) <= 3.0
+    (curve,) = security_curves(records_of(tmp_path / "run", [*GOOD, *GOOD, MASKED, WRONG, bracket(0.0, 0.1, None)]))
+    assert curve.extent == max(round_radii(curve)) == 3.0 and curve.distances[-1] == 50.0
+
+
+def test_runs_beside_each_other_have_the_same_radii(tmp_path: Path):
+    runs = [records_of(tmp_path / "near", GOOD[:3]), records_of(tmp_path / "far", GOOD)]
+    for order in (runs, runs[::-1]):
+        rows = shares_table(order).rows
+        radii = [[row[2] for row in rows if row[0] == name] for name in ("near", "far")]
+        assert radii[0] == radii[1] == ["0", "0.5", "1", "1.5", "2", "2.5"]  # 9 of 10 witnesses: 2.7
 
 
 @pytest.mark.parametrize(
@@ -94,6 +102,8 @@ def test_what_is_missing_and_what_is_in_doubt_is_said(tmp_path: Path):
         "too high.",
     ]
     assert remarks(records_of(tmp_path / "calm", [bracket()] * 3)) == []
+    both = remarks(records_of(tmp_path / "both", [bracket(), None], norms=(2.0, math.inf)))
+    assert both == ["l2, l∞: 1 input is not measured: it counts as neither proved nor broken."]
     (without,) = remarks(records_of(tmp_path / "without", [bracket(None)], certificate="none"))
     assert without.startswith("No certificates were asked for")
 

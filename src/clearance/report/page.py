@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from clearance.report.checklist import checklist
 from clearance.report.flags import flag_groups
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
@@ -55,5 +56,6 @@ def render_report(run: RunRecords, radii: Sequence[float] = ()) -> str:
         notices=notices(run),
         verdicts=verdicts(run),
         doubts=[group for group in groups if group.doubts],
+        checklist=checklist(run, radii),
         remarks=[group for group in groups if not group.doubts],
     )

@@ -34,6 +34,9 @@ from clearance.records import in_words
 from clearance.report.paired import INTERVAL_LEVEL, distance_doubted
 from clearance.report.records import Entry, RunRecords
 
+MOST_WITNESSES = 0.9
+"""Share of the witnesses that tables and charts are made for: where gradients are masked, the last ones lie far off."""
+
 ANY_CLASS = "untargeted"
 """The target that any other class reaches (`model.targets.TARGETS`)."""
 
@@ -114,6 +117,12 @@ class SecurityCurve:
     def breakpoints(self) -> tuple[float, ...]:
         """0 and every finite radius at which a curve has a step, the smallest first."""
         return tuple(sorted({0.0, *filter(math.isfinite, self.proved_radii), *self.distances}))
+
+    @property
+    def extent(self) -> float:
+        """A radius up to which nearly all steps lie: nine in ten of the witnesses, and all finite certified radii."""
+        nine_in_ten = self.distances[: math.ceil(MOST_WITNESSES * len(self.distances))]
+        return max([0.0, *nine_in_ten[-1:], *filter(math.isfinite, self.proved_radii)])
 
     def proved_for(self, count: int) -> float | None:
         """The largest radius at which at least so many inputs are proved; `None` where these are never as many."""

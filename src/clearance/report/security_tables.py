@@ -42,13 +42,12 @@ def write_radius(radius: float) -> str:
 
 
 def round_radii(curve: SecurityCurve) -> list[float]:
-    """Round radii, at most `MOST_ROUND_RADII`, up to where a tenth of the inputs is left, or to the last step.
+    """Round radii, at most `MOST_ROUND_RADII`, up to where nearly all steps lie (`SecurityCurve.extent`).
 
     >>> round_radii(SecurityCurve(2.0, (), True, 0))
     []
     """
-    tenth = curve.broken_from(-(-len(curve.inputs) // 10))
-    last = tenth if tenth else curve.breakpoints[-1]
+    last = curve.extent
     if last <= 0:
         return []
     power = math.floor(math.log10(last / MOST_ROUND_RADII))
@@ -69,7 +68,7 @@ def write_count(found: Proportion) -> str:
 def write_interval(found: RobustShares) -> str:
     """The interval of robust accuracy in per cent, rounded outwards."""
     low, high = (100 * end for end in found.interval)
-    return f"{write_number(low, 'certified')} to {write_number(min(high, 100.0), 'attacked')} %"
+    return f"{write_number(low, 'certified')}–{write_number(min(high, 100.0), 'attacked')} %"
 
 
 def shares_table(runs: Sequence[RunRecords], radii: Sequence[float] = ()) -> Table:
@@ -83,10 +82,11 @@ def shares_table(runs: Sequence[RunRecords], radii: Sequence[float] = ()) -> Tab
         The table, one row for each run, norm and radius.
     """
     found = [(run, curve) for run in runs for curve in security_curves(run)]
+    widest = {curve.norm: curve for _, curve in sorted(found, key=lambda pair: pair[1].extent)}
     rows = [
         (*_first(run, curve, runs), write_radius(radius), *_cells(curve.at(radius)))
         for run, curve in found
-        for radius in (0.0, *(radii or round_radii(curve)))
+        for radius in (0.0, *(radii or round_radii(widest[curve.norm])))
     ]
     units = runs[0].plan.threat
     return Table(
@@ -155,24 +155,31 @@ def remarks(run: RunRecords, radii: Sequence[float] = ()) -> list[str]:
     Returns:
         Sentences.
     """
-    curves = security_curves(run)
-    if not curves:
-        return []
-    found: list[str] = []
-    for curve in curves:
-        about = f"{name_norm(curve.norm)}: " if len(curves) > 1 else ""
-        if curve.not_measured:
-            failed = f", {curve.failed} of them because a task failed" if curve.failed else ""
-            left = count(curve.not_measured, "input is", "inputs are")
-            found.append(f"{about}{left} not measured{failed}: they count as neither proved nor broken.")
-        chosen = radii or round_radii(curve) or [0.0]
-        doubted, radius = max((curve.doubted_at(radius), -radius) for radius in chosen)
-        if doubted:
-            which = f"{count(doubted, 'input')} that {'is' if doubted == 1 else 'are'} counted as not broken"
-            found.append(
-                f"{about}The audit doubts the attacks on {which} at radius {write_radius(-radius)}: the upper end may "
-                "be far too high."
-            )
-    if not curves[0].with_certificates:
-        found.append("No certificates were asked for: nothing is proved, and there is no lower end.")
-    return found
+    found: dict[str, list[str]] = {}
+    for curve in (curves := security_curves(run)):
+        for sentence in _about(curve, radii or round_radii(curve) or [0.0]):
+            found.setdefault(sentence, []).append(name_norm(curve.norm))
+    several = len(curves) > 1
+    said = [f"{', '.join(norms)}: {sentence}" if several else sentence for sentence, norms in found.items()]
+    if curves and not curves[0].with_certificates:
+        said.append("No certificates were asked for: nothing is proved, and there is no lower end.")
+    return said
+
+
+def _about(curve: SecurityCurve, radii: Sequence[float]) -> list[str]:
+    """What is missing of one curve, and how many of the attacks behind its upper end are in doubt."""
+    said: list[str] = []
+    if left := curve.not_measured:
+        failed = f", {curve.failed} of them because a task failed" if curve.failed else ""
+        counts = "it counts" if left == 1 else "they count"
+        said.append(
+            f"{count(left, 'input is', 'inputs are')} not measured{failed}: {counts} as neither proved nor broken."
+        )
+    doubted, nearest = max((curve.doubted_at(radius), -radius) for radius in radii)
+    if doubted:
+        which = f"{count(doubted, 'input')} that {'is' if doubted == 1 else 'are'} counted as not broken"
+        said.append(
+            f"The audit doubts the attacks on {which} at radius {write_radius(-nearest)}: the upper end may be far too "
+            "high."
+        )
+    return said

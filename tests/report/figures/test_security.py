@@ -13,7 +13,7 @@ from clearance.report.figures import FIGURES
 from clearance.report.figures.security import ROOM, curve_rows
 from clearance.report.records import RunRecords
 from clearance.report.security import security_curves
-from made_runs import WRONG, bracket, make_plan, records_of
+from made_runs import MASKED, WRONG, bracket, make_plan, records_of
 
 
 @pytest.fixture
@@ -33,6 +33,15 @@ def test_what_is_drawn_is_the_curve_at_every_radius(made: RunRecords):
             found = curve.at(radius)
             assert (row["proved"], row["not_broken"]) == (found.proved.share, found.not_broken.share)
     assert rows[2]["text"] == "just above 0.100: 2 proved, 4 not broken of 5"
+
+
+def test_a_far_witness_lies_beyond_the_axis_and_is_said(tmp_path: Path):
+    """The curves up to the end of the axis stay what they are."""
+    far = records_of(tmp_path / "far", [*(bracket(0.01, 0.05, 0.1 * k) for k in range(1, 11)), MASKED])
+    (panel,) = FIGURES["security"].panels([far])
+    rows = panel.chart.to_dict()["data"]["values"]
+    assert panel.title == "l2 (1 step beyond the axis)" and rows[-1]["radius"] == ROOM * 1.0
+    assert rows[-1]["not_broken"] == pytest.approx(1 / 11)
 
 
 def test_there_is_a_panel_for_each_norm_and_none_without_robust_accuracy(tmp_path: Path):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearance.report.charts import Chart, Panel, Row, data_of, mapped, series_colour
-from clearance.report.marks import MARKS, NO_ESTIMATE, name_norm, write_number
+from clearance.report.marks import MARKS, NO_ESTIMATE, count, name_norm, write_number
 from clearance.report.records import RunRecords
 from clearance.report.security import SecurityCurve, security_curves
 
@@ -15,6 +15,9 @@ CURVES = {"not_broken": ("not broken", "attacked", [1, 0]), "proved": ("proved",
 
 ROOM = 1.04
 """The axis ends at so many times the largest radius at which a curve has a step."""
+
+FAR = 2.0
+"""Steps at more than so many times the extent of all curves lie beyond the axis; the panel says how many they are."""
 
 
 def curve_rows(curve: SecurityCurve, series: str, end: float) -> list[Row]:
@@ -25,14 +28,14 @@ def curve_rows(curve: SecurityCurve, series: str, end: float) -> list[Row]:
     Args:
         curve: The curve.
         series: Its name.
-        end: Where the axis ends.
+        end: Where the axis ends; steps beyond it are left out.
 
     Returns:
         `radius`, `proved` (`None` without certificates), `not_broken`, `text` of both, and `series`.
     """
     at_zero = curve.at(0.0)
     rows = [_row(curve, series, 0.0, at_zero.proved.count, at_zero.not_broken.count, "at 0")]
-    for radius in curve.breakpoints:
+    for radius in (one for one in curve.breakpoints if one <= end):
         proved = sum(one > radius for one in curve.proved_radii)
         above = f"just above {write_number(radius)}"
         rows.append(_row(curve, series, radius, proved, curve.at(radius).not_broken.count, above))
@@ -116,7 +119,13 @@ def panels(runs: Sequence[RunRecords]) -> list[Panel]:
             found.setdefault(curve.norm, []).append((run.name, curve))
     made: list[Panel] = []
     for norm, curves in found.items():
-        end = ROOM * max(curve.breakpoints[-1] for _, curve in curves) or 1.0
+        steps = [radius for _, curve in curves for radius in curve.breakpoints]
+        extent = max(curve.extent for _, curve in curves)
+        near = [radius for radius in steps if radius <= FAR * extent]
+        end, beyond = ROOM * max(near) or 1.0, len(steps) - len(near)
         rows = [row for name, curve in curves for row in curve_rows(curve, name, end)]
-        made.append(Panel(name_norm(norm), curve_chart(rows, runs[0].plan.threat.units, several=len(runs) > 1)))
+        note = f" ({count(beyond, 'step')} beyond the axis)" if beyond else ""
+        made.append(
+            Panel(f"{name_norm(norm)}{note}", curve_chart(rows, runs[0].plan.threat.units, several=len(runs) > 1))
+        )
     return made
