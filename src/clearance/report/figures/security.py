@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearance.report.charts import Chart, Panel, Row, data_of, mapped, series_colour
-from clearance.report.marks import MARKS, NO_ESTIMATE, count, name_norm, write_number
+from clearance.report.marks import MARKS, NO_ESTIMATE, SERIES_COLOURS, count, name_norm, write_number
 from clearance.report.records import RunRecords
 from clearance.report.security import SecurityCurve, security_curves
 
@@ -73,35 +73,28 @@ def curve_chart(rows: Sequence[Row], units: str, *, several: bool = False) -> Ch
     between = base.transform_filter("datum.proved !== null").mark_area(
         interpolate="step-after", opacity=0.15, color=NO_ESTIMATE.colour
     )
-    filled = {"color": series_colour("series")} if several else {}
+    filled: dict[str, Any] = {}
+    if several:
+        filled["fill"] = alt.Fill("series:N", sort=None, scale=alt.Scale(range=list(SERIES_COLOURS)), legend=None)
     layers = [between.encode(y=_share("proved"), y2="not_broken:Q", **filled)]
-    return alt.layer(*layers, *(_line(base, field, several=several) for field in CURVES))
+    return alt.layer(*layers, *(layer for field in CURVES for layer in _line(base, field, several=several)))
 
 
-def _line(base: Chart, field: str, *, several: bool) -> Chart:
-    """One curve of each series; what stands beside its steps belongs to points that are not drawn."""
+def _line(base: Chart, field: str, *, several: bool) -> tuple[Chart, Chart]:
+    """One curve of each series, and at its steps points that are not drawn, which have what stands beside them."""
     import altair as alt
 
     words, marks, dashes = zip(*CURVES.values(), strict=True)
-    legend = alt.Legend(orient="top")
-    by_curve = (
-        {
-            "color": series_colour("series"),
-            "strokeDash": alt.StrokeDash(
-                "curve:N", title=None, sort=None, legend=legend, scale=alt.Scale(domain=words, range=dashes)
-            ),
-        }
-        if several
-        else {
-            "color": alt.Color(
-                "curve:N", title=None, legend=legend, scale=mapped(words, [MARKS[mark].colour for mark in marks])
-            )
-        }
-    )
+    drawn = base.transform_filter(f"datum.{field} !== null").encode(y=_share(field))
+    line = drawn.transform_calculate(curve=f"'{CURVES[field][0]}'").mark_line(interpolate="step-after", strokeWidth=2)
     beside = [*([alt.Tooltip("series:N")] if several else []), alt.Tooltip("text:N", title="inputs")]
-    drawn = base.transform_filter(f"datum.{field} !== null").transform_calculate(curve=f"'{CURVES[field][0]}'")
-    line = drawn.mark_line(interpolate="step-after", strokeWidth=2, point=alt.OverlayMarkDef(size=80, opacity=0))
-    return line.encode(y=_share(field), tooltip=beside, **by_curve)
+    points = drawn.mark_point(size=80, opacity=0).encode(tooltip=beside)
+    legend = alt.Legend(orient="top", symbolType="stroke", symbolStrokeColor=NO_ESTIMATE.colour, symbolSize=200)
+    if several:
+        dashed = alt.StrokeDash("curve:N", title=None, sort=None, legend=legend, scale=mapped(words, dashes))
+        return line.encode(color=series_colour("series"), strokeDash=dashed), points
+    scale = mapped(words, [MARKS[mark].colour for mark in marks])
+    return line.encode(color=alt.Color("curve:N", title=None, legend=alt.Legend(orient="top"), scale=scale)), points
 
 
 def _share(field: str) -> Any:

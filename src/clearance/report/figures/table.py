@@ -17,8 +17,8 @@ FIGURES: dict[str, Figure] = {
     ),
     "security": Figure(
         "Security curves: robust accuracy at every radius",
-        "Robust accuracy at a radius lies in the grey area: the share of all inputs that are classified correctly and "
-        "stay so within it (a security evaluation curve: Biggio and Roli 2018). Lower curve: proved, a certified "
+        "Robust accuracy at a radius lies in the shaded area: the share of all inputs that are classified correctly "
+        "and stay so within it (a security evaluation curve: Biggio and Roli 2018). Lower curve: proved, a certified "
         "radius of at least that much. Upper curve: not broken, no witness at that distance or nearer. A misclassified "
         "input counts as broken at 0. Every step is exact: a certified radius or the distance of a witness.",
         security.panels,
