@@ -20,7 +20,7 @@ from clearance.report.repeat import command_of
 from clearance.report.security import missing_curve, security_curves
 from clearance.report.security_tables import write_count, write_radius
 
-WITHOUT_GRADIENTS = {
+BLIND_CHECKS = {
     "blind_wins": "the audit's attack without gradients",
     "reference_wins": "walks to inputs of other classes (decision-based)",
 }
@@ -169,7 +169,7 @@ def _gradient_attacks(shown: Shown) -> Answer:
 def _other_attacks(shown: Shown) -> Answer:
     run = shown.run
     named = {name: n for name, n in run.attacks.items() if name in ATTACKS and not ATTACKS[name].backwards}
-    named |= {words: run.checks[code] for code, words in WITHOUT_GRADIENTS.items() if code in run.checks}
+    named |= {words: run.checks[code] for code, words in BLIND_CHECKS.items() if code in run.checks}
     return _carried_out(run, max(named.values(), default=0), ", ".join(named))
 
 
