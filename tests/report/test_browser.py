@@ -219,6 +219,7 @@ def test_names_are_text(browser: Browser, doubtful: Path):
 @pytest.mark.parametrize("form", ["Markdown", "CSV", "LaTeX"])
 def test_tables_are_copied(browser: Browser, real: Path, form: str):
     browser.open(real)
+    browser.finish()  # a chart that is drawn above moves the button away from the pointer
     permissions = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     browser.driver.execute_cdp_cmd("Browser.grantPermissions", permissions)
     button = f"[data-copy=averages][data-form={form}]"

@@ -101,7 +101,9 @@ def test_chosen_targets_are_no_claim_of_robust_accuracy(tmp_path: Path):
     assert found["settled"].met is Met.UNKNOWN and found["threat"].met is Met.YES
 
 
-@pytest.mark.parametrize(("answer", "said"), [(None, "2 of 3 tasks finished, 0"), ("X: y", "3 of 3 tasks finished, 1")])
+@pytest.mark.parametrize(
+    ("answer", "said"), [(None, "2 of 3 tasks finished"), ("X: y", "3 of 3 tasks finished, 1 of them failed")]
+)
 def test_unfinished_and_failed_tasks_are_not_evaluated(tmp_path: Path, answer: Answer, said: str):
     found = items(made(tmp_path, [good(), good(), answer]))
     assert found["finished"].met is Met.NO and said in found["finished"].evidence

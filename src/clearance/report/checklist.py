@@ -129,7 +129,7 @@ def _claim(shown: Shown) -> Answer:
 def _finished(shown: Shown) -> Answer:
     run = shown.run
     failed = len(run.failures)
-    said = f"{run.finished:,} of {count(run.total, 'task')} finished, {failed} failed"
+    said = f"{run.finished:,} of {count(run.total, 'task')} finished{f', {failed} of them failed' if failed else ''}"
     return (Met.NO if failed or run.finished < run.total else Met.YES), said
 
 

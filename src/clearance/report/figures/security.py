@@ -16,7 +16,7 @@ CURVES = {"not_broken": ("not broken", "attacked", [1, 0]), "proved": ("proved",
 ROOM = 1.04
 """The axis ends at so many times the largest radius at which a curve has a step."""
 
-BEYOND = 2.0
+BEYOND_AXIS = 2.0
 """Steps at more than so many times the extent of all curves lie beyond the axis; the panel says how many they are."""
 
 
@@ -114,7 +114,7 @@ def panels(runs: Sequence[RunRecords]) -> list[Panel]:
     for norm, curves in found.items():
         steps = [radius for _, curve in curves for radius in curve.breakpoints]
         extent = max(curve.extent for _, curve in curves)
-        near = [radius for radius in steps if radius <= BEYOND * extent]
+        near = [radius for radius in steps if radius <= BEYOND_AXIS * extent]
         end, beyond = ROOM * max(near) or 1.0, len(steps) - len(near)
         rows = [row for name, curve in curves for row in curve_rows(curve, name, end)]
         note = f" ({count(beyond, 'step')} beyond the axis)" if beyond else ""
