@@ -25,10 +25,10 @@ from torch import Tensor
 
 from attacks import Counted
 from clearance.attacks import attack
-from clearance.bracket.robust_accuracy import clopper_pearson
 from clearance.data import datasets
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
+from clearance.model.robustness import clopper_pearson
 from clearance.zoo.specs import load_model
 from clearance.zoo.table import BUNDLED
 

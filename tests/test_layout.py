@@ -23,6 +23,7 @@ NO_TORCH = (
     "model.budgets",
     "certificates.table",
     "model.cost",
+    "model.robustness",
     "model.targets",
     "zoo.table",
     "estimates.extremes",

@@ -1,15 +1,15 @@
-"""Robust accuracy from both ends: closed forms, the exact interval, and what each input is."""
+"""Robust accuracy from both ends: closed forms, and what each input is."""
 
 import json
 import math
 
 import pytest
 import torch
-from scipy.stats import binomtest
 
 import clearance as cl
-from clearance.bracket.robust_accuracy import Proportion, Robustness, clopper_pearson, robust_accuracy
+from clearance.bracket.robust_accuracy import robust_accuracy
 from clearance.errors import InputError
+from clearance.model.robustness import Robustness
 from closed_forms import as_module, exact_relu, random_inputs, random_linear, random_relu
 
 INF = math.inf
@@ -45,22 +45,6 @@ def test_the_exact_share_of_tiny_relu_networks_lies_between_the_ends(norm: float
     assert found.correct.count == 11 and found.statuses[0] is Robustness.MISCLASSIFIED
     assert found.broken.count + found.not_broken.count == found.correct.count
     assert found.proved.count >= robust - 1 and found.not_broken.count <= robust + 1
-
-
-@pytest.mark.parametrize("of", [1, 7, 50])
-@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
-def test_clopper_pearson_as_scipy_has_it(of: int, level: float):
-    for count in range(of + 1):
-        exact = binomtest(count, of).proportion_ci(level, method="exact")
-        assert clopper_pearson(count, of, level) == pytest.approx((exact.low, exact.high), abs=1e-12)
-
-
-@pytest.mark.parametrize("of", [1, 10, 200])
-def test_with_no_success_and_with_nothing_else_the_interval_is_a_power(of: int):
-    """`(1 - high)^n = a / 2` for none of n, and its mirror image for all of them."""
-    high = 1 - 0.025 ** (1 / of)
-    assert clopper_pearson(0, of) == pytest.approx((0.0, high), abs=1e-12)
-    assert clopper_pearson(of, of) == pytest.approx((1 - high, 1.0), abs=1e-12)
 
 
 def case(count: int = 12):
@@ -119,11 +103,6 @@ def test_the_same_again_with_the_same_seed():
     assert [found.distance for found in once.attacked] == pytest.approx(
         [found.distance for found in again.attacked], rel=0, abs=0, nan_ok=True
     )
-
-
-def test_a_proportion_says_what_it_is_of():
-    assert Proportion(3, 4).share == 0.75
-    assert Proportion(3, 4, 0.9).interval == clopper_pearson(3, 4, 0.9)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from clearance.errors import FileError
 from clearance.report.page import write_report
 from command_line import run_command, run_process
 from conftest import ROOT
+from made_runs import WRONG, bracket, run_of
 from report_runs import make_plan, write_run
 from waiting import HANG
 
@@ -49,7 +51,7 @@ def test_a_figure_is_written(tmp_path: Path):
     [
         (("report", "missing"), "missing: expected the folder of a run, got no such folder"),
         (("report", "RUN", "--out", "no/such/x.html"), "--out: expected a folder that exists, got no/such"),
-        (("figure", "RUN", "graph", "--out", "x.svg"), "figure: expected one of brackets, averages"),
+        (("figure", "RUN", "graph", "--out", "x.svg"), "figure: expected one of brackets, security, averages"),
         (("figure", "RUN", "gaps", "--out", "x.gif"), "--out: expected a name that ends in .svg, .pdf, .png"),
     ],
 )
@@ -57,6 +59,50 @@ def test_bad_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], line:
     folder = write_run(tmp_path / "run", make_plan(1))
     done = run_command(*(argument.replace("RUN", str(folder)) for argument in arguments))
     assert done.returncode == 2 and line in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_robust_accuracy_at_radii_is_printed_and_stands_on_the_page(tmp_path: Path):
+    """Witnesses at .1, .2 to 1 and proofs of half of that: counts are known."""
+    answers = [bracket(0.05 * k, 0.07 * k, 0.1 * k) for k in range(1, 10)] + [WRONG]
+    folder = run_of(tmp_path / "run", answers)
+    done = run_command("report", str(folder), "--at", "0.21, 8/255,0.21")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("l2 ")]
+    assert [row[:4] for row in rows] == [["l2", "0", "9", "of"], ["l2", "8/255", "9", "of"], ["l2", "0.21", "5", "of"]]
+    assert (
+        "7 of 10 (70 %)" in done.stdout and "Clopper" in done.stdout and "input units, inputs in [0, 1]" in done.stdout
+    )
+    page = (folder / "report.html").read_text()
+    assert "8/255" in page and page.count("0.21") >= 1 and "without a network" in done.stdout
+
+
+def test_robust_accuracy_as_json_writes_no_page_unless_one_is_asked_for(tmp_path: Path):
+    folder = run_of(tmp_path / "run", [bracket("inf", 0.5, None), bracket(0.1, 0.2, 0.3), None])
+    document = json.loads(run_command("report", str(folder), "--json", "--at", "0.2").stdout)
+    assert not (folder / "report.html").exists()
+    (curve,) = document["robust_accuracy"]
+    assert [found["radius"] for found in curve["at"]] == [0.0, 0.2]
+    assert (curve["at"][1]["proved"]["count"], curve["at"][1]["not_broken"]["count"]) == (1, 3)
+    assert curve["proved_radii"] == [0.1, "inf"] and curve["witness_distances"] == [0.3]
+    assert document["missing"] is None and document["units"] == "input units" and len(document["notes"]) == 1
+    page = tmp_path / "page.html"
+    assert json.loads(run_command("report", str(folder), "--json", "--out", str(page)).stdout) and page.exists()
+
+
+def test_a_run_to_chosen_classes_says_in_one_line_that_it_has_no_robust_accuracy(tmp_path: Path):
+    folder = write_run(tmp_path / "run", make_plan(2))
+    done = run_command("report", str(folder), "--at", "0.1")
+    assert done.returncode == 0 and "chosen classes only (target runner-up)" in " ".join(done.stdout.split())
+    document = json.loads(run_command("report", str(folder), "--json").stdout)
+    assert document["robust_accuracy"] == [] and "every class" in document["missing"]
+
+
+@pytest.mark.parametrize("radii", ["0", "-1", "8/0", "abc", "0.1,,0.2", "inf"])
+def test_a_radius_that_is_none_is_one_line(tmp_path: Path, radii: str):
+    folder = run_of(tmp_path / "run", [bracket()])
+    done = run_command("report", str(folder), "--at", radii)
+    assert done.returncode == 2 and "--at" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (folder / "report.html").exists()
 
 
 def test_no_torch_is_loaded(tmp_path: Path):

@@ -138,6 +138,7 @@ def test_the_table_is_filtered(browser: Browser, doubtful: Path):
     browser.find("#filters button").click()
     browser.find("#filters input").send_keys("misclass")
     assert browser.column("status") == ["misclassified"] * 2
+    browser.run("document.querySelector('[data-flag=refuted]').scrollIntoView()")  # from below, beside the navigation
     browser.find("[data-flag=refuted]").click()
     assert browser.column("status") == ["refuted", "refuted"]
     assert browser.column("estimated") == ["– refuted"] * 2
@@ -218,6 +219,7 @@ def test_names_are_text(browser: Browser, doubtful: Path):
 @pytest.mark.parametrize("form", ["Markdown", "CSV", "LaTeX"])
 def test_tables_are_copied(browser: Browser, real: Path, form: str):
     browser.open(real)
+    browser.finish()  # a chart that is drawn above moves the button away from the pointer
     permissions = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     browser.driver.execute_cdp_cmd("Browser.grantPermissions", permissions)
     button = f"[data-copy=averages][data-form={form}]"

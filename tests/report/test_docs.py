@@ -22,6 +22,7 @@ PLACES = {
     Section.BRACKETS: "brackets",
     Section.DIFFERENCES: "differences, on the page of several runs",
     Section.DISTRIBUTIONS: "distributions",
+    Section.ROBUST_ACCURACY: "robust accuracy",
 }
 
 

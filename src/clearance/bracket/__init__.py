@@ -37,10 +37,8 @@ from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 from clearance.model.measured import in_input_units
+from clearance.model.robustness import CONTRADICTION
 from clearance.records import in_words
-
-CONTRADICTION = 1e-6
-"""Share by which a lower bound must exceed an upper one to contradict it."""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,10 @@ one of them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scipy.special import betaincinv
 from torch import Tensor
 
 from clearance.attacks.fixed_radius import attack_within, passes_within
@@ -28,118 +26,28 @@ from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import prepare
 from clearance.model.measured import in_input_units
-from clearance.records import Word, in_words
+from clearance.model.robustness import Robustness, RobustShares, check_level, standing
 
 
-class Robustness(Word):
-    """The standing of one input at one radius: each member is its word and carries its `meaning` in a sentence."""
+@dataclass(frozen=True, repr=False)
+class RobustAccuracy(RobustShares):
+    """Robust accuracy at one radius, from both ends, with what was found for each input.
 
-    PROVED = "proved", "correct, and proved: no adversarial example lies within the radius"
-    NOT_BROKEN = "not_broken", "correct, no witness found within the radius and nothing proved"
-    BROKEN = "broken", "correct, but a witness lies within the radius"
-    MISCLASSIFIED = "misclassified", "the prediction differs from the label: it counts as broken"
-
-
-@dataclass(frozen=True)
-class Proportion:
-    """A count out of a number of inputs, and the interval for the share of all inputs they were drawn from.
+    Source: `model.robustness.RobustShares`, which has the shares and their intervals.
 
     Attributes:
-        count: How many.
-        of: Of how many.
-        level: Confidence level of the interval.
-    """
-
-    count: int
-    of: int
-    level: float = 0.95
-
-    @property
-    def share(self) -> float:
-        """`count / of`."""
-        return self.count / self.of
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The Clopper-Pearson interval of the share: see `clopper_pearson`."""
-        return clopper_pearson(self.count, self.of, self.level)
-
-    def as_record(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**asdict(self), "share": self.share, "interval": list(self.interval)}
-
-
-@dataclass(frozen=True)
-class RobustAccuracy:
-    """Robust accuracy at one radius, from both ends.
-
-    Robust accuracy is the share of inputs that are classified correctly and stay so within the radius (Croce and Hein
-    2020, section 1): a misclassified input counts as broken.
-
-    Attributes:
-        radius: The radius `r` in input units: a witness at distance `r` itself breaks.
-        norm: The norm `p` of distances.
-        statuses: The standing of each input, in order.
         attacked: What the attacks found for each input, in order.
         certified: The certificate of each input; `None` where none was asked for or needed (the input is broken).
-        with_certificates: Whether certificates were asked for.
-        level: Confidence level of the intervals.
         cost: Of all inputs together.
     """
 
-    radius: float
-    norm: float
-    statuses: tuple[Robustness, ...]
     attacked: tuple[AttackResult, ...]
     certified: tuple[Certificate | None, ...]
-    with_certificates: bool
-    level: float
     cost: Cost
-
-    def __repr__(self) -> str:
-        """The two ends in short."""
-        proved = f"{self.proved.count} proved, " if self.with_certificates else ""
-        return f"RobustAccuracy({proved}{self.not_broken.count} not broken of {len(self)} at {self.radius:g})"
-
-    def __len__(self) -> int:
-        """How many inputs there are."""
-        return len(self.statuses)
-
-    @property
-    def correct(self) -> Proportion:
-        """Inputs that are classified correctly: clean accuracy."""
-        return self._of(set(Robustness) - {Robustness.MISCLASSIFIED})
-
-    @property
-    def broken(self) -> Proportion:
-        """Correct inputs with a witness within the radius."""
-        return self._of({Robustness.BROKEN})
-
-    @property
-    def not_broken(self) -> Proportion:
-        """The upper end: correct inputs without a witness within the radius. Robust accuracy is that or less."""
-        return self._of({Robustness.PROVED, Robustness.NOT_BROKEN})
-
-    @property
-    def proved(self) -> Proportion:
-        """The lower end: correct inputs with a certified radius of at least the radius. Robust accuracy is not less."""
-        return self._of({Robustness.PROVED})
-
-    def _of(self, words: set[Robustness]) -> Proportion:
-        return Proportion(sum(status in words for status in self.statuses), len(self), self.level)
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON; an infinite norm is a word."""
-        return {
-            "radius": self.radius,
-            "norm": in_words(self.norm),
-            "inputs": len(self),
-            "correct": self.correct.as_record(),
-            "broken": self.broken.as_record(),
-            "not_broken": self.not_broken.as_record(),
-            "proved": self.proved.as_record() if self.with_certificates else None,
-            "cost": asdict(self.cost),
-        }
+        return {**super().as_record(), "cost": asdict(self.cost)}
 
 
 def robust_accuracy(
@@ -234,48 +142,9 @@ def judge(
     """
     proofs = tuple(certified) or (None,) * len(attacked)
     statuses = [_status(found, proof, radius) for found, proof in zip(attacked, proofs, strict=True)]
-    return RobustAccuracy(radius, norm, tuple(statuses), tuple(attacked), proofs, bool(certified), level, cost)
+    return RobustAccuracy(radius, norm, tuple(statuses), bool(certified), level, tuple(attacked), proofs, cost)
 
 
-def _status(witness: AttackResult, proof: Certificate | None, radius: float) -> Robustness:
-    if math.isnan(witness.distance):
-        return Robustness.MISCLASSIFIED
-    if witness.success:
-        return Robustness.BROKEN
-    proved = proof is not None and proof.status.has_radius and proof.radius >= radius
-    return Robustness.PROVED if proved else Robustness.NOT_BROKEN
-
-
-def clopper_pearson(count: int, of: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact two-sided interval of a binomial share: `P(X >= k | low) = P(X <= k | high) = (1 - level) / 2`.
-
-    By quantiles of the beta distribution, `low = B(a / 2; k, n - k + 1)` and `high = B(1 - a / 2; k + 1, n - k)` with
-    `a = 1 - level`; 0 where `k = 0`, 1 where `k = n`. It covers the share in at least that level of all samples.
-    Source: Clopper and Pearson (1934).
-
-    Args:
-        count: `k`.
-        of: `n`, at least 1.
-        level: Between 0 and 1.
-
-    Returns:
-        The interval.
-
-    >>> [round(end, 3) for end in clopper_pearson(8, 10)]
-    [0.444, 0.975]
-    """
-    tail = (1 - level) / 2
-    low = 0.0 if count == 0 else float(betaincinv(count, of - count + 1, tail))
-    high = 1.0 if count == of else float(betaincinv(count + 1, of - count, 1 - tail))
-    return low, high
-
-
-def check_level(level: float) -> float:
-    """The confidence level itself, if it lies between 0 and 1.
-
-    Raises:
-        InputError: If it does not.
-    """
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:  # pyright: ignore
-        raise InputError(f"level: expected a number between 0 and 1, got {level!r}")
-    return float(level)
+def _status(found: AttackResult, proof: Certificate | None, radius: float) -> Robustness:
+    witness = radius if found.success else found.distance  # it was looked for within the radius, and nowhere else
+    return standing(radius, witness=witness, proved=proof.radius if proof and proof.status.has_radius else None)

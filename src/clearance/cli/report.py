@@ -2,23 +2,90 @@
 
 from __future__ import annotations
 
-import click
+import json
+from collections.abc import Sequence
+from typing import Any
 
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clearance import __version__
 from clearance.cli.run_values import out_file
+from clearance.cli.tables import make_console, print_heading
+from clearance.cli.values import printable
 from clearance.report.figures import write_figure
 from clearance.report.page import write_report
+from clearance.report.paired import INTERVAL_LEVEL
 from clearance.report.read import read_records
+from clearance.report.records import RunRecords
+from clearance.report.security import missing_curve, security_curves
+from clearance.report.security_tables import remarks, round_radii, shares_table
 
 
-def run_report(run: str, *, out: str | None) -> None:
-    """Write the page of a run and say where it is.
+def run_report(run: str, *, out: str | None, radii: Sequence[float] | None, as_json: bool) -> None:
+    """Write the page of a run and say where it is; with radii or as JSON, print its robust accuracy.
 
     Args:
         run: The run's folder.
-        out: The page; by default `report.html` in the run's folder.
+        out: The page; by default `report.html` in the run's folder, and none with JSON.
+        radii: At which robust accuracy is written down; `None` for round ones.
+        as_json: Print JSON.
     """
-    page = write_report(run, out_file("--out", out, runs=[run]))
-    click.echo(f"{page} written ({page.stat().st_size / 1e6:.1f} MB); it opens in any browser, without a network")
+    file, chosen = out_file("--out", out, runs=[run]), sorted(set(radii or []))
+    if chosen or as_json:
+        records = read_records(run, pictures=False)
+        if as_json:
+            click.echo(json.dumps(as_document(records, chosen), indent=2, allow_nan=False))
+        else:
+            print_robust_accuracy(make_console(), records, chosen)
+    if as_json and file is None:
+        return
+    page = write_report(run, file, radii=chosen)
+    if not as_json:
+        size = page.stat().st_size / 1e6
+        click.echo(f"{page} written ({size:.1f} MB); it opens in any browser, without a network")
+
+
+def print_robust_accuracy(console: Console, run: RunRecords, radii: Sequence[float]) -> None:
+    """Robust accuracy at some radii, from both ends, and how to read it."""
+    print_heading(console, f"{run.plan.model.name} on {run.plan.data.name}", f"robust accuracy, run {run.name}")
+    console.print()
+    if missing := missing_curve(run):
+        console.print(Text(f"{printable(missing)}\n", "yellow"))
+        return
+    found = shares_table([run], radii)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name in found.columns:
+        table.add_column(name, justify="left" if name == "norm" else "right", no_wrap=True)
+    for row in found.rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+    console.print(f"\n{printable(found.note)}")
+    for sentence in remarks(run, radii):
+        console.print(Text(f"\n{printable(sentence)}", "yellow"))
+    console.print()
+
+
+def as_document(run: RunRecords, radii: Sequence[float]) -> dict[str, Any]:
+    """The robust accuracy of a run as plain values for JSON: at some radii, and the steps that give every other."""
+    threat = run.plan.threat
+    return {
+        "clearance": __version__,
+        "run": run.name,
+        "plan": run.plan.id,
+        "model": run.plan.model.name,
+        "data": run.plan.data.name,
+        "targets": list(threat.targets),
+        "units": threat.units,
+        "range": threat.range,
+        "level": INTERVAL_LEVEL,
+        "missing": missing_curve(run) or None,
+        "notes": remarks(run, radii),
+        "robust_accuracy": [curve.as_record([0.0, *(radii or round_radii(curve))]) for curve in security_curves(run)],
+    }
 
 
 def run_figure(run: str, name: str, *, out: str, force: bool) -> None:

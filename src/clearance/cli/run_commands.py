@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from clearance.cli.options import CONTEXT, commands, given_flags, with_json
+from clearance.cli.values import Radii
 
 
 @commands.command(context_settings=CONTEXT, short_help="Write the results of a run as Parquet, CSV or JSON.")
@@ -78,11 +79,25 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
 
 @commands.command(context_settings=CONTEXT, short_help="Write the page of a run: one HTML file.")
 @click.argument("run")
-@click.option("--out", metavar="FILE", help="The page.  [default: report.html in RUN]")
+@click.option("--out", metavar="FILE", help="The page.  [default: report.html in RUN; with --json none]")
+@click.option(
+    "--at",
+    "radii",
+    type=Radii(),
+    metavar="EPS[,EPS...]",
+    help="Print robust accuracy at these radii, such as 8/255, and write it on the page.  [default: round radii]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print robust accuracy as one JSON document.")
 def report(**flags: Any) -> None:
     """Write one HTML page that shows everything about the run in folder RUN; an older page is replaced.
 
     The page opens from disk in any browser and loads nothing from a network. The run may be unfinished or going on.
+
+    --at gives the number that tables of robust accuracy quote, as two ends: the share of all inputs that is proved at
+    EPS, and the share that is not broken there (no witness at that distance or nearer), for each norm of the run, with
+    a 95 % interval (Clopper and Pearson) for all inputs that these were drawn from. EPS is in the units of the run's
+    distances: those of the data, or of its --scale. It takes a run with --target untargeted, or with every class as a
+    target. docs/report.md says how this differs from `clearance attack --radius`.
     """
     from clearance.cli.report import run_report
 
@@ -97,7 +112,8 @@ def report(**flags: Any) -> None:
 def figure(**flags: Any) -> None:
     """Write a figure of the run in folder RUN for a paper.
 
-    NAME is brackets, averages, gaps, maxima, fits or blocks: figures 6, 4, 5, 2, 3, and 7 and 9 of the CLEVER paper.
+    NAME is brackets, security, averages, gaps, maxima, fits or blocks. security: robust accuracy at every radius; the
+    others: figures 6, 4, 5, 2, 3, and 7 and 9 of the CLEVER paper.
     """
     from clearance.cli.report import run_figure
 

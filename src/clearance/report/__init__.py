@@ -8,6 +8,8 @@ statistics.py   averages, gaps, shares and refits over records; flags.py groups 
 families.py     the block maxima of one input under each extreme-value family
 tables.py       tables that can be copied as Markdown, CSV and LaTeX
 figures/        one file for each figure, and the table of figures; charts.py is what their charts share
+security.py     robust accuracy at every radius, from proofs and witnesses; security_tables.py its tables
+checklist.py    what a claim about a defence owes its readers, with the run's evidence; repeat.py the command of a plan
 payload.py      records → the compact JSON that the page's script reads
 render.py       templates filled with runs: what all pages share
 page.py         the page of one run: one file that needs nothing else; verdict.py says its sentences

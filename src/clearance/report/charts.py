@@ -92,8 +92,8 @@ def shares_upwards(title: str) -> Any:
     return alt.Y("share:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
 
 
-def mapped(names: Sequence[str], values: Sequence[str]) -> Any:
-    """A scale that gives each name its colour or shape."""
+def mapped(names: Sequence[str], values: Sequence[Any]) -> Any:
+    """A scale that gives each name its colour, shape or dashes."""
     import altair as alt
 
     return alt.Scale(domain=list(names), range=list(values))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from clearance.report.checklist import checklist
 from clearance.report.flags import flag_groups
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
@@ -15,12 +17,13 @@ REPORT_FILE = "report.html"
 """The page's name in the folder of its run."""
 
 
-def write_report(folder: str | Path, file: Path | None = None) -> Path:
+def write_report(folder: str | Path, file: Path | None = None, *, radii: Sequence[float] = ()) -> Path:
     """Read a run, finished or not, and write its page, all at once; an older page is replaced.
 
     Args:
         folder: The run's folder.
         file: The page; by default `report.html` in that folder.
+        radii: At which robust accuracy is written down; empty for round ones.
 
     Returns:
         The page's path.
@@ -30,15 +33,16 @@ def write_report(folder: str | Path, file: Path | None = None) -> Path:
     """
     page = Path(folder) / REPORT_FILE if file is None else file
     refuse_run_files(page, Path(folder), name="file")
-    write_page(render_report(read_records(folder)), page)
+    write_page(render_report(read_records(folder), radii), page)
     return page
 
 
-def render_report(run: RunRecords) -> str:
+def render_report(run: RunRecords, radii: Sequence[float] = ()) -> str:
     """The page of one run.
 
     Args:
         run: What was read of it.
+        radii: At which robust accuracy is written down; empty for round ones.
 
     Returns:
         HTML.
@@ -47,9 +51,11 @@ def render_report(run: RunRecords) -> str:
     return render(
         "report.html",
         [run],
+        radii=radii,
         run=run,
         notices=notices(run),
         verdicts=verdicts(run),
         doubts=[group for group in groups if group.doubts],
+        checklist=checklist(run, radii),
         remarks=[group for group in groups if not group.doubts],
     )

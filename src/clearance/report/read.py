@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,9 @@ def read_records(folder: str | Path, *, pictures: bool = True, sharing: int = 1)
             done = [(task, record) for task, record in found if record.error is None]
             measured = [(task, record) for task, record in done if record.values["status"] != LEFT_OUT]
             entries = tuple(as_entry(task, record, drawings) for task, record in measured)
+            classes = max((len(record.values["logits"]) for _, record in done), default=0)
+            attacks = _names(record.values["attacked"].get("distances") for _, record in measured)
+            checks = _names(record.values["audit"].get("measured") for _, record in measured)
             rows = tuple(summarise(as_exported(task, record) for task, record in found))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -72,8 +76,19 @@ def read_records(folder: str | Path, *, pictures: bool = True, sharing: int = 1)
             ) from error
         failures = tuple(_as_failure(task, record) for task, record in found if record.error is not None)
         finished = len({task.key for task, _ in found})
-        left_out = len(done) - len(measured)
-        return RunRecords(_name(run), run.plan, entries, failures, rows, finished, len(run.tasks), left_out)
+        return RunRecords(
+            _name(run),
+            run.plan,
+            entries,
+            failures,
+            rows,
+            finished,
+            len(run.tasks),
+            target_is_predicted=len(done) - len(measured),
+            classes=classes,
+            attacks=attacks,
+            checks=checks,
+        )
 
 
 def as_entry(task: Task, record: Record, drawings: Drawings) -> Entry:
@@ -125,6 +140,11 @@ def as_entry(task: Task, record: Record, drawings: Drawings) -> Entry:
         drawing=drawings.draw(task.input_key, arrays["input"], witness) if image else None,
         changes=() if image or witness is None else largest_changes(arrays["input"], witness),
     )
+
+
+def _names(found: Iterable[Mapping[str, Any] | None]) -> dict[str, int]:
+    """How many of some mappings have each name."""
+    return dict(Counter(name for one in found for name in one or ()))
 
 
 def _name(run: Run) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -248,6 +248,9 @@ class RunRecords:
         finished: How many different tasks are finished, failed ones as well.
         total: How many there are.
         target_is_predicted: How many tasks are no entries because the input has the target class already.
+        classes: How many classes the network tells apart; 0 where no task has succeeded.
+        attacks: Name of an attack, or of another search that met a witness → in how many brackets it was carried out.
+        checks: Code of a check of the audit → in how many brackets it measured a number.
     """
 
     name: str
@@ -258,6 +261,9 @@ class RunRecords:
     finished: int
     total: int
     target_is_predicted: int = 0
+    classes: int = 0
+    attacks: Mapping[str, int] = field(default_factory=dict[str, int])
+    checks: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def judged(self) -> list[Entry]:

@@ -19,6 +19,8 @@ from clearance.report.figures.profile import profile_chart
 from clearance.report.figures.table import FIGURES, figures_of
 from clearance.report.payload import as_script, pack
 from clearance.report.records import RunRecords
+from clearance.report.security import missing_curve
+from clearance.report.security_tables import radii_table, remarks, shares_table
 from clearance.report.tables import Table, make_tables
 from clearance.runs.files import replacing
 
@@ -75,13 +77,21 @@ def write_page(text: str, file: Path) -> None:
         stream.write(text.encode())
 
 
-def render(template: str, runs: Sequence[RunRecords], *, own_tables: Sequence[Table] = (), **context: Any) -> str:
-    """Fill a template with runs: it gets `runs`, `tables`, `figures` and `data` besides what is given.
+def render(
+    template: str,
+    runs: Sequence[RunRecords],
+    *,
+    own_tables: Sequence[Table] = (),
+    radii: Sequence[float] = (),
+    **context: Any,
+) -> str:
+    """Fill a template with runs: it gets `runs`, `tables`, `figures`, `robust` and `data` besides what is given.
 
     Args:
         template: File name in `templates/`.
         runs: The runs.
         own_tables: Tables of this template alone.
+        radii: At which robust accuracy is written down; empty for round ones.
         **context: What else the template needs.
 
     Returns:
@@ -92,10 +102,13 @@ def render(template: str, runs: Sequence[RunRecords], *, own_tables: Sequence[Ta
     specs |= {"brackets": for_page(bracket_chart(None), height=TALL)}
     specs |= {"fit": for_page(maxima_chart(None, None), height=LOW)}
     specs |= {"profile": for_page(profile_chart(None, None), height=LOW)}
-    copies = {table.name: _copies(table) for table in (*own_tables, *tables)}
+    robust = (shares_table(runs, radii), radii_table(runs))
+    said = [(run, missing_curve(run), remarks(run, radii)) for run in runs]
+    copies = {table.name: _copies(table) for table in (*own_tables, *robust, *tables)}
     data = {**pack(runs), "rules": page_rules(), "specs": specs, "copies": copies}
     assets = {"style": read_asset("page.css"), "script": read_scripts(), "bundle": vega_bundle()}
     known = {"runs": runs, "tables": tables, "own_tables": own_tables, "figures": figures}
+    known |= {"robust": robust, "robust_remarks": said}
     return _environment().get_template(template).render(**known, data=as_script(data), assets=assets, **context)
 
 

@@ -36,7 +36,7 @@ def test_a_new_figure_is_a_maker_and_an_entry(run: RunRecords, tmp_path: Path, m
     monkeypatch.setitem(FIGURES, "again", Figure("Averages once more", "A note of its own.", maker))
     write_figure([run], "again", tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_text().startswith("<svg")
-    context = {"run": run, "notices": [], "verdicts": [], "doubts": [], "remarks": []}
+    context = {"run": run, "notices": [], "verdicts": [], "doubts": [], "remarks": [], "checklist": {}}
     page = render("report.html", [run], **context)
     assert "Averages once more" in page and "A note of its own." in page and 'data-chart="again-0"' in page
 

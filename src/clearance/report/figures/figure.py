@@ -20,6 +20,8 @@ class Section(Enum):
 
     BRACKETS = "brackets"
     """Above the table of brackets: the page's script draws what the table shows."""
+    ROBUST_ACCURACY = "robust_accuracy"
+    """Between the results and the brackets of every page."""
     DISTRIBUTIONS = "distributions"
     """At the end of every page."""
     DIFFERENCES = "differences"
@@ -36,6 +38,7 @@ class Figure:
         panels: Makes its panels.
         columns: How many panels stand beside each other in a file.
         section: Where it stands on a page.
+        missing: Says why there is nothing to show of a run; `None`: no input has its numbers.
     """
 
     title: str
@@ -43,6 +46,7 @@ class Figure:
     panels: Maker
     columns: int = 2
     section: Section = Section.DISTRIBUTIONS
+    missing: Callable[[RunRecords], str] | None = None
 
 
 def by_norm(

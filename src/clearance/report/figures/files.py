@@ -37,7 +37,9 @@ def write_figure(runs: Sequence[RunRecords], name: str, file: Path, *, force: bo
         raise InputError(f"figure: expected one of {', '.join(known)}, got {name}")
     panels = FIGURES[name].panels(runs)
     if not panels:
-        raise InputError(f"figure {name}: expected a run with something to show, got none of its numbers")
+        missing = FIGURES[name].missing
+        why = f". {missing(runs[0])}" if missing else ", got none of its numbers"
+        raise InputError(f"figure {name}: expected a run with something to show{why}")
     data = render_figure(for_file(panels, columns=FIGURES[name].columns), kind)
     with replacing(file, force=force) as stream:
         stream.write(data)

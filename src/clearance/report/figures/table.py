@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from clearance.report.figures import averages, blocks, brackets, fits, gaps, maxima, pairs
+from clearance.report.figures import averages, blocks, brackets, fits, gaps, maxima, pairs, security
 from clearance.report.figures.figure import Figure, Section, by_norm
+from clearance.report.security import missing_curve
 
 FIGURES: dict[str, Figure] = {
     "brackets": Figure(
@@ -13,6 +14,16 @@ FIGURES: dict[str, Figure] = {
         "the estimate must not be read. Ordered by attack distance.",
         brackets.panels,
         section=Section.BRACKETS,
+    ),
+    "security": Figure(
+        "Security curves: robust accuracy at every radius",
+        "Robust accuracy at a radius lies in the shaded area: the share of all inputs that are classified correctly "
+        "and stay so within it (a security evaluation curve: Biggio and Roli 2018). Lower curve: proved, a certified "
+        "radius of at least that much. Upper curve: not broken, no witness at that distance or nearer. A misclassified "
+        "input counts as broken at 0. Every step is exact: a certified radius or the distance of a witness.",
+        security.panels,
+        section=Section.ROBUST_ACCURACY,
+        missing=missing_curve,
     ),
     "averages": Figure(
         "Averages by target and norm",
