@@ -1,0 +1,45 @@
+"""Every experiment and every scale in one table; nothing of what they need is imported here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clearance.records import Choice, Word
+
+
+class Scale(Word):
+    """How large an experiment is."""
+
+    TINY = "tiny", "seconds: a few inputs and few samples, which shows that it runs and hardly more"
+    SMALL = "small", "at most 30 minutes on two cores"
+    PAPER = "paper", "the paper's own numbers of inputs and samples: days on two cores"
+
+
+@dataclass(frozen=True)
+class Experiment(Choice):
+    """One experiment; `where` is a function from a `Session` to a `Reproduction`.
+
+    Attributes:
+        paper: What it repeats: author, year, and the tables and figures.
+        data: Names of the data sets that it reads, as `Session.data` takes them.
+    """
+
+    paper: str = ""
+    data: tuple[str, ...] = ()
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "weng-2018": Experiment(
+        "CLEVER against two attacks and SLOPE on four networks for MNIST and four for CIFAR-10, two of each defended",
+        "clearance.experiments.weng2018.small_images:weng_2018",
+        "Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, tables 2, 3 and 5, figures 2, 3, 4 and 9",
+        ("mnist", "cifar10"),
+    ),
+    "weng-2018-imagenet": Experiment(
+        "CLEVER against two attacks on MobileNetV2, picture by picture and with fewer samples",
+        "clearance.experiments.weng2018.imagenet:weng_2018_imagenet",
+        "Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, table 4 and MobileNet in table 3, figures 5, 6 and 7",
+        ("imagenet-sample",),
+    ),
+}
+"""Name on the command line -> the experiment."""
