@@ -7,19 +7,19 @@ import torch
 from safetensors.torch import save_file
 
 from clearance.errors import FileError, InputError
-from clearance.zoo.published import FOLDER, PUBLISHED, find_published, open_published
+from clearance.zoo.published import VALUES_FOLDER, PUBLISHED, find_published, open_published
 from clearance.zoo.specs import load_model
 from torchvision_operators import define_torchvision_operators
 
 
 def test_what_is_found_is_what_lies_there(tmp_path: Path):
     assert find_published(tmp_path) == {}
-    (tmp_path / FOLDER).mkdir()
+    (tmp_path / VALUES_FOLDER).mkdir()
     for file in ("resnet-50.pth", "resnet-50.safetensors", "vgg.pth", "densenet-121.pt"):
-        (tmp_path / FOLDER / file).write_bytes(b"")
+        (tmp_path / VALUES_FOLDER / file).write_bytes(b"")
     assert find_published(tmp_path) == {
-        "resnet-50": tmp_path / FOLDER / "resnet-50.safetensors",
-        "densenet-121": tmp_path / FOLDER / "densenet-121.pt",
+        "resnet-50": tmp_path / VALUES_FOLDER / "resnet-50.safetensors",
+        "densenet-121": tmp_path / VALUES_FOLDER / "densenet-121.pt",
     }
 
 

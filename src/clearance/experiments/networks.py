@@ -6,7 +6,7 @@ loaded; any other is trained by its recipe at the session's scale, and kept in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -184,6 +184,32 @@ def open_mobilenet(session: Session, side: int) -> PaperNetwork:
     origin = f"MobileNetV2 of width 1.0, for pictures of {side} × {side}"
     size = {"resize": (side, side)}
     return PaperNetwork("mobilenet-v2", "MobileNetV2", "imagenet-sample", loaded, model, digest, origin, size)
+
+
+def open_imagenet(session: Session, side: int) -> Iterator[PaperNetwork]:
+    """MobileNetV2, and each of the papers' networks whose values lie in the folder of data (`zoo.published`).
+
+    Args:
+        session: The session.
+        side: Height and width of their inputs, at most.
+
+    Yields:
+        The networks, one after the other.
+    """
+    from clearance.data.datasets import data_folder
+    from clearance.model.classifier import Classifier
+    from clearance.runs.fingerprint import fingerprint
+    from clearance.zoo.published import PUBLISHED, find_published, open_published
+
+    yield open_mobilenet(session, side)
+    for name, values in find_published(data_folder()).items():
+        loaded, published = open_published(name, values), PUBLISHED[name]
+        model = Classifier(loaded.network, loaded.bounds, preprocessing=loaded.preprocessing, device=session.device)
+        size = min(side, published.side)
+        origin = f"{published.shown} with the values of {values.name}, for pictures of {size} × {size}"
+        options = {"resize": (size, size)}
+        digest = fingerprint(loaded.network)
+        yield PaperNetwork(name, published.shown, "imagenet-sample", loaded, model, digest, origin, options)
 
 
 def _trained(session: Session, name: str, data: str, kind: NetworkKind) -> tuple[LoadedNetwork, str]:

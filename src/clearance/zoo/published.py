@@ -13,7 +13,7 @@ from clearance.errors import FileError, InputError
 from clearance.zoo.loaded import LoadedNetwork
 from clearance.zoo.specs import load_model
 
-FOLDER = "imagenet-networks"
+VALUES_FOLDER = "imagenet-networks"
 """Folder in the folder of data with the values, `NAME.safetensors`, `NAME.pth` or `NAME.pt`."""
 ENDINGS = (".safetensors", ".pth", ".pt")
 """Endings of the files of values, in the order in which they are looked for."""
@@ -66,7 +66,7 @@ def find_published(folder: Path) -> dict[str, Path]:
     Returns:
         Name -> the file of its values, in the order of the table.
     """
-    files = {name: [folder / FOLDER / f"{name}{ending}" for ending in ENDINGS] for name in PUBLISHED}
+    files = {name: [folder / VALUES_FOLDER / f"{name}{ending}" for ending in ENDINGS] for name in PUBLISHED}
     return {
         name: next(file for file in each if file.is_file())
         for name, each in files.items()

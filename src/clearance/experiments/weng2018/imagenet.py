@@ -1,4 +1,7 @@
-"""`weng-2018-imagenet`: MobileNetV2 on pictures of ImageNet, in place of the paper's three networks."""
+"""`weng-2018-imagenet`: MobileNetV2 on pictures of ImageNet, and those of the paper's networks whose values are there.
+
+`zoo.published` names the paper's networks and where their values are looked for.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from clearance.experiments.brackets import BracketChoices, correct_inputs, run_brackets
-from clearance.experiments.networks import open_mobilenet
+from clearance.experiments.networks import open_imagenet
 from clearance.experiments.outcome import Reproduction
 from clearance.experiments.session import Session
 from clearance.experiments.table import Scale
@@ -23,7 +26,7 @@ class ImageNetChoices:
     """What a scale asks for.
 
     Attributes:
-        side: Height and width of the pictures.
+        side: Height and width of the pictures, at most.
         counts: How much is measured.
         brackets: What this project's brackets ask for.
     """
@@ -72,12 +75,13 @@ def weng_2018_imagenet(session: Session) -> Reproduction:
         What came out.
     """
     choices = IMAGENET_CHOICES[session.scale]
-    network = open_mobilenet(session, choices.side)
-    data = correct_inputs(session, network, choices.counts.inputs)
-    brackets = run_brackets(session, network, data, choices.brackets)
-    measured = measure(session, network, data, choices.counts, brackets)
-    said = (f"{network.origin}.", f"{choices.counts.in_words()}.", choices.brackets.in_words())
-    return report_imagenet(measured, said)
+    measured, origins = list[Measurement](), list[str]()
+    for network in open_imagenet(session, choices.side):
+        data = correct_inputs(session, network, choices.counts.inputs)
+        brackets = run_brackets(session, network, data, choices.brackets)
+        measured += measure(session, network, data, choices.counts, brackets)
+        origins.append(f"{network.origin}.")
+    return report_imagenet(measured, (*origins, f"{choices.counts.in_words()}.", choices.brackets.in_words()))
 
 
 def report_imagenet(measured: list[Measurement], settings: tuple[str, ...]) -> Reproduction:
