@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from clearance.errors import FileError, InputError
-from clearance.zoo.published import VALUES_FOLDER, PUBLISHED, find_published, open_published
+from clearance.zoo.published import PUBLISHED, VALUES_FOLDER, find_published, open_published
 from clearance.zoo.specs import load_model
 from torchvision_operators import define_torchvision_operators
 
