@@ -24,6 +24,7 @@ FLOORS = (
     {"bracket", "training"},
     {"runs"},
     {"report"},
+    {"experiments"},
     {""},
     {"cli"},
     {"__main__"},

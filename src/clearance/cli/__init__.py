@@ -13,13 +13,20 @@ from collections.abc import Sequence
 
 import click
 
-from clearance.cli import inspection_commands, model_commands, prover_commands, run_commands, training_commands
+from clearance.cli import (
+    inspection_commands,
+    model_commands,
+    prover_commands,
+    reproduce_commands,
+    run_commands,
+    training_commands,
+)
 from clearance.cli.options import commands
 from clearance.cli.values import Interrupted, printable
 from clearance.errors import ClearanceError
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
-COMMANDS = (model_commands, inspection_commands, prover_commands, training_commands, run_commands)
+COMMANDS = (model_commands, inspection_commands, prover_commands, training_commands, reproduce_commands, run_commands)
 """Importing them puts their commands into the group."""
 
 

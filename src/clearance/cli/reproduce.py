@@ -1,0 +1,109 @@
+"""`clearance reproduce`: an experiment of a paper, with the paper's numbers beside what is measured here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from clearance.cli.progress import PROGRESS_VARIABLE
+from clearance.cli.tables import make_console, print_heading
+from clearance.cli.values import Interrupted
+from clearance.errors import InputError
+from clearance.experiments.journal import JOURNAL_FILE
+from clearance.experiments.outcome import PaperTable, Reproduction
+from clearance.experiments.reproduce import Sitting, forget, reproduce
+from clearance.experiments.table import EXPERIMENTS, Scale
+
+
+def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: int, device: str, force: bool) -> None:
+    """Carry out one experiment or all of them, or list them.
+
+    Args:
+        name: The experiment; `None` for the list, or with `every`.
+        every: All of them.
+        scale: How large.
+        out: The folder.
+        seed: Fixes every random number.
+        device: Where to compute.
+        force: Begin again.
+
+    Raises:
+        InputError: If a name and `--all` were given.
+        Interrupted: On Ctrl-C: what is measured is kept.
+    """
+    if name is not None and every:
+        raise InputError(f"--all: expected no NAME with it, got {name}")
+    if name is None and not every:
+        show_experiments(make_console())
+        return
+    sittings = [
+        Sitting(each, Scale(scale), seed, as_device(device), Path(out)) for each in ([name] if name else EXPERIMENTS)
+    ]
+    for sitting in sittings:
+        if force:
+            forget(sitting)
+        try:
+            found, files = reproduce(sitting, say)
+        except KeyboardInterrupt:
+            kept = f"{count_lines(sitting.folder / JOURNAL_FILE)} measurements are kept in {sitting.folder}"
+            raise Interrupted(f"interrupted; {kept}; the same command goes on") from None
+        show(make_console(), sitting, found, files)
+
+
+def as_device(name: str) -> str:
+    """The device's own name, such as `cpu` for `auto` on a machine without an accelerator."""
+    from torch import nn
+
+    from clearance.model.placement import choose_placement
+
+    return str(choose_placement(nn.Identity(), name, None).device)
+
+
+def say(text: str) -> None:
+    """How far it is, on stderr."""
+    if os.environ.get(PROGRESS_VARIABLE) != "none":
+        click.echo(text, err=True)
+
+
+def count_lines(journal: Path) -> int:
+    """How many measurements a journal holds."""
+    return max(0, journal.read_bytes().count(b"\n") - 1) if journal.is_file() else 0
+
+
+def show_experiments(console: Console) -> None:
+    """The list of experiments."""
+    for name, experiment in EXPERIMENTS.items():
+        console.print(name, style="bold")
+        needs = f" Data: {', '.join(experiment.data)}." if experiment.data else ""
+        console.print(f"  {experiment.paper}: {experiment.meaning}.{needs}")
+
+
+def show(console: Console, sitting: Sitting, found: Reproduction, files: list[Path]) -> None:
+    """Tables, findings, and where the files are."""
+    console.print()
+    print_heading(console, f"{sitting.name}: {EXPERIMENTS[sitting.name].paper}", " ".join(found.settings))
+    for table in found.tables:
+        console.print()
+        console.print(on_screen(table))
+        console.print(table.note)
+    if found.findings:
+        console.print("\nFindings", style="bold")
+    for finding in found.findings:
+        console.print(f"  {finding.verdict}: {finding.sentence}. {finding.evidence}")
+    console.print()
+    for file in files:
+        console.print(f"  {file}")
+
+
+def on_screen(table: PaperTable) -> Table:
+    """A table for a terminal."""
+    shown, text = Table(title=table.title, title_justify="left", title_style="bold", box=None), table.as_table()
+    for place, column in enumerate(text.columns):
+        shown.add_column(column, justify="left" if place < text.numeric else "right")
+    for row in text.rows:
+        shown.add_row(*row)
+    return shown
