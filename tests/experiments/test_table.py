@@ -13,7 +13,7 @@ def test_each_line_is_whole(name: str):
     experiment = EXPERIMENTS[name]
     assert callable(experiment.load()) and experiment.meaning and not experiment.meaning.endswith(".")
     assert experiment.paper and set(experiment.data) <= {*DATA_KINDS, *IN_THE_FOLDER_OF_DATA}
-    assert f"`clearance reproduce {name}" in (ROOT / "docs" / "reproduction.md").read_text()
+    assert f"<!-- from clearance reproduce {name}: " in (ROOT / "docs" / "reproduction.md").read_text()
 
 
 def test_scales_are_in_order():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from clearance.cli.progress import PROGRESS_VARIABLE
@@ -17,6 +18,9 @@ from clearance.experiments.journal import JOURNAL_FILE
 from clearance.experiments.outcome import PaperTable, Reproduction
 from clearance.experiments.reproduce import Sitting, forget, reproduce
 from clearance.experiments.table import EXPERIMENTS, Scale
+
+WIDEST_PAPER_TABLE = 400
+"""Columns of a terminal that a table may take: the widest of the papers' have about 150."""
 
 
 def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: int, device: str, force: bool) -> None:
@@ -88,7 +92,7 @@ def show(console: Console, sitting: Sitting, found: Reproduction, files: list[Pa
     print_heading(console, f"{sitting.name}: {EXPERIMENTS[sitting.name].paper}", " ".join(found.settings))
     for table in found.tables:
         console.print()
-        console.print(on_screen(table))
+        print_wide(console, on_screen(table))
         console.print(table.note)
     if found.findings:
         console.print("\nFindings", style="bold")
@@ -97,6 +101,14 @@ def show(console: Console, sitting: Sitting, found: Reproduction, files: list[Pa
     console.print()
     for file in files:
         console.print(f"  {file}")
+
+
+def print_wide(console: Console, table: Table) -> None:
+    """A table in its own width, which may be more than the terminal's: no number is cut short."""
+    wanted = Measurement.get(console, console.options.update(max_width=WIDEST_PAPER_TABLE), table).maximum
+    wide = make_console()
+    wide.width = max(console.width, wanted)
+    wide.print(table, crop=False)
 
 
 def on_screen(table: PaperTable) -> Table:

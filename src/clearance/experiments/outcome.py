@@ -21,12 +21,14 @@ class PaperTable:
         columns: Headings; those of the paper's numbers say so.
         rows: One cell for each column.
         note: One honest sentence: where paper and measurement differ, and why.
+        names: How many columns hold names; `None`: those before the first number.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    names: int | None = None
 
     def as_table(self) -> Table:
         """The same as text, in the form of a report's table: Markdown, CSV, LaTeX.
@@ -37,7 +39,7 @@ class PaperTable:
         | MLP | 0.819 | – |
         <BLANKLINE>
         """
-        texts = sum(all(isinstance(row[place], str) for row in self.rows) for place in self._leading())
+        texts = len(self._leading()) if self.names is None else self.names
         rows = tuple(tuple(write_cell(cell) for cell in row) for row in self.rows)
         return Table(self.title, self.title, self.note, self.columns, rows, texts)
 

@@ -28,5 +28,12 @@ class Experiment(Choice):
     data: tuple[str, ...] = ()
 
 
-EXPERIMENTS: dict[str, Experiment] = {}
+EXPERIMENTS: dict[str, Experiment] = {
+    "weng-2018": Experiment(
+        "CLEVER against two attacks and SLOPE on four networks for MNIST and four for CIFAR-10, two of each defended",
+        "clearance.experiments.weng2018.small_images:weng_2018",
+        "Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, tables 2, 3 and 5, figures 2, 3, 4 and 9",
+        ("mnist", "cifar10"),
+    ),
+}
 """Name on the command line -> the experiment."""
