@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from clearance.experiments.pages import TABLES_FILE  # noqa: E402
-from clearance.experiments.table import EXPERIMENTS  # noqa: E402
-from doc_tables import rewrite  # noqa: E402
+from clearance.experiments.pages import TABLES_FILE
+from clearance.experiments.table import EXPERIMENTS
+from doc_tables import rewrite
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reproduction.md"
 

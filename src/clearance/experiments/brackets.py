@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from clearance.data.dataset import Dataset
     from clearance.experiments.networks import PaperNetwork
 
-PORTION = 200
-"""Inputs that are looked at together for correct ones."""
+FEWEST_AT_ONCE = 8
+"""Inputs that are looked at together for correct ones, at least."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,12 @@ def correct_inputs(session: Session, network: PaperNetwork, count: int) -> Datas
         The inputs, fewer where the set has no more.
     """
     found: list[int] = []
-    total = session.data(network.data, count=1).total
-    for offset in range(0, total, PORTION):
-        data = session.data(network.data, count=min(PORTION, total - offset), offset=offset)
+    total = session.data(network.data, count=1, **network.options).total
+    portion = max(FEWEST_AT_ONCE, 2 * count)
+    for offset in range(0, total, portion):
+        data = session.data(network.data, count=min(portion, total - offset), offset=offset, **network.options)
         right = network.model.logits(data.images.to(network.model.device)).argmax(1).cpu() == data.labels
         found += [data.indices[place] for place in right.nonzero().flatten().tolist()]
         if len(found) >= count:
             break
-    return session.data(network.data, indices=found[:count])
+    return session.data(network.data, indices=found[:count], **network.options)

@@ -6,10 +6,10 @@ loaded; any other is trained by its recipe at the session's scale, and kept in t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from clearance.data.table import DATA_KINDS
 from clearance.errors import InputError
@@ -57,6 +57,7 @@ class PaperNetwork:
         model: The classifier.
         digest: Of its values and its code: a part of every key of the journal.
         origin: Where it comes from, in words.
+        options: How its data are loaded, such as `resize`.
     """
 
     name: str
@@ -66,6 +67,7 @@ class PaperNetwork:
     model: Classifier
     digest: str
     origin: str
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def mlp(shape: tuple[int, int, int], seed: int) -> nn.Module:
@@ -115,6 +117,8 @@ TEMPERATURE = 100.0
 """Of defensive distillation, for teacher and student: the strongest of Papernot et al. 2016."""
 BATCH_SIZE = 128
 """Inputs in one step of training: that of Carlini and Wagner 2017, table 2."""
+MOBILENET_FILE = "mobilenetv2/mobilenet_v2_1.0_224.npz"
+"""The values of MobileNetV2 in the folder of data."""
 
 
 def open_network(session: Session, name: str) -> PaperNetwork:
@@ -154,6 +158,31 @@ def open_network(session: Session, name: str) -> PaperNetwork:
         digest,
         origin,
     )
+
+
+def open_mobilenet(session: Session, side: int) -> PaperNetwork:
+    """MobileNetV2 for ImageNet, from the folder of data.
+
+    Args:
+        session: The session.
+        side: Height and width of its inputs.
+
+    Returns:
+        The network.
+    """
+    from clearance.data.datasets import data_folder
+    from clearance.model.classifier import Classifier
+    from clearance.runs.fingerprint import fingerprint
+    from clearance.zoo.loaded import LoadedNetwork
+    from clearance.zoo.mobilenet import mobilenet_v2
+
+    file = data_folder() / MOBILENET_FILE
+    network = mobilenet_v2(file)
+    loaded = LoadedNetwork(network, "mobilenet-v2", (0.0, 1.0), file)
+    model, digest = Classifier(network, (0.0, 1.0), device=session.device), fingerprint(network)
+    origin = f"MobileNetV2 of width 1.0, for pictures of {side} × {side}"
+    size = {"resize": (side, side)}
+    return PaperNetwork("mobilenet-v2", "MobileNetV2", "imagenet-sample", loaded, model, digest, origin, size)
 
 
 def _trained(session: Session, name: str, data: str, kind: NetworkKind) -> tuple[LoadedNetwork, str]:

@@ -35,5 +35,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         "Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, tables 2, 3 and 5, figures 2, 3, 4 and 9",
         ("mnist", "cifar10"),
     ),
+    "weng-2018-imagenet": Experiment(
+        "CLEVER against two attacks on MobileNetV2, picture by picture and with fewer samples",
+        "clearance.experiments.weng2018.imagenet:weng_2018_imagenet",
+        "Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, table 4 and MobileNet in table 3, figures 5, 6 and 7",
+        ("imagenet-sample",),
+    ),
 }
 """Name on the command line -> the experiment."""

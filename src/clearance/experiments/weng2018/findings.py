@@ -15,6 +15,8 @@ from clearance.report.marks import name_norm, write_number
 
 KEPT_SHARE = 0.95
 """Share of fits that the Kolmogorov-Smirnov test must leave: all shares of table 5 but one (.933) are larger."""
+BELOW_SHARE = 0.96
+"""Share of scores of MobileNet and ResNet-50 below both attacks (section 5.3)."""
 FEWEST_FITS = 20
 """Fits from which a share of 95 % can be told from a smaller one at all: one of them may be rejected."""
 
@@ -120,6 +122,15 @@ def refuted(groups: Sequence[MeasuredGroup]) -> Finding:
 
 def _share(values: Sequence[float]) -> str:
     return write_number(fmean(values)) if values else "–"
+
+
+def mostly_below(groups: Sequence[MeasuredGroup]) -> Finding:
+    """Whether at least 96 % of the scores are below both attacks, as on the paper's MobileNet (table 4)."""
+    records = [one for found in groups for one in found.members]
+    above = [one for one in records if one.clever > min(one.cw, one.ifgsm)]
+    sentence = "CLEVER is below both attacks for at least 96 % of the pictures"
+    holds = len(above) <= (1 - BELOW_SHARE) * len(records) if len(records) >= FEWEST_FITS else None
+    return Finding(sentence, holds, f"{len(above)} of {len(records)} scores are above one of them.")
 
 
 def in_order(groups: Sequence[MeasuredGroup]) -> Finding:

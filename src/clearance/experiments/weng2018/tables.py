@@ -18,6 +18,8 @@ LARGEST_DISTANCE = {2.0: PAPER_RADIUS, math.inf: 1.0}
 """Norm -> what the paper cuts SLOPE to: the radius of the ball, and the largest l_inf distance of two pictures."""
 NORM_WORDS = {2.0: "l2", math.inf: "linf"}
 """Norms in the columns of the files of numbers."""
+PAPER_NETWORKS = {"MobileNetV2": "MobileNet"}
+"""Networks here -> the paper's that they stand for, where that is another one."""
 PARTS_OF_TABLE_3 = {2.0: "3b", math.inf: "3a"}
 """Parts of table 3."""
 KNOWN_NOW = ("profile (estimate)", "witness", "proof")
@@ -110,6 +112,31 @@ def fit_table(groups: Sequence[MeasuredGroup], note: str) -> PaperTable:
     return PaperTable(title, heads, tuple(rows), note, 2)
 
 
+def above_table(groups: Sequence[MeasuredGroup], note: str) -> PaperTable:
+    """Table 4: the share of inputs whose score is greater than an attack's distance.
+
+    Args:
+        groups: The measurements.
+        note: Where they differ from the paper's.
+
+    Returns:
+        The table.
+    """
+    attacks = {"CW": by.cw, "I-FGSM": by.ifgsm}
+    rows: list[tuple[Cell, ...]] = []
+    for target, shown in SHOWN_TARGETS.items():
+        both = [found for norm in PAPER_NORMS for found in pick(groups, target=target, norm=norm)]
+        paper = [_paper("table-4", g, f"{target} {name} {NORM_WORDS[g.norm]}") for name in attacks for g in both]
+        here = [percent(g.share_above(reading)) for reading in attacks.values() for g in both]
+        witness = [percent(g.share_above(by.witness)) for g in both]
+        rows.append((both[0].network, shown, *paper, *here, *witness, len(both[0].members)))
+    norms = [name_norm(norm) for norm in PAPER_NORMS]
+    heads = [f"{whose} {name} {norm}, %" for whose in ("paper", "here") for name in attacks for norm in norms]
+    last = [f"here witness {norm}, %" for norm in norms]
+    title = "Table 4. Per cent of inputs whose CLEVER score exceeds the distance of an attack"
+    return PaperTable(title, ("network", "target", *heads, *last, "inputs"), tuple(rows), note, 2)
+
+
 def known_now(one: MeasuredGroup) -> tuple[Cell, ...]:
     """The averages of what is known now, each with how many inputs have it where not all do.
 
@@ -174,7 +201,7 @@ def paper_targeted(one: MeasuredGroup, method: str) -> str | None:
 
 
 def _paper(table: str, one: MeasuredGroup, column: str) -> str | None:
-    return paper_cell(f"weng-2018-{table}", one.network, column)
+    return paper_cell(f"weng-2018-{table}", PAPER_NETWORKS.get(one.network, one.network), column)
 
 
 def _both(*methods: str) -> tuple[str, ...]:
