@@ -102,7 +102,7 @@ def forget(sitting: Sitting) -> None:
         sitting: What is asked for now.
     """
     folder = sitting.folder
-    own = [folder / name for name in (JOURNAL_FILE, TABLES_FILE, PAGE_FILE)]
-    for file in [*own, *folder.glob("*.svg"), *folder.glob(f"{JOURNAL_FILE}-lock")]:
+    own = [folder / name for name in (TABLES_FILE, PAGE_FILE)]
+    for file in [*own, *folder.glob("*.svg"), *folder.glob(f"{JOURNAL_FILE}*")]:
         file.unlink(missing_ok=True)
     shutil.rmtree(folder / RUNS_FOLDER, ignore_errors=True)

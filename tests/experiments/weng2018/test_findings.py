@@ -8,7 +8,7 @@ from clearance.experiments.weng2018 import findings
 from clearance.experiments.weng2018.groups import group
 from clearance.experiments.weng2018.scores import FittedScore, Measurement
 
-FIT = FittedScore(1.0, 2.0, (1.0, 1.5), 2.0, 0.5, 3.0, 0.1, 0.9)
+FIT = FittedScore(1.0, 2.0, (1.0, 1.5), 2.0, 0.5, 3.0, 0.1, 0.9, "ok")
 
 
 def made(network: str = "MNIST-CNN", *, target: str = "random", **values: object) -> Measurement:
@@ -30,7 +30,7 @@ def test_slope_is_held_against_the_nearer_attack(slope: float | None, holds: boo
 
 @pytest.mark.parametrize(("rejected", "holds"), [(1, True), (2, False)])
 def test_five_per_cent_of_fits_may_be_rejected(rejected: int, holds: bool):
-    poor = FittedScore(1.0, 2.0, (1.0, 1.5), 2.0, 0.5, 3.0, 0.1, 0.01)
+    poor = FittedScore(1.0, 2.0, (1.0, 1.5), 2.0, 0.5, 3.0, 0.1, 0.01, "ok")
     records = [made(fit=poor)] * rejected + [made()] * (20 - rejected)
     assert findings.fits_are_kept(group(records)).holds is holds
     assert findings.fits_are_kept(group([made(fit=poor)])).holds is None

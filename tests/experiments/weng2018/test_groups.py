@@ -11,7 +11,7 @@ from clearance.experiments.weng2018.scores import FittedScore, Measurement
 
 def made(network: str = "MNIST-CNN", *, target: str = "random", norm: float = 2.0, **values: object) -> Measurement:
     numbers = {"cw": 2.0, "ifgsm": 3.0, "clever": 1.0, "slope": 4.0, "estimate": 1.5, "witness": 1.9, "proof": 0.5}
-    fit = FittedScore(1.0, 2.0, (1.0, 1.5, 1.8, 1.2, 1.9, 1.7), 2.0, 0.5, 3.0, 0.1, 0.9)
+    fit = FittedScore(1.0, 2.0, (1.0, 1.5, 1.8, 1.2, 1.9, 1.7), 2.0, 0.5, 3.0, 0.1, 0.9, "ok")
     return Measurement(network, 0, target, norm, **{**numbers, "fit": fit, **values})  # pyright: ignore
 
 
@@ -29,7 +29,7 @@ def test_groups_are_by_network_target_and_norm():
 
 
 def test_shares():
-    poor = FittedScore(1.0, 2.0, (1.0,), 2.0, 0.5, 3.0, 0.1, 0.04)
+    poor = FittedScore(1.0, 2.0, (1.0,), 2.0, 0.5, 3.0, 0.1, 0.04, "ok")
     (found,) = group([made(), made(fit=poor), made(clever=2.5), made(fit=None, cw=0.5)])
     assert found.fit_share == pytest.approx(2 / 3)
     assert found.share_above(by.cw) == 0.5 and found.share_above(by.ifgsm) == 0.0
@@ -40,8 +40,8 @@ def test_a_refit_with_all_blocks_is_the_score():
     from clearance.estimates.extremes.reverse_weibull import fit_reverse_weibull
 
     end = float(fit_reverse_weibull(maxima).location)
-    fit = FittedScore(2.0 / end, 2.0, maxima, end, 0.5, 3.0, 0.1, 0.9)
+    fit = FittedScore(2.0 / end, 2.0, maxima, end, 0.5, 3.0, 0.1, 0.9, "ok")
     (found,) = group([made(fit=fit)])
     assert found.refitted(8) == pytest.approx(fit.radius) and found.refitted(9) is None
-    far = FittedScore(5.0, 100.0, maxima, end, 0.5, 3.0, 0.1, 0.9)
+    far = FittedScore(5.0, 100.0, maxima, end, 0.5, 3.0, 0.1, 0.9, "ok")
     assert group([made(fit=far)])[0].refitted(8) == 5.0  # cut to the ball

@@ -6,7 +6,7 @@ from clearance.experiments.weng2018.groups import group
 from clearance.experiments.weng2018.scores import FittedScore, Measurement
 from clearance.experiments.weng2018.tables import fit_table, targeted_table, untargeted_table
 
-FIT = FittedScore(1.0, 2.0, (1.0, 1.5), 2.0, 0.5, 3.0, 0.1, 0.9)
+FIT = FittedScore(1.0, 2.0, (1.0, 1.5), 2.0, 0.5, 3.0, 0.1, 0.9, "ok")
 
 
 def made(target: str, norm: float, **values: object) -> Measurement:

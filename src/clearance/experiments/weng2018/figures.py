@@ -87,7 +87,7 @@ def distance_figure(groups: Sequence[MeasuredGroup]) -> PaperFigure:
     panels = [
         Panel(
             shown,
-            distance_chart([row for g in pick(groups, target=target, norm=PAPER_NORMS[1]) for row in _methods(g)]),
+            distance_chart([row for g in pick(groups, target=target, norm=PAPER_NORMS[1]) for row in methods_of(g)]),
         )
         for target, shown in SHOWN_TARGETS.items()
     ]
@@ -96,7 +96,15 @@ def distance_figure(groups: Sequence[MeasuredGroup]) -> PaperFigure:
     return PaperFigure("figure-4", title, for_file(panels, columns=3), note)
 
 
-def _methods(one: MeasuredGroup) -> list[Row]:
+def methods_of(one: MeasuredGroup) -> list[Row]:
+    """The averages that figure 4 shows of a group, none larger than the largest distance.
+
+    Args:
+        one: The group.
+
+    Returns:
+        `network`, `method`, `value`.
+    """
     readings = zip(METHOD_COLOURS, (by.cw, by.ifgsm, by.clever_score, by.slope_score), strict=True)
     values = ((method, one.mean(reading)) for method, reading in readings)
     limit = LARGEST_DISTANCE[one.norm]

@@ -36,6 +36,8 @@ PAPER_TARGETS = tuple(name for name in reversed(TARGETS) if name != UNTARGETED)
 largest probability (top-2)."""
 PAPER_RADIUS = float(PAPER.get("radius", 5.0))
 """`R` of the paper."""
+FIT_NUMBERS = ("location", "scale", "shape", "ks", "p_value")
+"""What is kept of a fit."""
 Distances = dict[str, dict[str, list[float]]]
 """Attack -> norm -> the distance of each input."""
 NOTHING_KNOWN = KnownBracket(None, None, None, "")
@@ -93,6 +95,7 @@ class FittedScore:
         shape: `c`.
         ks: The Kolmogorov-Smirnov statistic.
         p_value: Its p-value, as the paper computes it.
+        status: What the location is, a word of `extremes.reverse_weibull.FitStatus`.
     """
 
     radius: float
@@ -103,6 +106,7 @@ class FittedScore:
     shape: float
     ks: float
     p_value: float
+    status: str
 
 
 @dataclass(frozen=True)
@@ -231,11 +235,9 @@ class _Network:
         def compute() -> dict[str, Any]:
             options: BallOptions = {**self.counts.options, "norm": norm, "seed": self.session.seed}
             (found,) = clever(self.network.model, self.data.images[row : row + 1], target=target, **options)
-            fit = found.fit
-            parameters = {
-                name: getattr(fit, name, math.nan) for name in ("location", "scale", "shape", "ks", "p_value")
-            }
-            return {"radius": found.radius, "margin": found.margin, "maxima": found.maxima, **parameters}
+            numbers = {name: getattr(found.fit, name, math.nan) for name in FIT_NUMBERS}
+            status = str(getattr(found.fit, "status", "none"))
+            return {"radius": found.radius, "margin": found.margin, "maxima": found.maxima, **numbers, "status": status}
 
         what = ("clever", self.data.indices[row], _text(norm), target)
         found: dict[str, Any] = dict(self._once(what, compute))
