@@ -142,7 +142,8 @@ def open_network(session: Session, name: str) -> PaperNetwork:
     if data not in DATA_KINDS or kind not in NETWORK_KINDS:
         raise InputError(f"network: expected DATA-KIND with a kind of {', '.join(NETWORK_KINDS)}, got {name}")
     if name in BUNDLED:
-        loaded, origin = load_model(name), f"{name}, which comes with the package"
+        loaded = load_model(name)
+        origin = f"{name} of the package (accuracy {loaded.metadata.get('clean_accuracy', 'unknown').split()[0]})"
     else:
         loaded, origin = _trained(session, name, data, NETWORK_KINDS[kind])
     model = Classifier(
@@ -205,7 +206,7 @@ def _trained(session: Session, name: str, data: str, kind: NetworkKind) -> tuple
 
 def _train(session: Session, network: nn.Module, data: str, kind: NetworkKind, epochs: int) -> None:
     """Train a network on the training part of its data; of defensive distillation the teacher first."""
-    from clearance.training import Distillation, GaussianNoise, Standard, TrainingSettings, train
+    from clearance.training import Distillation, NoiseAugmentation, Standard, TrainingSettings, train
 
     images, labels = (part.to(session.device) for part in _training_part(session, data))
     settings = TrainingSettings(epochs=epochs, batch_size=BATCH_SIZE, learning_rate=1e-3, seed=session.seed)
@@ -215,7 +216,7 @@ def _train(session: Session, network: nn.Module, data: str, kind: NetworkKind, e
         train(teacher, images, labels, settings=settings, defense=Standard(temperature=TEMPERATURE))
         defense = Distillation(teacher, temperature=TEMPERATURE)
     else:
-        defense = GaussianNoise(kind.noise) if kind.noise else Standard()
+        defense = NoiseAugmentation(kind.noise) if kind.noise else Standard()
     train(network, images, labels, settings=settings, defense=defense)
     network.cpu()
 
