@@ -14,7 +14,7 @@ from clearance.experiments.weng2018 import figures, findings, tables
 from clearance.experiments.weng2018.groups import group
 from clearance.experiments.weng2018.scores import PAPER_NORMS, PAPER_TARGETS, Counts, Measurement, measure
 
-RANDOM = PAPER_TARGETS[1]
+RANDOM_TARGET = PAPER_TARGETS[1]
 """The target of figures 5 and 6."""
 
 
@@ -35,10 +35,14 @@ class ImageNetChoices:
 
 IMAGENET_CHOICES = {
     Scale.TINY: ImageNetChoices(
-        64, Counts(1, 0, 8, 2, 2, 20, 4, slope=False), BracketChoices(PAPER_NORMS[:1], (RANDOM,), 1500, "none", 1.0)
+        64,
+        Counts(1, 0, 8, 2, 2, 20, 4, slope=False),
+        BracketChoices(PAPER_NORMS[:1], (RANDOM_TARGET,), 1500, "none", 1.0),
     ),
     Scale.SMALL: ImageNetChoices(
-        224, Counts(4, 0, 16, 4, 4, 25, 10, slope=False), BracketChoices(PAPER_NORMS, (RANDOM,), 1500, "none", 1.0)
+        224,
+        Counts(4, 0, 16, 4, 4, 25, 10, slope=False),
+        BracketChoices(PAPER_NORMS, (RANDOM_TARGET,), 1500, "none", 1.0),
     ),
     Scale.PAPER: ImageNetChoices(
         224,
@@ -96,8 +100,8 @@ def report_imagenet(measured: list[Measurement], settings: tuple[str, ...]) -> R
             tables.fit_table(groups, "The p-values are too large, as in the paper: the fit is to the same sample."),
         ),
         figures=(
-            figures.gap_figure(groups, RANDOM),
-            figures.pairs_figure(groups, RANDOM),
+            figures.gap_figure(groups, RANDOM_TARGET),
+            figures.pairs_figure(groups, RANDOM_TARGET),
             figures.blocks_figure(groups, "figure-7", "Figure 7. CLEVER with fewer samples, and the CW attack"),
         ),
         findings=(
