@@ -16,7 +16,7 @@ DATA_OF = {Scale.TINY: ("digits",), Scale.SMALL: ("mnist", "cifar10"), Scale.PAP
 COUNTS = {
     (Scale.TINY, "digits"): Counts(1, 1, 20, 8, 4, 40, 10),
     (Scale.SMALL, "mnist"): Counts(4, 1, 48, 20, 9, 60, 50),
-    (Scale.SMALL, "cifar10"): Counts(4, 1, 48, 20, 9, 60, 50),
+    (Scale.SMALL, "cifar10"): Counts(2, 1, 48, 20, 9, 60, 50),
     (Scale.PAPER, "mnist"): Counts(500, 100, 500, 1024, 9, 2000, 500),
     (Scale.PAPER, "cifar10"): Counts(500, 100, 500, 1024, 9, 1000, 250),
 }
