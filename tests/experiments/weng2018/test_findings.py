@@ -23,6 +23,13 @@ def test_the_score_is_held_against_the_nearer_attack(clever: float, holds: bool)
     assert findings.below_the_attack(group([made(cw=math.inf, ifgsm=math.inf)])).holds is None
 
 
+def test_the_papers_own_exceptions_are_named():
+    records = [made("MNIST-MLP", target=target) for target in ("random", "runner-up", "untargeted")]
+    evidence = findings.below_the_attack(group(records)).evidence
+    assert "own table 3 in 1 of 2, not: MNIST-MLP, runner-up, l2." in evidence  # 1.383 above 1.128
+    assert "own table" not in findings.below_the_attack(group([made("MNIST-CNN")])).evidence
+
+
 @pytest.mark.parametrize(("slope", "holds"), [(2.1, True), (1.9, False), (None, None)])
 def test_slope_is_held_against_the_nearer_attack(slope: float | None, holds: bool | None):
     assert findings.slope_above_the_attack(group([made(slope=slope)])).holds is holds
