@@ -41,5 +41,16 @@ EXPERIMENTS: dict[str, Experiment] = {
         "Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, table 4 and MobileNet in table 3, figures 5, 6 and 7",
         ("imagenet-sample",),
     ),
+    "goodfellow-2018": Experiment(
+        "figure 1, the counterexample to CLEVER (staircase, ramps, saturated sigmoid), and what the audit answers",
+        "clearance.experiments.goodfellow2018:goodfellow2018",
+        paper="Goodfellow 2018, figure 1 and sections 3 to 5",
+        data=("digits",),
+    ),
+    "toy-model": Experiment(
+        "accuracy against robust accuracy in a toy model, theory beside measurement",
+        "clearance.experiments.toy_model:toy_model",
+        paper="Lecture 10 (2019), section 2.2, after Tsipras et al. 2019",
+    ),
 }
 """Name on the command line -> the experiment."""
