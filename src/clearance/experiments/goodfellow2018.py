@@ -210,7 +210,7 @@ def _front_table(name: str, rows: list[Row], counts: Counts) -> PaperTable:
     )  # fmt: skip
     note = (
         "The paper has no numbers; it says that a masked network's score is too large. That holds for the "
-        "staircase and for ramps so narrow that no sample meets one; the ramps of its figure 1 make the score too small: "
+        "staircase and for ramps so narrow that no sample meets one; the ramps of its figure 1 make it too small: "
         "a sample meets one of its many coordinates' ramps, which are 1 / width times as steep."
     )
     return PaperTable(f"Sections 3 and 4: steps and ramps before {DATA[name]}", columns, cells, note)

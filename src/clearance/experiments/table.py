@@ -52,5 +52,17 @@ EXPERIMENTS: dict[str, Experiment] = {
         "clearance.experiments.toy_model:toy_model",
         paper="Lecture 10 (2019), section 2.2, after Tsipras et al. 2019",
     ),
+    "weng-2018b": Experiment(
+        "first against second order on a 7-layer tanh CNN, with the attack, profile and proof of each input",
+        "clearance.experiments.weng2018b:weng2018b",
+        paper="Weng et al. 2018b, tables 1 to 3",
+        data=("cifar10",),
+    ),
+    "weng-2018b-bpda": Experiment(
+        "CLEVER with BPDA behind bit-depth reduction and JPEG, on MobileNetV2 and a sample of ImageNet",
+        "clearance.experiments.weng2018b_bpda:weng2018b_bpda",
+        paper="Weng et al. 2018b, table 4",
+        data=("imagenet-sample",),
+    ),
 }
 """Name on the command line -> the experiment."""
