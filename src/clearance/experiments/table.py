@@ -64,5 +64,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         paper="Weng et al. 2018b, table 4",
         data=("imagenet-sample",),
     ),
+    "linear-explanation": Experiment(
+        "growth with dimension, the fast gradient sign method, an RBF network's resistance, transfer",
+        "clearance.experiments.linear_explanation:linear_explanation",
+        paper="Meyer 2017, after Goodfellow, Shlens and Szegedy 2015",
+        data=("mnist",),
+    ),
 }
 """Name on the command line -> the experiment."""
