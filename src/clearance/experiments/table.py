@@ -70,5 +70,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         paper="Meyer 2017, after Goodfellow, Shlens and Szegedy 2015",
         data=("mnist",),
     ),
+    "bpda-eot": Experiment(
+        "robust accuracy of shattered and random defences before and after BPDA and EOT, with the audit's answer",
+        "clearance.experiments.bpda_eot:bpda_eot",
+        paper="Lecture 10 (2019), section 1, after Athalye, Carlini and Wagner 2018",
+        data=("mnist",),
+    ),
 }
 """Name on the command line -> the experiment."""
