@@ -76,5 +76,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         paper="Lecture 10 (2019), section 1, after Athalye, Carlini and Wagner 2018",
         data=("mnist",),
     ),
+    "detector": Experiment(
+        "detectors that catch ordinary PGD and are passed by high-confidence adversarial examples",
+        "clearance.experiments.detector:detector",
+        paper="Lecture 10 (2019), section 1, after Carlini and Wagner 2017",
+        data=("mnist",),
+    ),
 }
 """Name on the command line -> the experiment."""
