@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from clearance.experiments.detection import FALSE_ALARMS, calibrate, log_density
-from clearance.experiments.detector import Row, examined
+from clearance.experiments.detector import AttackRow, examined
 from tiny_experiments import tiny
 
 
@@ -42,7 +42,7 @@ def test_what_passes_is_a_witness_without_an_alarm():
     network, images, labels = two_classes()
     detectors = calibrate(network, images[:200], labels[:200], images[200:])
     x = torch.tensor([[-5.0, 0.0], [-5.0, 0.0], [-5.0, 0.0]])
-    row = Row("moved", 1.0, **examined(detectors, x, torch.tensor([[5.0, 0.0], [0.1, 0.0], [-5.0, 0.0]])))
+    row = AttackRow("moved", 1.0, **examined(detectors, x, torch.tensor([[5.0, 0.0], [0.1, 0.0], [-5.0, 0.0]])))
     assert row.passing == [[True, True], [False, False], [False, False]]
     assert row.witnesses == pytest.approx(2 / 3) and row.passed == pytest.approx([1 / 3] * 2)
     assert row.flagged == pytest.approx([0.5, 0.5])

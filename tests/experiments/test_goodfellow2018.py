@@ -13,8 +13,8 @@ from clearance.experiments.staircase import expected_zero
 from clearance.model.transforms import Ramp, Staircase
 from tiny_experiments import tiny
 
-STAIRS = 4
-LINE = Staircase(STAIRS)
+STAIRS_PER_UNIT = 4
+LINE = Staircase(STAIRS_PER_UNIT)
 
 
 def line() -> nn.Linear:
@@ -33,18 +33,18 @@ def test_the_share_without_a_gradient_is_the_expected_one():
     assert share == pytest.approx(expected_zero(0.3, 3), abs=4.5 * math.sqrt(0.25 / 20_000))  # standard errors
 
 
-@pytest.mark.parametrize("front", [Staircase(STAIRS), Ramp(STAIRS, 0.2)])
+@pytest.mark.parametrize("front", [Staircase(STAIRS_PER_UNIT), Ramp(STAIRS_PER_UNIT, 0.2)])
 def test_the_proof_behind_stairs_holds_on_a_grid(front: nn.Module):
     steps = torch.linspace(0, 1, 201, dtype=torch.float64)
     grid = torch.cartesian_prod(steps, steps)
     other = line()(front(grid))[:, 0] < 0
     x = torch.tensor([[0.9, 0.95], [1.0, 1.0], [0.7, 0.6]], dtype=torch.float64)
     subject = Subject(line(), x, paper_options(1.0, 2, 4), seed=0)
-    found = known_behind_stairs(subject, Front("front", front, torch.float64), STAIRS, budget="quick", time_limit=1)
+    found = known_behind_stairs(subject, Front("front", front, torch.float64), STAIRS_PER_UNIT, budget="quick", time_limit=1)
     for one, row in zip(found, x, strict=True):
         nearest = float((grid[other] - row).norm(dim=1).min())
         assert one.proved <= nearest and one.witness >= nearest - math.sqrt(2) / 200  # the grid's width
-    assert found[1].proved == pytest.approx(math.sqrt(0.5) - math.sqrt(2) / STAIRS, abs=1e-3)  # rounding given away
+    assert found[1].proved == pytest.approx(math.sqrt(0.5) - math.sqrt(2) / STAIRS_PER_UNIT, abs=1e-3)  # rounding given away
 
 
 def test_confidences_agree_with_the_margins():

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from clearance.experiments.weng2018b import TABLES, Row, summary
+from clearance.experiments.weng2018b import ORDER_TABLES, OrdersRow, summary
 from tiny_experiments import tiny
 
 
-def row(first: float, second: float) -> Row:
-    return Row(first, second, attacked=3.0, profile=2.0, witness=3.0, proved=0.1)
+def row(first: float, second: float) -> OrdersRow:
+    return OrdersRow(first, second, attacked=3.0, profile=2.0, witness=3.0, proved=0.1)
 
 
 def test_the_lines_of_a_table():
@@ -25,8 +25,8 @@ def test_an_order_that_is_never_larger_has_no_increase():
 
 
 def test_the_papers_shares_add_up():
-    assert [sum(paper.larger) for paper in TABLES.values()] == [100, 100, 100]
-    assert sorted(paper.number for paper in TABLES.values()) == [1, 2, 3]
+    assert [sum(paper.larger) for paper in ORDER_TABLES.values()] == [100, 100, 100]
+    assert sorted(paper.number for paper in ORDER_TABLES.values()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])

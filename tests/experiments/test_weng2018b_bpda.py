@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from clearance.experiments.weng2018b_bpda import FRONTS, NOTICEABLE, PAPER_SCORES, Row, averages
+from clearance.experiments.weng2018b_bpda import FRONTS, NOTICEABLE, PAPER_SCORES, TransformScores, averages
 from tiny_experiments import tiny
 
 
 def test_averages_are_those_of_each_target():
-    rows = [Row((1.0, 2.0, 3.0), (), 0.0, 0.0), Row((3.0, 2.0, 0.0), (), 0.0, 0.0)]
+    rows = [TransformScores((1.0, 2.0, 3.0), (), 0.0, 0.0), TransformScores((3.0, 2.0, 0.0), (), 0.0, 0.0)]
     assert averages(rows) == pytest.approx([2.0, 2.0, 1.5])
 
 

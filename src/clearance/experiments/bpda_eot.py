@@ -28,11 +28,11 @@ from clearance.model.transforms import BitDepth, Jpeg, RandomDrop, Staircase, bp
 from clearance.runs.fingerprint import fingerprint
 from clearance.zoo.networks import digits_cnn, strided_cnn
 
-EPS = 0.2
+DEFENCE_EPS = 0.2
 """Radius in `l_inf`: there projected gradient ascent breaks nearly every input of the network without a defence."""
 DROPPED = 0.5
 """Share of the pixels that the random defence drops: with it the network is still right on most inputs."""
-UNDEFENDED, RANDOM = "none", f"random: drops {DROPPED:.0%} of the pixels"
+UNDEFENDED, RANDOM_DEFENCE = "none", f"random: drops {DROPPED:.0%} of the pixels"
 SHATTERED = {
     "shattered: staircase of 8 steps": Staircase(8),
     "shattered: bit depth, 3 bits": BitDepth(3),
@@ -46,7 +46,7 @@ BROKEN = 0.5
 
 
 @dataclass(frozen=True)
-class Counts:
+class DefenceCounts:
     """How much is measured.
 
     Attributes:
@@ -70,10 +70,10 @@ class Counts:
     budget: str | int
 
 
-SCALES = {
-    "tiny": Counts("digits", 1437, 12, 60, 10, 10, 1, 200),
-    "small": Counts("mnist", 10_000, 6, 300, 20, 20, 5, "quick"),
-    "paper": Counts("mnist", 60_000, 20, 1000, 100, 30, 50, "standard"),
+DEFENCE_SCALES = {
+    "tiny": DefenceCounts("digits", 1437, 12, 60, 10, 10, 1, 200),
+    "small": DefenceCounts("mnist", 10_000, 6, 300, 20, 20, 5, "quick"),
+    "paper": DefenceCounts("mnist", 60_000, 20, 1000, 100, 30, 50, "standard"),
 }
 """Counts for each scale; the lecture gives no numbers but "essentially 0%" after BPDA."""
 
@@ -101,7 +101,7 @@ class Defence:
 
 
 @dataclass(frozen=True)
-class Row:
+class DefenceRow:
     """One defence.
 
     Attributes:
@@ -130,18 +130,18 @@ def bpda_eot(session: Session) -> Reproduction:
     Returns:
         The table, and what is found.
     """
-    counts = SCALES[session.scale.value]
+    counts = DEFENCE_SCALES[session.scale.value]
     test = session.data(counts.data, count=counts.inputs)
     rows = [_row(session, counts, one, test.images, test.labels) for one in _defences(session, counts)]
     said = (
         f"{counts.data}: networks trained here on {counts.trained} inputs, {counts.epochs} epochs; {counts.inputs} "
-        f"test inputs, linf, eps = {EPS:g}, {counts.steps} steps of projected gradient ascent; EOT averages "
+        f"test inputs, linf, eps = {DEFENCE_EPS:g}, {counts.steps} steps of projected gradient ascent; EOT averages "
         f"{counts.draws} draws; a random defence is judged by {counts.draws} fresh ones."
     )
     return Reproduction((_table(rows, counts),), findings=_findings(rows), settings=(said,))
 
 
-def _defences(session: Session, counts: Counts) -> list[Defence]:
+def _defences(session: Session, counts: DefenceCounts) -> list[Defence]:
     """Every defence with its networks, the undefended one first."""
     training = session.data(counts.data, train=True, count=counts.trained)
     channels, height, width = training.images.shape[1:]
@@ -164,19 +164,19 @@ def _defences(session: Session, counts: Counts) -> list[Defence]:
     found = [Defence(UNDEFENDED, bare, bare)]
     found += [Defence(name, classifier(step, plain), classifier(bpda(step), plain)) for name, step in SHATTERED.items()]
     random = classifier(RandomDrop(DROPPED, seed=session.seed), dropped)
-    return [*found, Defence(RANDOM, random, eot(random, counts.draws, seed=session.seed), random=True)]
+    return [*found, Defence(RANDOM_DEFENCE, random, eot(random, counts.draws, seed=session.seed), random=True)]
 
 
-def _row(session: Session, counts: Counts, defence: Defence, x: Tensor, labels: Tensor) -> Row:
+def _row(session: Session, counts: DefenceCounts, defence: Defence, x: Tensor, labels: Tensor) -> DefenceRow:
     def compute() -> dict[str, Any]:
         session.say(defence.name)
         own, shown = (
-            signed_ascent(model, x, labels, EPS, steps=counts.steps, seed=session.seed)
+            signed_ascent(model, x, labels, DEFENCE_EPS, steps=counts.steps, seed=session.seed)
             for model in (defence.model, defence.shown)
         )
         some, classes = x[: counts.audited], labels[: counts.audited]
         left = robust_accuracy(
-            defence.shown, some, classes, EPS, math.inf, budget=counts.budget, certificate="none", seed=session.seed
+            defence.shown, some, classes, DEFENCE_EPS, math.inf, budget=counts.budget, certificate="none", seed=session.seed
         )
         audits = audit(defence.model, some, norm=math.inf, seed=session.seed)
         flags = Counter(flag.code for one in audits for flag in one.flags if flag.severity != "info")
@@ -189,10 +189,10 @@ def _row(session: Session, counts: Counts, defence: Defence, x: Tensor, labels: 
         }
 
     key = (fingerprint(defence.model.network), defence.name)
-    return Row(defence.name, **session.journal.measured(key, compute))
+    return DefenceRow(defence.name, **session.journal.measured(key, compute))
 
 
-def _table(rows: list[Row], counts: Counts) -> PaperTable:
+def _table(rows: list[DefenceRow], counts: DefenceCounts) -> PaperTable:
     columns = (
         "defence", "audit of the defence", "accuracy", "robust accuracy: own gradients", "with BPDA or EOT",
         f"not broken by the ensemble ({counts.audited} inputs)",
@@ -208,9 +208,9 @@ def _table(rows: list[Row], counts: Counts) -> PaperTable:
     return PaperTable("Section 1: shattered and random gradients", columns, cells, note)
 
 
-def _findings(rows: list[Row]) -> tuple[Finding, ...]:
+def _findings(rows: list[DefenceRow]) -> tuple[Finding, ...]:
     shattered = [row for row in rows if row.name in SHATTERED]
-    (random,) = (row for row in rows if row.name == RANDOM)
+    (random,) = (row for row in rows if row.name == RANDOM_DEFENCE)
     (bare,) = (row for row in rows if row.name == UNDEFENDED)
     defended = [row for row in rows if row.name != UNDEFENDED]
     return (

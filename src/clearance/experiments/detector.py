@@ -47,7 +47,7 @@ COMPARABLE = 0.8
 
 
 @dataclass(frozen=True)
-class Counts:
+class DetectorCounts:
     """How much is measured.
 
     Attributes:
@@ -69,16 +69,16 @@ class Counts:
     budget: str | int
 
 
-SCALES = {
-    "tiny": Counts("digits", 1437, 150, 30, 4, 40, 300),
-    "small": Counts("mnist", 10_000, 1000, 200, 6, 100, "quick"),
-    "paper": Counts("mnist", 60_000, 4000, 1000, 9, 1000, "standard"),
+DETECTOR_SCALES = {
+    "tiny": DetectorCounts("digits", 1437, 150, 30, 4, 40, 300),
+    "small": DetectorCounts("mnist", 10_000, 1000, 200, 6, 100, "quick"),
+    "paper": DetectorCounts("mnist", 60_000, 4000, 1000, 9, 1000, "standard"),
 }
 """Counts for each scale; the lecture gives no numbers."""
 
 
 @dataclass(frozen=True)
-class Row:
+class AttackRow:
     """One attack.
 
     Attributes:
@@ -112,20 +112,20 @@ def detector(session: Session) -> Reproduction:
     Returns:
         The tables, a figure over the confidence, and what is found.
     """
-    counts = SCALES[session.scale.value]
+    counts = DETECTOR_SCALES[session.scale.value]
     network, detectors, rest = _subject(session, counts)
     clean, x, labels = rest
     alarms = detectors.flagged(clean).double().mean(0).tolist()
     gap = float(detectors.scores(clean)[:, 0].median())
     model = Classifier(network, bounds=(0, 1))
-    rows: list[Row] = []
+    rows: list[AttackRow] = []
     for name, confidence in [(ORDINARY, math.nan), *((f"confidence {share:g}", share) for share in CONFIDENCES)]:
 
         def compute(confidence: float = confidence, name: str = name) -> dict[str, Any]:
             session.say(name)
             return examined(detectors, x, _attacked(session, counts, model, x, labels, confidence * gap))
 
-        rows.append(Row(name, confidence, **session.journal.measured((fingerprint(network), name), compute)))
+        rows.append(AttackRow(name, confidence, **session.journal.measured((fingerprint(network), name), compute)))
     any_passed = torch.tensor([row.passing for row in rows[1:]]).any(0)
     adaptive = any_passed.double().mean(0).tolist()
     said = (
@@ -138,7 +138,7 @@ def detector(session: Session) -> Reproduction:
     return Reproduction(tables, (figure,), _findings(rows, alarms, adaptive), (said,))
 
 
-def _subject(session: Session, counts: Counts) -> tuple[nn.Module, Detectors, tuple[Tensor, Tensor, Tensor]]:
+def _subject(session: Session, counts: DetectorCounts) -> tuple[nn.Module, Detectors, tuple[Tensor, Tensor, Tensor]]:
     """The network, its detectors, other clean inputs, and the inputs that are attacked with their labels."""
     training, test = session.data(counts.data, train=True, count=counts.trained), session.data(counts.data)
     if counts.data == "digits":
@@ -157,7 +157,7 @@ def _subject(session: Session, counts: Counts) -> tuple[nn.Module, Detectors, tu
 
 
 def _attacked(
-    session: Session, counts: Counts, model: Classifier, x: Tensor, labels: Tensor, confidence: float
+    session: Session, counts: DetectorCounts, model: Classifier, x: Tensor, labels: Tensor, confidence: float
 ) -> Tensor:
     """The witness of each input, or the input itself where there is none."""
     if math.isnan(confidence):
@@ -181,7 +181,7 @@ def examined(detectors: Detectors, x: Tensor, points: Tensor) -> dict[str, Any]:
         points: A witness of each, or the input itself.
 
     Returns:
-        The fields of `Row` but for its name and confidence.
+        The fields of `AttackRow` but for its name and confidence.
     """
     distance = vector_norm(points - x, 2.0)
     moved, flagged = distance > 0, detectors.flagged(points)
@@ -195,7 +195,7 @@ def examined(detectors: Detectors, x: Tensor, points: Tensor) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[Row], alarms: list[float]) -> PaperTable:
+def _table(rows: list[AttackRow], alarms: list[float]) -> PaperTable:
     columns = ["attack", "inputs with a witness", "median l2 distance"]
     columns += [f"{name}: {what}" for name in DETECTORS for what in ("flagged", "passed by")]
     cells: list[tuple[Cell, ...]] = [("none: clean inputs", None, None, alarms[0], None, alarms[1], None)]
@@ -209,7 +209,7 @@ def _table(rows: list[Row], alarms: list[float]) -> PaperTable:
     return PaperTable("Section 1: detectors", tuple(columns), tuple(cells), note)
 
 
-def _adaptive_table(adaptive: list[float], rows: list[Row]) -> PaperTable:
+def _adaptive_table(adaptive: list[float], rows: list[AttackRow]) -> PaperTable:
     cells = tuple(
         (name, rows[0].flagged[place], rows[0].passed[place], adaptive[place]) for place, name in enumerate(DETECTORS)
     )
@@ -220,7 +220,7 @@ def _adaptive_table(adaptive: list[float], rows: list[Row]) -> PaperTable:
     return PaperTable("What the detectors are worth", columns, cells, note)
 
 
-def _figure(rows: list[Row]) -> Spec:
+def _figure(rows: list[AttackRow]) -> Spec:
     drawn = [
         {"confidence": row.confidence, "flagged": share, "detector": name}
         for row in rows
@@ -231,7 +231,7 @@ def _figure(rows: list[Row]) -> Spec:
     return lines(drawn, "confidence", "flagged", "detector")
 
 
-def _findings(rows: list[Row], alarms: list[float], adaptive: list[float]) -> tuple[Finding, ...]:
+def _findings(rows: list[AttackRow], alarms: list[float], adaptive: list[float]) -> tuple[Finding, ...]:
     ordinary, sure = rows[0], [row for row in rows if not math.isnan(row.confidence)]
     shares = ", ".join(f"{name} {share:.0%}" for name, share in zip(DETECTORS, ordinary.flagged, strict=True))
     return (

@@ -25,7 +25,7 @@ from clearance.model.margins import Target
 from clearance.model.seeds import make_generator
 from clearance.model.transforms import bpda
 
-ROUNDING = 1e-4
+STAIR_ROUNDING = 1e-4
 """Share of a stair that a rounded staircase in float32 may be off: `255 x` has an error of at most 2e-5."""
 PROBES = 2000
 """Uniform points of a ball at which gradients are looked for: a share of 50 % is known to within 2 % (95 %)."""
@@ -125,7 +125,7 @@ def paper_options(radius: float, blocks: int, block_size: int) -> BallOptions:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownDistances:
     """What is known of one input's distance to one target, in `l_2`.
 
     Attributes:
@@ -141,7 +141,7 @@ class Known:
 
 def known(
     model: Classifier, x: Tensor, target: Target, *, budget: str | int, time_limit: float, seed: int
-) -> list[Known]:
+) -> list[KnownDistances]:
     """Profile, witness and proof of each input.
 
     Args:
@@ -159,7 +159,7 @@ def known(
     found = attack(model, x, target=target, budget=budget, seed=seed)
     proved = proofs(model, x, target, time_limit=time_limit, seed=seed)
     return [
-        Known(profile.radius if profile.status.has_number else math.nan, one.distance, radius)
+        KnownDistances(profile.radius if profile.status.has_number else math.nan, one.distance, radius)
         for profile, one, radius in zip(profiles, found, proved, strict=True)
     ]
 
@@ -172,7 +172,7 @@ def proofs(model: Classifier, x: Tensor, target: Target, *, time_limit: float, s
     return [proof.radius if proof.status.has_radius else 0.0 for proof in found]
 
 
-def known_behind_stairs(subject: Subject, front: Front, stairs: int, *, budget: str, time_limit: float) -> list[Known]:
+def known_behind_stairs(subject: Subject, front: Front, stairs: int, *, budget: str, time_limit: float) -> list[KnownDistances]:
     """Profile, witness and proof of a network behind a front that rounds up to one of `c` stairs in a unit.
 
     The witnesses are found with `bpda`, and are witnesses of the network behind the front itself, whose logits are the
@@ -197,9 +197,9 @@ def known_behind_stairs(subject: Subject, front: Front, stairs: int, *, budget: 
         raised = front.transform(x)
     bare = subject.classifier(Front("none", nn.Identity(), front.dtype))
     of_bare = known(bare, raised, "runner-up", budget=budget, time_limit=time_limit, seed=seed)
-    lost = math.sqrt(x[0].numel()) / stairs * (1 + ROUNDING)
+    lost = math.sqrt(x[0].numel()) / stairs * (1 + STAIR_ROUNDING)
     return [
-        Known(own.profile, one.distance, max(0.0, own.proved - lost)) for own, one in zip(of_bare, found, strict=True)
+        KnownDistances(own.profile, one.distance, max(0.0, own.proved - lost)) for own, one in zip(of_bare, found, strict=True)
     ]
 
 

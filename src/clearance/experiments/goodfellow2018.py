@@ -28,12 +28,12 @@ from clearance.experiments.fronts import (
 )
 from clearance.experiments.outcome import Finding, PaperFigure, PaperTable, Reproduction
 from clearance.experiments.session import Session
-from clearance.experiments.staircase import STAIRS, expected_zero, staircase_figure
+from clearance.experiments.staircase import STAIRS_PER_UNIT, expected_zero, staircase_figure
 from clearance.model.classifier import Classifier
 from clearance.model.transforms import Ramp, Staircase
 from clearance.zoo.specs import load_model
 
-RADIUS = 5.0
+PAPER_RADIUS = 5.0
 """Of the ball of samples, that of Weng et al. (2018)."""
 SMALL_RADIUS = 1.0
 """A ball in which few samples come near a decision boundary: there alone a saturated sigmoid has a gradient."""
@@ -70,7 +70,7 @@ class OneAgainstRest(nn.Module):
 
 
 @dataclass(frozen=True)
-class Row:
+class FrontRow:
     """One front.
 
     Attributes:
@@ -98,7 +98,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Counts:
+class CounterexampleCounts:
     """How much is measured on one data set.
 
     Attributes:
@@ -114,21 +114,21 @@ class Counts:
     block_size: int
 
 
-SCALES = {
-    "tiny": {"digits": Counts(3, 1, 4, 32)},
-    "small": {"digits": Counts(20, 3, 20, 256)},
-    "paper": {"digits": Counts(100, 10, 500, 1024)},
+COUNTEREXAMPLE_SCALES = {
+    "tiny": {"digits": CounterexampleCounts(3, 1, 4, 32)},
+    "small": {"digits": CounterexampleCounts(20, 3, 20, 256)},
+    "paper": {"digits": CounterexampleCounts(100, 10, 500, 1024)},
 }
 """Counts for each data set; Goodfellow names none, so that the last are those of Weng et al. (2018)."""
-NONE = Front("none", nn.Identity())
-STAIRCASE = Front(f"Staircase({STAIRS})", Staircase(STAIRS))
+NO_FRONT = Front("none", nn.Identity())
+STAIRCASE = Front(f"Staircase({STAIRS_PER_UNIT})", Staircase(STAIRS_PER_UNIT))
 
 
 def fronts_of(session: Session) -> list[tuple[float, Front]]:
     """The width of each front's ramps, and the front: none, the staircase, ever narrower ramps."""
-    wide = [(1 / n, Front(f"Ramp({STAIRS}, 1/{n})", Ramp(STAIRS, 1 / n))) for n in (5, 50, 500)]
-    narrow = [(w, Front(f"Ramp({STAIRS}, {w:g}), float64", Ramp(STAIRS, w), torch.float64)) for w in (1e-6, 1e-9)]
-    first = [(1.0, NONE), (0.0, STAIRCASE)]
+    wide = [(1 / n, Front(f"Ramp({STAIRS_PER_UNIT}, 1/{n})", Ramp(STAIRS_PER_UNIT, 1 / n))) for n in (5, 50, 500)]
+    narrow = [(w, Front(f"Ramp({STAIRS_PER_UNIT}, {w:g}), float64", Ramp(STAIRS_PER_UNIT, w), torch.float64)) for w in (1e-6, 1e-9)]
+    first = [(1.0, NO_FRONT), (0.0, STAIRCASE)]
     every = [*first, *wide, *narrow]
     return session.choose(tiny=[*first, wide[0], narrow[1]], small=every, paper=every)
 
@@ -143,10 +143,10 @@ def goodfellow2018(session: Session) -> Reproduction:
         Tables, the figure, and what is found.
     """
     tables: list[PaperTable] = []
-    rows: list[Row] = []
-    sharp: list[Row] = []
+    rows: list[FrontRow] = []
+    sharp: list[FrontRow] = []
     said: list[str] = []
-    for name, counts in SCALES[session.scale.value].items():
+    for name, counts in COUNTEREXAMPLE_SCALES[session.scale.value].items():
         subject = subject_of(session, name, counts)
         fronts = [_front_row(session, name, subject, front, width, counts) for width, front in fronts_of(session)]
         outputs = _saturation(session, name, subject, counts)
@@ -158,16 +158,16 @@ def goodfellow2018(session: Session) -> Reproduction:
     return Reproduction(tuple(tables), (figure,), _findings(rows, sharp), tuple(said))
 
 
-def subject_of(session: Session, name: str, counts: Counts) -> Subject:
+def subject_of(session: Session, name: str, counts: CounterexampleCounts) -> Subject:
     """The bundled network of a data set, and the first inputs that it classifies correctly."""
     network, test = load_model(DATA[name]).network, session.data(name, count=2 * counts.inputs)
     places = first_correct(network, test.images, test.labels, counts.inputs)
-    options = paper_options(RADIUS, counts.blocks, counts.block_size)
+    options = paper_options(PAPER_RADIUS, counts.blocks, counts.block_size)
     return Subject(network, test.images[places], options, session.seed)
 
 
-def _front_row(session: Session, name: str, subject: Subject, front: Front, width: float, counts: Counts) -> Row:
-    model, bare = subject.classifier(front), replace(NONE, dtype=front.dtype)
+def _front_row(session: Session, name: str, subject: Subject, front: Front, width: float, counts: CounterexampleCounts) -> FrontRow:
+    model, bare = subject.classifier(front), replace(NO_FRONT, dtype=front.dtype)
 
     def compute() -> dict[str, Any]:
         session.say(f"{name}: {front.name}")
@@ -177,15 +177,15 @@ def _front_row(session: Session, name: str, subject: Subject, front: Front, widt
         flags = subject.flags(model, counts.audited)
         return {"zero": subject.zero_share(model), "scores": subject.scores(model), "shares": shares, "flags": flags}
 
-    return Row(front.name, width, radius=subject.radius, **session.journal.measured((name, front.name), compute))
+    return FrontRow(front.name, width, radius=subject.radius, **session.journal.measured((name, front.name), compute))
 
 
-def _saturation(session: Session, name: str, subject: Subject, counts: Counts) -> list[Row]:
-    rows: list[Row] = []
+def _saturation(session: Session, name: str, subject: Subject, counts: CounterexampleCounts) -> list[FrontRow]:
+    rows: list[FrontRow] = []
     for scale, dtype in ((None, torch.float32), (SHARPNESS, torch.float32), (SHARPNESS, torch.float64)):
         front, back = Front("none", nn.Identity(), dtype), None if scale is None else OneAgainstRest(scale)
         title = "logits" if scale is None else f"sigmoid × {scale:g}, {str(dtype).removeprefix('torch.')}"
-        for radius in (RADIUS, SMALL_RADIUS):
+        for radius in (PAPER_RADIUS, SMALL_RADIUS):
             part = subject.within(radius)
             model = part.classifier(front, back=back)
 
@@ -194,11 +194,11 @@ def _saturation(session: Session, name: str, subject: Subject, counts: Counts) -
                 flags = part.flags(model, counts.audited)
                 return {"zero": part.zero_share(model), "scores": part.scores(model), "shares": [], "flags": flags}
 
-            rows.append(Row(title, 1.0, radius=radius, **session.journal.measured((name, title, radius), compute)))
+            rows.append(FrontRow(title, 1.0, radius=radius, **session.journal.measured((name, title, radius), compute)))
     return rows
 
 
-def _front_table(name: str, rows: list[Row], counts: Counts) -> PaperTable:
+def _front_table(name: str, rows: list[FrontRow], counts: CounterexampleCounts) -> PaperTable:
     columns = ("front", "no gradient", "expected", "score", "score = R", "with bpda / bare score", "flags")
     cells = tuple(
         (
@@ -216,13 +216,13 @@ def _front_table(name: str, rows: list[Row], counts: Counts) -> PaperTable:
     return PaperTable(f"Sections 3 and 4: steps and ramps before {DATA[name]}", columns, cells, note)
 
 
-def _known_table(session: Session, name: str, subject: Subject, counts: Counts, rows: list[Row]) -> PaperTable:
+def _known_table(session: Session, name: str, subject: Subject, counts: CounterexampleCounts, rows: list[FrontRow]) -> PaperTable:
     part = replace(subject, images=subject.images[: counts.audited])
     budget, limit = session.choose(tiny=("quick", 2.0), small=("standard", 10.0), paper=("thorough", 60.0))
 
     def compute() -> list[list[float]]:
         session.say(f"{name}: what is known behind the staircase")
-        found = known_behind_stairs(part, STAIRCASE, STAIRS, budget=budget, time_limit=limit)
+        found = known_behind_stairs(part, STAIRCASE, STAIRS_PER_UNIT, budget=budget, time_limit=limit)
         return [[one.proved, one.profile, one.witness] for one in found]
 
     stairs = next(row for row in rows if row.width == 0)
@@ -239,7 +239,7 @@ def _known_table(session: Session, name: str, subject: Subject, counts: Counts, 
     return PaperTable(f"What is known now: {STAIRCASE.name} before {DATA[name]}, runner-up, l2", columns, cells, note)
 
 
-def _output_table(name: str, rows: list[Row], counts: Counts) -> PaperTable:
+def _output_table(name: str, rows: list[FrontRow], counts: CounterexampleCounts) -> PaperTable:
     columns = ("output", "R", "no gradient", "score", "score = R", "flags")
     cells = tuple(
         (
@@ -255,7 +255,7 @@ def _output_table(name: str, rows: list[Row], counts: Counts) -> PaperTable:
     return PaperTable(f"Section 4: saturated sigmoids behind {DATA[name]}", columns, cells, note)
 
 
-def _findings(rows: list[Row], sharp: list[Row]) -> tuple[Finding, ...]:
+def _findings(rows: list[FrontRow], sharp: list[FrontRow]) -> tuple[Finding, ...]:
     """The claims of sections 3 to 5."""
     stairs = [row for row in rows if row.width == 0]
     fronts = [row for row in rows if row.width < 1]
@@ -302,8 +302,8 @@ def _findings(rows: list[Row], sharp: list[Row]) -> tuple[Finding, ...]:
     )
 
 
-def _settings(name: str, counts: Counts) -> str:
+def _settings(name: str, counts: CounterexampleCounts) -> str:
     return (
-        f"{DATA[name]}: {counts.inputs} inputs, l2, runner-up, R = {RADIUS:g}, {counts.blocks} × {counts.block_size} "
+        f"{DATA[name]}: {counts.inputs} inputs, l2, runner-up, R = {PAPER_RADIUS:g}, {counts.blocks} × {counts.block_size} "
         f"uniform samples; {counts.audited} of the inputs audited, attacked and certified."
     )

@@ -56,7 +56,7 @@ others not yet on all."""
 
 
 @dataclass(frozen=True)
-class Counts:
+class LinearCounts:
     """How much is measured.
 
     Attributes:
@@ -78,10 +78,10 @@ class Counts:
     time_limit: float
 
 
-SCALES = {
-    "tiny": Counts("digits", None, 15, 300, 6, 200, 0.3),
-    "small": Counts("mnist", 20_000, 6, 2000, 50, "standard", 2.0),
-    "paper": Counts("mnist", None, 20, 10_000, 500, "thorough", 20.0),
+LINEAR_SCALES = {
+    "tiny": LinearCounts("digits", None, 15, 300, 6, 200, 0.3),
+    "small": LinearCounts("mnist", 20_000, 6, 2000, 50, "standard", 2.0),
+    "paper": LinearCounts("mnist", None, 20, 10_000, 500, "thorough", 20.0),
 }
 """Counts for each scale; the papers test on all of MNIST."""
 NETWORKS = ("linear", "mlp", "cnn", "rbf")
@@ -97,7 +97,7 @@ def linear_explanation(session: Session) -> Reproduction:
     Returns:
         The tables, a figure of error over eps, and what is found.
     """
-    counts = SCALES[session.scale.value]
+    counts = LINEAR_SCALES[session.scale.value]
     test = session.data(counts.data, count=counts.tested)
     models = {name: Classifier(_network(session, counts, name), bounds=(0, 1)) for name in NETWORKS}
     grown = [growth(n, session.seed) for n in DIMENSIONS]
@@ -126,7 +126,7 @@ def linear_explanation(session: Session) -> Reproduction:
     )
 
 
-def _network(session: Session, counts: Counts, name: str) -> nn.Module:
+def _network(session: Session, counts: LinearCounts, name: str) -> nn.Module:
     """One of `NETWORKS` with its weights."""
     training = session.data(counts.data, train=True, **({"count": counts.trained} if counts.trained else {}))
     channels, height, width = training.images.shape[1:]
@@ -201,7 +201,7 @@ def _step_table(seen: dict[str, list[list[float]]], data: str) -> PaperTable:
 
 
 def _known_table(
-    session: Session, counts: Counts, models: dict[str, Classifier], images: Tensor, labels: Tensor
+    session: Session, counts: LinearCounts, models: dict[str, Classifier], images: Tensor, labels: Tensor
 ) -> PaperTable:
     """What one signed step said at `COMPARED_EPS`, and what attacks and certificates say."""
     x, y = images[: counts.attacked], labels[: counts.attacked]

@@ -7,7 +7,7 @@ import torch
 from clearance.model.transforms import Ramp, Staircase
 from clearance.report.charts import Panel, Spec, data_of, for_file
 
-STAIRS = 255
+STAIRS_PER_UNIT = 255
 """Stairs in a unit, as in the paper's figure 1."""
 
 
@@ -27,9 +27,9 @@ def staircase_figure() -> Spec:
     import altair as alt
 
     panels: list[Panel] = []
-    for title, end, points in (("from afar", 1.0, 256), (f"from near: five of the {STAIRS} steps", 5 / STAIRS, 1001)):
+    for title, end, points in (("from afar", 1.0, 256), (f"from near: five of the {STAIRS_PER_UNIT} steps", 5 / STAIRS_PER_UNIT, 1001)):
         x = torch.linspace(0, end, points, dtype=torch.float64)
-        curves = {"staircase": Staircase(STAIRS)(x), "ramps, 1/5 of a step": Ramp(STAIRS, 1 / 5)(x)}
+        curves = {"staircase": Staircase(STAIRS_PER_UNIT)(x), "ramps, 1/5 of a step": Ramp(STAIRS_PER_UNIT, 1 / 5)(x)}
         rows = [
             {"x": at, "h(x)": value, "function": name}
             for name, values in curves.items()

@@ -82,5 +82,17 @@ EXPERIMENTS: dict[str, Experiment] = {
         paper="Lecture 10 (2019), section 1, after Carlini and Wagner 2017",
         data=("mnist",),
     ),
+    "training-cost": Experiment(
+        "passes, time and robust accuracy of standard, adversarial, free and fast training",
+        "clearance.experiments.training_cost:training_cost",
+        paper="Lecture 10 (2019), section 2.1, after Shafahi et al. 2019 and Wong, Rice and Kolter 2020",
+        data=("mnist",),
+    ),
+    "extra-data": Experiment(
+        "what robust pretraining and inputs with guessed labels add to robust accuracy",
+        "clearance.experiments.extra_data:extra_data",
+        paper="Lecture 10 (2019), section 2.3, after Hendrycks et al. 2019 and Carmon et al. 2019",
+        data=("mnist",),
+    ),
 }
 """Name on the command line -> the experiment."""

@@ -20,7 +20,7 @@ from clearance.report.charts import Spec
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredShares:
     """Shares of sampled inputs, of one classifier at one `eps`.
 
     Attributes:
@@ -36,7 +36,7 @@ class Measured:
     count: int
 
 
-def measure(model: ToyModel, weights: Weights, eps: float, *, count: int, attacked: int, seed: int) -> Measured:
+def measure(model: ToyModel, weights: Weights, eps: float, *, count: int, attacked: int, seed: int) -> MeasuredShares:
     """Clean and robust accuracy of a classifier on a sample, by certificate (all inputs) and attack (the first few).
 
     Args:
@@ -56,7 +56,7 @@ def measure(model: ToyModel, weights: Weights, eps: float, *, count: int, attack
     right = classifier.logits(x).argmax(1) == labels
     proofs = certify(classifier, x, labels, norm=math.inf, method="linear")
     found = attack(classifier, x[:attacked], labels[:attacked], norm=math.inf, method="fgsm", budget="quick")
-    return Measured(
+    return MeasuredShares(
         clean=float(right.double().mean()),
         proved=sum(proof.status.has_radius and proof.radius > eps for proof in proofs) / count,
         not_broken=sum(result.distance > eps for result in found) / attacked,
@@ -73,14 +73,14 @@ VARIED = (
     *(ToyModel(BASE.p, BASE.eta, d) for d in (11, 31, 301, 1001)),
 )
 """One parameter after the other."""
-STANDARD_ERRORS = 4.5
+ALLOWED_ERRORS = 4.5
 """How many standard errors a share may lie off its theory: 100 normal variables all stay within in 99.9 % of cases."""
 CLASSIFIERS = ("bayes", "average", "first")
 """The most accurate classifier, the last features alone, the first alone."""
 
 
 @dataclass(frozen=True)
-class Row:
+class ToyRow:
     """A classifier on a distribution, theory beside measurement, at `eps = 2 eta`.
 
     Attributes:
@@ -95,15 +95,15 @@ class Row:
     model: ToyModel
     clean: float
     robust: float
-    seen: Measured
+    seen: MeasuredShares
 
     @property
     def agrees(self) -> bool:
-        """Whether both shares of the sample lie within `STANDARD_ERRORS` of their theory."""
+        """Whether both shares of the sample lie within `ALLOWED_ERRORS` of their theory."""
         pairs = ((self.clean, self.seen.clean), (self.robust, self.seen.proved))
         return all(
             abs(theory - seen)
-            <= STANDARD_ERRORS * math.sqrt(theory * (1 - theory) / self.seen.count) + 1 / self.seen.count
+            <= ALLOWED_ERRORS * math.sqrt(theory * (1 - theory) / self.seen.count) + 1 / self.seen.count
             for theory, seen in pairs
         )
 
@@ -125,7 +125,7 @@ def toy_model(session: Session) -> Reproduction:
     return Reproduction((_table(rows),), (figure,), _findings(rows), (_settings(rows[0].seen.count),))
 
 
-def _row(session: Session, model: ToyModel, name: str) -> Row:
+def _row(session: Session, model: ToyModel, name: str) -> ToyRow:
     weights, eps = classifier_of(name, model), 2 * model.eta
     count, attacked = session.choose(tiny=(300, 2), small=(4000, 40), paper=(40_000, 200))
 
@@ -135,8 +135,8 @@ def _row(session: Session, model: ToyModel, name: str) -> Row:
         return [seen.clean, seen.proved, seen.not_broken]
 
     seen = session.journal.measured((model.p, model.eta, model.d, name), compute)
-    measured = Measured(seen[0], seen[1], seen[2], count)
-    return Row(name, model, weights.accuracy(model), weights.accuracy(model, eps), measured)
+    measured = MeasuredShares(seen[0], seen[1], seen[2], count)
+    return ToyRow(name, model, weights.accuracy(model), weights.accuracy(model, eps), measured)
 
 
 def _settings(count: int) -> str:
@@ -146,7 +146,7 @@ def _settings(count: int) -> str:
     )
 
 
-def _table(rows: list[Row]) -> PaperTable:
+def _table(rows: list[ToyRow]) -> PaperTable:
     columns = (
         "classifier", "p", "eta", "d", "accuracy: theory", "accuracy: measured", "robust accuracy: theory",
         "robust accuracy: proved", "robust accuracy: not broken", "most that theorem 2.1 allows",
@@ -162,7 +162,7 @@ def _table(rows: list[Row]) -> PaperTable:
     return PaperTable("Lecture 10, section 2.2: accuracy and robust accuracy", columns, cells, note)
 
 
-def _figure(rows: list[Row]) -> Spec:
+def _figure(rows: list[ToyRow]) -> Spec:
     drawn = [
         {"d": row.model.d, "share": theory, "measured": seen, "series": f"{row.name}: {kind}"}
         for row in rows
@@ -171,7 +171,7 @@ def _figure(rows: list[Row]) -> Spec:
     return lines(drawn, "d", "share", "series", points="measured", logarithmic=True)
 
 
-def _findings(rows: list[Row]) -> tuple[Finding, ...]:
+def _findings(rows: list[ToyRow]) -> tuple[Finding, ...]:
     base = {row.name: row for row in rows if row.model == BASE}
     sizes = sorted(
         (row for row in rows if row.name == "bayes" and (row.model.p, row.model.eta) == (BASE.p, BASE.eta)),
@@ -182,7 +182,7 @@ def _findings(rows: list[Row]) -> tuple[Finding, ...]:
     over = [row for row in rows if row.robust > robust_accuracy_limit(row.model, row.clean) + 1e-12]
     return (
         Finding(
-            f"Every measured share lies within {STANDARD_ERRORS:g} standard errors of its theory",
+            f"Every measured share lies within {ALLOWED_ERRORS:g} standard errors of its theory",
             not off,
             f"{len(rows) - len(off)} of {len(rows)} classifiers",
         ),

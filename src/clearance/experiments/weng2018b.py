@@ -46,7 +46,7 @@ class PaperNumbers:
     attacked: float
 
 
-TABLES = {
+ORDER_TABLES = {
     "least-likely": PaperNumbers(1, (0.057, 0.051), (54, 46), (47, 44), 0.310),
     "runner-up": PaperNumbers(2, (0.024, 0.026), (18, 82), (77, 58), 0.101),
     "random": PaperNumbers(3, (0.049, 0.036), (76, 24), (55, 68), 0.264),
@@ -60,7 +60,7 @@ TANH_RECIPES = {"digits": (6, 64), "cifar10": (3, 128)}
 
 
 @dataclass(frozen=True)
-class Counts:
+class SecondOrderCounts:
     """How much is measured.
 
     Attributes:
@@ -88,16 +88,16 @@ class Counts:
     time_limit: float
 
 
-SCALES = {
-    "tiny": Counts("digits", (4, 8), 32, 2, 5, 8, 4, 30, 400, 0.3),
-    "small": Counts("cifar10", (32, 64), 200, 8, 20, 20, 9, 100, "quick", 5.0),
-    "paper": Counts("cifar10", (64, 128), 256, 100, 100, 200, 9, 1000, "standard", 60.0),
+SECOND_ORDER_SCALES = {
+    "tiny": SecondOrderCounts("digits", (4, 8), 32, 2, 5, 8, 4, 30, 400, 0.3),
+    "small": SecondOrderCounts("cifar10", (32, 64), 200, 8, 20, 20, 9, 100, "quick", 5.0),
+    "paper": SecondOrderCounts("cifar10", (64, 128), 256, 100, 100, 200, 9, 1000, "standard", 60.0),
 }
 """Counts for each scale: `paper` has the paper's 100 images and 100 blocks of 200 points."""
 
 
 @dataclass(frozen=True)
-class Row:
+class OrdersRow:
     """One input and one target.
 
     Attributes:
@@ -136,10 +136,10 @@ def weng2018b(session: Session) -> Reproduction:
     Returns:
         The tables, and what is found.
     """
-    counts = SCALES[session.scale.value]
+    counts = SECOND_ORDER_SCALES[session.scale.value]
     model, x, accuracy = _subject(session, counts)
-    rows = {target: _rows(session, counts, model, x, target) for target in TABLES}
-    tables = [_paper_table(target, rows[target]) for target in TABLES]
+    rows = {target: _rows(session, counts, model, x, target) for target in ORDER_TABLES}
+    tables = [_paper_table(target, rows[target]) for target in ORDER_TABLES]
     said = (
         f"7-layer tanh CNN on {counts.data}, trained here: test accuracy {100 * accuracy:.1f} % (the paper's: 72.6 %); "
         f"{len(x)} inputs (the paper: 100), {counts.blocks} × {counts.block_size} uniform samples (the paper: "
@@ -148,7 +148,7 @@ def weng2018b(session: Session) -> Reproduction:
     return Reproduction((*tables, _known_table(rows)), findings=_findings(rows), settings=(said,))
 
 
-def _subject(session: Session, counts: Counts) -> tuple[Classifier, Tensor, float]:
+def _subject(session: Session, counts: SecondOrderCounts) -> tuple[Classifier, Tensor, float]:
     """The trained network, the first inputs that it classifies correctly, and its accuracy."""
     training, test = session.data(counts.data, train=True), session.data(counts.data)
     first, height, width = training.images.shape[1:]
@@ -170,11 +170,11 @@ def _subject(session: Session, counts: Counts) -> tuple[Classifier, Tensor, floa
     return model, test.images[right.nonzero().flatten()[: counts.inputs]], float(right.double().mean())
 
 
-def _rows(session: Session, counts: Counts, model: Classifier, x: Tensor, target: str) -> list[Row]:
+def _rows(session: Session, counts: SecondOrderCounts, model: Classifier, x: Tensor, target: str) -> list[OrdersRow]:
     """Every input against one target, each in the journal."""
     options: BallOptions = {**PAPER, "blocks": counts.blocks, "block_size": counts.block_size, "seed": session.seed}
     targets = prepare(model, x, None, target=target, norm=2, seed=session.seed).targets
-    rows: list[Row] = []
+    rows: list[OrdersRow] = []
     digest = fingerprint(model.network)
     for place, row in enumerate(x.split(1)):
 
@@ -190,13 +190,13 @@ def _rows(session: Session, counts: Counts, model: Classifier, x: Tensor, target
             cw = float(attacked.distance)
             return [*scores, cw, one.profile, min(one.witness, cw), one.proved]
 
-        rows.append(Row(*session.journal.measured((digest, target, place), compute)))
+        rows.append(OrdersRow(*session.journal.measured((digest, target, place), compute)))
     return rows
 
 
-def _paper_table(target: str, rows: list[Row]) -> PaperTable:
+def _paper_table(target: str, rows: list[OrdersRow]) -> PaperTable:
     """One of the paper's tables, with a column for the paper's and ours of each order."""
-    paper, both = TABLES[target], [row for row in rows if row.whole]
+    paper, both = ORDER_TABLES[target], [row for row in rows if row.whole]
     ours = summary(both)
     titles = ("average l2 CLEVER", "% of images with the larger score", "average % of increase on the score")
     theirs = (paper.score, paper.larger, paper.increase)
@@ -214,7 +214,7 @@ def _paper_table(target: str, rows: list[Row]) -> PaperTable:
     return PaperTable(f"Table {paper.number}: {target} target", columns, tuple(cells), note)
 
 
-def summary(rows: list[Row]) -> tuple[tuple[float, float], tuple[float, float], tuple[float, float]]:
+def summary(rows: list[OrdersRow]) -> tuple[tuple[float, float], tuple[float, float], tuple[float, float]]:
     """What the paper's tables say of each order: average score, share of images where it is larger, average increase.
 
     Args:
@@ -231,7 +231,7 @@ def summary(rows: list[Row]) -> tuple[tuple[float, float], tuple[float, float], 
     return (means[0], means[1]), (shares[0], shares[1]), (increases[0], increases[1])
 
 
-def _known_table(rows: dict[str, list[Row]]) -> PaperTable:
+def _known_table(rows: dict[str, list[OrdersRow]]) -> PaperTable:
     """What the paper's method said of each input, and what is known of it now."""
     columns = (
         "target",
@@ -253,7 +253,7 @@ def _known_table(rows: dict[str, list[Row]]) -> PaperTable:
     return PaperTable("What is known now of each input", columns, cells, note)
 
 
-def _findings(rows: dict[str, list[Row]]) -> tuple[Finding, ...]:
+def _findings(rows: dict[str, list[OrdersRow]]) -> tuple[Finding, ...]:
     """What the paper says of its tables."""
     means = {
         target: (*summary(whole)[0], statistics.mean(row.attacked for row in whole))

@@ -30,7 +30,7 @@ from clearance.runs.fingerprint import fingerprint
 from clearance.zoo.mobilenet import mobilenet_v2
 from clearance.zoo.specs import load_model
 
-TARGETS = ("runner-up", "random", "least-likely")
+TABLE_TARGETS = ("runner-up", "random", "least-likely")
 """In the order of the paper's table."""
 FRONTS = (Front("none", nn.Identity()), Front("bit depth, 3 bits", BitDepth(3)), Front("JPEG, quality 75", Jpeg(75)))
 """The input transformations of section 5.2."""
@@ -39,17 +39,17 @@ PAPER_SCORES = {
     "bit depth, 3 bits": (0.10223, 0.26224, 0.34722),
     "JPEG, quality 75": (0.11539, 0.27804, 0.36275),
 }
-"""Table 4: front -> average score against each of `TARGETS`."""
+"""Table 4: front -> average score against each of `TABLE_TARGETS`."""
 PAPER_ATTACK = (0.2058, 0.52788, 0.66114)
-"""Table 4, caption: average distortion of Carlini and Wagner's attack without a front, against each of `TARGETS`."""
-RADIUS = 5.0
+"""Table 4, caption: average distortion of Carlini and Wagner's attack without a front, against each of `TABLE_TARGETS`."""
+PAPER_RADIUS = 5.0
 """Of the ball of samples, that of Weng et al. (2018)."""
 NOTICEABLE = 1.1
 """A ratio of average scores that counts as an increase: the paper says "do not noticeably increase"."""
 
 
 @dataclass(frozen=True)
-class Counts:
+class TransformCounts:
     """How much is measured.
 
     Attributes:
@@ -71,10 +71,10 @@ class Counts:
     budget: int
 
 
-SCALES = {
-    "tiny": Counts(imagenet=False, inputs=4, blocks=5, block_size=16, searches=4, steps=30, budget=300),
-    "small": Counts(imagenet=True, inputs=5, blocks=5, block_size=12, searches=4, steps=25, budget=200),
-    "paper": Counts(imagenet=True, inputs=100, blocks=200, block_size=1024, searches=9, steps=1000, budget=6000),
+TRANSFORM_SCALES = {
+    "tiny": TransformCounts(imagenet=False, inputs=4, blocks=5, block_size=16, searches=4, steps=30, budget=300),
+    "small": TransformCounts(imagenet=True, inputs=5, blocks=5, block_size=12, searches=4, steps=25, budget=200),
+    "paper": TransformCounts(imagenet=True, inputs=100, blocks=200, block_size=1024, searches=9, steps=1000, budget=6000),
 }
 """Counts for each scale: `paper` has the paper's inputs and samples."""
 
@@ -88,23 +88,23 @@ def weng2018b_bpda(session: Session) -> Reproduction:
     Returns:
         The tables, and what is found.
     """
-    counts = SCALES[session.scale.value]
+    counts = TRANSFORM_SCALES[session.scale.value]
     network, x, name = _subject(session, counts)
     rows = {front.name: [_row(session, counts, network, front, one) for one in x.split(1)] for front in FRONTS}
     said = (
         f"{name}, {len(x)} inputs (the paper: 100 of ImageNet on DenseNet-121), {counts.blocks} × {counts.block_size} "
-        f"uniform samples (the paper: 200 × 1024) in the ball of radius {RADIUS:g}; Carlini and Wagner's attack: "
+        f"uniform samples (the paper: 200 × 1024) in the ball of radius {PAPER_RADIUS:g}; Carlini and Wagner's attack: "
         f"{counts.searches} constants of {counts.steps} steps."
     )
     return Reproduction((_table(rows, name), _known_table(rows)), findings=_findings(rows), settings=(said,))
 
 
 @dataclass(frozen=True)
-class Row:
+class TransformScores:
     """One input behind one front.
 
     Attributes:
-        scores: Against each of `TARGETS`.
+        scores: Against each of `TABLE_TARGETS`.
         attacked: Distortion of Carlini and Wagner's attack against each; empty behind a transformation.
         profile: The estimate by the Lipschitz profile against the runner-up; NaN where it has no number.
         witness: The nearest witness there.
@@ -116,7 +116,7 @@ class Row:
     witness: float
 
 
-def _subject(session: Session, counts: Counts) -> tuple[nn.Module, Tensor, str]:
+def _subject(session: Session, counts: TransformCounts) -> tuple[nn.Module, Tensor, str]:
     """The network, and the first inputs that it classifies correctly behind every front."""
     if counts.imagenet:
         network: nn.Module = mobilenet_v2(data_folder() / "mobilenetv2" / "mobilenet_v2_1.0_224.npz")
@@ -130,12 +130,12 @@ def _subject(session: Session, counts: Counts) -> tuple[nn.Module, Tensor, str]:
     return network, data.images[right.nonzero().flatten()[: counts.inputs]], name
 
 
-def _row(session: Session, counts: Counts, network: nn.Module, front: Front, x: Tensor) -> Row:
+def _row(session: Session, counts: TransformCounts, network: nn.Module, front: Front, x: Tensor) -> TransformScores:
     """One input behind one front, from the journal where it is there."""
     bare = Classifier(network, bounds=(0, 1))
     model = Classifier(nn.Sequential(bpda(front.transform), network), bounds=(0, 1))
-    targets = [list(prepare(bare, x, None, target=t, norm=2, seed=session.seed).targets[0]) for t in TARGETS]
-    options: BallOptions = {**paper_options(RADIUS, counts.blocks, counts.block_size), "seed": session.seed}
+    targets = [list(prepare(bare, x, None, target=t, norm=2, seed=session.seed).targets[0]) for t in TABLE_TARGETS]
+    options: BallOptions = {**paper_options(PAPER_RADIUS, counts.blocks, counts.block_size), "seed": session.seed}
 
     def compute() -> list[list[float]]:
         session.say(f"{front.name}: input {content_key(x)[:8]}")
@@ -148,15 +148,15 @@ def _row(session: Session, counts: Counts, network: nn.Module, front: Front, x: 
 
     key = (fingerprint(network), front.name, content_key(x))
     scores, attacked, (profile, witness) = session.journal.measured(key, compute)
-    return Row(tuple(scores), tuple(attacked), profile, min([witness, *attacked[:1]]))
+    return TransformScores(tuple(scores), tuple(attacked), profile, min([witness, *attacked[:1]]))
 
 
-def averages(rows: list[Row]) -> list[float]:
-    """The average score against each of `TARGETS`."""
-    return [statistics.mean(row.scores[place] for row in rows) for place in range(len(TARGETS))]
+def averages(rows: list[TransformScores]) -> list[float]:
+    """The average score against each of `TABLE_TARGETS`."""
+    return [statistics.mean(row.scores[place] for row in rows) for place in range(len(TABLE_TARGETS))]
 
 
-def _table(rows: dict[str, list[Row]], name: str) -> PaperTable:
+def _table(rows: dict[str, list[TransformScores]], name: str) -> PaperTable:
     """Table 4, with a column for the paper's and ours of each target, and the shares of the score without a front."""
     bare = averages(rows["none"])
     cells: list[tuple[Cell, ...]] = [
@@ -168,10 +168,10 @@ def _table(rows: dict[str, list[Row]], name: str) -> PaperTable:
         )
         for front, found in rows.items()
     ]
-    attacked = [statistics.mean(row.attacked[place] for row in rows["none"]) for place in range(len(TARGETS))]
+    attacked = [statistics.mean(row.attacked[place] for row in rows["none"]) for place in range(len(TABLE_TARGETS))]
     both = (cell for pair in zip(PAPER_ATTACK, attacked, strict=True) for cell in pair)
     cells.append(("Carlini and Wagner's attack, without a transformation", *both, None, None))
-    columns = [f"{target}: {whose}" for target in TARGETS for whose in ("paper", "here")]
+    columns = [f"{target}: {whose}" for target in TABLE_TARGETS for whose in ("paper", "here")]
     ratios = ("runner-up, share of the score without: paper", "here")
     note = (
         f"{name} in place of DenseNet-121, and another sample of images: ratios can be compared, distances only in "
@@ -180,7 +180,7 @@ def _table(rows: dict[str, list[Row]], name: str) -> PaperTable:
     return PaperTable("Table 4: l2 CLEVER with BPDA", ("transformation", *columns, *ratios), tuple(cells), note)
 
 
-def _known_table(rows: dict[str, list[Row]]) -> PaperTable:
+def _known_table(rows: dict[str, list[TransformScores]]) -> PaperTable:
     """What the paper's method said of each input against the runner-up, and what is known now."""
     columns = ("transformation", "input", "proved", "paper's score", "profile", "nearest witness")
     cells = tuple(
@@ -196,7 +196,7 @@ def _known_table(rows: dict[str, list[Row]]) -> PaperTable:
     return PaperTable("What is known now of each input, runner-up", columns, cells, note)
 
 
-def _findings(rows: dict[str, list[Row]]) -> tuple[Finding, ...]:
+def _findings(rows: dict[str, list[TransformScores]]) -> tuple[Finding, ...]:
     """What section 5.2 says of the table."""
     bare = averages(rows["none"])
     ratios = {
@@ -204,7 +204,7 @@ def _findings(rows: dict[str, list[Row]]) -> tuple[Finding, ...]:
         for front, found in rows.items()
         if front != "none"
     }
-    attacked = [statistics.mean(row.attacked[place] for row in rows["none"]) for place in range(len(TARGETS))]
+    attacked = [statistics.mean(row.attacked[place] for row in rows["none"]) for place in range(len(TABLE_TARGETS))]
     return (
         Finding(
             "With BPDA, transformations do not noticeably raise the score, against any target",
@@ -219,6 +219,6 @@ def _findings(rows: dict[str, list[Row]]) -> tuple[Finding, ...]:
         Finding(
             "The runner-up is the nearest of the three targets, by score and by attack",
             bare[0] == min(bare) and attacked[0] == min(attacked),
-            ", ".join(f"{target} {score:.3g}" for target, score in zip(TARGETS, bare, strict=True)),
+            ", ".join(f"{target} {score:.3g}" for target, score in zip(TABLE_TARGETS, bare, strict=True)),
         ),
     )
