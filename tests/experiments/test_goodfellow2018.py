@@ -7,8 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from clearance.experiments.fronts import Front, Subject, first_correct, known_behind_stairs, paper_options
-from clearance.experiments.goodfellow2018 import OneAgainstRest
+from clearance.experiments.fronts import (
+    Front,
+    OneAgainstRest,
+    Subject,
+    first_correct,
+    known_behind_stairs,
+    paper_options,
+)
 from clearance.experiments.staircase import expected_zero
 from clearance.model.transforms import Ramp, Staircase
 from tiny_experiments import tiny
@@ -40,11 +46,15 @@ def test_the_proof_behind_stairs_holds_on_a_grid(front: nn.Module):
     other = line()(front(grid))[:, 0] < 0
     x = torch.tensor([[0.9, 0.95], [1.0, 1.0], [0.7, 0.6]], dtype=torch.float64)
     subject = Subject(line(), x, paper_options(1.0, 2, 4), seed=0)
-    found = known_behind_stairs(subject, Front("front", front, torch.float64), STAIRS_PER_UNIT, budget="quick", time_limit=1)
+    found = known_behind_stairs(
+        subject, Front("front", front, torch.float64), STAIRS_PER_UNIT, budget="quick", time_limit=1
+    )
     for one, row in zip(found, x, strict=True):
         nearest = float((grid[other] - row).norm(dim=1).min())
         assert one.proved <= nearest and one.witness >= nearest - math.sqrt(2) / 200  # the grid's width
-    assert found[1].proved == pytest.approx(math.sqrt(0.5) - math.sqrt(2) / STAIRS_PER_UNIT, abs=1e-3)  # rounding given away
+    assert found[1].proved == pytest.approx(
+        math.sqrt(0.5) - math.sqrt(2) / STAIRS_PER_UNIT, abs=1e-3
+    )  # rounding given away
 
 
 def test_confidences_agree_with_the_margins():

@@ -176,7 +176,14 @@ def _row(session: Session, counts: DefenceCounts, defence: Defence, x: Tensor, l
         )
         some, classes = x[: counts.audited], labels[: counts.audited]
         left = robust_accuracy(
-            defence.shown, some, classes, DEFENCE_EPS, math.inf, budget=counts.budget, certificate="none", seed=session.seed
+            defence.shown,
+            some,
+            classes,
+            DEFENCE_EPS,
+            math.inf,
+            budget=counts.budget,
+            certificate="none",
+            seed=session.seed,
         )
         audits = audit(defence.model, some, norm=math.inf, seed=session.seed)
         flags = Counter(flag.code for one in audits for flag in one.flags if flag.severity != "info")

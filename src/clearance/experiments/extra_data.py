@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from clearance.bracket.robust_accuracy import robust_accuracy as bracketed_accuracy
 from clearance.experiments.outcome import Cell, Finding, PaperTable, Reproduction
 from clearance.experiments.session import Session
-from clearance.experiments.trained import Recipe, trained
+from clearance.experiments.trained import JUDGING_STEPS, Recipe, trained
 from clearance.model.classifier import Classifier
 from clearance.training import (
     Adversarial,
@@ -37,8 +37,6 @@ EXTRA_EPS = 0.1
 """Radius in `l_inf`: at it a network that is trained on a few hundred digits keeps half of its accuracy."""
 ASCENT = Adversarial(PerturbationSet(math.inf, EXTRA_EPS), steps=5, ramp=0.3)
 """How all networks are defended: few steps, and a radius that grows, since some have few inputs."""
-JUDGING_STEPS = 20
-"""Of projected gradient ascent, by which robust accuracy is measured on many inputs."""
 FIRST_TARGET_CLASS, TARGET_CLASSES = 5, 5
 """The classes 0 to 4 are pretrained on, the classes 5 to 9 are the small set."""
 LONGER = 3
@@ -139,10 +137,10 @@ def extra_data(session: Session) -> Reproduction:
     pretrained = _pretraining(session, counts, training, test)
     guessed, right = _guessing(session, counts, training, test)
     said = (
-        f"{counts.data}, linf, eps = {EXTRA_EPS:g}: {counts.labelled} labelled inputs; pretraining on {counts.source} inputs "
-        f"of other classes for {counts.source_epochs} epochs; {counts.unlabelled} inputs with guessed labels, "
-        f"{right:.0%} of them right. Robust accuracy under {JUDGING_STEPS} steps of projected gradient ascent on at most "
-        f"{counts.tested} test inputs, and under this project's attacks on {counts.attacked}."
+        f"{counts.data}, linf, eps = {EXTRA_EPS:g}: {counts.labelled} labelled inputs; pretraining on {counts.source} "
+        f"inputs of other classes for {counts.source_epochs} epochs; {counts.unlabelled} inputs with guessed labels, "
+        f"{right:.0%} of them right. Robust accuracy under {JUDGING_STEPS} steps of projected gradient ascent on at "
+        f"most {counts.tested} test inputs, and under this project's attacks on {counts.attacked}."
     )
     tables = (
         _table("Section 2.3: robust pretraining", pretrained, "pretraining"),
@@ -155,7 +153,9 @@ def _test_count(counts: ExtraCounts) -> int:
     return 2 * counts.tested if counts.data == "mnist" else counts.tested
 
 
-def _pretraining(session: Session, counts: ExtraCounts, training: LabelledInputs, test: LabelledInputs) -> list[TrainedRow]:
+def _pretraining(
+    session: Session, counts: ExtraCounts, training: LabelledInputs, test: LabelledInputs
+) -> list[TrainedRow]:
     """Networks for the small set: from nothing, from nothing for longer, and from a pretrained one."""
     last = FIRST_TARGET_CLASS + TARGET_CLASSES - 1
     source = training.of_classes(0, FIRST_TARGET_CLASS - 1).first(counts.source)
@@ -179,7 +179,9 @@ def _pretraining(session: Session, counts: ExtraCounts, training: LabelledInputs
     return [_row(session, counts, name, make, there) for name, make in makers.items()]
 
 
-def _guessing(session: Session, counts: ExtraCounts, training: LabelledInputs, test: LabelledInputs) -> tuple[list[TrainedRow], float]:
+def _guessing(
+    session: Session, counts: ExtraCounts, training: LabelledInputs, test: LabelledInputs
+) -> tuple[list[TrainedRow], float]:
     """Networks for all classes: from labelled inputs, with guessed labels, with true ones; the share guessed right."""
     labelled, others = training.first(counts.labelled), training.after(counts.labelled, counts.unlabelled)
     there, epochs = test.first(counts.tested), counts.guessed_epochs
@@ -217,7 +219,9 @@ def _fit(
     return trained(session, network, part.images, part.labels, recipe, defense)
 
 
-def _row(session: Session, counts: ExtraCounts, name: str, make: Callable[[], nn.Module], test: LabelledInputs) -> TrainedRow:
+def _row(
+    session: Session, counts: ExtraCounts, name: str, make: Callable[[], nn.Module], test: LabelledInputs
+) -> TrainedRow:
     def compute() -> list[float]:
         network = make()
         x, labels, some = test.images, test.labels, slice(counts.attacked)
@@ -225,7 +229,9 @@ def _row(session: Session, counts: ExtraCounts, name: str, make: Callable[[], nn
             network, x, labels, perturbations=ASCENT.perturbations, steps=JUDGING_STEPS, seed=session.seed
         )
         model = Classifier(network, bounds=(0, 1))
-        left = bracketed_accuracy(model, x[some], labels[some], EXTRA_EPS, math.inf, budget=counts.budget, certificate="none")
+        left = bracketed_accuracy(
+            model, x[some], labels[some], EXTRA_EPS, math.inf, budget=counts.budget, certificate="none"
+        )
         return [accuracy(network, x, labels), robust, left.not_broken.share]
 
     clean, robust, attacked = session.journal.measured((name,), compute)
@@ -248,8 +254,8 @@ def _table(title: str, rows: list[TrainedRow], gain: str) -> PaperTable:
         cells.append((row.name, row.clean, row.robust, row.attacked, paper, row.robust - base if place else None))
     note = (
         "The gain is in robust accuracy over the first line. The papers' gains are of CIFAR-10 and whole data sets; "
-        "with the few inputs here there is more to gain. An epoch with other inputs beside the labelled ones costs twice as "
-        "many passes."
+        "with the few inputs here there is more to gain. An epoch with other inputs beside the labelled ones costs "
+        "twice as many passes."
     )
     return PaperTable(title, columns, tuple(cells), note)
 

@@ -113,6 +113,26 @@ class Subject:
         return float((vector_norm(margin_gradients(model, near, best, second)[1], 2.0) == 0).double().mean())
 
 
+class OneAgainstRest(nn.Module):
+    """`sigmoid(scale (f_k - max_{j != k} f_j))`: how sure a network says it is of each class.
+
+    Args:
+        scale: Of the margins.
+
+    >>> OneAgainstRest(1e4)(torch.tensor([[2.0, 1.0, 0.0]]))
+    tensor([[1., 0., 0.]])
+    """
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Logits to confidences, both `(batch, classes)`."""
+        best, second = logits.topk(2, dim=1).values.split(1, dim=1)
+        return ((logits - torch.where(logits == best, second, best)) * self.scale).sigmoid()
+
+
 def first_correct(network: nn.Module, images: Tensor, labels: Tensor, count: int) -> Tensor:
     """The places of the first inputs that a network classifies correctly, `(count,)`."""
     with torch.no_grad():
@@ -172,7 +192,9 @@ def proofs(model: Classifier, x: Tensor, target: Target, *, time_limit: float, s
     return [proof.radius if proof.status.has_radius else 0.0 for proof in found]
 
 
-def known_behind_stairs(subject: Subject, front: Front, stairs: int, *, budget: str, time_limit: float) -> list[KnownDistances]:
+def known_behind_stairs(
+    subject: Subject, front: Front, stairs: int, *, budget: str, time_limit: float
+) -> list[KnownDistances]:
     """Profile, witness and proof of a network behind a front that rounds up to one of `c` stairs in a unit.
 
     The witnesses are found with `bpda`, and are witnesses of the network behind the front itself, whose logits are the
@@ -199,7 +221,8 @@ def known_behind_stairs(subject: Subject, front: Front, stairs: int, *, budget: 
     of_bare = known(bare, raised, "runner-up", budget=budget, time_limit=time_limit, seed=seed)
     lost = math.sqrt(x[0].numel()) / stairs * (1 + STAIR_ROUNDING)
     return [
-        KnownDistances(own.profile, one.distance, max(0.0, own.proved - lost)) for own, one in zip(of_bare, found, strict=True)
+        KnownDistances(own.profile, one.distance, max(0.0, own.proved - lost))
+        for own, one in zip(of_bare, found, strict=True)
     ]
 
 

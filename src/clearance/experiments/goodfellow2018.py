@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from clearance.experiments.fronts import (
     Front,
+    OneAgainstRest,
     Subject,
     counted,
     first_correct,
@@ -29,12 +30,11 @@ from clearance.experiments.fronts import (
 from clearance.experiments.outcome import Finding, PaperFigure, PaperTable, Reproduction
 from clearance.experiments.session import Session
 from clearance.experiments.staircase import STAIRS_PER_UNIT, expected_zero, staircase_figure
+from clearance.experiments.weng2018.scores import PAPER_RADIUS
 from clearance.model.classifier import Classifier
 from clearance.model.transforms import Ramp, Staircase
 from clearance.zoo.specs import load_model
 
-PAPER_RADIUS = 5.0
-"""Of the ball of samples, that of Weng et al. (2018)."""
 SMALL_RADIUS = 1.0
 """A ball in which few samples come near a decision boundary: there alone a saturated sigmoid has a gradient."""
 SHARPNESS = 1e4
@@ -47,26 +47,6 @@ PIXELS = {"digits": 64, "mnist": 784}
 """Coordinates of an input."""
 DATA = {"digits": "digits-standard", "mnist": "mnist-cnn"}
 """Data set -> the bundled network for it."""
-
-
-class OneAgainstRest(nn.Module):
-    """`sigmoid(scale (f_k - max_{j != k} f_j))`: how sure a network says it is of each class.
-
-    Args:
-        scale: Of the margins.
-
-    >>> OneAgainstRest(1e4)(torch.tensor([[2.0, 1.0, 0.0]]))
-    tensor([[1., 0., 0.]])
-    """
-
-    def __init__(self, scale: float) -> None:
-        super().__init__()
-        self.scale = scale
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """Logits to confidences, both `(batch, classes)`."""
-        best, second = logits.topk(2, dim=1).values.split(1, dim=1)
-        return ((logits - torch.where(logits == best, second, best)) * self.scale).sigmoid()
 
 
 @dataclass(frozen=True)
@@ -121,13 +101,18 @@ COUNTEREXAMPLE_SCALES = {
 }
 """Counts for each data set; Goodfellow names none, so that the last are those of Weng et al. (2018)."""
 NO_FRONT = Front("none", nn.Identity())
+"""The network by itself."""
 STAIRCASE = Front(f"Staircase({STAIRS_PER_UNIT})", Staircase(STAIRS_PER_UNIT))
+"""The counterexample of section 3."""
 
 
 def fronts_of(session: Session) -> list[tuple[float, Front]]:
     """The width of each front's ramps, and the front: none, the staircase, ever narrower ramps."""
     wide = [(1 / n, Front(f"Ramp({STAIRS_PER_UNIT}, 1/{n})", Ramp(STAIRS_PER_UNIT, 1 / n))) for n in (5, 50, 500)]
-    narrow = [(w, Front(f"Ramp({STAIRS_PER_UNIT}, {w:g}), float64", Ramp(STAIRS_PER_UNIT, w), torch.float64)) for w in (1e-6, 1e-9)]
+    narrow = [
+        (w, Front(f"Ramp({STAIRS_PER_UNIT}, {w:g}), float64", Ramp(STAIRS_PER_UNIT, w), torch.float64))
+        for w in (1e-6, 1e-9)
+    ]
     first = [(1.0, NO_FRONT), (0.0, STAIRCASE)]
     every = [*first, *wide, *narrow]
     return session.choose(tiny=[*first, wide[0], narrow[1]], small=every, paper=every)
@@ -166,7 +151,9 @@ def subject_of(session: Session, name: str, counts: CounterexampleCounts) -> Sub
     return Subject(network, test.images[places], options, session.seed)
 
 
-def _front_row(session: Session, name: str, subject: Subject, front: Front, width: float, counts: CounterexampleCounts) -> FrontRow:
+def _front_row(
+    session: Session, name: str, subject: Subject, front: Front, width: float, counts: CounterexampleCounts
+) -> FrontRow:
     model, bare = subject.classifier(front), replace(NO_FRONT, dtype=front.dtype)
 
     def compute() -> dict[str, Any]:
@@ -216,7 +203,9 @@ def _front_table(name: str, rows: list[FrontRow], counts: CounterexampleCounts) 
     return PaperTable(f"Sections 3 and 4: steps and ramps before {DATA[name]}", columns, cells, note)
 
 
-def _known_table(session: Session, name: str, subject: Subject, counts: CounterexampleCounts, rows: list[FrontRow]) -> PaperTable:
+def _known_table(
+    session: Session, name: str, subject: Subject, counts: CounterexampleCounts, rows: list[FrontRow]
+) -> PaperTable:
     part = replace(subject, images=subject.images[: counts.audited])
     budget, limit = session.choose(tiny=("quick", 2.0), small=("standard", 10.0), paper=("thorough", 60.0))
 
@@ -304,6 +293,7 @@ def _findings(rows: list[FrontRow], sharp: list[FrontRow]) -> tuple[Finding, ...
 
 def _settings(name: str, counts: CounterexampleCounts) -> str:
     return (
-        f"{DATA[name]}: {counts.inputs} inputs, l2, runner-up, R = {PAPER_RADIUS:g}, {counts.blocks} × {counts.block_size} "
-        f"uniform samples; {counts.audited} of the inputs audited, attacked and certified."
+        f"{DATA[name]}: {counts.inputs} inputs, l2, runner-up, R = {PAPER_RADIUS:g}, "
+        f"{counts.blocks} × {counts.block_size} uniform samples; {counts.audited} of the inputs audited, "
+        "attacked and certified."
     )

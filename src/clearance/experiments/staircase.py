@@ -27,7 +27,10 @@ def staircase_figure() -> Spec:
     import altair as alt
 
     panels: list[Panel] = []
-    for title, end, points in (("from afar", 1.0, 256), (f"from near: five of the {STAIRS_PER_UNIT} steps", 5 / STAIRS_PER_UNIT, 1001)):
+    for title, end, points in (
+        ("from afar", 1.0, 256),
+        (f"from near: five of the {STAIRS_PER_UNIT} steps", 5 / STAIRS_PER_UNIT, 1001),
+    ):
         x = torch.linspace(0, end, points, dtype=torch.float64)
         curves = {"staircase": Staircase(STAIRS_PER_UNIT)(x), "ramps, 1/5 of a step": Ramp(STAIRS_PER_UNIT, 1 / 5)(x)}
         rows = [

@@ -11,6 +11,9 @@ from clearance.experiments.session import Session
 from clearance.training import Standard, TrainingSettings, train
 from clearance.training.defenses.defense import Defense
 
+JUDGING_STEPS = 20
+"""Of projected gradient ascent, by which the robust accuracy of a trained network is measured on many inputs."""
+
 
 @dataclass(frozen=True)
 class Recipe:

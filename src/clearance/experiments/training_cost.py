@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from clearance.bracket.robust_accuracy import robust_accuracy as bracketed_accuracy
 from clearance.experiments.outcome import Finding, PaperTable, Reproduction
 from clearance.experiments.session import Session
-from clearance.experiments.trained import Recipe, trained
+from clearance.experiments.trained import JUDGING_STEPS, Recipe, trained
 from clearance.model.classifier import Classifier
 from clearance.training import (
     Adversarial,
@@ -39,8 +39,6 @@ STEPS = 10
 """Of the ascent in adversarial training: the lecture's "say 10 or so"."""
 REPLAYS = 8
 """Of free adversarial training: the paper's choice for CIFAR-10."""
-JUDGING_STEPS = 20
-"""Of projected gradient ascent, by which robust accuracy is measured on many inputs."""
 KEPT_ROBUSTNESS = 0.8
 """Share of the robust accuracy of adversarial training that a cheaper method has to keep to count as as good, roughly:
 the papers report between the same and 10 % less."""
@@ -203,7 +201,9 @@ def _network(session: Session, counts: CostCounts) -> nn.Module:
     return strided_cnn((channels, height, width), 10, seed=session.seed)
 
 
-def _epoch(session: Session, counts: CostCounts, defense: Defense, inputs: int) -> tuple[nn.Module, Callable[[], object]]:
+def _epoch(
+    session: Session, counts: CostCounts, defense: Defense, inputs: int
+) -> tuple[nn.Module, Callable[[], object]]:
     """A fresh network, and one epoch of its training on some inputs."""
     network, data = _network(session, counts), session.data(counts.data, train=True, count=inputs)
     settings = TrainingSettings(epochs=1, batch_size=128, seed=session.seed)
@@ -254,7 +254,8 @@ def _table(rows: list[CostRow]) -> PaperTable:
     base = rows[0]
     columns = (
         "training", "epochs", "passes for each input and epoch: by definition", "counted",
-        "time of an epoch over standard's", "passes in all over standard's", "accuracy", "robust: gradient ascent", "not broken by the attacks",
+        "time of an epoch over standard's", "passes in all over standard's", "accuracy", "robust: gradient ascent",
+        "not broken by the attacks",
     )  # fmt: skip
     cells = tuple(
         (

@@ -20,6 +20,7 @@ from clearance.experiments.fronts import known
 from clearance.experiments.outcome import Cell, Finding, PaperTable, Reproduction
 from clearance.experiments.session import Session
 from clearance.experiments.trained import Recipe, trained
+from clearance.experiments.weng2018.scores import PAPER_TARGETS
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import prepare
 from clearance.model.preprocessing import Normalize
@@ -46,11 +47,17 @@ class PaperNumbers:
     attacked: float
 
 
-ORDER_TABLES = {
-    "least-likely": PaperNumbers(1, (0.057, 0.051), (54, 46), (47, 44), 0.310),
-    "runner-up": PaperNumbers(2, (0.024, 0.026), (18, 82), (77, 58), 0.101),
-    "random": PaperNumbers(3, (0.049, 0.036), (76, 24), (55, 68), 0.264),
-}
+ORDER_TABLES = dict(
+    zip(
+        PAPER_TARGETS,
+        (
+            PaperNumbers(1, (0.057, 0.051), (54, 46), (47, 44), 0.310),
+            PaperNumbers(3, (0.049, 0.036), (76, 24), (55, 68), 0.264),
+            PaperNumbers(2, (0.024, 0.026), (18, 82), (77, 58), 0.101),
+        ),
+        strict=True,
+    )
+)
 """Target -> the paper's table for it."""
 ORDERS = ("1st order", "2nd order")
 CLOSE = 0.5
@@ -145,6 +152,7 @@ def weng2018b(session: Session) -> Reproduction:
         f"{len(x)} inputs (the paper: 100), {counts.blocks} × {counts.block_size} uniform samples (the paper: "
         f"100 × 200) in the ball of radius {PAPER.get('radius'):g} (the paper gives none)."
     )
+    tables.sort(key=lambda table: table.title)
     return Reproduction((*tables, _known_table(rows)), findings=_findings(rows), settings=(said,))
 
 

@@ -22,6 +22,7 @@ from clearance.estimates.settings import BallOptions
 from clearance.experiments.fronts import Front, known, paper_options
 from clearance.experiments.outcome import Cell, Finding, PaperTable, Reproduction
 from clearance.experiments.session import Session
+from clearance.experiments.weng2018.scores import PAPER_RADIUS, PAPER_TARGETS
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import prepare
 from clearance.model.seeds import content_key
@@ -30,8 +31,8 @@ from clearance.runs.fingerprint import fingerprint
 from clearance.zoo.mobilenet import mobilenet_v2
 from clearance.zoo.specs import load_model
 
-TABLE_TARGETS = ("runner-up", "random", "least-likely")
-"""In the order of the paper's table."""
+TABLE_TARGETS = tuple(reversed(PAPER_TARGETS))
+"""In the order of the paper's table: from the nearest to the farthest class."""
 FRONTS = (Front("none", nn.Identity()), Front("bit depth, 3 bits", BitDepth(3)), Front("JPEG, quality 75", Jpeg(75)))
 """The input transformations of section 5.2."""
 PAPER_SCORES = {
@@ -41,9 +42,7 @@ PAPER_SCORES = {
 }
 """Table 4: front -> average score against each of `TABLE_TARGETS`."""
 PAPER_ATTACK = (0.2058, 0.52788, 0.66114)
-"""Table 4, caption: average distortion of Carlini and Wagner's attack without a front, against each of `TABLE_TARGETS`."""
-PAPER_RADIUS = 5.0
-"""Of the ball of samples, that of Weng et al. (2018)."""
+"""Table 4, caption: average distortion of Carlini and Wagner's attack without a front, against each target."""
 NOTICEABLE = 1.1
 """A ratio of average scores that counts as an increase: the paper says "do not noticeably increase"."""
 
@@ -74,7 +73,9 @@ class TransformCounts:
 TRANSFORM_SCALES = {
     "tiny": TransformCounts(imagenet=False, inputs=4, blocks=5, block_size=16, searches=4, steps=30, budget=300),
     "small": TransformCounts(imagenet=True, inputs=5, blocks=5, block_size=12, searches=4, steps=25, budget=200),
-    "paper": TransformCounts(imagenet=True, inputs=100, blocks=200, block_size=1024, searches=9, steps=1000, budget=6000),
+    "paper": TransformCounts(
+        imagenet=True, inputs=100, blocks=200, block_size=1024, searches=9, steps=1000, budget=6000
+    ),
 }
 """Counts for each scale: `paper` has the paper's inputs and samples."""
 
