@@ -45,7 +45,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         "figure 1, the counterexample to CLEVER (staircase, ramps, saturated sigmoid), and what the audit answers",
         "clearance.experiments.goodfellow2018:goodfellow2018",
         paper="Goodfellow 2018, figure 1 and sections 3 to 5",
-        data=("digits",),
+        data=("digits", "mnist"),
     ),
     "toy-model": Experiment(
         "accuracy against robust accuracy in a toy model, theory beside measurement",
