@@ -10,7 +10,7 @@ import torch
 from scipy.stats import norm
 
 from clearance.errors import InputError
-from clearance.experiments.toy_distribution import ToyModel, Weights, bayes, robust_accuracy_limit
+from clearance.experiments.toy_distribution import ToyModel, Weights, bayes, linear_accuracy, robust_accuracy_limit
 from clearance.experiments.toy_model import measure
 from tiny_experiments import tiny
 
@@ -34,6 +34,16 @@ def integrated(weights: Weights, model: ToyModel, eps: float) -> float:
 @pytest.mark.parametrize("eps", [0.0, 0.2, 0.6])
 def test_accuracy_is_that_of_the_worst_corner(weights: Weights, eps: float):
     assert weights.accuracy(MODEL, eps) == pytest.approx(integrated(weights, MODEL, eps), abs=1e-3)  # the grid's width
+
+
+def test_accuracy_of_any_weights_is_that_of_a_sample():
+    weight, bias = torch.tensor([0.7, 1.0, -0.2, 0.4]), 0.3
+    x, labels = MODEL.sample(40_000, seed=5)
+    sign = 2.0 * labels - 1
+    shift = 0.1 * weight.abs().sum()
+    share = float((sign * (x @ weight.double() + bias) > shift).double().mean())
+    expected = linear_accuracy(MODEL, weight, bias, 0.1)
+    assert expected == pytest.approx(share, abs=4.5 * math.sqrt(0.25 / 40_000))  # standard errors
 
 
 def test_no_linear_classifier_is_more_accurate_than_bayes():
@@ -60,7 +70,7 @@ def test_the_sample_has_the_stated_moments():
 
 
 def test_certificate_and_attack_enclose_each_other():
-    seen = measure(MODEL, bayes(MODEL), 0.2, count=20, attacked=20, seed=0)
+    seen = measure(MODEL, bayes(MODEL).network(MODEL.d), 0.2, count=20, attacked=20, seed=0)
     assert seen.proved == seen.not_broken <= seen.clean  # the attack is exact on a linear network, up to its bisection
 
 
@@ -72,4 +82,4 @@ def test_parameters_are_checked():
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     found = tiny("toy-model", tmp_path)
     assert all(finding.holds for finding in found.findings)
-    assert len(found.tables[0].rows) == 6 and len(found.figures) == 1
+    assert len(found.tables[0].rows) == 8 and len(found.figures) == 1

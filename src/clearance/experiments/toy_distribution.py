@@ -122,6 +122,34 @@ class Weights:
         return layer
 
 
+def linear_accuracy(model: ToyModel, weight: Tensor, bias: float, eps: float = 0.0) -> float:
+    """Accuracy of the sign of `⟨w, x⟩ + b` under the worst `l_inf` perturbation, for any weights.
+
+    Given `y` and `X_1 = s y`, `y (⟨w, x⟩ + b)` is normal with mean `s w_1 + eta (w_2 + ... + w_d) + y b` and variance
+    `w_2^2 + ... + w_d^2`; the perturbation takes `eps ‖w‖_1` from it. The four cases are weighted by their
+    probabilities. Source: as at the top.
+
+    Args:
+        model: The distribution.
+        weight: `w`, `(d,)`, not all of the last ones 0.
+        bias: `b`.
+        eps: Size of the perturbation, >= 0.
+
+    Returns:
+        A probability.
+
+    >>> weights = Weights(0.5, 1.0)
+    >>> model = ToyModel(0.9, 0.1, 3)
+    >>> abs(linear_accuracy(model, torch.tensor([0.5, 1.0, 1.0]), 0.0, 0.2) - weights.accuracy(model, 0.2)) < 1e-9
+    True
+    """
+    w = weight.double()
+    spread, lost = float(w[1:].norm()), eps * float(w.abs().sum())
+    mean = model.eta * float(w[1:].sum()) - lost
+    cases = [(p / 2, s * float(w[0]) + y * bias) for s, p in ((1, model.p), (-1, 1 - model.p)) for y in (1, -1)]
+    return float(sum(share * ndtr((mean + shift) / spread) for share, shift in cases))
+
+
 def bayes(model: ToyModel) -> Weights:
     """The most accurate classifier: the logarithm of the ratio of both labels' densities.
 

@@ -9,14 +9,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
+from torch import nn
+
 from clearance.attacks import attack
 from clearance.certificates import certify
 from clearance.experiments.curves import lines
 from clearance.experiments.outcome import Finding, PaperFigure, PaperTable, Reproduction
 from clearance.experiments.session import Session
-from clearance.experiments.toy_distribution import ToyModel, Weights, classifier_of, robust_accuracy_limit
+from clearance.experiments.toy_distribution import ToyModel, classifier_of, linear_accuracy, robust_accuracy_limit
+from clearance.experiments.trained import Recipe, trained
 from clearance.model.classifier import Classifier
 from clearance.report.charts import Spec
+from clearance.training import Adversarial, PerturbationSet, Standard
+from clearance.zoo.networks import linear_classifier
 
 
 @dataclass(frozen=True)
@@ -36,23 +42,22 @@ class MeasuredShares:
     count: int
 
 
-def measure(model: ToyModel, weights: Weights, eps: float, *, count: int, attacked: int, seed: int) -> MeasuredShares:
+def measure(model: ToyModel, network: nn.Module, eps: float, *, count: int, attacked: int, seed: int) -> MeasuredShares:
     """Clean and robust accuracy of a classifier on a sample, by certificate (all inputs) and attack (the first few).
 
     Args:
         model: The distribution.
-        weights: The classifier.
+        network: A linear classifier.
         eps: Size of the `l_inf` perturbation.
         count: Sampled inputs; each has a certificate, exact for a linear network.
-        attacked: How many of them are attacked too. The share not broken is the share proved, plus what no attack
-            broke among the attacked ones without a proof: an attack on all others is left out.
+        attacked: How many of them are attacked too.
         seed: Fixes the sample.
 
     Returns:
         The shares; `not_broken` is of the attacked inputs.
     """
     x, labels = model.sample(count, seed)
-    classifier = Classifier(weights.network(model.d))
+    classifier = Classifier(network, dtype=torch.float64)
     right = classifier.logits(x).argmax(1) == labels
     proofs = certify(classifier, x, labels, norm=math.inf, method="linear")
     found = attack(classifier, x[:attacked], labels[:attacked], norm=math.inf, method="fgsm", budget="quick")
@@ -77,6 +82,10 @@ ALLOWED_ERRORS = 4.5
 """How many standard errors a share may lie off its theory: 100 normal variables all stay within in 99.9 % of cases."""
 CLASSIFIERS = ("bayes", "average", "first")
 """The most accurate classifier, the last features alone, the first alone."""
+TRAINED, ADVERSARIALLY_TRAINED = "trained", "adversarially trained"
+"""Classifiers that training finds: as usual, and at the worst points within `2 eta`."""
+TOY_ASCENT = 5
+"""Steps of the ascent in training: one would do, since the worst point of a linear classifier is one step away."""
 
 
 @dataclass(frozen=True)
@@ -118,25 +127,48 @@ def toy_model(session: Session) -> Reproduction:
         The table, a figure over `d`, and what is found.
     """
     models = session.choose(tiny=(BASE, ToyModel(BASE.p, BASE.eta, 11)), small=VARIED, paper=VARIED)
-    rows = [_row(session, model, name) for model in models for name in CLASSIFIERS]
+    rows = [_given_row(session, model, name) for model in models for name in CLASSIFIERS]
     by_size = [row for row in rows if (row.model.p, row.model.eta) == (BASE.p, BASE.eta)]
     title = "Toy model: accuracy and robust accuracy at 2 eta over the number of features (theory: lines)"
     figure = PaperFigure("toy-model", title, _figure(by_size))
+    rows += [_trained_row(session, name) for name in (TRAINED, ADVERSARIALLY_TRAINED)]
     return Reproduction((_table(rows),), (figure,), _findings(rows), (_settings(rows[0].seen.count),))
 
 
-def _row(session: Session, model: ToyModel, name: str) -> ToyRow:
-    weights, eps = classifier_of(name, model), 2 * model.eta
-    count, attacked = session.choose(tiny=(300, 2), small=(4000, 40), paper=(40_000, 200))
+def _given_row(session: Session, model: ToyModel, name: str) -> ToyRow:
+    """One of `CLASSIFIERS`."""
+    weights = classifier_of(name, model)
+    clean, robust = weights.accuracy(model), weights.accuracy(model, 2 * model.eta)
+    return _row(session, name, model, weights.network(model.d), (clean, robust))
+
+
+def _trained_row(session: Session, name: str) -> ToyRow:
+    """A linear classifier that training finds on a sample of its own."""
+    inputs, epochs = session.choose(tiny=(2000, 15), small=(10_000, 20), paper=(100_000, 20))
+    x, labels = BASE.sample(inputs, session.seed + 1)
+    worst = PerturbationSet(math.inf, 2 * BASE.eta, bounds=None)
+    defense = Standard() if name == TRAINED else Adversarial(worst, steps=TOY_ASCENT)
+    recipe = Recipe(f"toy-{name.replace(' ', '-')}", epochs, 64, 1e-2)
+    network = trained(session, linear_classifier((BASE.d,), 2, seed=session.seed), x.float(), labels, recipe, defense)
+    logits = network.get_submodule("logits")
+    weight, bias = (logits.get_parameter(part).detach().double() for part in ("weight", "bias"))
+    clean, robust = (
+        linear_accuracy(BASE, weight[1] - weight[0], float(bias[1] - bias[0]), eps) for eps in (0.0, 2 * BASE.eta)
+    )
+    return _row(session, name, BASE, network, (clean, robust))
+
+
+def _row(session: Session, name: str, model: ToyModel, network: nn.Module, theory: tuple[float, float]) -> ToyRow:
+    """A classifier with its accuracy and robust accuracy in theory and on a sample."""
+    count, attacked = session.choose(tiny=(150, 1), small=(4000, 40), paper=(40_000, 200))
 
     def compute() -> list[float]:
         session.say(f"p = {model.p:g}, eta = {model.eta:g}, d = {model.d}: {name}")
-        seen = measure(model, weights, eps, count=count, attacked=attacked, seed=session.seed)
+        seen = measure(model, network, 2 * model.eta, count=count, attacked=attacked, seed=session.seed)
         return [seen.clean, seen.proved, seen.not_broken]
 
     seen = session.journal.measured((model.p, model.eta, model.d, name), compute)
-    measured = MeasuredShares(seen[0], seen[1], seen[2], count)
-    return ToyRow(name, model, weights.accuracy(model), weights.accuracy(model, eps), measured)
+    return ToyRow(name, model, *theory, MeasuredShares(seen[0], seen[1], seen[2], count))
 
 
 def _settings(count: int) -> str:
@@ -178,6 +210,7 @@ def _findings(rows: list[ToyRow]) -> tuple[Finding, ...]:
         key=lambda row: row.model.d,
     )
     least, most, best, first = sizes[0], sizes[-1], base["bayes"], base["first"]
+    plain, robust = base[TRAINED], base[ADVERSARIALLY_TRAINED]
     off = [row for row in rows if not row.agrees]
     over = [row for row in rows if row.robust > robust_accuracy_limit(row.model, row.clean) + 1e-12]
     return (
@@ -197,6 +230,12 @@ def _findings(rows: list[ToyRow]) -> tuple[Finding, ...]:
             most.seen.clean > least.seen.clean and most.seen.proved < least.seen.proved,
             f"d = {least.model.d} to {most.model.d}: accuracy {least.seen.clean:.3f} to {most.seen.clean:.3f}, "
             f"proved {least.seen.proved:.3f} to {most.seen.proved:.3f}",
+        ),
+        Finding(
+            "Adversarial training gives up accuracy for robust accuracy, which standard training does not have",
+            plain.clean > robust.clean and robust.robust > plain.robust,
+            f"accuracy {plain.clean:.3f} to {robust.clean:.3f}, "
+            f"robust accuracy {plain.robust:.3f} to {robust.robust:.3f}",
         ),
         Finding(
             "No classifier is more robust at 2 eta than its accuracy allows (Tsipras et al. 2019, theorem 2.1)",

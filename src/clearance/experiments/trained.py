@@ -37,8 +37,10 @@ def trained(
 ) -> nn.Module:
     """A network with its weights: from the folder of networks, or trained now and kept there.
 
+    It is trained on the session's device and comes back on the CPU.
+
     Args:
-        session: Where networks are kept, and the seed.
+        session: Where networks are kept, the device, and the seed.
         network: With its first weights; filled in place.
         images: Training inputs, `(count, *input)`.
         labels: Their classes, `(count,)`.
@@ -56,7 +58,10 @@ def trained(
         return network.eval()
     session.say(f"training {recipe.name}: {len(images)} inputs, {recipe.epochs} epochs")
     settings = TrainingSettings(recipe.epochs, recipe.batch_size, recipe.learning_rate, session.seed)
-    train(network, images, labels, settings=settings, defense=defense or Standard())
+    network.to(session.device)
+    data = images.to(session.device), labels.to(session.device)
+    train(network, *data, settings=settings, defense=defense or Standard())
+    network.cpu()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(network.state_dict(), path)
     return network.eval()
