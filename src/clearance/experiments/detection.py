@@ -1,7 +1,7 @@
 """Detectors of adversarial examples: the gap between the largest logits, and the density of hidden features.
 
 Each has a threshold that a stated share of clean inputs falls below: its rate of false alarms. Source: Feinman, Curtin,
-Shintre and Gardner (2017), section 4.1, for the density; the gap is this project's simplest statistic of the logits.
+Shintre and Gardner (2017) for the density; the gap is this project's simplest statistic of the logits.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Detectors:
 def log_density(points: Tensor, known: Tensor, bandwidth: float) -> Tensor:
     """The logarithm of `1/n sum_i exp(-‖z - z_i‖_2^2 / h^2)`.
 
-    Source: Feinman, Curtin, Shintre and Gardner (2017), section 4.1.
+    Source: Feinman, Curtin, Shintre and Gardner (2017).
 
     Args:
         points: `z`, `(batch, features)`.

@@ -3,7 +3,7 @@
 Two detectors, each with a threshold that a stated share of clean inputs falls below (false alarms):
 
 - **logit gap**: the largest logit less the second one. An attack that stops at the boundary leaves next to no gap.
-- **kernel density** (Feinman, Curtin, Shintre and Gardner 2017, section 4.1): the mean of Gaussian kernels between the
+- **kernel density** (Feinman, Curtin, Shintre and Gardner 2017): the mean of Gaussian kernels between the
   last hidden layer's features and those of the training inputs of the predicted class: `experiments.detection`.
 
 The attacks: PGD, as it brings each input's nearest witness in `l_2`, and Carlini and Wagner's with a confidence `k`,

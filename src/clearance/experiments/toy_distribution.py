@@ -41,7 +41,7 @@ from clearance.model.seeds import make_generator
 
 @dataclass(frozen=True)
 class ToyModel:
-    """The distribution of the toy model. Source: Tsipras et al. (2019), section 2.1, equation 3.
+    """The distribution of the toy model. Source: Tsipras et al. (2019), section 2.1.
 
     Attributes:
         p: Probability that the first feature is the label, in [1/2, 1).
@@ -153,7 +153,7 @@ def linear_accuracy(model: ToyModel, weight: Tensor, bias: float, eps: float = 0
 def bayes(model: ToyModel) -> Weights:
     """The most accurate classifier: the logarithm of the ratio of both labels' densities.
 
-    Source: Bayes' rule with the densities of Tsipras et al. (2019), equation 3.
+    Source: Bayes' rule with the densities of Tsipras et al. (2019), section 2.1.
     """
     return Weights(math.log(model.p / (1 - model.p)), 2 * model.eta)
 

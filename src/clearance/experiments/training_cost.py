@@ -40,8 +40,7 @@ STEPS = 10
 REPLAYS = 8
 """Of free adversarial training: the paper's choice for CIFAR-10."""
 KEPT_ROBUSTNESS = 0.8
-"""Share of the robust accuracy of adversarial training that a cheaper method has to keep to count as as good, roughly:
-the papers report between the same and 10 % less."""
+"""Share of the robust accuracy of adversarial training that a cheaper method has to keep to count as a substitute."""
 
 
 @dataclass(frozen=True)
