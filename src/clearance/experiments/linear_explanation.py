@@ -194,8 +194,8 @@ def _step_table(seen: dict[str, list[list[float]]], data: str) -> PaperTable:
             paper = PAPER_ERRORS.get(name, (None, None)) if eps == PAPER_EPS else (None, None)
             cells.append((name, f"{eps:g}", paper[0], error, paper[1], None if math.isnan(sure) else sure))
     note = (
-        "The paper's numbers are of MNIST. Its RBF network is one layer of units and next to never sure away from their "
-        "centres; the one here has a linear layer behind the units, and more confidence."
+        "The paper's numbers are of MNIST. Its RBF network is one layer of units and next to never sure away from "
+        "their centres; the one here has a linear layer behind the units, and more confidence."
     )
     return PaperTable(f"Section 3: the fast gradient sign method on {data}", columns, tuple(cells), note)
 
