@@ -49,4 +49,4 @@ def test_what_passes_is_a_witness_without_an_alarm():
 
 
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
-    assert [finding.holds for finding in tiny("detector", tmp_path).findings] == [True, True, True]
+    assert [finding.holds for finding in tiny("detector", tmp_path).findings] == [True, True, True, True]
