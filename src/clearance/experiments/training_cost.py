@@ -287,8 +287,8 @@ def _findings(rows: list[CostRow]) -> tuple[Finding, ...]:
         Finding(
             "It buys robust accuracy",
             adversarial.robust > standard.robust and adversarial.attacked >= standard.attacked,
-            f"{adversarial.robust:.3f} against {standard.robust:.3f}, at an accuracy of {adversarial.clean:.3f} against "
-            f"{standard.clean:.3f}",
+            f"{adversarial.robust:.3f} against {standard.robust:.3f}, at an accuracy of {adversarial.clean:.3f} "
+            f"against {standard.clean:.3f}",
         ),
         Finding(
             "Free and fast adversarial training cost a fraction of it",
