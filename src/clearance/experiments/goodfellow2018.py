@@ -96,7 +96,7 @@ class CounterexampleCounts:
 
 COUNTEREXAMPLE_SCALES = {
     "tiny": {"digits": CounterexampleCounts(3, 1, 4, 32)},
-    "small": {"digits": CounterexampleCounts(20, 3, 20, 256), "mnist": CounterexampleCounts(6, 1, 8, 256)},
+    "small": {"digits": CounterexampleCounts(20, 3, 20, 256)},
     "paper": {name: CounterexampleCounts(100, 10, 500, 1024) for name in ("digits", "mnist")},
 }
 """Counts for each data set; Goodfellow names none, so that the last are those of Weng et al. (2018)."""
