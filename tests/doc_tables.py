@@ -23,7 +23,7 @@ def part(document: Path, source: str) -> str:
 
 def rewrite(document: Path, source: str, text: str) -> None:
     """Put a text between the marks of one source."""
-    document.write_text(_marks(source).sub(lambda _: text, document.read_text()))
+    document.write_text(_marks(source).sub(lambda _: text, document.read_text(), count=1))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
