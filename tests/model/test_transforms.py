@@ -132,6 +132,11 @@ def test_jpeg_keeps_units_saturates_and_loses_more_at_lower_quality():
     assert losses[0] > losses[1] > losses[2] > 0
 
 
+@pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
+def test_no_inputs_stay_no_inputs(make):
+    assert make()(images(3)[:0]).shape == (0, 1, 6, 6)
+
+
 def test_jpeg_passes_no_gradient():
     assert not Jpeg(50)(images().requires_grad_(True)).requires_grad
 

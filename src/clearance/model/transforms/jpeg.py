@@ -47,8 +47,8 @@ class Jpeg(nn.Module):
         if x.ndim != 4 or x.shape[1] not in CHANNEL_COUNTS:
             raise ShapeError(f"Jpeg: expected images (batch, 1 or 3, height, width), got shape {tuple(x.shape)}")
         pixels = to_pixels(x.detach(), self.bounds).to("cpu", torch.uint8).movedim(1, -1).numpy()
-        decoded = torch.from_numpy(np.stack([round_trip(image, self.quality) for image in pixels])).movedim(-1, 1)
-        return from_pixels(decoded.to(x), self.bounds)
+        decoded = np.stack([round_trip(image, self.quality) for image in pixels]) if len(pixels) else pixels
+        return from_pixels(torch.from_numpy(decoded).movedim(-1, 1).to(x), self.bounds)
 
     def extra_repr(self) -> str:
         """The arguments."""
