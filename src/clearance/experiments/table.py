@@ -36,7 +36,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ("mnist", "cifar10"),
     ),
     "weng-2018-imagenet": Experiment(
-        "CLEVER against two attacks on MobileNetV2 (and the paper's networks whose values are there), picture by picture",
+        "CLEVER against two attacks on MobileNetV2 and those of the paper's networks whose values are there",
         "clearance.experiments.weng2018.imagenet:weng_2018_imagenet",
         "Weng, Zhang, Chen, Yi, Su, Gao, Hsieh and Daniel 2018, table 4 and MobileNet in table 3, figures 5, 6 and 7",
         ("imagenet-sample",),
