@@ -82,6 +82,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         paper="Lecture 10 (2019), section 1, after Carlini and Wagner 2017",
         data=("mnist",),
     ),
+    "adversarial-training": Experiment(
+        "what adversarial and certified training do to the estimate, the attack's distance and the proof",
+        "clearance.experiments.adversarial_training:adversarial_training",
+        paper="Lecture 10 (2019), section 2, after Madry et al. 2018",
+        data=("digits", "mnist"),
+    ),
     "training-cost": Experiment(
         "passes, time and robust accuracy of standard, adversarial, free and fast training",
         "clearance.experiments.training_cost:training_cost",
