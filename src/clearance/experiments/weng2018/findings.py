@@ -28,7 +28,7 @@ def below_the_attack(groups: Sequence[MeasuredGroup]) -> Finding:
     found = _everywhere(
         "CLEVER is below the distance of the nearer attack on average, for every network, target and norm",
         groups,
-        lambda one: _ordered(one.mean(by.clever_score), one.mean(by.nearer)),
+        lambda one: _ordered(one.means(by.clever_score, by.nearer)),
     )
     return replace(found, evidence=f"{found.evidence}{_papers_own_exceptions(groups)}")
 
@@ -54,7 +54,7 @@ def slope_above_the_attack(groups: Sequence[MeasuredGroup]) -> Finding:
     return _everywhere(
         "SLOPE exceeds the distance of the nearer attack on average, for every network, target and norm",
         [one for one in groups if one.known(by.slope_score)],
-        lambda one: _ordered(one.mean(by.nearer), one.mean(by.slope_score)),
+        lambda one: _ordered(one.means(by.nearer, by.slope_score)),
     )
 
 
@@ -193,5 +193,5 @@ def _everywhere(
     return Finding(sentence, not against if told else None, evidence)
 
 
-def _ordered(low: float | None, high: float | None) -> bool | None:
-    return None if low is None or high is None else low < high
+def _ordered(pair: tuple[float, float] | None) -> bool | None:
+    return None if pair is None else pair[0] < pair[1]
