@@ -41,6 +41,7 @@ def test_five_per_cent_of_fits_may_be_rejected(rejected: int, holds: bool):
     records = [made(fit=poor)] * rejected + [made()] * (20 - rejected)
     assert findings.fits_are_kept(group(records)).holds is holds
     assert findings.fits_are_kept(group([made(fit=poor)])).holds is None
+    assert ("below that: MNIST-CNN 18 of 20" in findings.fits_are_kept(group(records)).evidence) is not holds
 
 
 def test_a_defence_is_held_against_the_papers_direction():

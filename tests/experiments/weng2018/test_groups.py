@@ -21,6 +21,12 @@ def test_averages_leave_out_what_is_not_there():
     assert group([made(estimate=None)])[0].mean(by.estimate) is None
 
 
+def test_averages_of_two_numbers_are_over_the_same_inputs():
+    (found,) = group([made(cw=1.0, clever=0.5), made(cw=math.inf, clever=9.0), made(cw=2.0, clever=1.5)])
+    assert found.means(by.clever_score, by.cw) == (1.0, 1.5)
+    assert group([made(cw=math.inf)])[0].means(by.clever_score, by.cw) is None
+
+
 def test_groups_are_by_network_target_and_norm():
     records = [made(), made(norm=math.inf), made("MNIST-DD"), made(target="runner-up"), made()]
     found = group(records)

@@ -7,6 +7,7 @@ import pytest
 from clearance.experiments.outcome import Reproduction
 from clearance.experiments.reproduce import Sitting, reproduce
 from clearance.experiments.table import Scale
+from clearance.experiments.weng2018 import small_images
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +41,25 @@ def test_it_goes_on_where_it_was(made: tuple[Reproduction, list[Path]]):
     out = made[1][0].parents[1]
     again, _ = reproduce(Sitting("weng-2018", Scale.TINY, 0, "cpu", out), said.append)
     assert said == [] and again.tables == made[0].tables
+
+
+@pytest.mark.slow
+def test_the_findings_on_mnist_at_scale_small(tmp_path: Path, clearance_data: Path, monkeypatch: pytest.MonkeyPatch):
+    """About ten minutes on one core: the four bundled networks, without CIFAR-10.
+
+    Not asserted, because they do not hold at this scale: the Kolmogorov-Smirnov share of 95 % (MNIST-BReLU falls short
+    of it, as in the paper's table 5; with 48 maxima of 20 samples most fits have no endpoint), and that no single score
+    exceeds a witness.
+    """
+    monkeypatch.setenv("CLEARANCE_DATA", str(clearance_data))
+    monkeypatch.setitem(small_images.DATA_OF, Scale.SMALL, ("mnist",))
+    found, _ = reproduce(Sitting("weng-2018", Scale.SMALL, 0, "cpu", tmp_path), lambda _: None)
+    held = {finding.sentence for finding in found.findings if finding.holds}
+    for words in (
+        "CLEVER is below the distance of the nearer attack",
+        "SLOPE exceeds",
+        "Defensive distillation raises the CLEVER score on MNIST",
+        "Bounded ReLU raises the CLEVER score on MNIST",
+        "No proof exceeds",
+    ):
+        assert any(words in sentence for sentence in held), found.findings

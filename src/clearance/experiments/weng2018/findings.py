@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from clearance.estimates.extremes.reverse_weibull import FitStatus
+from clearance.estimates.extremes.reverse_weibull import POOR_FIT_P_VALUE, FitStatus
 from clearance.experiments.outcome import Finding
 from clearance.experiments.paper_numbers import as_number
 from clearance.experiments.weng2018 import groups as by
@@ -28,7 +28,7 @@ def below_the_attack(groups: Sequence[MeasuredGroup]) -> Finding:
     found = _everywhere(
         "CLEVER is below the distance of the nearer attack on average, for every network, target and norm",
         groups,
-        lambda one: _ordered(one.mean(by.clever_score), one.mean(by.nearer)),
+        lambda one: _ordered(one.means(by.clever_score, by.nearer)),
     )
     return replace(found, evidence=f"{found.evidence}{_papers_own_exceptions(groups)}")
 
@@ -54,7 +54,7 @@ def slope_above_the_attack(groups: Sequence[MeasuredGroup]) -> Finding:
     return _everywhere(
         "SLOPE exceeds the distance of the nearer attack on average, for every network, target and norm",
         [one for one in groups if one.known(by.slope_score)],
-        lambda one: _ordered(one.mean(by.nearer), one.mean(by.slope_score)),
+        lambda one: _ordered(one.means(by.nearer, by.slope_score)),
     )
 
 
@@ -64,13 +64,28 @@ def fits_are_kept(groups: Sequence[MeasuredGroup]) -> Finding:
     values = [fit.p_value for fit in fits]
     penalised = sum(fit.status == FitStatus.NO_ENDPOINT for fit in fits)
     sentence = "The Kolmogorov-Smirnov test does not reject (p > .05) at least 95 % of the reverse Weibull fits"
-    kept = sum(value > 0.05 for value in values)
+    kept = sum(value > POOR_FIT_P_VALUE for value in values)
     holds = kept >= KEPT_SHARE * len(values) if len(values) >= FEWEST_FITS else None
+    below = [
+        f"{name} {sum(left)} of {len(left)}"
+        for name, left in _kept_by_network(groups).items()
+        if sum(left) < KEPT_SHARE * len(left)
+    ]
+    said = f" (below that: {'; '.join(below)})" if below else ""
     evidence = (
-        f"{kept} of {len(values)} fits. But the maxima of {penalised} of them identify no endpoint (their likelihood "
-        "has no maximum): there the location is this project's penalised estimate."
+        f"{kept} of {len(values)} fits{said}. But the maxima of {penalised} of them identify no endpoint (their "
+        "likelihood has no maximum): there the location is this project's penalised estimate."
     )
     return Finding(sentence, holds, evidence)
+
+
+def _kept_by_network(groups: Sequence[MeasuredGroup]) -> dict[str, list[bool]]:
+    """Of each network, which of its fits the test leaves."""
+    found: dict[str, list[bool]] = {}
+    for one in groups:
+        kept = [each.fit.p_value > POOR_FIT_P_VALUE for each in one.members if each.fit is not None]
+        found[one.network] = found.get(one.network, []) + kept
+    return found
 
 
 def defended(groups: Sequence[MeasuredGroup], kind: str, words: str) -> list[Finding]:
@@ -178,5 +193,5 @@ def _everywhere(
     return Finding(sentence, not against if told else None, evidence)
 
 
-def _ordered(low: float | None, high: float | None) -> bool | None:
-    return None if low is None or high is None else low < high
+def _ordered(pair: tuple[float, float] | None) -> bool | None:
+    return None if pair is None else pair[0] < pair[1]

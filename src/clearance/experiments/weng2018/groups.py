@@ -40,6 +40,12 @@ class MeasuredGroup:
         values = (reading(one) for one in self.members)
         return [value for value in values if value is not None and math.isfinite(value)]
 
+    def means(self, first: Reading, second: Reading) -> tuple[float, float] | None:
+        """The averages of two numbers over the inputs that have both; `None` where none has."""
+        pairs = [(first(one), second(one)) for one in self.members]
+        both = [(a, b) for a, b in pairs if a is not None and b is not None and math.isfinite(a) and math.isfinite(b)]
+        return (fmean(a for a, _ in both), fmean(b for _, b in both)) if both else None
+
     @property
     def fit_share(self) -> float | None:
         """Share of fits whose Kolmogorov-Smirnov p-value is above .05 (table 5); `None` without fits."""

@@ -26,7 +26,8 @@ KNOWN_NOW = ("profile (estimate)", "witness", "proof")
 """Headings of what is known now."""
 READING = (
     "Profile, witness and proof are what this project says of the same inputs: an estimate, the nearest adversarial "
-    "example of all its attacks, a certified radius. A number in brackets: so many inputs have one, where not all do."
+    "example of all its attacks, a certified radius. A number in brackets: the average is over so many inputs, the "
+    "others have none."
 )
 """How the last columns are read."""
 
