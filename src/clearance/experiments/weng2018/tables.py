@@ -27,7 +27,7 @@ KNOWN_NOW = ("profile (estimate)", "witness", "proof")
 READING = (
     "Profile, witness and proof are what this project says of the same inputs: an estimate, the nearest adversarial "
     "example of all its attacks, a certified radius. A number in brackets: the average is over so many inputs, the "
-    "others have none."
+    "others have none; an estimate is left out where the audit warns, as of the saturated logits of distilled networks."
 )
 """How the last columns are read."""
 
