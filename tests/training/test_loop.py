@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from clearance.errors import FileError, InputError, NetworkError, ShapeError
 from clearance.training import (
     Adversarial,
+    Fast,
     Free,
     PerturbationSet,
+    PseudoLabels,
     Standard,
     TrainingSettings,
     TrainingStatus,
@@ -113,7 +117,7 @@ def test_settings_are_checked(change, message):
     [
         ({"images": torch.zeros(0, 2)}, ShapeError, "got 0 and"),
         ({"labels": torch.zeros(3, dtype=torch.int64)}, ShapeError, r"got 64 and \(3,\)"),
-        ({"images": torch.full((64, 2), float("inf"))}, NetworkError, "the loss of epoch 0 is nan"),
+        ({"images": torch.full((64, 2), float("inf"))}, NetworkError, "the loss of epoch 1 is nan"),
     ],
 )
 def test_misuse_says_what_was_expected(change, error, message):
@@ -161,17 +165,88 @@ def test_a_state_of_other_training_is_refused(tmp_path: Path):
         train(linear(), x, y, settings=SETTINGS, folder=tmp_path)
     with pytest.raises(FileError, match=r"is of other training .*inputs"):
         train(linear(), x + 1, y, settings=replace(SETTINGS, epochs=1), folder=tmp_path)
-    with pytest.raises(FileError, match="no state of this training"):
+    with pytest.raises(FileError, match=r"is of other training .*start.*; remove it to begin anew"):
         train(nn.Sequential(nn.Linear(2, 3)), x, y, settings=replace(SETTINGS, epochs=1), folder=tmp_path)
     (tmp_path / STATE_FILE).write_bytes(b"no state")
     with pytest.raises(FileError, match="damaged"):
         train(linear(), x, y, settings=SETTINGS, folder=tmp_path)
 
 
+FAST = Fast(PerturbationSet(radius=0.1, **FREE_SPACE))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("labels", {"labels": 1 - two_clouds()[1]}),
+        ("inputs", {"images": torch.cat([two_clouds()[0][:1], two_clouds()[0][1:] + 1])}),
+        ("start", {"network": nn.Sequential(nn.Linear(2, 2))}),
+        ("validation", {"validation": Validation(*two_clouds(), steps=3)}),
+        ("defense", {"defense": replace(FAST, ramp=0.5)}),
+        ("defense", {"defense": PseudoLabels(FAST, *two_clouds())}),
+    ],
+)
+def test_all_that_the_values_depend_on_is_compared(tmp_path: Path, name: str, change: dict):
+    x, y = two_clouds()
+    same = {"network": linear(), "images": x, "labels": y, "settings": replace(SETTINGS, epochs=1), "defense": FAST}
+    train(**same, folder=tmp_path)
+    with pytest.raises(FileError, match=f"is of other training .*{name}: "):
+        train(**{**same, "network": linear(), **change}, folder=tmp_path)
+    train(**{**same, "network": linear()}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"best": "7"},
+        {"best": "-1"},
+        {"settings": "[]"},
+        {"settings": "3"},
+        {"epochs": "{}"},
+        {"epochs": '[{"loss": 1, "x": 2}]'},
+        {"schedule": "[]"},
+        {"schedule": "null"},
+        {"best/0.weight": torch.zeros(3)},
+        {"best/0.weight": None},
+        {"optimiser/0/step": None},
+        {"optimiser/x/step": torch.zeros(())},
+        {"generator": torch.zeros(3, dtype=torch.uint8)},
+        {"generator": None},
+    ],
+    ids=str,
+)
+def test_a_damaged_state_is_one_line(tmp_path: Path, change: dict):
+    x, y = two_clouds()
+    file, settings = tmp_path / STATE_FILE, replace(SETTINGS, epochs=2)
+    train(linear(), x, y, settings=settings, folder=tmp_path)
+    with safe_open(file, framework="pt") as opened:
+        header = dict(opened.metadata())
+    tensors = load_file(file)
+    for name, value in change.items():
+        if value is None:
+            del tensors[name]
+        elif isinstance(value, str):
+            header[name] = value
+        else:
+            tensors[name] = value
+    save_file(tensors, file, header)
+    with pytest.raises(FileError, match=r"damaged, or no state of this training.*; remove it to begin anew") as caught:
+        train(linear(), x, y, settings=settings, folder=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_this_devices_global_random_state_is_used(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(torch, "manual_seed", refuse)  # it seeds every device's generator, and forks keep one only
+    train(linear(), *two_clouds(), settings=replace(SETTINGS, epochs=1))
+
+
 class Scripted:
     """A defence under which the network's bias takes the values of a list, one for each epoch of one batch."""
 
-    label, settled = "scripted", 0.0
+    label, settled, perturbations = "scripted", 0.0, PerturbationSet(radius=0.5, **FREE_SPACE)
 
     def __init__(self, biases: list[float]) -> None:
         self.biases = iter(biases)
@@ -216,6 +291,20 @@ def test_a_collapse_of_robust_accuracy_is_told_and_undone():
     history, bias = judged([-2.0, -8.0, 0.0])
     assert (len(history.epochs), history.best, history.status) == (2, 0, TrainingStatus.OVERFITTED)
     assert bias == pytest.approx(-2.0)
+
+
+def test_training_without_an_adversary_may_become_less_robust():
+    # A network that withstands the ball, fine-tuned as usual: coordinate 0 has the smaller noise and is relied on.
+    x, y = two_clouds()
+    network = nn.Sequential(nn.Linear(2, 2))
+    with torch.no_grad():
+        network[0].weight.copy_(torch.tensor([[0.0, 0.0], [0.0, 4.0]]))
+        network[0].bias.zero_()
+    x[:, 1] *= torch.where(torch.arange(64) % 4 < 2, 1.0, -1.0)  # half of the points say the opposite there
+    validation = Validation(*two_clouds(), PerturbationSet(radius=0.5, **FREE_SPACE))
+    history = train(network, x, y, settings=replace(SETTINGS, epochs=40), validation=validation)
+    assert history.epochs[0].robust == 1.0 and history.epochs[-1].robust < 0.5
+    assert history.status is TrainingStatus.FINISHED
 
 
 def test_epochs_before_the_radius_is_full_do_not_count():

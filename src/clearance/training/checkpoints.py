@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,11 +14,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from clearance.errors import FileError
+from clearance.model.seeds import content_key, derive_seed
 from clearance.training.settings import Epoch
 
 NETWORK, BEST, OPTIMISER = "network/", "best/", "optimiser/"
 """What names in the file begin with: the weights of now, those of the best epoch, the moments of the optimiser."""
-
+TO_BEGIN_ANEW = "remove it to begin anew"
+"""What to do with a state that cannot be used, for messages."""
 
 SCHEDULE, GENERATOR = "schedule", "generator"
 """The learning rate and the steps that were taken; the state of the source of randomness."""
@@ -73,6 +75,27 @@ def save_state(path: Path, state: TrainingState, settings: Mapping[str, str]) ->
     partial.replace(path)
 
 
+def described(value: object) -> str:
+    """What a setting of training is, in one line that differs where training would.
+
+    Args:
+        value: A tensor or a network (a digest of the values), a dataclass (its fields), or anything with a `repr`.
+
+    >>> from clearance.training.defenses.standard import Standard
+    >>> described(Standard(temperature=2.0))
+    'Standard(temperature=2.0)'
+    """
+    if isinstance(value, Tensor):
+        return f"{len(value) if value.dim() else 1} values, {content_key(value.reshape(-1).view(torch.uint8))}"
+    if isinstance(value, nn.Module):
+        parts = [f"{name} {described(each)}" for name, each in value.state_dict().items()]
+        return f"{type(value).__name__} {derive_seed(0, *parts):x}"
+    if is_dataclass(value):
+        inside = (f"{field.name}={described(getattr(value, field.name))}" for field in fields(value))
+        return f"{type(value).__name__}({', '.join(inside)})"
+    return repr(value)
+
+
 def load_state(path: Path, state: TrainingState, settings: Mapping[str, str]) -> None:
     """Put everything where it was.
 
@@ -90,6 +113,7 @@ def load_state(path: Path, state: TrainingState, settings: Mapping[str, str]) ->
         _check_same(path, before, settings)
         state.epochs = [Epoch(**record) for record in json.loads(header["epochs"])]
         state.best, state.weights = int(header["best"]), _part(tensors, BEST)
+        _check_best(state)
         state.network.load_state_dict(_part(tensors, NETWORK))
         state.optimiser.load_state_dict(_optimiser_state(_part(tensors, OPTIMISER), state.optimiser))
         steps, rate = json.loads(header[SCHEDULE])
@@ -97,8 +121,9 @@ def load_state(path: Path, state: TrainingState, settings: Mapping[str, str]) ->
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         state.generator.set_state(tensors[GENERATOR])
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise FileError(f"{path}: damaged, or no state of this training ({error})") from error
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise FileError(f"{path}: damaged, or no state of this training ({said}); {TO_BEGIN_ANEW}") from error
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -108,14 +133,23 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             header = cast("dict[str, str] | None", file.metadata())
         return header or {}, load_file(path)
     except (SafetensorError, OSError) as error:
-        raise FileError(f"{path}: damaged, or no state of training ({error})") from error
+        raise FileError(f"{path}: damaged, or no state of training ({error}); {TO_BEGIN_ANEW}") from error
 
 
 def _check_same(path: Path, before: Mapping[str, str], settings: Mapping[str, str]) -> None:
     differing = sorted(name for name in {*before, *settings} if before.get(name) != settings.get(name))
     if differing:
         said = "; ".join(f"{name}: {before.get(name)} there, {settings.get(name)} here" for name in differing[:3])
-        raise FileError(f"{path}: is of other training ({said})")
+        raise FileError(f"{path}: is of other training ({said}); {TO_BEGIN_ANEW}")
+
+
+def _check_best(state: TrainingState) -> None:
+    """Refuse a best epoch that is none, or values of another network, which would fail when training has ended."""  # noqa: DOC501
+    if not 0 <= state.best < len(state.epochs):
+        raise ValueError(f"epoch {state.best} of {len(state.epochs)}")
+    own = state.network.state_dict()
+    if {name: value.shape for name, value in state.weights.items()} != {name: each.shape for name, each in own.items()}:
+        raise ValueError("the best epoch's values are of another network")
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

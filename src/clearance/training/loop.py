@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from clearance.errors import NetworkError
 from clearance.geometry.norms import expand
-from clearance.model.seeds import content_key, derive_seed, make_generator
+from clearance.model.seeds import derive_seed, make_generator
 from clearance.training.accuracies import accuracy, check_inputs, mode, robust_accuracy
-from clearance.training.checkpoints import TrainingState, load_state, save_state
+from clearance.training.checkpoints import TrainingState, described, load_state, save_state
 from clearance.training.defenses.defense import Defense, TrainingStep
 from clearance.training.defenses.standard import Standard
 from clearance.training.intervals import proved_share
@@ -25,7 +25,8 @@ STATE_FILE = "training.safetensors"
 """The file of a folder that training goes on from."""
 COLLAPSE = 0.5
 """Robust accuracy below this share of the best epoch's is a collapse: catastrophic overfitting takes it from its best
-value to near 0 within an epoch (Wong et al. 2020, figure 3), which no fluctuation does."""
+value to near 0 within an epoch (Wong et al. 2020), which no fluctuation does. Only training with an adversary is
+watched: other training may well become less robust as it goes on."""
 MEANINGFUL = 0.2
 """Robust accuracy that an epoch must have reached before a collapse can be told."""
 SHIFT = 4
@@ -71,19 +72,19 @@ def train(
     """
     check_inputs(images, labels)
     chosen, state = defense or Standard(), _begin(network, images, settings)
-    described = _described(settings, chosen, images, validation)
+    belongs = _described(settings, chosen, state, (images, labels), validation)
     if folder is not None and (folder / STATE_FILE).is_file():
-        load_state(folder / STATE_FILE, state, described)
-    status = _ended(state, settings, validation)
+        load_state(folder / STATE_FILE, state, belongs)
+    status = _ended(state, settings, validation, chosen)
     while status is None:
         with mode(network, training=True), deterministic(images.device, settings.seed, len(state.epochs)):
             loss = _epoch(state, images, labels, settings, chosen)
-        state.epochs.append(_judged(network, _finite(loss, len(state.epochs)), validation, settings.seed))
+        state.epochs.append(_judged(network, _finite(loss, len(state.epochs) + 1), validation, settings.seed))
         if _is_best(state, validation, settled=chosen.settled * settings.epochs):
             state.best, state.weights = len(state.epochs) - 1, _values(network)
-        status = _ended(state, settings, validation)
+        status = _ended(state, settings, validation, chosen)
         if folder is not None:
-            save_state(folder / STATE_FILE, state, described)
+            save_state(folder / STATE_FILE, state, belongs)
         if report is not None:
             report(len(state.epochs), state.epochs[-1])
     network.load_state_dict(state.weights)
@@ -159,10 +160,18 @@ def deterministic(device: torch.device, seed: int, epoch: int) -> Generator[None
     backend.deterministic, backend.benchmark = True, False
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(derive_seed(seed, "layers", epoch))
+            _seed_global(device, derive_seed(seed, "layers", epoch))
             yield
     finally:
         backend.deterministic, backend.benchmark = before
+
+
+def _seed_global(device: torch.device, seed: int) -> None:
+    """Seed the global generator of the processor and of this device; `torch.manual_seed` seeds every device's."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 def _judged(network: nn.Module, loss: float, validation: Validation | None, seed: int) -> Epoch:
@@ -187,12 +196,15 @@ def _is_best(state: TrainingState, validation: Validation | None, *, settled: fl
     return state.epochs[-1].score >= state.epochs[state.best].score
 
 
-def _ended(state: TrainingState, settings: TrainingSettings, validation: Validation | None) -> TrainingStatus | None:
+def _ended(
+    state: TrainingState, settings: TrainingSettings, validation: Validation | None, defense: Defense
+) -> TrainingStatus | None:
     """Why training is over; `None` while it is not."""
     if not state.epochs:
         return None
     best, last = state.epochs[state.best].robust or 0.0, state.epochs[-1].robust
-    if last is not None and best >= MEANINGFUL and last < COLLAPSE * best:
+    watched = hasattr(getattr(defense, "defense", defense), "perturbations")
+    if watched and last is not None and best >= MEANINGFUL and last < COLLAPSE * best:
         return TrainingStatus.OVERFITTED
     waited = len(state.epochs) - 1 - state.best
     if validation is not None and settings.patience is not None and waited >= settings.patience:
@@ -201,13 +213,20 @@ def _ended(state: TrainingState, settings: TrainingSettings, validation: Validat
 
 
 def _described(
-    settings: TrainingSettings, defense: Defense, images: Tensor, validation: Validation | None
+    settings: TrainingSettings,
+    defense: Defense,
+    state: TrainingState,
+    data: tuple[Tensor, Tensor],
+    validation: Validation | None,
 ) -> dict[str, str]:
-    """What a state of training belongs to."""
-    own = {name: str(value) for name, value in asdict(settings).items()}
-    judge = "none" if validation is None else f"{len(validation.images)} inputs, {validation.perturbations}"
-    first = content_key(images[:1])
-    return {**own, "defense": defense.label, "inputs": f"{len(images)}, first {first}", "validation": judge}
+    """What a state of training belongs to: all that its values depend on."""
+    return {name: str(value) for name, value in asdict(settings).items()} | {
+        "defense": described(defense) if is_dataclass(defense) else defense.label,
+        "start": described(state.network),
+        "inputs": described(data[0]),
+        "labels": described(data[1]),
+        "validation": described(validation),
+    }
 
 
 def _values(network: nn.Module) -> dict[str, Tensor]:
