@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from clearance.errors import FileError, InputError
-from clearance.zoo.checkpoints import architecture_header, make_architecture, read_header
+from clearance.zoo.checkpoints import architecture_header, make_architecture, open_checkpoint, read_header
 from clearance.zoo.specs import load_model
 
 ARGUMENTS = {"input_shape": (1, 6, 6), "classes": 3, "hidden": 5, "channels": (2, 3)}
@@ -48,14 +48,25 @@ def test_what_was_written_comes_back(tmp_path: Path, half: bool):
         ({"arguments": json.dumps({"input_shape": [1, 9, 9], "classes": 3})}, "expected shape"),
         ({"input_shape": "[1, null]"}, "its header does not describe a network"),
         ({"bounds": "[0]"}, "its header does not describe a network"),
+        ({"bounds": "[1, 0]"}, "bounds: expected two numbers, the lower one first"),
+        ({"bounds": "[NaN, 1]"}, "bounds: expected two numbers"),
+        ({"bounds": "[0, Infinity]"}, "bounds: expected two numbers"),
+        ({"bounds": "[0, 1, 2]"}, "its header does not describe a network"),
+        ({"bounds": "{}"}, "its header does not describe a network"),
+        ({"input_shape": "[Infinity, 6, 6]"}, "its header does not describe a network"),
+        ({"arguments": "[" * 50_000}, "its header does not describe a network"),
+        ({"arguments": json.dumps({"input_shape": [10**9, 10**9, 6], "classes": 3})}, "its header does not describe"),
+        ({"class_names": '["a", "b"]'}, "class_names: expected a name for each of 3 classes"),
+        ({"class_names": '"abc"'}, "class_names: expected a name for each of 3 classes"),
     ],
 )
 def test_a_header_that_does_not_fit_is_one_line(tmp_path: Path, change: dict[str, str], message: str):
     file = tmp_path / "net.safetensors"
     write(file, **change)
-    with pytest.raises(FileError, match=message) as caught:
-        load_model(str(file))
-    assert "\n" not in str(caught.value)
+    for load in (load_model, lambda name: open_checkpoint(Path(name), name)):
+        with pytest.raises(FileError, match=message) as caught:
+            load(str(file))
+        assert "\n" not in str(caught.value)
 
 
 def test_values_alone_are_told_how_to_be_used(tmp_path: Path):

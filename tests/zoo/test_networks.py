@@ -132,3 +132,10 @@ def test_softmax_regression_is_linear():
     network = linear_classifier((2, 3), 4)
     x, y = torch.rand(2, 5, 2, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(network(x) + network(y), network(x + y) + network(torch.zeros(1, 2, 3)))
+
+
+@pytest.mark.parametrize("make", [seven_layer_cnn, strided_cnn])
+@pytest.mark.parametrize("channels", [(2,), (2, 3, 4), 2])
+def test_channels_are_of_two_blocks(make, channels):
+    with pytest.raises(InputError, match=r"channels: expected two numbers, such as 32,64, got"):
+        make((1, 16, 16), 10, channels=channels)

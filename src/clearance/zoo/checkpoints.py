@@ -7,6 +7,7 @@ that the file cannot run code.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from clearance.data.files import require_file
-from clearance.errors import FileError, InputError
+from clearance.errors import ClearanceError, FileError, InputError
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, one_line
 from clearance.zoo.table import ARCHITECTURES
 from clearance.zoo.weight_files import load_weights
@@ -114,10 +115,11 @@ def open_checkpoint(path: Path, name: str) -> LoadedNetwork:
         arguments = {key: _argument(value) for key, value in json.loads(header.get("arguments", "{}")).items()}
         network = make_architecture(header["architecture"], arguments)
         shape = tuple(int(side) for side in json.loads(header.get("input_shape", json.dumps(DIGITS_SHAPE))))
-        limits = json.loads(header.get("bounds", "null"))
-        bounds = None if limits is None else (float(limits[0]), float(limits[1]))
-        names = tuple(str(each) for each in json.loads(header.get("class_names", "[]")))
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        bounds = _range(json.loads(header.get("bounds", "null")))
+        names = _names(json.loads(header.get("class_names", "[]")), network)
+    except ClearanceError as error:
+        raise FileError(f"{path}: its header does not describe a network ({error})") from error
+    except Exception as error:  # torch too refuses sizes, in many ways
         raise FileError(f"{path}: its header does not describe a network ({one_line(error)})") from error
     metadata = load_weights(network, path)
     return LoadedNetwork(network, name, bounds, path, metadata, shape, class_names=names)
@@ -141,6 +143,24 @@ def read_header(path: Path) -> dict[str, str]:
             return cast("dict[str, str] | None", file.metadata()) or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise FileError(f"{path}: damaged, or no safetensors file ({one_line(error)})") from error
+
+
+def _range(limits: Any) -> tuple[float, float] | None:
+    """The valid range of an input."""  # noqa: DOC501
+    if limits is None:
+        return None
+    low, high = limits
+    if not -math.inf < float(low) < float(high) < math.inf:
+        raise ValueError(f"bounds: expected two numbers, the lower one first, got {limits}")
+    return float(low), float(high)
+
+
+def _names(given: Any, network: nn.Module) -> tuple[str, ...]:
+    """A name for each class: each architecture ends with the biases of its logits."""  # noqa: DOC501
+    classes = len(list(network.parameters())[-1])
+    if not isinstance(given, list) or len(cast("list[Any]", given)) not in (0, classes):
+        raise ValueError(f"class_names: expected a name for each of {classes} classes, or none")
+    return tuple(str(each) for each in cast("list[Any]", given))
 
 
 def _argument(value: Any) -> Argument:

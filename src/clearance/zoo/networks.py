@@ -92,7 +92,7 @@ def seven_layer_cnn(
     torch.Size([3, 10])
     """
     _check_image(input_shape)
-    _check(input_shape, classes, hidden=hidden, first_channels=channels[0], second_channels=channels[1])
+    _check(input_shape, classes, hidden=hidden, **_two(channels))
     activate, pool = known_activation(activation), known_pooling(pooling)
     padding = 0 if min(input_shape[1:]) >= SMALLEST_UNPADDED else 1
     sizes, sides = input_shape[0], input_shape[1:]
@@ -150,7 +150,7 @@ def strided_cnn(
     torch.Size([3, 10])
     """
     _check_image(input_shape)
-    _check(input_shape, classes, hidden=hidden, first_channels=channels[0], second_channels=channels[1])
+    _check(input_shape, classes, hidden=hidden, **_two(channels))
     if min(input_shape[1:]) < 4:
         raise ShapeError(f"input_shape: expected sides of at least 4, got {tuple(input_shape)}")
     activate = known_activation(activation)
@@ -255,6 +255,13 @@ def _named(layers: dict[str, nn.Module]) -> nn.Sequential:
 def _check_image(input_shape: tuple[int, ...]) -> None:
     if len(input_shape) != 3:
         raise ShapeError(f"input_shape: expected (channels, height, width), got {tuple(input_shape)}")
+
+
+def _two(channels: tuple[int, ...]) -> dict[str, int]:
+    """The channels of both blocks, by the names that messages have for them."""  # noqa: DOC501
+    if not isinstance(channels, tuple | list) or len(channels) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"channels: expected two numbers, such as 32,64, got {channels}")
+    return {"first_channels": channels[0], "second_channels": channels[1]}
 
 
 def _check(input_shape: tuple[int, ...], classes: int, **widths: int) -> None:
