@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from clearance.cli.inspection_table import print_section
 from clearance.cli.progress import progress
 from clearance.cli.tables import make_console
+from clearance.cli.train_data import TrainingData, check_answers, labeller_network, read_data, read_unlabelled
 from clearance.cli.train_flags import TrainFlags
+from clearance.cli.train_state import discard_state, locked_state, state_folder
 from clearance.cli.values import Interrupted
-from clearance.data import datasets
-from clearance.data.dataset import Dataset
 from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
 from clearance.model.placement import choose_placement
@@ -39,13 +39,17 @@ from clearance.training import (
 )
 from clearance.training.cards import card_header, card_page, measure
 from clearance.training.defenses.defense import Defense
-from clearance.training.defenses.table import DEFENSES
-from clearance.zoo.checkpoints import architecture_header, make_architecture, open_checkpoint
+from clearance.training.defenses.table import DEFENSES, DefenseKind
+from clearance.training.intervals import interval_margins, linear_margins
+from clearance.zoo.checkpoints import architecture_header, make_architecture
 from clearance.zoo.radial_basis import place_centres
 from clearance.zoo.specs import load_model
+from clearance.zoo.table import ARCHITECTURES
 
 OPTIONS = {name for kind in DEFENSES.values() for name in kind.options}
 """Flags that belong to some defences only."""
+SIZES = ("resize", "crop")
+"""Flags that are written as HEIGHTxWIDTH."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Job:
 
     Attributes:
         flags: The flags.
+        source: Where the data come from.
         data: The training inputs, on the device.
         held: Of the training inputs, those kept apart; `None` for none.
         perturbations: The threat model; `None` without a radius.
@@ -63,6 +68,7 @@ class Job:
     """
 
     flags: TrainFlags
+    source: TrainingData
     data: tuple[Tensor, Tensor]
     held: tuple[Tensor, Tensor] | None
     perturbations: PerturbationSet | None
@@ -115,46 +121,45 @@ def run_train(flags: TrainFlags, *, as_json: bool) -> None:
         Interrupted: At Ctrl-C, with a word on how to go on.
     """
     out = _checked_out(flags)
-    job, training = _job(flags, out)
-    try:
-        header = _train(flags, out, job, training)
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; {job.state} keeps what is done: give the same command to go on") from None
-    shutil.rmtree(job.state, ignore_errors=True)
+    job = _job(flags, state_folder(out))
+    with locked_state(job.state, anew=flags.force):
+        try:
+            header = _train(flags, out, job)
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted; {job.state} keeps what is done: give the same command to go on") from None
+        discard_state(job.state)
     if as_json:
         print(json.dumps({"checkpoint": str(out), **header}, indent=2))
     else:
         print_section(make_console(), str(out), ((key.replace("_", " "), value) for key, value in header.items()))
 
 
-def _train(flags: TrainFlags, out: Path, job: Job, training: Dataset) -> dict[str, str]:
+def _train(flags: TrainFlags, out: Path, job: Job) -> dict[str, str]:
     """All of it between the checks and the output; the header of the checkpoint."""
-    network = job.network()
+    network, data = job.network(), job.source
     if flags.start is not None:
-        _fill(network, Path(flags.start))
+        _fill(network, flags.start)
     defense = _defense(flags, job)
     history = job.train(network, defense, "network")
     if flags.half:
         network.half().float()
-    test = _part(flags, train=False, count=None)
-    where = job.data[0].device
-    by_intervals = flags.defense == "interval-bounds"
+    test, where = data.read_test(), job.data[0].device
     measured = measure(
         network,
         test.images.to(where),
         test.labels.to(where),
         job.perturbations,
         seed=flags.seed,
-        by_intervals=by_intervals,
+        by_intervals=flags.defense == "interval-bounds",
     )
     header = architecture_header(
         flags.network,
         job.arguments,
-        input_shape=tuple(training.images.shape[1:]),
-        bounds=_bounds(training),
-        class_names=training.class_names,
+        input_shape=tuple(data.training.images.shape[1:]),
+        bounds=data.bounds,
+        class_names=data.training.class_names if len(data.training.class_names) == _outputs(network) else (),
     ) | card_header(
-        data=f"{training.name}, {len(job.data[0])} inputs; {len(job.held[0]) if job.held else 0} kept apart",
+        data=data.label,
         defense=defense.label,
         perturbations=job.perturbations,
         measured=measured,
@@ -176,86 +181,98 @@ def _checked_out(flags: TrainFlags) -> Path:
             raise FileError(f"{path}: is there already; give --force to replace it")
     if path_kind(out.parent) != "folder":
         raise FileError(f"{out.parent}: expected a folder for {out.name}, there is none")
-    kind = DEFENSES[flags.defense]
+    if flags.start is not None and Path(flags.start).resolve() == out.resolve():
+        raise InputError(f"start: {out} would be replaced, and the command on its card could not make it again")
+    _check_flags(flags, DEFENSES[flags.defense])
+    return out
+
+
+def _check_flags(flags: TrainFlags, kind: DefenseKind) -> None:
+    """Refuse flags that do not go together."""  # noqa: DOC501
     given = sorted(name for name in OPTIONS & flags.given if name not in kind.options)
     if given:
         takes = ", ".join(f"--{name.replace('_', '-')}" for name in kind.options) or "none"
         raise InputError(f"{given[0].replace('_', '-')}: --defense {flags.defense} takes {takes}")
     if kind.has_threat and not flags.radius:
         raise InputError(f"radius: --defense {flags.defense} needs --radius, such as 0.3 or 8/255")
+    if flags.radius == 0:
+        raise InputError("radius: expected a positive number, got 0")
     if flags.labeller is not None and flags.unlabelled is None:
         raise InputError("labeller: guesses labels of --unlabelled DATA, which is not given")
-    return out
+    if flags.patience is not None and flags.holdout == 0:
+        raise InputError("patience: epochs are judged on the inputs kept apart, and --holdout is 0")
+    able = [name for name in ARCHITECTURES if set(kind.network_arguments) <= _parameters(name)]
+    if flags.network not in able:
+        raise InputError(f"network: --defense {flags.defense} expects one of {', '.join(able)}, got {flags.network}")
 
 
-def _job(flags: TrainFlags, out: Path) -> tuple[Job, Dataset]:
-    count = None if flags.count == "all" else int(flags.count)
-    training, device = _part(flags, train=True, count=count), choose_placement(nn.Identity(), flags.device, None).device
-    bounds = _bounds(training)
-    if flags.holdout >= len(training):
-        raise InputError(f"holdout: expected less than the {len(training)} training inputs, got {flags.holdout}")
-    kept = len(training) - flags.holdout
+def _parameters(architecture: str) -> set[str]:
+    return set(inspect.signature(ARCHITECTURES[architecture].load()).parameters)
+
+
+def _job(flags: TrainFlags, state: Path) -> Job:
+    device, source = choose_placement(nn.Identity(), flags.device, None).device, read_data(flags)
+    training = source.training
     x, y = training.images.to(device), training.labels.to(device)
-    perturbations = PerturbationSet(float(flags.norm), flags.radius, bounds) if flags.radius else None
-    state = out.with_suffix(".training")
-    if flags.force:
-        shutil.rmtree(state, ignore_errors=True)
+    perturbations = PerturbationSet(float(flags.norm), flags.radius, source.bounds) if flags.radius else None
     chosen = {field.name: getattr(flags, field.name) for field in fields(TrainingSettings)}
     arguments = {**DEFENSES[flags.defense].network_arguments, **dict(flags.network_args)}
-    if flags.network != "digits_cnn":
-        classes = len(training.class_names) or int(training.labels.max()) + 1
+    if "classes" in _parameters(flags.network):
+        classes = len(training.class_names) or int(max(training.labels.max(), source.test.labels.max())) + 1
         arguments = {"input_shape": tuple(training.images.shape[1:]), "classes": classes, **arguments}
     arguments.setdefault("seed", flags.seed)
-    held = (x[kept:], y[kept:]) if flags.holdout else None
-    return Job(flags, (x[:kept], y[:kept]), held, perturbations, TrainingSettings(**chosen), arguments, state), training
+    network = make_architecture(flags.network, arguments)
+    source.check(network)
+    if flags.defense == "interval-bounds":  # which layers these know shows after the warm-up otherwise
+        bounds = linear_margins if flags.crown is None or flags.crown else interval_margins
+        bounds(network, training.images[:1], training.images[:1], training.labels[:1])
+    held = (x[source.kept], y[source.kept]) if len(source.kept) else None
+    data = x[source.chosen], y[source.chosen]
+    return Job(flags, source, data, held, perturbations, TrainingSettings(**chosen), arguments, state)
 
 
 def _defense(flags: TrainFlags, job: Job) -> Defense:
     """The defence with its settings; teachers and guessers of labels are trained first where they are needed."""
-    kind = DEFENSES[flags.defense]
+    kind, more = DEFENSES[flags.defense], read_unlabelled(flags, job.source)
+    labeller = None
+    if flags.labeller is not None and more is not None:
+        labeller = labeller_network(load_model(flags.labeller))
+        check_answers(labeller, more[:1], what="labeller", classes=2, most=_outputs(job.network()))
     options: dict[str, Any] = {name: getattr(flags, name) for name in kind.options if getattr(flags, name) is not None}
-    if kind.has_threat:
-        options["perturbations"] = job.perturbations
+    options |= {"perturbations": job.perturbations} if kind.has_threat else {}
+    options |= {"bounds": job.source.bounds} if kind.is_clipped else {}
     if kind.needs_teacher:
         teacher = job.network()
         job.train(teacher, Standard(options.get("temperature", Distillation.temperature)), "teacher", judged=False)
         options["teacher"] = teacher
     defense: Defense = kind.load()(**options)
-    if flags.unlabelled is None:
+    if more is None:
         return defense
-    images = datasets.load(flags.unlabelled, train=True).images.to(job.data[0].device)
-    if flags.labeller is None:
+    if labeller is None:
         labeller = job.network()
         job.train(labeller, Standard(), "labeller", judged=False)
-    else:
-        labeller = load_model(flags.labeller).network.to(images.device)
-    return PseudoLabels(defense, images, guessed_labels(labeller, images))
+    images = more.to(job.data[0].device)
+    return PseudoLabels(defense, images, guessed_labels(labeller.to(images.device), images))
 
 
-def _fill(network: nn.Module, path: Path) -> None:
+def _outputs(network: nn.Module) -> int:
+    """How many logits there are: every architecture ends with their biases."""
+    return len(list(network.parameters())[-1])
+
+
+def _fill(network: nn.Module, start: str) -> None:
     """Begin with the values of a checkpoint; a last layer for other classes keeps its own."""  # noqa: DOC501
-    values, own = open_checkpoint(path, str(path)).network.state_dict(), network.state_dict()
+    values, own = load_model(start).network.state_dict(), network.state_dict()
     fitting = {name: value for name, value in values.items() if name in own and own[name].shape == value.shape}
-    missing = sorted(set(own) - set(fitting))
-    if len(fitting) < len(own) - 2:
-        raise FileError(f"{path}: expected the same architecture but for the last layer, differing: {missing[:4]}")
-    if missing:
-        click.echo(f"start: {', '.join(missing)} are new, {path} has them for other classes", err=True)
+    last = list(own)[-1].rpartition(".")[0]
+    new = sorted(set(own) - set(fitting))
+    differing = sorted(set(values) - set(own)) + [name for name in new if name.rpartition(".")[0] != last]
+    if differing or not fitting:
+        said = differing or new
+        raise FileError(f"{start}: expected the same architecture but for the last layer, differing: {said[:4]}")
+    if new:
+        click.echo(f"start: {', '.join(new)} are new, {start} has them for other classes", err=True)
     network.load_state_dict({**own, **fitting})
-
-
-def _part(flags: TrainFlags, *, train: bool, count: int | None) -> Dataset:
-    return datasets.load(flags.data, train=train, count=count, resize=flags.resize, crop=flags.crop, label=flags.label)
-
-
-def _bounds(data: Dataset) -> tuple[float, float] | None:
-    """One valid range for all features."""  # noqa: DOC501
-    if data.bounds is None:
-        return None
-    low, high = data.bounds
-    if isinstance(low, Tensor) or isinstance(high, Tensor):
-        raise InputError(f"data: training knows one valid range for all features, {data.name} has one for each")
-    return low, high
 
 
 def _write(out: Path, network: nn.Module, header: Mapping[str, str], *, half: bool, force: bool) -> None:
@@ -280,11 +297,11 @@ def _command(flags: TrainFlags) -> str:
     for name in sorted(flags.given - {"data", "force", "out", "as_json"}):
         value, flag = getattr(flags, name), f"--{name.replace('_', '-')}"
         if name == "network_args":
-            words += [word for key, each in value for word in (flag, f"{key}={_spelled(each)}")]
+            words += [word for key, each in value for word in (flag, f"{key}={_spelled(each, ',')}")]
         else:
-            words += [flag] if value is True else [flag, _spelled(value)]
+            words += [flag] if value is True else [flag, _spelled(value, "x" if name in SIZES else ",")]
     return shlex.join([*words, "--out", Path(flags.out).name])
 
 
-def _spelled(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)  # pyright: ignore
+def _spelled(value: Any, between: str) -> str:
+    return between.join(map(str, value)) if isinstance(value, tuple) else str(value)  # pyright: ignore

@@ -36,7 +36,7 @@ class TrainFlags:
         optimiser: Its name.
         weight_decay: Factor.
         augmentation: Of pictures.
-        holdout: Training inputs kept apart.
+        holdout: Training inputs kept apart; `None`: 1000, at most a fifth.
         patience: Epochs without a better one.
         count: Training inputs, or `"all"`.
         resize: Size that pictures are resized to.
@@ -74,7 +74,7 @@ class TrainFlags:
     optimiser: str
     weight_decay: float
     augmentation: str
-    holdout: int
+    holdout: int | None
     patience: int | None
     count: int | str
     resize: int | tuple[int, int] | None

@@ -34,9 +34,9 @@ LOOP_OPTIONS = (
     click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, metavar="N", help="Inputs."),
     click.option("--learning-rate", type=float, default=1e-3, show_default=True, metavar="X", help="At the start."),
     click.option("--optimiser", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True, help="Method."),
-    click.option("--weight-decay", type=float, default=0.0, show_default=True, metavar="X", help="Factor."),
+    click.option("--weight-decay", type=float, default=0.0, show_default=True, metavar="X", help="Factor of squares."),
     click.option("--augmentation", type=click.Choice(["none", "crop-flip"]), default="none", help="Of pictures."),
-    click.option("--holdout", type=click.IntRange(0), default=1000, show_default=True, metavar="N", help="See below."),
+    click.option("--holdout", type=click.IntRange(0), metavar="N", help="See above.  [default: 1000, at most a fifth]"),
     click.option("--patience", type=click.IntRange(1), metavar="N", help="Stop after N epochs without a better one."),
 )
 """The loop, whatever the defence."""
@@ -58,7 +58,7 @@ LOOP_OPTIONS = (
     "--defense", type=click.Choice(list(DEFENSES)), default="standard", show_default=True, help="How to train."
 )
 @click.option("--out", required=True, metavar="FILE", help="The checkpoint, FILE.safetensors; its card is FILE.md.")
-@click.option("--start", metavar="FILE", help="Fine-tune: begin with the values of this checkpoint.")
+@click.option("--start", metavar="MODEL", help="Fine-tune: begin with the values of this checkpoint.")
 @click.option("--unlabelled", metavar="DATA", help="More inputs for a defence; their labels are guessed.")
 @click.option("--labeller", metavar="MODEL", help="Guesses them.  [default: trained as usual first]")
 @with_options((*THREAT_OPTIONS, *DEFENSE_OPTIONS, *LOOP_OPTIONS))
@@ -75,9 +75,10 @@ LOOP_OPTIONS = (
 def train(context: click.Context, *, as_json: bool, **flags: Any) -> None:
     """Train a network on DATA and write a checkpoint that every command takes as MODEL.
 
-    The last --holdout training inputs are kept apart: after each epoch the network is judged on them, by robust
-    accuracy where there is a --radius, and the best epoch's values are kept. The test part of DATA is only measured in
-    the end, for the card. Training that was stopped goes on where it was when the same command is given again.
+    The last --holdout training inputs are kept apart (evenly spread ones, where the last lack a class): after each
+    epoch the network is judged on them, by robust accuracy where there is a --radius, and the best epoch's values are
+    kept. The test part of DATA is only measured in the end, for the card; of DATA without one, such as FILE.npz, every
+    fifth input is the test part. Training that was stopped goes on where it was when the same command is given again.
     """
     from clearance.cli.train import run_train
 

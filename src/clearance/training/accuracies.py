@@ -44,7 +44,7 @@ def robust_accuracy(
     step_size: float | None = None,
     batch_size: int = 1024,
 ) -> float:
-    """The share of inputs still classified right after projected gradient ascent (Madry et al. 2018, section 4).
+    """The share of inputs still classified right after projected gradient ascent (Madry et al. 2018, section 2.1).
 
     It is an upper bound: a better attack may find more. `clearance attack` and `clearance bracket` have better ones.
 

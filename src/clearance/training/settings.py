@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -50,9 +51,9 @@ class TrainingSettings:
         """
         check_seed(self.seed)
         for name in ("epochs", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        if self.weight_decay < 0:
+        if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"weight_decay: expected a number >= 0, got {self.weight_decay}")
         if self.patience is not None and self.patience < 1:
             raise InputError(f"patience: expected at least 1, got {self.patience}")

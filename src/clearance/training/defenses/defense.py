@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -64,7 +65,7 @@ def check_settings(positive: Mapping[str, float | None], shares: Mapping[str, fl
         InputError: If one does not.
     """
     for name, value in positive.items():
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < math.inf:
             raise InputError(f"{name}: expected a positive number, got {value}")
     for name, value in shares.items():
         if not 0 <= value <= 1:

@@ -16,12 +16,14 @@ class DefenseKind(Choice):
         options: Fields of the class that the command line sets.
         has_threat: Whether it defends against a set of perturbations, its field `perturbations`.
         needs_teacher: Whether it learns from a network that was trained before, its field `teacher`.
+        is_clipped: Whether it keeps its noise in the valid range of inputs, its field `bounds`.
         network_arguments: What the network is made with unless the user says otherwise.
     """
 
     options: tuple[str, ...] = ()
     has_threat: bool = False
     needs_teacher: bool = False
+    is_clipped: bool = False
     network_arguments: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -64,6 +66,7 @@ DEFENSES = {
         "bounded activations and Gaussian noise on the inputs (Zantedeschi et al. 2017)",
         f"{PLACE}.noise_augmentation:NoiseAugmentation",
         ("deviation",),
+        is_clipped=True,
         network_arguments={"activation": "bounded-relu"},
     ),
     "interval-bounds": DefenseKind(
