@@ -13,14 +13,19 @@ from clearance.training.defenses.table import DEFENSES
 from clearance.zoo.table import ARCHITECTURES
 
 THREAT_OPTIONS = (
-    click.option("--norm", type=click.Choice(["inf", "2"]), default="inf", show_default=True, help="Of the ball."),
-    click.option("--radius", type=Radius(), metavar="R", help="Of the ball, in input units; a fraction such as 8/255."),
+    click.option("--norm", type=click.Choice(["inf", "2"]), default="inf", show_default=True, help="Norm of a change."),
+    click.option("--radius", type=Radius(), metavar="R", help="Largest change, in input units, such as 0.3 or 8/255."),
 )
 """What a defence defends against; standard training is judged by it too."""
 DEFENSE_OPTIONS = (
     click.option("--steps", type=click.IntRange(1), metavar="N", help="Ascent steps.  [default: 10]"),
-    click.option("--step-size", type=Radius(), metavar="R", help="Of the ascent.  [default: 2.5 radius / steps]"),
-    click.option("--ramp", type=float, metavar="SHARE", help="Share of training over which the radius grows."),
+    click.option("--step-size", type=Radius(), metavar="R", help="Length of one.  [default: 2.5 radius / steps]"),
+    click.option(
+        "--ramp",
+        type=float,
+        metavar="SHARE",
+        help="Share of training over which the radius grows.  [default: 0; interval-bounds: 0.5]",
+    ),
     click.option("--replays", type=click.IntRange(1), metavar="N", help="free: of each batch.  [default: 8]"),
     click.option("--beta", type=float, metavar="X", help="trades: weight of robustness.  [default: 6]"),
     click.option("--temperature", type=float, metavar="T", help="distillation: 100; standard: 1."),
@@ -30,12 +35,31 @@ DEFENSE_OPTIONS = (
 )
 """Settings of single defences: one that the chosen defence does not have is refused."""
 LOOP_OPTIONS = (
-    click.option("--epochs", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Passes."),
-    click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, metavar="N", help="Inputs."),
+    click.option(
+        "--epochs", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Passes over the inputs."
+    ),
+    click.option(
+        "--batch-size", type=click.IntRange(1), default=128, show_default=True, metavar="N", help="Inputs in one step."
+    ),
     click.option("--learning-rate", type=float, default=1e-3, show_default=True, metavar="X", help="At the start."),
-    click.option("--optimiser", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True, help="Method."),
-    click.option("--weight-decay", type=float, default=0.0, show_default=True, metavar="X", help="Factor of squares."),
-    click.option("--augmentation", type=click.Choice(["none", "crop-flip"]), default="none", help="Of pictures."),
+    click.option(
+        "--optimiser", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True, help="Of the values."
+    ),
+    click.option(
+        "--weight-decay",
+        type=float,
+        default=0.0,
+        show_default=True,
+        metavar="X",
+        help="Factor of half the squared values in the loss.",
+    ),
+    click.option(
+        "--augmentation",
+        type=click.Choice(["none", "crop-flip"]),
+        default="none",
+        show_default=True,
+        help="Of pictures.",
+    ),
     click.option("--holdout", type=click.IntRange(0), metavar="N", help="See above.  [default: 1000, at most a fifth]"),
     click.option("--patience", type=click.IntRange(1), metavar="N", help="Stop after N epochs without a better one."),
 )

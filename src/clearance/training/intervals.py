@@ -49,9 +49,9 @@ def proved_share(network: nn.Module, low: Tensor, high: Tensor, labels: Tensor) 
 
 
 def interval_margins(network: nn.Module, low: Tensor, high: Tensor, labels: Tensor) -> Tensor:
-    """Lower bounds of `f_y - f_j` over boxes by interval bound propagation (Gowal et al. 2018, equations 6 and 7).
+    """Lower bounds of `f_y - f_j` over boxes by interval bound propagation (Gowal et al. 2018, section 3).
 
-    The last layer is merged with the difference of its outputs, as there (section 3, elision of the last layer).
+    The last layer is merged with the difference of its outputs, as there (elision of the last layer).
 
     Args:
         network: A chain of known layers that ends in `nn.Linear`.

@@ -25,8 +25,8 @@ from clearance.geometry.norms import as_norm, project, steepest
 NORMS = (2.0, math.inf)
 """Norms of the perturbations of training: those of Madry et al. (2018)."""
 TRAVEL = 2.5
-"""Steps times step size over radius, where no step size is given: far enough to reach the boundary from any start, and to
-move along it (Madry et al. 2018)."""
+"""Steps times step size over radius, where no step size is given: far enough to reach the boundary from any start, and
+to move along it (Madry et al. 2018)."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ Activation = Callable[[], nn.Module]
 
 
 def bounded_relu(ceiling: float = 1.0) -> nn.Hardtanh:
-    """Bounded ReLU, `f(z) = min(max(z, 0), t)` (Zantedeschi, Nicolae and Rawat 2017, section 4.1).
+    """Bounded ReLU, `f(z) = min(max(z, 0), t)` (Zantedeschi, Nicolae and Rawat 2017).
 
     Args:
         ceiling: `t`, the largest answer.

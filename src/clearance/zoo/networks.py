@@ -125,7 +125,7 @@ def strided_cnn(
     hidden: int = 100,
     seed: int = 0,
 ) -> nn.Sequential:
-    """The small network of certified training (Wong and Kolter 2018, appendix B): no pooling, strides instead.
+    """The small network of certified training (Wong and Kolter 2018): no pooling, strides instead.
 
     Two 4 × 4 convolutions of stride 2 with padding 1, a hidden layer, the logits.
 

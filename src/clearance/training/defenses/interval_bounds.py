@@ -18,7 +18,7 @@ from clearance.training.perturbations import PerturbationSet
 
 @dataclass(frozen=True)
 class IntervalBounds:
-    """Interval bound propagation (Gowal et al. 2018), started by CROWN-IBP (Zhang et al. 2020, equation 11).
+    """Interval bound propagation (Gowal et al. 2018), started by CROWN-IBP (Zhang et al. 2020).
 
     With lower bounds `m_j` of the margins `f_y - f_j` over the box, the loss is `kappa CE(f(x), y) + (1 - kappa)
     CE(-m, y)`, where `m = beta m_CROWN + (1 - beta) m_IBP`. While the radius grows over the share `ramp` of training,

@@ -14,9 +14,10 @@ from clearance.training.defenses.defense import TrainingStep, check_settings
 
 @dataclass(frozen=True)
 class NoiseAugmentation:
-    """The loss at inputs with Gaussian noise (Zantedeschi, Nicolae and Rawat 2017, section 4.2), clipped to the bounds.
+    """The loss at inputs with Gaussian noise (Zantedeschi, Nicolae and Rawat 2017), clipped to the bounds.
 
-    Their defence is this together with bounded activations (section 4.1): `zoo.networks.bounded_relu`.
+    Their defence is this together with bounded activations: `zoo.activations.bounded_relu`. The noise of an input is
+    new in every epoch; the inputs without noise are not trained on.
 
     Attributes:
         deviation: Standard deviation of the noise, in input units; 0.3 is the paper's on MNIST, 0.05 on CIFAR-10.

@@ -17,10 +17,11 @@ from clearance.training.perturbations import PerturbationSet, ascend
 
 @dataclass(frozen=True)
 class Trades:
-    """TRADES (Zhang, Yu, Jiao, Xing, El Ghaoui and Jordan 2019, equation 5).
+    """TRADES (Zhang, Yu, Jiao, Xing, El Ghaoui and Jordan 2019, algorithm 1).
 
     `loss(f(x), y) + beta max over x' of KL(softmax f(x) || softmax f(x'))`; the maximisation is `ascend` on the
-    divergence.
+    divergence, in evaluation mode as in the paper's code, from a random point of the set (there: from Gaussian noise of
+    deviation 0.001). The batch of inputs and perturbed inputs goes through the network at once.
 
     Attributes:
         perturbations: What the adversary may do.
