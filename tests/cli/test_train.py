@@ -189,7 +189,11 @@ def test_one_process_trains_at_a_time(capsys: pytest.CaptureFixture[str]):
         assert run([*FAST, "--out", "a.safetensors"]) == 2
     assert "in use by another run of this program" in capsys.readouterr().err
     assert not Path("a.training").exists()
+    Path("a.training").mkdir()
+    for ending in ("-lock", "-lock-journal"):  # as a kill leaves them
+        Path("a.training", f"training{ending}").touch()
     assert run([*FAST, "--out", "a.safetensors"]) == 0
+    assert not Path("a.training").exists()
 
 
 def test_a_network_of_another_architecture_cannot_be_the_start(capsys: pytest.CaptureFixture[str]):

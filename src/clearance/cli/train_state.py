@@ -49,8 +49,9 @@ def locked_state(folder: Path, *, anew: bool) -> Generator[None]:
         yield
     finally:
         lock.close()
-        with suppress(OSError):
-            (folder / f"{LOCK}-lock").unlink(missing_ok=True)
+        for ending in ("-lock", "-lock-journal"):
+            with suppress(OSError):
+                (folder / f"{LOCK}{ending}").unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
 
