@@ -160,18 +160,14 @@ def deterministic(device: torch.device, seed: int, epoch: int) -> Generator[None
     backend.deterministic, backend.benchmark = True, False
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            _seed_global(device, derive_seed(seed, "layers", epoch))
+            own = derive_seed(seed, "layers", epoch)
+            torch.default_generator.manual_seed(own)  # torch.manual_seed seeds every device's, and one is forked
+            if device.type == "cuda":
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(own)
             yield
     finally:
         backend.deterministic, backend.benchmark = before
-
-
-def _seed_global(device: torch.device, seed: int) -> None:
-    """Seed the global generator of the processor and of this device; `torch.manual_seed` seeds every device's."""
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
 
 
 def _judged(network: nn.Module, loss: float, validation: Validation | None, seed: int) -> Epoch:
