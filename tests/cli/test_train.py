@@ -216,6 +216,7 @@ def test_only_the_last_layer_may_be_new(capsys: pytest.CaptureFixture[str]):
     assert "differing: ['hidden.bias', 'hidden.weight']" in capsys.readouterr().err
     assert run([*start, "--network-args", "hidden=4", "--network-args", "classes=12"]) == 0
     assert "start: logits.bias, logits.weight are new" in capsys.readouterr().err
+    assert load_model("a.safetensors").class_names == ()  # digits name ten of the twelve
 
 
 def pictures(*parts: str, classes: str = "ab", size: tuple[int, int] = (8, 8)) -> None:

@@ -287,6 +287,11 @@ def test_patience_ends_training():
     assert bias == pytest.approx(-2.0)
 
 
+def test_equal_epochs_do_not_renew_patience():
+    history, _ = judged([-2.0] * 9, patience=2)
+    assert (len(history.epochs), history.best, history.status) == (3, 2, TrainingStatus.STOPPED_EARLY)
+
+
 def test_a_collapse_of_robust_accuracy_is_told_and_undone():
     history, bias = judged([-2.0, -8.0, 0.0])
     assert (len(history.epochs), history.best, history.status) == (2, 0, TrainingStatus.OVERFITTED)

@@ -213,7 +213,7 @@ def _parameters(architecture: str) -> set[str]:
 def _job(flags: TrainFlags, state: Path) -> Job:
     device, source = choose_placement(nn.Identity(), flags.device, None).device, read_data(flags)
     training = source.training
-    x, y = training.images.to(device), training.labels.to(device)
+    (x, held_x), (y, held_y) = source.split(training.images.to(device)), source.split(training.labels.to(device))
     perturbations = PerturbationSet(float(flags.norm), flags.radius, source.bounds) if flags.radius else None
     chosen = {field.name: getattr(flags, field.name) for field in fields(TrainingSettings)}
     arguments = {**DEFENSES[flags.defense].network_arguments, **dict(flags.network_args)}
@@ -226,9 +226,8 @@ def _job(flags: TrainFlags, state: Path) -> Job:
     if flags.defense == "interval-bounds":  # which layers these know shows after the warm-up otherwise
         bounds = linear_margins if flags.crown is None or flags.crown else interval_margins
         bounds(network, training.images[:1], training.images[:1], training.labels[:1])
-    held = (x[source.kept], y[source.kept]) if len(source.kept) else None
-    data = x[source.chosen], y[source.chosen]
-    return Job(flags, source, data, held, perturbations, TrainingSettings(**chosen), arguments, state)
+    held = (held_x, held_y) if len(held_x) else None
+    return Job(flags, source, (x, y), held, perturbations, TrainingSettings(**chosen), arguments, state)
 
 
 def _defense(flags: TrainFlags, job: Job) -> Defense:

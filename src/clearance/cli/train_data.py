@@ -51,6 +51,13 @@ class TrainingData:
         kept = f"{len(self.kept)} kept apart{self.how}"
         return f"{self.training.name}{whole}, {len(self.chosen)} inputs; {kept}"
 
+    def split(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What is trained on and what is kept apart, of one value for each training input; views where they can be."""
+        count = len(self.chosen)
+        if torch.equal(self.chosen, torch.arange(count)):
+            return values[:count], values[count:]
+        return values[self.chosen], values[self.kept]
+
     def read_test(self) -> Dataset:
         """The inputs of the test part."""
         return self.test.take(self.test_rows)

@@ -202,10 +202,17 @@ def _ended(
     watched = hasattr(getattr(defense, "defense", defense), "perturbations")
     if watched and last is not None and best >= MEANINGFUL and last < COLLAPSE * best:
         return TrainingStatus.OVERFITTED
-    waited = len(state.epochs) - 1 - state.best
+    waited = len(state.epochs) - 1 - _first_best(state, settled=defense.settled * settings.epochs)
     if validation is not None and settings.patience is not None and waited >= settings.patience:
         return TrainingStatus.STOPPED_EARLY
     return TrainingStatus.FINISHED if len(state.epochs) >= settings.epochs else None
+
+
+def _first_best(state: TrainingState, *, settled: float) -> int:
+    """The first epoch as good as the best one, of those whose radius is full: patience waits for a better one."""
+    top, start = state.epochs[state.best].score, max(math.ceil(settled) - 1, 0)
+    equal = (index for index, epoch in enumerate(state.epochs) if index >= start and epoch.score == top)
+    return min(next(equal, state.best), state.best)
 
 
 def _described(
