@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from clearance.errors import FileError, InputError
 from clearance.zoo.checkpoints import architecture_header, make_architecture, open_checkpoint, read_header
 from clearance.zoo.specs import load_model
+from clearance.zoo.table import ARCHITECTURES
 
 ARGUMENTS = {"input_shape": (1, 6, 6), "classes": 3, "hidden": 5, "channels": (2, 3)}
 
@@ -56,6 +57,10 @@ def test_what_was_written_comes_back(tmp_path: Path, half: bool):
         ({"input_shape": "[Infinity, 6, 6]"}, "its header does not describe a network"),
         ({"arguments": "[" * 50_000}, "its header does not describe a network"),
         ({"arguments": json.dumps({"input_shape": [10**9, 10**9, 6], "classes": 3})}, "its header does not describe"),
+        (
+            {"arguments": json.dumps({"input_shape": [6, 10**5, 10**5], "classes": 3, "hidden": 10**5})},
+            "it names a network of .* values, the file has",
+        ),
         ({"class_names": '["a", "b"]'}, "class_names: expected a name for each of 3 classes"),
         ({"class_names": '"abc"'}, "class_names: expected a name for each of 3 classes"),
     ],
@@ -100,6 +105,15 @@ def test_the_bundled_headers_hold_a_card():
         header = read_header(file)
         assert {"data", "defense", "threat_model", "settings", "clean_accuracy", "command", "torch"} <= set(header)
         assert len(load_file(file)) >= 4
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "digits_cnn"])
+def test_a_network_too_large_for_its_file_takes_no_memory(tmp_path: Path, name: str):
+    arguments = {"input_shape": [1, 10**4, 10**4], "classes": 10**5}  # 4 TB and more as float32
+    header = architecture_header(name, arguments, input_shape=(1, 6, 6), bounds=None)
+    save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors", header)
+    with pytest.raises(FileError, match=r"its header does not describe a network .*it names a network of"):
+        open_checkpoint(tmp_path / "a.safetensors", "a")
 
 
 def test_an_unknown_architecture_is_refused():

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
@@ -26,6 +27,11 @@ Argument = int | float | str | bool | tuple[int, ...]
 
 DIGITS_SHAPE = (1, 8, 8)
 """Shape of one input of the architecture that takes no shape, `digits_cnn`."""
+
+
+SPARE = 10**6
+"""Values that a network may have beyond the bytes of its file before it is refused unmade: networks that differ by less
+are made, and told apart by the shapes of their values."""
 
 
 def make_architecture(name: str, arguments: Mapping[str, Argument]) -> nn.Module:
@@ -113,6 +119,7 @@ def open_checkpoint(path: Path, name: str) -> LoadedNetwork:
         )
     try:
         arguments = {key: _argument(value) for key, value in json.loads(header.get("arguments", "{}")).items()}
+        _check_size(header["architecture"], arguments, path)
         network = make_architecture(header["architecture"], arguments)
         shape = tuple(int(side) for side in json.loads(header.get("input_shape", json.dumps(DIGITS_SHAPE))))
         bounds = _range(json.loads(header.get("bounds", "null")))
@@ -143,6 +150,14 @@ def read_header(path: Path) -> dict[str, str]:
             return cast("dict[str, str] | None", file.metadata()) or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise FileError(f"{path}: damaged, or no safetensors file ({one_line(error)})") from error
+
+
+def _check_size(name: str, arguments: Mapping[str, Argument], path: Path) -> None:
+    """Refuse a network that needs far more memory than the file, before it is made."""  # noqa: DOC501
+    with torch.device("meta"):
+        values = sum(parameter.numel() for parameter in make_architecture(name, arguments).parameters())
+    if values > path.stat().st_size + SPARE:  # the file has at least two bytes for each value
+        raise ValueError(f"it names a network of {values:,} values, the file has {path.stat().st_size:,} bytes")
 
 
 def _range(limits: Any) -> tuple[float, float] | None:

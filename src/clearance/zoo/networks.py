@@ -7,6 +7,7 @@ No global random state is read or written: the layers are made without values an
 import math
 from collections import OrderedDict
 
+import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
@@ -225,14 +226,14 @@ def initialise(network: nn.Sequential, *, seed: int) -> nn.Sequential:
     """Fill a network's linear and convolutional layers: He-uniform weights (He et al. 2015, equation 10), zero biases.
 
     Args:
-        network: The network, changed in place. Layers of other kinds are left as they are.
+        network: The network, changed in place. Layers of other kinds, and those on `meta`, are left as they are.
         seed: With the layer's name, fixes its weights.
 
     Returns:
         The same network.
     """
     for name, layer in network.named_modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d):
+        if isinstance(layer, nn.Linear | nn.Conv2d) and not layer.weight.is_meta:
             generator = make_generator(layer.weight.device, seed, "initialise", name)
             nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]
@@ -240,12 +241,17 @@ def initialise(network: nn.Sequential, *, seed: int) -> nn.Sequential:
     return network
 
 
+def new_device() -> str:
+    """Where networks are made: on the CPU; under `with torch.device("meta")` there, without values or memory."""
+    return "meta" if torch.get_default_device().type == "meta" else "cpu"
+
+
 def _linear(inputs: int, outputs: int) -> nn.Module:
-    return skip_init(nn.Linear, inputs, outputs)
+    return skip_init(nn.Linear, inputs, outputs, device=new_device())
 
 
 def _convolution(inputs: int, outputs: int, *, padding: int, stride: int = 1, size: int = 3) -> nn.Module:
-    return skip_init(nn.Conv2d, inputs, outputs, kernel_size=size, padding=padding, stride=stride)
+    return skip_init(nn.Conv2d, inputs, outputs, kernel_size=size, padding=padding, stride=stride, device=new_device())
 
 
 def _named(layers: dict[str, nn.Module]) -> nn.Sequential:

@@ -9,7 +9,7 @@ from torch.nn.utils import skip_init
 
 from clearance.errors import InputError, ShapeError
 from clearance.model.seeds import make_generator
-from clearance.zoo.networks import initialise
+from clearance.zoo.networks import initialise, new_device
 
 
 class RadialBasis(nn.Module):
@@ -61,12 +61,11 @@ def rbf_network(input_shape: tuple[int, ...], classes: int, *, units: int = 300,
     if classes < 2 or units < 1:
         raise InputError(f"rbf_network: expected at least 2 classes and 1 unit, got {classes} and {units}")
     layer = RadialBasis(math.prod(input_shape), units)
-    with torch.no_grad():
-        layer.centres.copy_(torch.rand(layer.centres.shape, generator=make_generator("cpu", seed, "centres")))
-    return initialise(
-        nn.Sequential(OrderedDict(flatten=nn.Flatten(), units=layer, logits=skip_init(nn.Linear, units, classes))),
-        seed=seed,
-    )
+    if not layer.centres.is_meta:
+        with torch.no_grad():
+            layer.centres.copy_(torch.rand(layer.centres.shape, generator=make_generator("cpu", seed, "centres")))
+    logits = skip_init(nn.Linear, units, classes, device=new_device())
+    return initialise(nn.Sequential(OrderedDict(flatten=nn.Flatten(), units=layer, logits=logits)), seed=seed)
 
 
 def place_centres(network: nn.Module, images: Tensor, *, seed: int) -> int:
