@@ -7,21 +7,29 @@ intervals.py       interval bounds and one CROWN pass that training can differen
 accuracies.py      accuracy, and robust accuracy under projected gradient ascent
 checkpoints.py     the state of training, after each epoch
 cards.py           the model card: what a checkpoint is, in its header and as a page
+
+Names are imported when they are first used: `clearance.training.defenses.table` brings in no torch.
 """
 
-from clearance.training.accuracies import accuracy, robust_accuracy
-from clearance.training.defenses.adversarial import Adversarial
-from clearance.training.defenses.distillation import Distillation
-from clearance.training.defenses.fast import Fast
-from clearance.training.defenses.free import Free
-from clearance.training.defenses.interval_bounds import IntervalBounds
-from clearance.training.defenses.noise_augmentation import NoiseAugmentation
-from clearance.training.defenses.pseudo_labels import PseudoLabels, guessed_labels
-from clearance.training.defenses.standard import Standard
-from clearance.training.defenses.trades import Trades
-from clearance.training.loop import train
-from clearance.training.perturbations import PerturbationSet
-from clearance.training.settings import History, TrainingSettings, TrainingStatus, Validation
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clearance.training.accuracies import accuracy, robust_accuracy
+    from clearance.training.defenses.adversarial import Adversarial
+    from clearance.training.defenses.distillation import Distillation
+    from clearance.training.defenses.fast import Fast
+    from clearance.training.defenses.free import Free
+    from clearance.training.defenses.interval_bounds import IntervalBounds
+    from clearance.training.defenses.noise_augmentation import NoiseAugmentation
+    from clearance.training.defenses.pseudo_labels import PseudoLabels, guessed_labels
+    from clearance.training.defenses.standard import Standard
+    from clearance.training.defenses.trades import Trades
+    from clearance.training.loop import train
+    from clearance.training.perturbations import PerturbationSet
+    from clearance.training.settings import History, TrainingSettings, TrainingStatus, Validation
 
 __all__ = [
     "Adversarial",
@@ -43,3 +51,44 @@ __all__ = [
     "robust_accuracy",
     "train",
 ]
+
+_NAMES = {
+    "accuracies": (
+        "accuracy",
+        "robust_accuracy",
+    ),
+    "defenses.adversarial": ("Adversarial",),
+    "defenses.distillation": ("Distillation",),
+    "defenses.fast": ("Fast",),
+    "defenses.free": ("Free",),
+    "defenses.interval_bounds": ("IntervalBounds",),
+    "defenses.noise_augmentation": ("NoiseAugmentation",),
+    "defenses.pseudo_labels": (
+        "PseudoLabels",
+        "guessed_labels",
+    ),
+    "defenses.standard": ("Standard",),
+    "defenses.trades": ("Trades",),
+    "loop": ("train",),
+    "perturbations": ("PerturbationSet",),
+    "settings": (
+        "History",
+        "TrainingSettings",
+        "TrainingStatus",
+        "Validation",
+    ),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use (PEP 562).
+
+    Raises:
+        AttributeError: If there is no such name.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clearance.training' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"clearance.training.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
