@@ -12,6 +12,7 @@ from clearance.report.charts import (
     data_of,
     for_file,
     for_page,
+    names_across,
     rounded_tips,
     series_colour,
     shares_upwards,
@@ -58,3 +59,13 @@ def test_numbers_beside_a_mark_are_rounded_by_the_chart_or_were_rounded_before()
 def test_a_share_fills_its_axis():
     axis = shares_upwards("share of inputs").to_dict()
     assert axis["scale"] == {"domain": [0, 1]} and axis["axis"] == {"format": "%"}
+
+
+def test_many_names_on_an_axis_are_slanted():
+    few, many = ([{"run": f"network-{place}"} for place in range(count)] for count in (4, 5))
+    angles = [names_across("run", rows).to_dict()["axis"]["labelAngle"] for rows in (None, few, few * 3, many)]
+    assert angles == [0, 0, 0, -40]
+
+
+def test_a_panels_title_may_have_two_lines():
+    assert for_file([Panel("one\ntwo", chart())])["title"] == ["one", "two"]

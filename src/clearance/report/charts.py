@@ -28,12 +28,16 @@ PANEL_WIDTH = 300
 """Width of a chart in a file, in pixels; on the page it is as wide as its place."""
 
 
+MOST_LEVEL_NAMES, SLANT = 4, -40
+"""Names on an axis that are written level, and the angle of more of them, in degrees."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """One chart of a figure.
 
     Attributes:
-        title: What it is of.
+        title: What it is of, in one line or several.
         chart: The chart, without a size.
     """
 
@@ -52,7 +56,14 @@ def for_file(panels: Sequence[Panel], *, columns: int = 2) -> Spec:
     """The specification of panels beside and below each other, each with its title."""
     import altair as alt
 
-    sized = [panel.chart.properties(width=PANEL_WIDTH, height=PANEL_HEIGHT, title=panel.title) for panel in panels]
+    sized = [
+        panel.chart.properties(
+            width=PANEL_WIDTH,
+            height=PANEL_HEIGHT,
+            title=panel.title.split("\n") if "\n" in panel.title else panel.title,
+        )
+        for panel in panels
+    ]
     whole = alt.concat(*sized, columns=columns).resolve_scale(color="shared") if len(sized) > 1 else sized[0]
     return whole.configure(background="white").to_dict(validate=False)
 
@@ -78,11 +89,18 @@ def rounded_tips(*kinds: str) -> list[Any]:
     return [alt.Tooltip(f"tips.{kind}:N", title=kind) for kind in kinds]
 
 
-def names_across(series: str) -> Any:
-    """An axis of names."""
+def names_across(series: str, rows: Sequence[Row] | None = None) -> Any:
+    """An axis of names; those of many rows are slanted, so that they do not run into each other.
+
+    Args:
+        series: The field of the names.
+        rows: Where they are from; `None` where the page's script supplies them.
+    """
     import altair as alt
 
-    return alt.X(f"{series}:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelLimit=110))
+    many = len({row[series] for row in rows or ()}) > MOST_LEVEL_NAMES
+    axis = alt.Axis(labelAngle=SLANT if many else 0, labelLimit=110)
+    return alt.X(f"{series}:N", title=None, sort=None, axis=axis)
 
 
 def shares_upwards(title: str) -> Any:

@@ -12,7 +12,7 @@ from clearance.experiments.weng2018 import groups as by
 from clearance.experiments.weng2018.groups import MeasuredGroup, pick
 from clearance.experiments.weng2018.scores import PAPER_NORMS, FittedScore, Measurement
 from clearance.experiments.weng2018.tables import LARGEST_DISTANCE, SHOWN_TARGETS
-from clearance.report.charts import Panel, Row, data_of, for_file, mapped, names_across, series_colour
+from clearance.report.charts import SLANT, Panel, Row, data_of, for_file, mapped, names_across, series_colour
 from clearance.report.figures.fits import share_chart
 from clearance.report.figures.maxima import maxima_chart
 from clearance.report.marks import MARKS, SERIES_COLOURS, name_norm, write_number
@@ -52,7 +52,7 @@ def _maxima_panel(one: Measurement, fit: FittedScore) -> Panel:
         for low, high, value in zip(edges.tolist(), edges.tolist()[1:], density.tolist(), strict=False)
     ]
     said = f"ks = {write_number(fit.ks)}, p = {write_number(fit.p_value)}"
-    title = f"{one.network}, input {one.input}, {SHOWN_TARGETS[one.target]}: {said}"
+    title = f"{one.network}, input {one.input}, {SHOWN_TARGETS[one.target]}\n{said}"
     return Panel(title, maxima_chart(rows, [{"location": fit.location, "scale": fit.scale, "shape": fit.shape}]))
 
 
@@ -127,7 +127,7 @@ def distance_chart(rows: Sequence[Row]) -> Any:
         alt.Chart(data_of(rows))
         .mark_point(filled=True, size=60)
         .encode(
-            x=alt.X("network:N", title=None, sort=None, axis=alt.Axis(labelAngle=-40)),
+            x=alt.X("network:N", title=None, sort=None, axis=alt.Axis(labelAngle=SLANT)),
             y=alt.Y("value:Q", title="average distance", scale=alt.Scale(type="log")),
             color=alt.Color("method:N", title=None, scale=colours),
             shape=alt.Shape("method:N", title=None, scale=alt.Scale(domain=[*METHOD_COLOURS])),

@@ -42,7 +42,7 @@ def average_chart(rows: Sequence[Row], series: str) -> Chart:
         alt.Chart(data_of(rows))
         .mark_bar()
         .encode(
-            x=names_across(series),
+            x=names_across(series, rows),
             xOffset=alt.XOffset("kind:N", sort=[*MARKS]),
             y=alt.Y("value:Q", title="average distance"),
             color=alt.Color("kind:N", title=None, scale=scale, legend=legend),

@@ -31,7 +31,7 @@ def share_chart(rows: Sequence[Row], series: str) -> Chart:
         alt.Chart(data_of(rows))
         .mark_bar(size=26)
         .encode(
-            x=names_across(series),
+            x=names_across(series, rows),
             y=shares_upwards("fits with p > 0.05"),
             color=series_colour(series, legend=False),
             tooltip=[
