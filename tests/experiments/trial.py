@@ -33,5 +33,6 @@ def trial(session: Session) -> Reproduction:
 def square(number: int, session: Session) -> float:
     session.say(f"squaring {number}")
     if os.environ.get(INTERRUPTED_AT) == str(number):
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
         os.kill(os.getpid(), signal.SIGINT)
     return float(number * number)
