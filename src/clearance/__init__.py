@@ -15,6 +15,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from clearance.records import on_first_use
+
 if TYPE_CHECKING:
     from clearance import attacks
     from clearance.attacks import AttackResult, attack
@@ -147,6 +149,7 @@ _NAMES = {
     "model.transforms": ("bpda", "eot"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_first_use = on_first_use(__name__, _HOMES)
 _MODULES = {
     "attacks": "attacks",
     "balls": "geometry.balls",
@@ -167,11 +170,7 @@ def __getattr__(name: str) -> Any:
     """
     if name in _MODULES:
         return importlib.import_module(f"clearance.{_MODULES[name]}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'clearance' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"clearance.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+    return _first_use(name)
 
 
 def __dir__() -> list[str]:

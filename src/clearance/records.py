@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Self, cast
@@ -45,6 +46,27 @@ class Choice:
         """What the line names."""
         module, _, name = self.where.partition(":")
         return getattr(importlib.import_module(module), name)
+
+
+def on_first_use(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__` that imports its public names when they are first used (PEP 562).
+
+    Args:
+        package: The package's full name.
+        homes: Name -> the module in the package that defines it.
+
+    Returns:
+        From a name to its value; it raises `AttributeError` for any other name.
+    """
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return find
 
 
 def plain(value: Any, *, infinity: str | None = None) -> Any:

@@ -27,10 +27,11 @@ brings in no torch.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clearance.records import on_first_use
 
 if TYPE_CHECKING:
     from clearance.attacks.apgd import apgd
@@ -91,17 +92,8 @@ _ELSEWHERE = {
 """Modules of the names that do not lie in a module of their own name."""
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on its first use (PEP 562).
-
-    Raises:
-        AttributeError: If there is no such name.
-    """
-    if name not in __all__:
-        raise AttributeError(f"module 'clearance.attacks' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"clearance.attacks.{_ELSEWHERE.get(name, name)}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(__name__, {name: _ELSEWHERE.get(name, name) for name in __all__})
+"""Its public names are imported when they are first used."""
 
 
 def __dir__() -> list[str]:

@@ -13,8 +13,9 @@ Names are imported when they are first used: `clearance.certificates.table` can 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clearance.records import on_first_use
 
 if TYPE_CHECKING:
     from clearance.certificates.best import certify
@@ -26,17 +27,8 @@ _HOMES = {"Certificate": "certificate", "CertificateStatus": "certificate", "cer
 """In which module each public name is defined."""
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on its first use (PEP 562).
-
-    Raises:
-        AttributeError: If there is no such name.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module 'clearance.certificates' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"clearance.certificates.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(__name__, _HOMES)
+"""Its public names are imported when they are first used."""
 
 
 def __dir__() -> list[str]:

@@ -60,11 +60,9 @@ def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: 
 
 def as_device(name: str) -> str:
     """The device's own name, such as `cpu` for `auto` on a machine without an accelerator."""
-    from torch import nn
+    from clearance.model.placement import find_device
 
-    from clearance.model.placement import choose_placement
-
-    return str(choose_placement(nn.Identity(), name, None).device)
+    return str(find_device(name))
 
 
 def say(text: str) -> None:

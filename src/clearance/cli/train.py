@@ -24,7 +24,7 @@ from clearance.cli.train_state import discard_state, locked_state, state_folder
 from clearance.cli.values import Interrupted
 from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
-from clearance.model.placement import choose_placement
+from clearance.model.placement import find_device
 from clearance.runs.files import replacing
 from clearance.training import (
     Distillation,
@@ -211,7 +211,7 @@ def _parameters(architecture: str) -> set[str]:
 
 
 def _job(flags: TrainFlags, state: Path) -> Job:
-    device, source = choose_placement(nn.Identity(), flags.device, None).device, read_data(flags)
+    device, source = find_device(flags.device), read_data(flags)
     training = source.training
     (x, held_x), (y, held_y) = source.split(training.images.to(device)), source.split(training.labels.to(device))
     perturbations = PerturbationSet(float(flags.norm), flags.radius, source.bounds) if flags.radius else None

@@ -100,13 +100,30 @@ def choose_placement(
     chosen = dtype or (torch.float32 if home is None else home.dtype)
     if chosen not in (torch.float32, torch.float64):
         raise DtypeError(f"dtype: expected torch.float32 or torch.float64, got {chosen}; pass one as dtype= (--dtype)")
-    if device is None:
-        place = torch.device("cpu") if home is None else home.device
-    else:
-        place = best_device(chosen) if device == "auto" else _existing(device)
+    own = torch.device("cpu") if home is None else home.device
+    place = own if device is None else find_device(device, chosen)
     if place.type == "mps" and chosen == torch.float64:
         raise DtypeError("dtype: expected torch.float32 on mps, which has no float64; pass it as dtype= (--dtype)")
     return Placement(place, chosen)
+
+
+def find_device(device: torch.device | str, dtype: torch.dtype = torch.float32) -> torch.device:
+    """A device by its name, once it has been seen to hold a tensor.
+
+    Args:
+        device: Its name; `"auto"` is `best_device`.
+        dtype: The precision to compute in.
+
+    Returns:
+        The device.
+
+    Raises:
+        InputError: If there is no such device here.
+
+    >>> find_device("cpu")
+    device(type='cpu')
+    """
+    return best_device(dtype) if device == "auto" else _existing(device)
 
 
 def best_device(dtype: torch.dtype = torch.float32) -> torch.device:

@@ -13,8 +13,9 @@ Names are imported when they are first used: `clearance.training.defenses.table`
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clearance.records import on_first_use
 
 if TYPE_CHECKING:
     from clearance.training.accuracies import accuracy, robust_accuracy
@@ -81,14 +82,5 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on its first use (PEP 562).
-
-    Raises:
-        AttributeError: If there is no such name.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module 'clearance.training' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"clearance.training.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(__name__, _HOMES)
+"""Its public names are imported when they are first used."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from clearance.experiments.brackets import BracketChoices, correct_inputs, run_brackets
+from clearance.experiments.brackets import BracketChoices
 from clearance.experiments.networks import open_imagenet
 from clearance.experiments.outcome import Reproduction
 from clearance.experiments.session import Session
 from clearance.experiments.table import Scale
 from clearance.experiments.weng2018 import figures, findings, tables
 from clearance.experiments.weng2018.groups import group
-from clearance.experiments.weng2018.scores import PAPER_NORMS, PAPER_TARGETS, Counts, Measurement, measure
+from clearance.experiments.weng2018.scores import PAPER_NORMS, PAPER_TARGETS, Counts, Measurement, measure_network
 
 RANDOM_TARGET = PAPER_TARGETS[1]
 """The target of figures 5 and 6."""
@@ -78,9 +78,7 @@ def weng_2018_imagenet(session: Session) -> Reproduction:
     choices = IMAGENET_CHOICES[session.scale]
     measured, origins = list[Measurement](), list[str]()
     for network in open_imagenet(session, choices.side):
-        data = correct_inputs(session, network, choices.counts.inputs)
-        brackets = run_brackets(session, network, data, choices.brackets)
-        measured += measure(session, network, data, choices.counts, brackets)
+        measured += measure_network(session, network, choices.counts, choices.brackets)
         origins.append(f"{network.origin}.")
     return report_imagenet(measured, (*origins, f"{choices.counts.in_words()}.", choices.brackets.in_words()))
 

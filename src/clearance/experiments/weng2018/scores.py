@@ -19,7 +19,7 @@ from clearance.audit.slope import slope_estimate
 from clearance.data.dataset import Dataset
 from clearance.estimates.clever import clever
 from clearance.estimates.settings import PAPER, BallOptions
-from clearance.experiments.brackets import Brackets, KnownBracket
+from clearance.experiments.brackets import BracketChoices, Brackets, KnownBracket, correct_inputs, run_brackets
 from clearance.experiments.networks import PaperNetwork
 from clearance.experiments.session import Session
 from clearance.geometry.norms import vector_norm
@@ -159,6 +159,24 @@ def measure(
     """
     one = _Network(session, network, data, counts)
     return [found for target in (*PAPER_TARGETS, UNTARGETED) for found in one.of_target(target, brackets)]
+
+
+def measure_network(
+    session: Session, network: PaperNetwork, counts: Counts, choices: BracketChoices
+) -> list[Measurement]:
+    """All measurements of one network, on the first inputs that it classifies correctly.
+
+    Args:
+        session: The session.
+        network: The network.
+        counts: How much is measured.
+        choices: What its brackets ask for.
+
+    Returns:
+        One record for each input, target and norm.
+    """
+    data = correct_inputs(session, network, counts.inputs)
+    return measure(session, network, data, counts, run_brackets(session, network, data, choices))
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from clearance.experiments.brackets import BracketChoices, correct_inputs, run_brackets
+from clearance.experiments.brackets import BracketChoices
 from clearance.experiments.networks import NETWORK_KINDS, open_network
 from clearance.experiments.outcome import Reproduction
 from clearance.experiments.session import Session
 from clearance.experiments.table import Scale
 from clearance.experiments.weng2018 import figures, findings, tables
 from clearance.experiments.weng2018.groups import group
-from clearance.experiments.weng2018.scores import PAPER_NORMS, PAPER_TARGETS, UNTARGETED, Counts, Measurement, measure
+from clearance.experiments.weng2018.scores import (
+    PAPER_NORMS,
+    PAPER_TARGETS,
+    UNTARGETED,
+    Counts,
+    Measurement,
+    measure_network,
+)
 
 DATA_OF = {Scale.TINY: ("digits",), Scale.SMALL: ("mnist", "cifar10"), Scale.PAPER: ("mnist", "cifar10")}
 """The data sets of each scale."""
@@ -61,10 +68,8 @@ def weng_2018(session: Session) -> Reproduction:
 
 def _measure(session: Session, data: str, name: str) -> tuple[list[Measurement], str]:
     """The measurements of one network, and where it comes from."""
-    network, counts = open_network(session, name), COUNTS[session.scale, data]
-    chosen = correct_inputs(session, network, counts.inputs)
-    brackets = run_brackets(session, network, chosen, CHOICES[session.scale])
-    return measure(session, network, chosen, counts, brackets), network.origin
+    network = open_network(session, name)
+    return measure_network(session, network, COUNTS[session.scale, data], CHOICES[session.scale]), network.origin
 
 
 def report(measured: list[Measurement], settings: tuple[str, ...]) -> Reproduction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -14,11 +14,8 @@ from clearance.training.perturbations import PerturbationSet, ascend
 
 
 @dataclass(frozen=True)
-class Adversarial:
-    """Adversarial training (Madry, Makelov, Schmidt, Tsipras and Vladu 2018, equation 2.1).
-
-    The gradient of the loss at the worst perturbation is the gradient of the robust loss by Danskin's theorem, if the
-    ascent finds the maximiser; it finds a point with a large loss, so this is a heuristic (`training.perturbations`).
+class InnerMaximisation:
+    """What defences share that train where gradient ascent ends.
 
     Attributes:
         perturbations: What the adversary may do.
@@ -38,15 +35,45 @@ class Adversarial:
         check_settings({"steps": self.steps, "step_size": self.step_size}, {"ramp": self.ramp})
 
     @property
+    def settled(self) -> float:
+        """After the ramp."""
+        return self.ramp
+
+    def ascended(
+        self,
+        network: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        step: TrainingStep,
+        loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> Tensor:
+        """Where the ascent ends within the radius of now, `(batch, *input)`; arguments as of `ascend` and `losses`."""
+        with mode(network, training=False):  # batch statistics of the ascent are not those of the data
+            return ascend(
+                network,
+                images,
+                labels,
+                grown(self.perturbations, self.ramp, step.fraction),
+                steps=self.steps,
+                step_size=self.step_size,
+                generator=step.generator,
+                loss=loss,
+            )
+
+
+@dataclass(frozen=True)
+class Adversarial(InnerMaximisation):
+    """Adversarial training (Madry, Makelov, Schmidt, Tsipras and Vladu 2018, equation 2.1).
+
+    The gradient of the loss at the worst perturbation is the gradient of the robust loss by Danskin's theorem, if the
+    ascent finds the maximiser; it finds a point with a large loss, so this is a heuristic (`training.perturbations`).
+    """
+
+    @property
     def label(self) -> str:
         """In one line."""
         length = "" if self.step_size is None else f" of {self.step_size:g}"
         return f"adversarial, {self.steps} steps{length} ({self.perturbations.in_words()})"
-
-    @property
-    def settled(self) -> float:
-        """After the ramp."""
-        return self.ramp
 
     def losses(self, network: nn.Module, images: Tensor, labels: Tensor, step: TrainingStep) -> Iterator[Tensor]:
         """One loss. See `Defense.losses`.
@@ -54,18 +81,7 @@ class Adversarial:
         Yields:
             The loss.
         """
-        current = grown(self.perturbations, self.ramp, step.fraction)
-        with mode(network, training=False):  # batch statistics of the ascent are not those of the data
-            x = ascend(
-                network,
-                images,
-                labels,
-                current,
-                steps=self.steps,
-                step_size=self.step_size,
-                generator=step.generator,
-            )
-        yield cross_entropy(network(x), labels)
+        yield cross_entropy(network(self.ascended(network, images, labels, step)), labels)
 
 
 def grown(perturbations: PerturbationSet, ramp: float, fraction: float) -> PerturbationSet:
