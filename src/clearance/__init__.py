@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from clearance.model.transforms import bpda, eot
     from clearance.zoo import networks
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "PAPER",

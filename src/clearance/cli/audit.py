@@ -211,7 +211,7 @@ def _print_flag(console: Console, code: str, rows: Sequence[AuditRow]) -> None:
     block.add_column(overflow="fold")
     evidence = ", ".join(f"{name.replace('_', ' ')} {readable(value)}" for name, value in flag.evidence.items())
     lines = {"meaning": flag.meaning, f"input {worst.index}": evidence, "remedy": flag.remedy}
-    for name, text in {**lines, "page": f"docs/flags/{code}.md"}.items():
+    for name, text in {**lines, "page": f"clearance docs {code}"}.items():
         block.add_row("", Text(name, "dim"), Text(printable(text)))
     console.print(block)
     console.print()

@@ -69,7 +69,7 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
     Each criterion is judged for each norm, target and order of the run on its own. An unfinished run and more failed
     tasks than --max-failed fall short whatever is asked. A number that must not be read counts for no criterion: where
     fewer than half of the correctly classified inputs have one that may be read, the criterion fails. FILEs are
-    replaced. See docs/gate.md.
+    replaced. See `clearance docs gate`.
     """
     from clearance.cli.flag_values import GateFlags
     from clearance.cli.gate import run_gate
@@ -97,7 +97,7 @@ def report(**flags: Any) -> None:
     EPS, and the share that is not broken there (no witness at that distance or nearer), for each norm of the run, with
     a 95 % interval (Clopper and Pearson) for all inputs that these were drawn from. EPS is in the units of the run's
     distances: those of the data, or of its --scale. It takes a run with --target untargeted, or with every class as a
-    target. docs/report.md says how this differs from `clearance attack --radius`.
+    target. `clearance docs report` says how this differs from `clearance attack --radius`.
     """
     from clearance.cli.report import run_report
 
@@ -129,7 +129,7 @@ def compare(**flags: Any) -> None:
 
     Inputs are paired by their content. What not all runs have, such as other inputs, norms or targets, is left out and
     named. An input that is misclassified, or whose attacks the audit doubts, counts as 0 in the ranking. An older page
-    is replaced. See docs/compare.md.
+    is replaced. See `clearance docs compare`.
     """
     from clearance.cli.compare import run_compare
 
