@@ -17,7 +17,7 @@ from waiting import HANG
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ADDRESS = PROJECT["project"]["urls"]["Homepage"]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml")) + [ROOT / "docs/examples/github-actions.yml"]
+WORKFLOWS = [*sorted((ROOT / ".github/workflows").glob("*.yml")), ROOT / "docs/examples/github-actions.yml"]
 LISTED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
 TEXTS = [ROOT / name for name in LISTED if name.endswith((".md", ".py", ".toml", ".yml", ".cff"))]
 in_a_checkout = pytest.mark.skipif(not LISTED, reason="no git here: the list of files is git's")

@@ -51,11 +51,10 @@ def find_pages() -> dict[str, Path]:
     folder = next((place for place in (INSTALLED, CHECKOUT) if place.is_dir()), None)
     if folder is None:
         raise InputError(f"docs: expected the pages in {INSTALLED}, got none: this installation came without them")
-    files = [
-        file for file in folder.rglob("*.md") if not any(part[0] in "_." for part in file.relative_to(folder).parts)
-    ]
-    files.sort(key=lambda file: (len(file.relative_to(folder).parts), file))
-    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in files}
+    below = (file.relative_to(folder) for file in folder.rglob("*.md"))
+    names = sorted(below, key=lambda name: (len(name.parts), name))
+    shown = [name for name in names if not any(part.startswith(("_", ".")) for part in name.parts)]
+    return {name.with_suffix("").as_posix(): folder / name for name in shown}
 
 
 def named(page: str, pages: dict[str, Path]) -> str:
