@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check lint types tables clean
+.PHONY: help demo test slow check lint types tables bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -65,6 +65,9 @@ TABLES := imports audit/test_flag_pages attacks/test_table certificates/test_tab
 
 tables: $(VENV)/installed-dev ## write the tables of the docs anew, from the package's own
 	@for script in $(TABLES); do PYTHONPATH=src:tests $(BIN)/python tests/$$script.py --write; done
+
+bench: $(VENV)/installed ## a record of the ratios of this commit, and the chart of all records (five minutes)
+	PYTHONPATH=src $(BIN)/python benchmarks/over_time.py
 
 clean: ## remove the virtual environment, caches and the demo's output
 	rm -rf $(VENV) build dist demo-run .pytest_cache .ruff_cache .hypothesis

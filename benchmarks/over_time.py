@@ -146,12 +146,12 @@ def draw(found: list[dict[str, Any]]) -> None:
     import altair as alt
 
     rows = [
-        {"record": f"{r['date']} {r['commit']}", "ratio": name.partition(", ")[0], "norm": norm or "all", "value": value}
+        {"record": r["commit"], "ratio": name.partition(", ")[0], "norm": norm or "all", "value": value}
         for r in found
         for name, value in r["ratios"].items()
         for norm in [name.partition(", ")[2] if name.partition(", ")[0] in RATIOS else ""]
     ]
-    order = [f"{r['date']} {r['commit']}" for r in found]
+    order = [r["commit"] for r in found]
     panels = [panel(alt, [row for row in rows if row["ratio"] == name], name, order) for name in RATIOS]
     alt.concat(*panels, columns=2).configure_view(stroke=None).save(str(FIGURE))
     PAGE.write_text(MARKS.sub(lambda _: table(found), PAGE.read_text()))
