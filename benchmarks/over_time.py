@@ -1,4 +1,4 @@
-"""The ratios that tell whether Clearance became better or worse: one record for each commit, and a chart of all records.
+"""The ratios that tell whether Clearance became better or worse: a record for each commit, and a chart of all records.
 
     python benchmarks/over_time.py           measure this checkout, then draw (`make bench`: three minutes on one core)
     python benchmarks/over_time.py --draw    only draw docs/figures/benchmarks.svg and the table of docs/benchmarks.md
@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from speed import bare_loop, ours, paired, profile, take_turns
 
 import clearance as cl
 from clearance.zoo.specs import load_model
-from speed import bare_loop, ours, paired, profile, take_turns
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS, FIGURE, PAGE = ROOT / "benchmarks/records", ROOT / "docs/figures/benchmarks.svg", ROOT / "docs/benchmarks.md"
@@ -60,7 +60,11 @@ def measure(count: int, rounds: int) -> dict[str, float]:
 
 
 def distances(name: str, norm: float, count: int) -> Iterator[dict[str, float]]:
-    """Estimate, proof, quick and thorough attack of each correctly classified digit, untargeted."""
+    """What is found of each correctly classified digit, untargeted.
+
+    Yields:
+        Estimate, proof, and the distances of the `quick` and of the `thorough` attack.
+    """
     data, model = cl.datasets.load("digits", count=count), bundled(name)
     right = model.logits(data.images).argmax(1) == data.labels
     x = data.images[right]
@@ -70,11 +74,16 @@ def distances(name: str, norm: float, count: int) -> Iterator[dict[str, float]]:
         "quick": [result.distance for result in cl.attack(model, x, norm=norm, budget="quick")],
         "nearest": [result.distance for result in cl.attack(model, x, norm=norm, budget="thorough")],
     }
-    return (dict(zip(parts, row, strict=True)) for row in zip(*parts.values(), strict=True))
+    for row in zip(*parts.values(), strict=True):
+        yield dict(zip(parts, row, strict=True))
 
 
 def speeds(rounds: int) -> Iterator[tuple[str, float]]:
-    """The rates of the estimates and of a proof beside those of a bare loop."""
+    """The rates of the estimates and of a proof beside those of a bare loop.
+
+    Yields:
+        A ratio and its value.
+    """
     model = bundled("digits-robust")
     x = cl.datasets.load("digits", count=1).images
     best, target = (int(k) for k in model.network(x)[0].argsort(descending=True)[:2])
