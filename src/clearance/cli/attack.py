@@ -23,7 +23,7 @@ from clearance.attacks.table import ENSEMBLE
 from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
 from clearance.cli.flag_values import AttackFlags, InputFlags
-from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.run_values import out_file
 from clearance.errors import FileError
@@ -32,6 +32,7 @@ from clearance.geometry.norms import as_distance
 from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
 from clearance.runs.files import replacing
+from clearance.zoo.inputs import Inputs
 
 MISCLASSIFIED = "misclassified"
 """The method of a result whose input was not attacked: its prediction is not its label."""

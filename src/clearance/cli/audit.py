@@ -20,12 +20,13 @@ from clearance.audit import CHECKS, Audit, Flag, Severity, audit
 from clearance.audit.record import sort_flags
 from clearance.cli import tables
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.values import printable
 from clearance.estimates.status import Status
 from clearance.geometry.norms import as_norm
 from clearance.model.cost import Cost
+from clearance.zoo.inputs import Inputs
 
 FAILED = 1
 """Exit code where `--fail-on` finds a flag."""

@@ -13,7 +13,7 @@ from clearance import __version__
 from clearance.certificates.best import check_time_limit
 from clearance.cli import bracket_tables, tables
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
-from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.values import Interrupted, printable
 from clearance.data.files import path_kind
@@ -28,6 +28,7 @@ from clearance.runs.execute import PLAN_FILE, Run, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
 from clearance.runs.summary import SummaryRow, summarise
+from clearance.zoo.inputs import Inputs
 
 Part = TypeVar("Part", float, str | int)
 

@@ -11,9 +11,9 @@ from click.core import ParameterSource
 
 from clearance import __version__
 from clearance.cli.flag_values import InputFlags, pick
-from clearance.cli.scale_names import SCALE_MEANING
 from clearance.cli.values import ModelArguments, NumberOr, Numbers, PictureSize
 from clearance.data.presets import PRESETS
+from clearance.data.scale_names import SCALE_MEANING
 from clearance.data.table import describe_data
 from clearance.model.targets import describe_targets
 from clearance.zoo.table import specs_in_words

@@ -13,7 +13,7 @@ import click
 from clearance import __version__
 from clearance.cli import tables
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.summary import summarise
 from clearance.errors import InputError
@@ -22,6 +22,7 @@ from clearance.estimates.judgement import without_number
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
 from clearance.estimates.status import Status
+from clearance.zoo.inputs import Inputs
 
 
 @dataclass(frozen=True)
