@@ -8,17 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import InputError
-from clearance.geometry.norms import (
-    as_distance,
-    as_norm,
-    dual_norm,
-    last_norm,
-    project,
-    soft_threshold,
-    steepest,
-    unit,
-    vector_norm,
-)
+from clearance.geometry.exponents import as_distance, as_norm
+from clearance.geometry.norms import dual_norm, last_norm, project, soft_threshold, steepest, unit, vector_norm
 
 NORMS = (1.0, 1.5, 2.0, 3.0, math.inf)
 

@@ -16,7 +16,8 @@ from clearance.attacks.schedule import as_steps
 from clearance.attacks.sparse_steps import SparseControl
 from clearance.attacks.steps import as_radius, descent, into_ball, keep_rows, random_points, visit
 from clearance.attacks.task import AttackRun, AttackTask
-from clearance.geometry.norms import as_norm, expand
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import expand
 from clearance.model.classifier import Classifier
 
 MOMENTUM = 0.75

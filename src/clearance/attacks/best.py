@@ -16,7 +16,7 @@ from clearance.attacks.result import AttackResult, Witnesses, misclassified
 from clearance.attacks.segments import SEGMENT_HALVINGS, bisect_segments
 from clearance.attacks.table import ATTACKS, ENSEMBLE
 from clearance.attacks.task import AttackRun, AttackTask, make_task
-from clearance.geometry.norms import as_distance
+from clearance.geometry.exponents import as_distance
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare

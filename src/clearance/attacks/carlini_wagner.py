@@ -14,7 +14,8 @@ from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps, cosine
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
-from clearance.geometry.norms import as_norm, expand
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import expand
 from clearance.model.classifier import Classifier
 
 LEARNING_RATES = 0.3, 0.01

@@ -13,7 +13,8 @@ from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps, cosine
 from clearance.attacks.steps import into_ball, visit
 from clearance.attacks.task import AttackRun, AttackTask
-from clearance.geometry.norms import as_norm, dual_norm, expand, unit, vector_norm
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import dual_norm, expand, unit, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.gradients import free
 

@@ -8,7 +8,8 @@ from clearance.attacks.passes import evaluate, look
 from clearance.attacks.result import Witnesses
 from clearance.attacks.steps import as_radius
 from clearance.attacks.task import AttackRun, AttackTask
-from clearance.geometry.norms import as_norm, expand, steepest
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import expand, steepest
 from clearance.model.classifier import Classifier
 
 

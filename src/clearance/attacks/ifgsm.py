@@ -12,7 +12,7 @@ from clearance.attacks.pgd import pgd
 from clearance.attacks.result import Witnesses
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 from clearance.model.classifier import Classifier
 
 GRID = (0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 0.8, 1.0)

@@ -13,7 +13,8 @@ from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps
 from clearance.attacks.steps import as_radius, descent, into_ball, random_points, visit
 from clearance.attacks.task import AttackRun, AttackTask
-from clearance.geometry.norms import as_norm, expand
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import expand
 from clearance.model.classifier import Classifier
 
 PGD_PATH = 2.5

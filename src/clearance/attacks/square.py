@@ -16,7 +16,8 @@ from clearance.attacks.schedule import as_steps
 from clearance.attacks.steps import as_radius, into_ball
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.errors import InputError
-from clearance.geometry.norms import as_norm, expand, vector_norm
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import expand, vector_norm
 from clearance.model.classifier import Classifier
 
 FIRST_SHARE = 0.8

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from clearance.audit.effort import FULL
 from clearance.errors import ShapeError
-from clearance.geometry.norms import as_norm, dual_norm, expand, vector_norm
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import dual_norm, expand, vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.gradients import margin_gradients, margin_values
 from clearance.model.margins import ROUNDING

@@ -18,7 +18,8 @@ from torch import Tensor
 from clearance.errors import InputError
 from clearance.estimates.extremes import ReverseWeibullFit, fit_reverse_weibull
 from clearance.geometry.balls import parts, sample_shifts
-from clearance.geometry.norms import as_norm, vector_norm
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.gradients import margin_values
 from clearance.model.inputs import CheckedInputs, prepare

@@ -21,7 +21,7 @@ from clearance.certificates import Certificate
 from clearance.certificates.best import certify_inputs, check_package, check_time_limit
 from clearance.certificates.table import method_names
 from clearance.errors import InputError
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import prepare

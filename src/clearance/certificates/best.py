@@ -20,7 +20,7 @@ from clearance.certificates.problem import Proof, VerificationProblem
 from clearance.certificates.table import CERTIFICATES, method_names
 from clearance.certificates.translate import Whole, translate
 from clearance.errors import InputError
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare

@@ -29,7 +29,7 @@ from torch import Tensor
 from clearance.certificates.onnx_file import check_onnx, import_onnx, to_onnx
 from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError, ShapeError
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target

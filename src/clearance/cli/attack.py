@@ -28,7 +28,7 @@ from clearance.cli.progress import progress
 from clearance.cli.run_values import out_file
 from clearance.errors import FileError
 from clearance.estimates.status import Status
-from clearance.geometry.norms import as_distance
+from clearance.geometry.exponents import as_distance
 from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
 from clearance.runs.files import replacing

@@ -24,7 +24,7 @@ from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.values import printable
 from clearance.estimates.status import Status
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 from clearance.model.cost import Cost
 from clearance.zoo.inputs import Inputs
 

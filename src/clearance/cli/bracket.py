@@ -18,7 +18,7 @@ from clearance.cli.progress import progress
 from clearance.cli.values import Interrupted, printable
 from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 from clearance.model.budgets import certificate_seconds, whole_passes
 from clearance.report.marks import count
 from clearance.runs.engines import Engine

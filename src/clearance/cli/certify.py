@@ -24,7 +24,7 @@ from clearance.cli import tables
 from clearance.cli.flag_values import CertifyFlags, InputFlags
 from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 from clearance.model.cost import Cost
 from clearance.zoo.inputs import Inputs
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Required, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, Required, TypedDict, cast
 
 from clearance.errors import InputError
-from clearance.estimates.samplers.block_maxima import BlockRule
 from clearance.estimates.samplers.table import SAMPLERS, BlockChoice, SamplerChoice
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 from clearance.model.budgets import estimate_passes
-from clearance.model.curvature import Kind
+
+if TYPE_CHECKING:  # choices are checked before torch is imported
+    from clearance.estimates.samplers.block_maxima import BlockRule
+    from clearance.model.curvature import Kind
 
 LARGEST_RADIUS = 1e30
 """The largest radius (and tolerance): float32 squares none that is much larger."""

@@ -2,6 +2,7 @@
 
 The files:
 
+exponents         the `p` of a norm, from a number or text
 norms             l_p norms and their duals, steepest directions, projections
 balls             uniform samples in l_p balls
 eigenvalues       both ends of the spectrum of a symmetric matrix, by the Lanczos process

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from clearance.errors import InputError, ShapeError
-from clearance.geometry.norms import as_norm, expand, vector_norm
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import expand, vector_norm
 
 POINTS_AT_ONCE = 2**24
 """Numbers drawn at once: larger samples are drawn in parts. 64 MiB in single precision, of which the general sampler

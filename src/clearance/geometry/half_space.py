@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from clearance.geometry.norms import as_norm
+from clearance.geometry.exponents import as_norm
 
 
 def nearest_in_half_space(gradient: Tensor, gap: Tensor, down: Tensor, up: Tensor, norm: float) -> Tensor:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from clearance.geometry.norms import as_distance, as_norm, vector_norm
+from clearance.geometry.exponents import as_distance, as_norm
+from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.margins import Target, check_labels, resolve_targets
 from clearance.model.measured import around, measured, scaled

@@ -20,7 +20,8 @@ from torch.nn.functional import cross_entropy
 
 from clearance.errors import InputError
 from clearance.geometry.balls import sample_shifts
-from clearance.geometry.norms import as_norm, project, steepest
+from clearance.geometry.exponents import as_norm
+from clearance.geometry.norms import project, steepest
 
 NORMS = (2.0, math.inf)
 """Norms of the perturbations of training: those of Madry et al. (2018)."""
