@@ -34,6 +34,7 @@ from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 from clearance.model.measured import in_input_units
+from clearance.model.progress import Progress, tracked
 from clearance.model.robustness import CONTRADICTION
 
 __all__ = ["Bracket", "Threat", "bracket", "valid_range"]
@@ -53,6 +54,7 @@ def bracket(
     time_limit: float | None = None,
     references: Tensor | None = None,
     seed: int = 0,
+    progress: Progress = False,
 ) -> list[Bracket]:
     """Certificate, estimate, attack and audit of each input, put together and held against each other.
 
@@ -72,6 +74,8 @@ def bracket(
             (`model.budgets.certificate_seconds`).
         references: Inputs, `(count, *input)`, that the audit walks to (see `audit`); `None`: the others of this call.
         seed: With each input's content, fixes every random number.
+        progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
+            `(done, total, left)` after each input, `left` in seconds; False: neither.
 
     Returns:
         One `Bracket` per input, in order; with `references` given each is the same whatever else is in the batch.
@@ -107,7 +111,7 @@ def bracket(
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     found = (_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each()))
-    return [_restored(model, one) for one in found]
+    return [_restored(model, one) for one in tracked(progress, "bracketing", found, len(inputs))]
 
 
 def _restored(model: Classifier, found: Bracket) -> Bracket:

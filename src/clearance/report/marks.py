@@ -7,7 +7,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clearance.records import MISSING, PLAIN_POWERS, name_norm, write_number  # noqa: F401 - readers look for all here
+from clearance.records import MISSING, PLAIN_POWERS, name_norm, write_number
+
+__all__ = [
+    "MARKS",
+    "MISSING",
+    "NO_ESTIMATE",
+    "SERIES_COLOURS",
+    "Mark",
+    "count",
+    "name_norm",
+    "name_weights",
+    "write_evidence",
+    "write_given",
+    "write_norm",
+    "write_number",
+    "write_numbers",
+    "write_share",
+]
 
 
 @dataclass(frozen=True)
