@@ -165,7 +165,8 @@ def _entry(name: str) -> str:
     value = _value(name)
     if isinstance(value, type):
         kind = "autoexception" if issubclass(value, BaseException) else "autoclass"
-        return f".. {kind}:: {name}\n   :members:\n   :show-inheritance:"
+        bases = "" if value.__bases__ == (object,) else "\n   :show-inheritance:"
+        return f".. {kind}:: {name}\n   :members:{bases}"
     if callable(value):
         return f".. autofunction:: {name}"
     rows = "".join(f"   ``{key}={setting!r}``\n\n" for key, setting in value.items())
@@ -267,7 +268,7 @@ def _command_page(name: str, command: click.Command) -> str:
     module = import_module(str(inspect.unwrap(command.callback or main_missing).__module__))
     (attribute,) = [key for key, value in vars(module).items() if value is command]
     title = f"clearance {name}"
-    return f"{_heading(title, '=')}\n.. click:: {module.__name__}:{attribute}\n   :prog: {title}\n"
+    return f".. click:: {module.__name__}:{attribute}\n   :prog: {title}\n"
 
 
 def main_missing() -> None:

@@ -42,7 +42,7 @@ chart = (
         x=alt.X("x:O", axis=None),
         y=alt.Y("y:O", axis=None),
         color=alt.Color("ink:Q", scale=alt.Scale(scheme="greys", domain=[0, 1]), legend=None),
-        column=alt.Column("panel:N", title=None, sort=None),
+        column=alt.Column("panel:N", title=None, sort=[row["panel"] for row in values[::64]]),
     )
     .properties(width=150, height=150, description="A digit and its nearest adversarial examples in two norms")
 )

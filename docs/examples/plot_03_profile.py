@@ -40,10 +40,11 @@ line = base.mark_rule(strokeWidth=2.5, color="#3f7fd1").encode(
 )
 ends = [{"at": constant, "of": "one constant"}, {"at": score.radius, "of": "profile"}]
 ends += [{"at": score.witness_distance, "of": "witness"}]
+colours = alt.Scale(range=["#8a8f98", "#3f7fd1", "#d1495b"])
 rules = (
     alt.Chart(alt.Data(values=ends))
     .mark_rule(strokeDash=[4, 3], strokeWidth=2)
-    .encode(x="at:Q", color=alt.Color("of:N", title="ends at", sort=None))
+    .encode(x="at:Q", color=alt.Color("of:N", title="ends at", sort=None, scale=colours))
 )
 chart = (area + line + rules).properties(
     width=420, height=240, description="The Lipschitz profile of a digit; the area up to the radius is the margin"

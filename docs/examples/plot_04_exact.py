@@ -36,7 +36,7 @@ cells = [{"x": float(a), "y": float(b)} for (a, b), k in zip(grid, classes, stri
 axes = {"scale": alt.Scale(domain=[-1.5, 1.5], nice=False), "axis": alt.Axis(grid=False, tickCount=5)}
 other = (
     alt.Chart(alt.Data(values=cells))
-    .mark_square(size=46, color="#8a8f98", opacity=0.35)
+    .mark_square(size=46, color="#a9aeb6", opacity=1)
     .encode(x=alt.X("x:Q", title=None, **axes), y=alt.Y("y:Q", title=None, **axes))
 )
 turn = torch.linspace(0, 2 * torch.pi, 121)

@@ -16,7 +16,7 @@ for name in ("digits-standard", "digits-robust"):
     model = cl.load_model(name)
     proofs = cl.certify(model, digits.images, labels=digits.labels, norm="inf")
     attacks = cl.attack(model, digits.images, digits.labels, norm="inf", budget="quick")
-    for radius in [step / 400 for step in range(81)]:
+    for radius in [step / 400 for step in range(121)]:
         proved = [proof.status.has_radius and proof.radius >= radius for proof in proofs]
         # A misclassified input counts as broken at every radius, as everywhere in robust accuracy.
         broken = [attack.method == "misclassified" or attack.distance <= radius for attack in attacks]

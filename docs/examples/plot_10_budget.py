@@ -22,8 +22,9 @@ for budget in (400, 800, 1600, 3200, 6400):
     rows.append({"passes": budget, "low": low, "high": high, "witness": score.witness_distance})
 
 # %%
-# The interval says where the estimate of a search 25 times as long would lie. It is no confidence interval for the true
-# distance: a steep place that no search meets is in no interval.
+# Blue: the estimate, at the upper end of its interval. Red: the nearest witness that the search met. The interval says
+# where the estimate of a search 25 times as long would lie. It is no confidence interval for the true distance: a steep
+# place that no search meets is in no interval.
 
 x = alt.X("passes:O", title="passes (budget)", axis=alt.Axis(labelAngle=0))
 base = alt.Chart(alt.Data(values=rows)).encode(x=x)
