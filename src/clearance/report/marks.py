@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
@@ -13,6 +13,9 @@ SIGNIFICANT_DIGITS = 3
 
 PLAIN_POWERS = (-4, 6)
 """Powers of ten: from the first, and below the second, a number is written without an exponent."""
+
+MOST_DECIMALS = 12
+"""Digits after the point, at most, that tell two numbers apart."""
 
 MISSING = "–"
 """In place of a number that is not there."""
@@ -132,6 +135,25 @@ def write_share(value: float | None) -> str:
     ('12.5 %', '–')
     """
     return MISSING if value is None else f"{100 * value:.3g} %"
+
+
+def write_apart(values: Sequence[float]) -> list[str]:
+    """Numbers with so many digits that the largest can be told from the next: logits of a witness at a boundary.
+
+    >>> write_apart([14.835, 3.9931, -0.3251]), write_apart([5.1234567, 5.1234561, 0.5])
+    (['14.8', '4.0', '-0.3'], ['5.1234567', '5.1234561', '0.5000000'])
+    """
+    finite = sorted((value for value in values if math.isfinite(value)), reverse=True)
+    if not finite:
+        return [write_number(value) for value in values]
+    largest = max(abs(finite[0]), 10.0 ** PLAIN_POWERS[0])
+    digits = max(0, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest)))
+    while len(finite) > 1 and finite[0] > finite[1] and digits < MOST_DECIMALS:
+        if f"{finite[0]:.{digits}f}" != f"{finite[1]:.{digits}f}":
+            break
+        digits += 1
+    plain = 10.0 ** PLAIN_POWERS[1]
+    return [f"{value:.{digits}f}" if abs(value) < plain else write_number(value) for value in values]
 
 
 def write_norm(norm: float) -> str:
