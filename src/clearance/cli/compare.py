@@ -95,7 +95,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     for note in comparison.notes:
         console.print(Text(f"\nNote: {printable(note)}.", "dim"))
     console.print(
-        "\nRanked by shown distance: the median attack distance, where an input counts as 0 if it is misclassified, "
+        "\nRanking distance: the median attack distance, where an input counts as 0 if it is misclassified, "
         "its attacks are in doubt, or it has no witness. Ahead on: share of inputs where that distance is the largest. "
         "Flagged: share of the correctly classified inputs whose estimate must not be read. Differences are medians "
         "over the inputs that both classify correctly and whose number may be read in both. An estimated radius is an "
@@ -104,7 +104,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
 
 def _leaderboard(contest: Contest) -> Table:
-    table = _table("rank", "run", right=("shown\ndistance", "ahead\non", "wrong", "flagged"))
+    table = _table("rank", "run", right=("ranking\ndistance", "ahead\non", "wrong", "flagged"))
     for one in contest.standings:
         table.add_row(
             Text(MISSING if one.rank is None else str(one.rank), "bold"),

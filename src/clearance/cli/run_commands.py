@@ -77,7 +77,7 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
     return run_gate(GateFlags(**flags, given=frozenset(given_flags(context))), as_json=as_json)
 
 
-@commands.command(context_settings=CONTEXT, short_help="Write the page of a run: one HTML file.")
+@commands.command(context_settings=CONTEXT, short_help="Write the page of a run, and one for an auditor: HTML.")
 @click.argument("run")
 @click.option("--out", metavar="FILE", help="The page.  [default: report.html in RUN; with --json none]")
 @click.option(
@@ -89,9 +89,12 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print robust accuracy as one JSON document.")
 def report(**flags: Any) -> None:
-    """Write one HTML page that shows everything about the run in folder RUN; an older page is replaced.
+    """Write one HTML page that shows everything about the run in folder RUN, and one for an auditor.
 
-    The page opens from disk in any browser and loads nothing from a network. The run may be unfinished or going on.
+    The page (report.html) opens from disk in any browser and loads nothing from a network. The auditor's page
+    (auditor.html; with --out X.html: X-auditor.html) is a document to be printed: threat model, method, what was
+    proved, estimated and witnessed, and what the numbers do not show, in the words of ISO/IEC 24029 and of article 15
+    of the EU AI Act. Older pages are replaced. The run may be unfinished or going on.
 
     --at gives the number that tables of robust accuracy quote, as two ends: the share of all inputs that is proved at
     EPS, and the share that is not broken there (no witness at that distance or nearer), for each norm of the run, with

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clearance.records import MISSING, PLAIN_POWERS, name_norm, write_number
+from clearance.records import MISSING, PLAIN_POWERS, SIGNIFICANT_DIGITS, name_norm, write_number
 
 __all__ = [
     "MARKS",
@@ -18,6 +18,7 @@ __all__ = [
     "count",
     "name_norm",
     "name_weights",
+    "write_apart",
     "write_evidence",
     "write_given",
     "write_norm",
@@ -25,6 +26,9 @@ __all__ = [
     "write_numbers",
     "write_share",
 ]
+
+MOST_DECIMALS = 12
+"""Digits after the point, at most, that tell two numbers apart."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,25 @@ def write_share(value: float | None) -> str:
     ('12.5 %', '–')
     """
     return MISSING if value is None else f"{100 * value:.3g} %"
+
+
+def write_apart(values: Sequence[float]) -> list[str]:
+    """Numbers with so many digits that the largest can be told from the next: logits of a witness at a boundary.
+
+    >>> write_apart([14.835, 3.9931, -0.3251]), write_apart([5.1234567, 5.1234561, 0.5])
+    (['14.8', '4.0', '-0.3'], ['5.1234567', '5.1234561', '0.5000000'])
+    """
+    finite = sorted((value for value in values if math.isfinite(value)), reverse=True)
+    if not finite:
+        return [write_number(value) for value in values]
+    largest = max(abs(finite[0]), 10.0 ** PLAIN_POWERS[0])
+    digits = max(0, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest)))
+    while len(finite) > 1 and finite[0] > finite[1] and digits < MOST_DECIMALS:
+        if f"{finite[0]:.{digits}f}" != f"{finite[1]:.{digits}f}":
+            break
+        digits += 1
+    plain = 10.0 ** PLAIN_POWERS[1]
+    return [f"{value:.{digits}f}" if abs(value) < plain else write_number(value) for value in values]
 
 
 def write_norm(norm: float) -> str:
