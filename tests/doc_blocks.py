@@ -99,7 +99,7 @@ def _parts(language: str, code: str, line: int) -> list[tuple[str, str]]:
     parts: list[tuple[str, str]] = []
     goes_on = False
     for own in code.splitlines(keepends=True):
-        shell = goes_on or own.split()[:1] != [] and own.split()[0] in PROGRAMS
+        shell = goes_on or (own.split()[:1] != [] and own.split()[0] in PROGRAMS)
         goes_on = shell and own.rstrip().endswith("\\")
         kind = "shell" if shell else "python"
         if parts and (parts[-1][0] == kind or not own.strip()):

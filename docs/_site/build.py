@@ -1,7 +1,7 @@
 """Builds the site into build/site: what `make docs` and the tests run. Warnings are errors.
 
-What an earlier build left is used again, but not the pictures of the gallery where the package has changed, nor anything
-of a build that failed.
+What an earlier build left is used again, but not the pictures of the gallery where the package has changed, nor
+anything of a build that failed.
 """
 
 from __future__ import annotations

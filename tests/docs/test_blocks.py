@@ -48,8 +48,8 @@ def found(path: Path) -> list[Block]:
 
 @pytest.fixture
 def few_passes(monkeypatch: pytest.MonkeyPatch):
-    import clearance.bracket
     import clearance as cl
+    import clearance.bracket
     from clearance.model.budgets import BUDGETS, Budget
 
     for name in BUDGETS:
@@ -157,7 +157,8 @@ def test_what_is_wrong_is_seen(page: Page):
 
 
 def test_blocks_are_told_apart():
-    text = "<!-- block: skip: needs a cluster -->\n```bash\nray stop\n```\n\ntext\n\n    x = 1\n    clearance demo \\\n        -h\n"
+    text = "<!-- block: skip: needs a cluster -->\n```bash\nray stop\n```\n\ntext\n\n"
+    text += "    x = 1\n    clearance demo \\\n        -h\n"
     assert blocks(text) == [
         Block(2, "shell", "ray stop\n", "skip", "needs a cluster"),
         Block(8, "python", "x = 1\n"),
