@@ -55,7 +55,10 @@ if TYPE_CHECKING:
     from clearance.model.preprocessing import Normalize
     from clearance.model.transforms import bpda, eot
     from clearance.results.calls import attack, audit, bracket, certify, clever, robust_accuracy
+    from clearance.results.comparison import ComparedRuns, compare
     from clearance.results.results import Results, load
+    from clearance.results.run import run
+    from clearance.results.saved_run import SavedRun, read_run
     from clearance.results.short import ResultsSummary
     from clearance.zoo import networks
     from clearance.zoo.classifiers import load_model
@@ -75,6 +78,7 @@ __all__ = [
     "Classifier",
     "ClearanceError",
     "CleverScore",
+    "ComparedRuns",
     "Cost",
     "DtypeError",
     "EngineError",
@@ -90,6 +94,7 @@ __all__ = [
     "ResultsSummary",
     "ReverseWeibullFit",
     "RobustAccuracy",
+    "SavedRun",
     "Score",
     "SecondOrderScore",
     "Settings",
@@ -106,6 +111,7 @@ __all__ = [
     "bracket",
     "certify",
     "clever",
+    "compare",
     "curvature",
     "datasets",
     "eot",
@@ -118,7 +124,9 @@ __all__ = [
     "networks",
     "norms",
     "path_integrals",
+    "read_run",
     "robust_accuracy",
+    "run",
     "slope_estimate",
     "transforms",
 ]
@@ -156,7 +164,10 @@ _NAMES = {
     "model.preprocessing": ("Normalize",),
     "model.transforms": ("bpda", "eot"),
     "results.calls": ("attack", "audit", "bracket", "certify", "clever", "robust_accuracy"),
+    "results.comparison": ("ComparedRuns", "compare"),
     "results.results": ("Results", "load"),
+    "results.run": ("run",),
+    "results.saved_run": ("SavedRun", "read_run"),
     "results.short": ("ResultsSummary",),
     "zoo.classifiers": ("load_model",),
     "zoo.inputs": ("load_data",),

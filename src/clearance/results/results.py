@@ -66,7 +66,11 @@ class Results(list[Item], Generic[Item]):
         return f"{type(self).__name__}({asked}: {self.summary()})"
 
     def _repr_html_(self) -> str:
-        """A table, and the chart of brackets: what a notebook shows. It loads nothing from a network."""
+        """What a notebook shows."""
+        return self.html()
+
+    def html(self) -> str:
+        """A table, and the chart of brackets, as a part of a page. It loads nothing from a network."""
         head = f"<p>{html.escape(repr(self))}</p>"
         if not self:
             return head
