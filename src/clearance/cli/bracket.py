@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import click
 
 from clearance import __version__
-from clearance.certificates.best import check_time_limit
 from clearance.cli import bracket_tables, tables
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import as_target, load_inputs
@@ -19,14 +18,15 @@ from clearance.cli.values import Interrupted, printable
 from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
 from clearance.geometry.exponents import as_norm
-from clearance.model.budgets import certificate_seconds, whole_passes
+from clearance.model.budgets import whole_passes
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
-from clearance.runs.evaluate import Evaluation, evaluate, make_plan
+from clearance.runs.evaluate import Evaluation, evaluate
 from clearance.runs.execute import PLAN_FILE, Run, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
+from clearance.runs.start import RunChoices, plan_run
 from clearance.runs.summary import SummaryRow, summarise
 from clearance.zoo.inputs import Inputs
 
@@ -51,15 +51,12 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
     Returns:
         The exit code.
     """
-    if run.time_limit is not None:
-        check_time_limit(run.time_limit)
     chosen, loaded = make_engine(engine), load_inputs(inputs)
-    shared = share(loaded, run)
     targets, norms = split("target", run.target, as_target), split("norm", run.norm, as_norm)
-    # The network's digest is taken before its first pass, which may change its attributes.
-    plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])
-    for target in targets:  # a target that an input cannot have is refused before anything is written
-        loaded.check(target, seed=run.seed)
+    choices = RunChoices(
+        norms, targets, run.order, run.bound, run.budget, run.certificate, run.time_limit, seed=run.seed
+    )
+    plan, shared = plan_run(loaded, choices)
     return compute(plan, shared, chosen, loaded, run, as_json=as_json)
 
 
@@ -147,21 +144,6 @@ def as_document(run: Run, inputs: Inputs, rows: Sequence[SummaryRow]) -> dict[st
         "tasks": {"done": finished.done, "failed": finished.failed, "total": finished.total},
         "summary": [row.as_record() for row in rows],
     }
-
-
-def share(inputs: Inputs, run: RunFlags) -> Evaluation:
-    """What all tasks share."""
-    return Evaluation(
-        model=inputs.model,
-        data=inputs.data,
-        budget=run.budget,
-        certificate=run.certificate,
-        time_limit=certificate_seconds(run.budget) if run.time_limit is None else run.time_limit,
-        seed=run.seed,
-        bound=run.bound,
-        micro_batch=inputs.micro_batch,
-        unit=inputs.unit,
-    )
 
 
 def make_engine(flags: EngineFlags) -> Engine:

@@ -177,7 +177,7 @@ def make_plan(
     parameters |= {} if shared.bound is None else {"bound": shared.bound}
     parameters |= {} if shared.micro_batch is None else {"micro_batch": shared.micro_batch}
     parameters |= model.execution.settings
-    mean, std = _normalisation(model.preprocessing)
+    mean, std = normalisation_of(model.preprocessing)
     before = () if model.preprocessing is None or mean is not None else (model.preprocessing,)
     digest = fingerprint(network.network, *before)  # before the network is called: that may change its attributes
     return Plan(
@@ -201,7 +201,7 @@ def make_plan(
             labels=tuple(data.labels.tolist()),
             class_names=tuple(data.class_names),
         ),
-        threat=_threat_of(model, tuple(norms), tuple(targets), shared.unit, data.images[0].numel()),
+        threat=threat_of(model, tuple(norms), tuple(targets), shared.unit, data.images[0].numel()),
         orders=tuple(orders),
         parameters=parameters,
         seed=shared.seed,
@@ -210,8 +210,8 @@ def make_plan(
     )
 
 
-def _normalisation(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:
-    """Mean and standard deviation, where that is what is done before the network."""
+def normalisation_of(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:
+    """Mean and standard deviation, where that is what is done before the network; else nothing."""
     if not isinstance(part, Normalize):
         return None, None
     values = (part.get_buffer(name).double().flatten().tolist() for name in ("mean", "std"))
@@ -219,7 +219,7 @@ def _normalisation(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:
     return mean, std
 
 
-def _threat_of(
+def threat_of(
     model: Classifier, norms: tuple[float, ...], targets: tuple[str | int, ...], unit: str | None, size: int
 ) -> ThreatModel:
     """The threat model of a run on inputs of so many coordinates."""
