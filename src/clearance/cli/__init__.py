@@ -91,6 +91,8 @@ def _raised_by(error: BaseException) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
     from clearance.model.memory import is_out_of_memory
 
     return is_out_of_memory(error)

@@ -25,8 +25,6 @@ from clearance.cli import tables
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.progress import progress
-from clearance.cli.run_values import out_file
-from clearance.errors import FileError
 from clearance.estimates.status import Status
 from clearance.geometry.exponents import as_distance
 from clearance.model.budgets import passes_of
@@ -48,11 +46,10 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
         save: An `.npz` file for the witnesses.
         as_json: Print JSON.
     """
-    file = _save_file(save)
     inputs = load_inputs(given)
     results = _attack(inputs, flags, quiet=as_json)
-    if file is not None:
-        save_witnesses(file, inputs, results)
+    if save is not None:
+        save_witnesses(Path(save), inputs, results)
     if as_json:
         click.echo(json.dumps(as_document(inputs, results, flags), indent=2, allow_nan=False))
     else:
@@ -95,18 +92,6 @@ def _robust_accuracy(results: Sequence[AttackResult], flags: AttackFlags) -> Rob
         return None
     cost = sum((result.cost for result in results), Cost())
     return judge(results, [], radius=flags.radius, norm=as_distance(flags.norm), cost=cost)
-
-
-def _save_file(name: str | None) -> Path | None:
-    """The file, if it can be written: better to hear that it cannot before the attacks than after.
-
-    Raises:
-        FileError: If its folder is not there or cannot be written, it is a folder itself, or its name does not end in
-            `.npz`.
-    """
-    if name is not None and Path(name).suffix != ".npz":
-        raise FileError(f"--save: expected a file name that ends in .npz, got {name}")
-    return out_file("--save", name, runs=[])
 
 
 def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) -> None:

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from clearance import __version__
-from clearance.certificates.best import check_time_limit
 from clearance.cli import bracket_tables, tables
+from clearance.cli.checks import check_target
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
-from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.inputs import Inputs, load_inputs
 from clearance.cli.progress import progress
+from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
-from clearance.data.files import path_kind
-from clearance.errors import FileError, InputError
 from clearance.geometry.exponents import as_norm
 from clearance.model.budgets import certificate_seconds, whole_passes
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
-from clearance.runs.execute import PLAN_FILE, Run, open_run
+from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
 from clearance.runs.summary import SummaryRow, summarise
-
-Part = TypeVar("Part", float, str | int)
 
 EVERY_TASK_FAILED = 2
 """Exit code of a run of which nothing came: as for bad input, which is the usual cause."""
@@ -50,11 +47,9 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
     Returns:
         The exit code.
     """
-    if run.time_limit is not None:
-        check_time_limit(run.time_limit)
     chosen, loaded = make_engine(engine), load_inputs(inputs)
     shared = share(loaded, run)
-    targets, norms = split("target", run.target, as_target), split("norm", run.norm, as_norm)
+    targets, norms = split("target", run.target, check_target), split("norm", run.norm, as_norm)
     # The network's digest is taken before its first pass, which may change its attributes.
     plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])
     for target in targets:  # a target that an input cannot have is refused before anything is written
@@ -69,15 +64,9 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
         The exit code: 0, or `EVERY_TASK_FAILED`.
 
     Raises:
-        FileError: If the run is there and `--resume` was not given, or cannot be used.
-        InputError: If failed tasks are to be computed again in a run that does not resume.
         Interrupted: On Ctrl-C: what is finished is kept.
     """
     out, again = Path(flags.out), flags.retry_failed
-    if again and not flags.resume:
-        raise InputError("--retry-failed: expected --resume with it: it goes on with a run that is there")
-    if path_kind(out / PLAN_FILE) != "none" and not flags.resume:
-        raise FileError(f"{out}: expected a new folder, got one with a run; add --resume to go on with it")
     with open_run(out, plan, resume=flags.resume) as run:
         missing = len(run.missing(retry_failed=again))
         try:
@@ -171,28 +160,9 @@ def make_engine(flags: EngineFlags) -> Engine:
 
     Returns:
         The engine.
-
-    Raises:
-        InputError: If a flag of Ray's was given to another engine.
     """
     if flags.engine == "ray":
         from clearance.runs.engines.ray import RayEngine
 
         return RayEngine(flags.address, workers=flags.workers, gpus_per_task=flags.gpus_per_task)
-    alien = sorted(flags.given & {"address", "workers", "gpus_per_task"})
-    if alien:
-        raise InputError(f"--{alien[0].replace('_', '-')}: expected --engine ray with it, got --engine local")
     return LocalEngine()
-
-
-def split(flag: str, text: str, read: Callable[[str], Part]) -> list[Part]:
-    """The parts of a list with commas, each read.
-
-    Raises:
-        InputError: If a part is empty, or two mean the same.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    values = [read(part) for part in parts if part]
-    if len(values) < len(parts) or len(set(values)) < len(values):
-        raise InputError(f"--{flag}: expected names with commas between them, each once, got {text!r}")
-    return values

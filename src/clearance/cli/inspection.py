@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +18,6 @@ from clearance.cli.inputs import Inputs, choose_bounds, make_classifier, read_in
 from clearance.cli.inspection_record import THREADS, BracketCost, Inspection
 from clearance.cli.inspection_table import print_inspection
 from clearance.cli.rows import check_classes
-from clearance.data.options import Options
 from clearance.data.selection import consecutive
 from clearance.errors import ClearanceError, InputError
 from clearance.model.budgets import BUDGETS, certificate_seconds, whole_passes
@@ -41,15 +40,6 @@ RANDOM_INPUTS = 4
 BRACKET_BATCH = 8
 """Inputs per pass at which a bracket's seconds are told: its searches take from 1 to some hundred points at a time, and
 with 8 the bundled classifiers and large networks come within a factor of 3 of a bracket's own time on a CPU."""
-DATA_FLAGS = {field.name for field in fields(Options)} | {
-    "count",
-    "offset",
-    "indices",
-    "classes",
-    "skip_misclassified",
-    "scale",
-}
-"""Flags that choose inputs, and say nothing without DATA."""
 
 
 def run_inspect(given: InputFlags, *, input_shape: tuple[int, ...] | None, as_json: bool) -> None:
@@ -78,13 +68,11 @@ def inspect_model(given: InputFlags, input_shape: tuple[int, ...] | None = None)
         What was found.
     """
     with limit_threads(THREADS):
-        return _with_data(given, input_shape) if given.data else _without_data(given, input_shape)
+        return _with_data(given) if given.data else _without_data(given, input_shape)
 
 
-def _with_data(given: InputFlags, input_shape: tuple[int, ...] | None) -> Inspection:
-    """The model on the data."""  # noqa: DOC501
-    if input_shape is not None:
-        raise InputError(f"--input-shape: expected none with DATA, whose inputs have a shape, got {given.data}")
+def _with_data(given: InputFlags) -> Inspection:
+    """The model on the data."""
     given = given if "count" in given.given or given.indices is not None else replace(given, count=DEFAULT_COUNT)
     inputs = read_inputs(given)
     x = inputs.model.check_inputs(inputs.data.images)
@@ -95,9 +83,6 @@ def _with_data(given: InputFlags, input_shape: tuple[int, ...] | None) -> Inspec
 
 def _without_data(given: InputFlags, input_shape: tuple[int, ...] | None) -> Inspection:
     """The model on random inputs within its bounds."""  # noqa: DOC501
-    idle = sorted(given.given & DATA_FLAGS)
-    if idle:
-        raise InputError(f"--{idle[0].replace('_', '-')}: expected DATA with it, got a model alone")
     network = read_model(given)
     shape = input_shape or network.input_shape
     if shape is None:

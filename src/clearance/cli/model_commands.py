@@ -115,14 +115,20 @@ def demo(count: int) -> None:
 @with_input_options
 @with_json
 @takes_inputs
-def score(inputs: InputFlags, **flags: Any) -> None:
+def score(inputs: InputFlags, *, target: str, paper: bool, as_json: bool, **choices: Any) -> None:
     """Estimate for each input of DATA how far it can move before MODEL changes its mind (CLEVER).
 
     {models} DATA is {data}
     """
+    from clearance.cli.checks import check_inputs, check_target
+    from clearance.cli.score_settings import make_settings
+
+    settings = make_settings(inputs.given, choices, paper=paper)
+    check_target(target)
+    check_inputs(inputs)
     from clearance.cli.score import run_score
 
-    run_score(inputs, **flags)
+    run_score(inputs, settings, target=target, as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Find the nearest adversarial example of each input.")
@@ -164,9 +170,14 @@ def attack(inputs: InputFlags, *, save: str | None, as_json: bool, **flags: Any)
     differ. With --radius any witness within that distance will do: an input is done at its first one, and what is left
     of the budget goes to the others. MODEL and DATA are as for `score`.
     """
+    from clearance.cli.checks import check_attack, check_inputs
+
+    chosen = pick(AttackFlags, flags)
+    check_attack(chosen, save)
+    check_inputs(inputs)
     from clearance.cli.attack import run_attack
 
-    run_attack(inputs, pick(AttackFlags, flags), save=save, as_json=as_json)
+    run_attack(inputs, chosen, save=save, as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Prove a radius for each input.")
@@ -190,9 +201,14 @@ def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
     It is a lower bound of the minimum distortion, sound up to floating-point rounding. MODEL and DATA are as for
     `score`.
     """
+    from clearance.cli.checks import check_certify, check_inputs
+
+    chosen = pick(CertifyFlags, flags)
+    check_certify(chosen)
+    check_inputs(inputs)
     from clearance.cli.certify import run_certify
 
-    run_certify(inputs, pick(CertifyFlags, flags), as_json=as_json)
+    run_certify(inputs, chosen, as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Look for signs of gradient masking around each input.")
@@ -207,15 +223,21 @@ def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
 )
 @with_json
 @takes_inputs
-def audit(inputs: InputFlags, **flags: Any) -> int:
+def audit(inputs: InputFlags, *, target: str, norm: str, **flags: Any) -> int:
     """Look around each input of DATA for signs that MODEL hides its gradients, so that scores and attacks mislead.
 
     Prints the flags that are raised, with what was measured and what to do about it. Each flag has a page of its own,
     docs/flags/CODE.md. MODEL and DATA are as for `score`.
     """
+    from clearance.cli.checks import check_inputs, check_target
+    from clearance.geometry.exponents import as_norm
+
+    check_target(target)
+    as_norm(norm)
+    check_inputs(inputs)
     from clearance.cli.audit import run_audit
 
-    return run_audit(inputs, **flags)
+    return run_audit(inputs, target=target, norm=norm, **flags)
 
 
 @commands.command(context_settings=CONTEXT, short_help="The main job: all of it, in a run that can be resumed.")
@@ -274,7 +296,12 @@ def bracket(context: click.Context, inputs: InputFlags, *, as_json: bool, **flag
     computes exactly what is missing. Failed tasks are counted on stderr; if all of them failed the exit code is 2.
     MODEL and DATA are as for `score`.
     """
+    from clearance.cli.checks import check_inputs
+    from clearance.cli.run_checks import check_bracket
+
+    run, engine = pick(RunFlags, flags), pick(EngineFlags, flags | {"given": frozenset(given_flags(context))})
+    check_bracket(run, engine)
+    check_inputs(inputs)
     from clearance.cli.bracket import run_bracket
 
-    run, given = pick(RunFlags, flags), frozenset(given_flags(context))
-    return run_bracket(inputs, run=run, engine=pick(EngineFlags, flags | {"given": given}), as_json=as_json)
+    return run_bracket(inputs, run=run, engine=engine, as_json=as_json)

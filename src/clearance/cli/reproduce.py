@@ -13,7 +13,6 @@ from rich.table import Table
 from clearance.cli.progress import PROGRESS_VARIABLE
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import Interrupted
-from clearance.errors import InputError
 from clearance.experiments.journal import JOURNAL_FILE
 from clearance.experiments.outcome import PaperTable, Reproduction
 from clearance.experiments.reproduce import Sitting, forget, reproduce
@@ -36,11 +35,8 @@ def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: 
         force: Begin again.
 
     Raises:
-        InputError: If a name and `--all` were given.
         Interrupted: On Ctrl-C: what is measured is kept.
     """
-    if name is not None and every:
-        raise InputError(f"--all: expected no NAME with it, got {name}")
     if name is None and not every:
         show_experiments(make_console())
         return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import click
 
+from clearance.cli.checks import finite_bounds
 from clearance.cli.flag_values import InputFlags
 from clearance.data.datasets import Dataset, Source
 from clearance.errors import InputError
@@ -81,15 +81,3 @@ def check_classes(data: Dataset, classes: int) -> None:
     if label >= classes:
         got = f"{label} for input {data.indices[place]}"
         raise InputError(f"labels: expected 0 to {classes - 1}, the classes of the network, got {got}")
-
-
-def finite_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
-    """The bounds that were given, if they are numbers.
-
-    Raises:
-        InputError: If one of them is infinite or NaN.
-    """
-    if not all(map(math.isfinite, bounds)):
-        got = " and ".join(f"{bound:g}" for bound in bounds)
-        raise InputError(f"--bounds: expected two finite numbers, low < high, got {got}; --no-bounds for none")
-    return bounds

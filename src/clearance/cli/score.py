@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,11 +16,10 @@ from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.summary import summarise
-from clearance.errors import InputError
 from clearance.estimates.clever import iterate_clever
 from clearance.estimates.judgement import without_number
 from clearance.estimates.scores import Score
-from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
+from clearance.estimates.settings import Settings
 from clearance.estimates.status import Status
 
 
@@ -59,20 +58,18 @@ def _nothing(settings: Settings, label: int) -> Score:
     return without_number(settings, Status.TARGET_IS_PREDICTED, predicted=label, target=label)
 
 
-def run_score(given: InputFlags, *, target: str, paper: bool, as_json: bool, **choices: Any) -> None:
+def run_score(given: InputFlags, settings: Settings, *, target: str, as_json: bool) -> None:
     """Score the inputs and print a table or a JSON document.
 
     Args:
         given: The model and the inputs.
+        settings: All choices of the estimate.
         target: The target.
-        paper: All choices of the paper.
         as_json: Print JSON.
-        **choices: All other choices, as `Settings` has them.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C, after what was finished has been printed.
     """
-    settings = make_settings(given.given, choices, paper=paper)
     job = ScoreJob(load_inputs(given), as_target(target), settings)
     scores: list[Score] = []
     try:
@@ -88,26 +85,6 @@ def run_score(given: InputFlags, *, target: str, paper: bool, as_json: bool, **c
         click.echo(json.dumps(as_document(job, scores), indent=2, allow_nan=False))
     else:
         print_report(job, scores)
-
-
-def make_settings(given: frozenset[str], choices: Mapping[str, Any], *, paper: bool) -> Settings:
-    """The settings that the flags ask for; `--paper` sets all choices of the paper (of the order's own paper).
-
-    Raises:
-        InputError: If a flag contradicts `--paper`.
-    """
-    chosen: dict[str, Any] = dict(choices)
-    chosen["clip"] = None if chosen["clip"] == "none" else chosen["clip"]
-    if chosen["clip"] is None and "feasible" not in given:  # outside the bounds no direction is feasible
-        chosen["feasible"] = False
-    if paper:
-        ours = PAPER_SECOND_ORDER if chosen["order"] == 2 else PAPER
-        for name in given & ours.keys():
-            if chosen[name] != ours[name]:
-                option = f"--{name.replace('_', '-')}"
-                raise InputError(f"--paper: sets {option} to {ours[name]}, got {option} {chosen[name]} as well")
-        chosen |= ours
-    return Settings(**chosen)
 
 
 def print_report(job: ScoreJob, scores: Sequence[Score]) -> None:

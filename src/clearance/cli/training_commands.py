@@ -104,6 +104,10 @@ def train(context: click.Context, *, as_json: bool, **flags: Any) -> None:
     kept. The test part of DATA is only measured in the end, for the card; of DATA without one, such as FILE.npz, every
     fifth input is the test part. Training that was stopped goes on where it was when the same command is given again.
     """
+    from clearance.cli.train_checks import check_train
+
+    chosen = TrainFlags(**flags, given=frozenset(given_flags(context)))
+    check_train(chosen)
     from clearance.cli.train import run_train
 
-    run_train(TrainFlags(**flags, given=frozenset(given_flags(context))), as_json=as_json)
+    run_train(chosen, as_json=as_json)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clearance.errors import TargetError
+
 TARGETS = {
     "untargeted": "any other class",
     "runner-up": "the second largest logit",
@@ -18,3 +20,15 @@ def describe_targets() -> str:
     'untargeted (any other class)'
     """
     return ", ".join(f"{name} ({meaning})" for name, meaning in TARGETS.items())
+
+
+def unknown_target(name: str) -> TargetError:
+    """The error that says which targets there are.
+
+    Args:
+        name: What was given.
+
+    Returns:
+        The error.
+    """
+    return TargetError(f"target: expected one of {', '.join(TARGETS)} or a class index, got {name!r}")
