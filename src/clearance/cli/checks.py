@@ -160,7 +160,7 @@ def check_target(text: str) -> str | int:
     """
     if not text.removeprefix("-").isdecimal():
         if text not in TARGETS:
-            raise unknown_target(text)
+            raise TargetError(unknown_target(text))
         return text
     if int(text) < 0:
         raise TargetError(f"target: expected a class index of 0 or more, got {text}")

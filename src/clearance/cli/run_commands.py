@@ -21,6 +21,9 @@ def export(**flags: Any) -> None:
 
     The run may be unfinished or going on. Fields that hold times have names that end in "seconds".
     """
+    from clearance.cli.run_values import require_runs
+
+    require_runs(flags["run"])
     from clearance.cli.export import run_export
 
     run_export(**flags)
@@ -72,6 +75,9 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
     replaced. See docs/gate.md.
     """
     from clearance.cli.flag_values import GateFlags
+    from clearance.cli.run_values import require_runs
+
+    require_runs(flags["run"], flags["baseline"])
     from clearance.cli.gate import run_gate
 
     return run_gate(GateFlags(**flags, given=frozenset(given_flags(context))), as_json=as_json)
@@ -99,6 +105,9 @@ def report(**flags: Any) -> None:
     distances: those of the data, or of its --scale. It takes a run with --target untargeted, or with every class as a
     target. docs/report.md says how this differs from `clearance attack --radius`.
     """
+    from clearance.cli.run_values import require_runs
+
+    require_runs(flags["run"])
     from clearance.cli.report import run_report
 
     run_report(**flags)
@@ -115,6 +124,9 @@ def figure(**flags: Any) -> None:
     NAME is brackets, security, averages, gaps, maxima, fits or blocks. security: robust accuracy at every radius; the
     others: figures 6, 4, 5, 2, 3, and 7 and 9 of the CLEVER paper.
     """
+    from clearance.cli.run_values import require_runs
+
+    require_runs(flags["run"])
     from clearance.cli.report import run_figure
 
     run_figure(**flags)
@@ -131,6 +143,9 @@ def compare(**flags: Any) -> None:
     named. An input that is misclassified, or whose attacks the audit doubts, counts as 0 in the ranking. An older page
     is replaced. See docs/compare.md.
     """
+    from clearance.cli.run_values import require_runs
+
+    require_runs(*flags["runs"])
     from clearance.cli.compare import run_compare
 
     run_compare(**flags)

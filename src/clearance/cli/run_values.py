@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clearance.cli.checks import check_out_file
 from clearance.errors import InputError
-from clearance.runs.execute import refuse_run_files
+from clearance.runs.execute import refuse_run_files, require_run
 
 
 def out_file(flag: str, name: str | None, *, runs: Iterable[str | None]) -> Path | None:
@@ -51,3 +51,14 @@ def split_names(flag: str, text: str | None) -> list[str]:
     if not all(parts) or len(set(parts)) < len(parts):
         raise InputError(f"{flag}: expected names with commas between them, each once, got {text!r}")
     return parts
+
+
+def require_runs(*folders: str | None) -> None:
+    """Raise unless each of these is the folder of a run; it is looked for before anything that takes long is imported.
+
+    Args:
+        *folders: The folders; `None` for none.
+    """
+    for folder in folders:
+        if folder is not None:
+            require_run(Path(folder))

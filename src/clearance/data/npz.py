@@ -195,9 +195,8 @@ def one_range(low: NDArray[np.float64], high: NDArray[np.float64]) -> Bounds:
 def _range(bounds: Bounds | None) -> tuple[float, float] | None:
     if bounds is None:
         return None
-    low, high = bounds
-    number = float | int
-    return float(low if isinstance(low, number) else low.min()), float(high if isinstance(high, number) else high.max())
+    low, high = (np.asarray(bound) for bound in bounds)
+    return float(low.min()), float(high.max())
 
 
 def _shown(values: NDArray[np.generic]) -> str:

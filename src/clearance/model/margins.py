@@ -96,7 +96,7 @@ def resolve_targets(
             return ranking[:, -1:].tolist()
         if target == "random":
             return [[_draw(row, seed, keys[i] if keys else i)] for i, row in enumerate(ranking)]
-        raise unknown_target(target)
+        raise TargetError(unknown_target(target))
     classes = _as_classes(target, *logits.shape)
     for index, (chosen, best) in enumerate(zip(classes, ranking[:, 0].tolist(), strict=True)):
         if chosen == best and not (skip and skip[index]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from clearance.errors import TargetError
-
 TARGETS = {
     "untargeted": "any other class",
     "runner-up": "the second largest logit",
@@ -22,13 +20,10 @@ def describe_targets() -> str:
     return ", ".join(f"{name} ({meaning})" for name, meaning in TARGETS.items())
 
 
-def unknown_target(name: str) -> TargetError:
-    """The error that says which targets there are.
+def unknown_target(name: str) -> str:
+    """What is said of a name that no target has.
 
-    Args:
-        name: What was given.
-
-    Returns:
-        The error.
+    >>> unknown_target("nearest")[:29]
+    'target: expected one of untar'
     """
-    return TargetError(f"target: expected one of {', '.join(TARGETS)} or a class index, got {name!r}")
+    return f"target: expected one of {', '.join(TARGETS)} or a class index, got {name!r}"
