@@ -12,8 +12,6 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from clearance import __version__
@@ -23,6 +21,7 @@ from clearance.attacks.table import ENSEMBLE
 from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
 from clearance.cli.flag_values import AttackFlags, InputFlags
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.estimates.status import Status
@@ -123,16 +122,18 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
     choices += "" if flags.method == ENSEMBLE else f", method {flags.method}"
     choices += "" if flags.radius is None else f", radius {flags.radius:g}"
     tables.print_heading(console, inputs.title(), f"{choices}, seed {flags.seed}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name in ("input", "label"):
-        table.add_column(name, justify="right")
-    table.add_column("predicted\n-> witness")
-    table.add_column("attack\ndistance", justify="right")
-    table.add_column("method")
+    columns = [
+        GridColumn("input", right=True),
+        GridColumn("label", right=True, drop=2),
+        GridColumn("predicted\n-> witness", drop=3, wraps=True),
+        GridColumn("attack\ndistance", right=True),
+        GridColumn("method", drop=1),
+    ]
+    grid = Grid(columns, more="--json")
     for index, (label, result) in enumerate(zip(inputs.data.labels.tolist(), results, strict=True)):
-        table.add_row(*_cells(inputs, inputs.data.indices[index], label, result))
+        grid.add_row(*_cells(inputs, inputs.data.indices[index], label, result))
     console.print()
-    console.print(table)
+    grid.print(console)
     console.print()
     for line in (*_summary(results, flags), *_reading(inputs, flags)):
         console.print(line)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +19,7 @@ from clearance.audit import CHECKS, Audit, Flag, Severity, audit
 from clearance.audit.record import sort_flags
 from clearance.cli import tables
 from clearance.cli.flag_values import InputFlags
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.values import printable
@@ -156,17 +156,20 @@ def print_report(job: AuditJob, rows: Sequence[AuditRow]) -> None:
 
 
 def _print_table(console: Console, rows: Sequence[AuditRow], names: Sequence[str]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    for name in ("input", "label", "predicted"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("worst", no_wrap=True)
-    table.add_column("path integral\nmisses", justify="right")
-    table.add_column("passes", justify="right", no_wrap=True)
-    table.add_column("flags", overflow="fold")
+    columns = [
+        GridColumn("input", right=True),
+        GridColumn("label", right=True, drop=3),
+        GridColumn("predicted", right=True, drop=2),
+        GridColumn("worst"),
+        GridColumn("path integral\nmisses", right=True, drop=1),
+        GridColumn("passes", right=True, drop=4),
+        GridColumn("flags", wraps=True),
+    ]
+    grid = Grid(columns, gap=2, more="--json")
     for row in rows:
-        table.add_row(*_cells(row, names))
+        grid.add_row(*_cells(row, names))
     console.print()
-    console.print(table)
+    grid.print(console)
     console.print()
     if any("path_integral" in row.audit.measured for row in rows):
         limit = CHECKS["path_integral"].threshold or 0.0

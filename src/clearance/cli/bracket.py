@@ -115,7 +115,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     tables.print_heading(console, inputs.title(), about)
     if len(records) <= MOST_LINES:
         bracket_tables.print_records(console, records, inputs.data.class_names)
-    bracket_tables.print_rows(console, rows)
+    bracket_tables.print_rows(console, rows, more="--json")
     failed = sum(row.failed for row in rows)
     if failed:
         console.print(f"\n{count(failed, 'task')} failed; --resume --retry-failed computes them again", style="red")

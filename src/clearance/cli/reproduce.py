@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
+from rich.text import Text
 
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.progress import PROGRESS_VARIABLE
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import Interrupted
@@ -17,9 +17,6 @@ from clearance.experiments.journal import JOURNAL_FILE
 from clearance.experiments.outcome import PaperTable, Reproduction
 from clearance.experiments.reproduce import Sitting, forget, reproduce
 from clearance.experiments.table import EXPERIMENTS, Scale
-
-WIDEST_PAPER_TABLE = 400
-"""Columns of a terminal that a table may take: the widest of the papers' have about 150."""
 
 
 def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: int, device: str, force: bool) -> None:
@@ -86,7 +83,7 @@ def show(console: Console, sitting: Sitting, found: Reproduction, files: list[Pa
     print_heading(console, f"{sitting.name}: {EXPERIMENTS[sitting.name].paper}", " ".join(found.settings))
     for table in found.tables:
         console.print()
-        print_wide(console, on_screen(table))
+        print_table(console, table)
         console.print(table.note)
     if found.findings:
         console.print("\nFindings", style="bold")
@@ -97,19 +94,12 @@ def show(console: Console, sitting: Sitting, found: Reproduction, files: list[Pa
         console.print(f"  {file}")
 
 
-def print_wide(console: Console, table: Table) -> None:
-    """A table in its own width, which may be more than the terminal's: no number is cut short."""
-    wanted = Measurement.get(console, console.options.update(max_width=WIDEST_PAPER_TABLE), table).maximum
-    wide = make_console()
-    wide.width = max(console.width, wanted)
-    wide.print(table, crop=False)
-
-
-def on_screen(table: PaperTable) -> Table:
-    """A table for a terminal."""
-    shown, text = Table(title=table.title, title_justify="left", title_style="bold", box=None), table.as_table()
-    for place, column in enumerate(text.columns):
-        shown.add_column(column, justify="left" if place < text.numeric else "right")
+def print_table(console: Console, table: PaperTable) -> None:
+    """A table of a paper: where the terminal is narrower, its columns follow in several parts."""
+    text = table.as_table()
+    keys = max(1, text.numeric)
+    grid = Grid([GridColumn(name, right=place >= text.numeric) for place, name in enumerate(text.columns)])
     for row in text.rows:
-        shown.add_row(*row)
-    return shown
+        grid.add_row(*row)
+    console.print(Text(table.title, "bold"))
+    grid.print_in_parts(console, keys=keys)
