@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from clearance.cli import (
+    bracket_commands,
     inspection_commands,
     model_commands,
     prover_commands,
@@ -26,7 +27,15 @@ from clearance.cli.values import Interrupted, printable
 from clearance.errors import ClearanceError
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
-COMMANDS = (model_commands, inspection_commands, prover_commands, training_commands, reproduce_commands, run_commands)
+COMMANDS = (
+    bracket_commands,
+    model_commands,
+    inspection_commands,
+    prover_commands,
+    training_commands,
+    reproduce_commands,
+    run_commands,
+)
 """Importing them puts their commands into the group."""
 
 

@@ -20,6 +20,7 @@ from clearance.attacks.fixed_radius import GROUP
 from clearance.attacks.table import ENSEMBLE
 from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.inputs import Inputs, as_target, load_inputs
@@ -46,7 +47,7 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
         as_json: Print JSON.
     """
     inputs = load_inputs(given)
-    results = _attack(inputs, flags, quiet=as_json)
+    results = _attack(inputs, flags)
     if save is not None:
         save_witnesses(Path(save), inputs, results)
     if as_json:
@@ -55,17 +56,18 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
         print_results(inputs, results, flags)
 
 
-def _attack(inputs: Inputs, flags: AttackFlags, *, quiet: bool) -> list[AttackResult]:
+def _attack(inputs: Inputs, flags: AttackFlags) -> list[AttackResult]:
     """One result per input: one input at a time for the nearest witnesses, many together within a radius."""
     target = as_target(flags.target)
-    _, reached = inputs.check(target, seed=flags.seed)
+    checked, reached = inputs.check(target, seed=flags.seed)
     images, labels = inputs.data.images, inputs.data.labels
     left = [place for place, there in enumerate(reached) if not there]
     results = [AttackResult(None, math.nan, False, label, REACHED, Cost()) for label in labels.tolist()]
     at_once = 1 if flags.radius is None else GROUP
-    with progress(
-        "attacking", len(left), shown=not quiet, meter=inputs.model.meter, passes=passes_of(flags.budget)
-    ) as advance:
+    passes = passes_of(flags.budget)
+    judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
+    tell_cost(inputs.model, images[:1], judged, passes=passes)
+    with progress("attacking", len(left), meter=inputs.model.meter, passes=passes) as pace:
         for start in range(0, len(left), at_once):
             rows = left[start : start + at_once]
             found = attack(
@@ -81,7 +83,7 @@ def _attack(inputs: Inputs, flags: AttackFlags, *, quiet: bool) -> list[AttackRe
             )
             for row, result in zip(rows, found, strict=True):
                 results[row] = result
-                advance()
+                pace.advance()
     return results
 
 

@@ -12,6 +12,7 @@ import click
 from clearance import __version__
 from clearance.cli import bracket_tables, tables
 from clearance.cli.checks import check_target
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import Inputs, load_inputs
 from clearance.cli.progress import progress
@@ -22,6 +23,7 @@ from clearance.model.budgets import certificate_seconds, whole_passes
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
+from clearance.runs.engines.threads import limit_threads
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
@@ -71,16 +73,25 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
         missing = len(run.missing(retry_failed=again))
         try:
             meter = inputs.model.meter if isinstance(engine, LocalEngine) else None
-            shown, each = not as_json and missing > 0, whole_passes(flags.budget)
-            with progress("bracketing", missing, shown=shown, meter=meter, passes=each) as advance:
+            each, whole = whole_passes(flags.budget), len(run.tasks)
+            _tell(shared, engine, missing, each)
+            with progress("bracketing", whole, done=whole - missing, meter=meter, passes=each) as pace:
                 for _ in run.compute(evaluate, shared=shared.of(run.plan), engine=engine, retry_failed=again):
-                    advance()
+                    pace.advance()
         except KeyboardInterrupt:
             done = run.progress()
             kept = f"{done.done} of {done.total} tasks are finished and kept in {out}"
             raise Interrupted(f"interrupted; {kept}; the same command with --resume goes on") from None
         show(run, inputs, as_json=as_json)
         return complain(run)
+
+
+def _tell(shared: Evaluation, engine: Engine, missing: int, passes: int) -> None:
+    """Say what the missing tasks will cost, on one thread, as they are computed."""
+    where = "on this machine" if isinstance(engine, LocalEngine) else "on one worker, shared out among all"
+    proof = 0.0 if shared.certificate == "none" else shared.time_limit
+    with limit_threads(engine.threads):
+        tell_cost(shared.model, shared.data.images[:1], missing, passes=passes, noun="task", proof=proof, workers=where)
 
 
 def complain(run: Run) -> int:

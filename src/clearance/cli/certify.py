@@ -20,6 +20,7 @@ from rich.text import Text
 from clearance import __version__
 from clearance.certificates import Certificate, CertificateStatus, certify
 from clearance.cli import tables
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import CertifyFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.inputs import Inputs, as_target, load_inputs
@@ -37,12 +38,14 @@ def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> No
         as_json: Print JSON.
     """
     inputs, proofs, target = load_inputs(given), list[Certificate](), as_target(chosen.target)
-    _, reached = inputs.check(target, seed=chosen.seed)
-    with progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
+    checked, reached = inputs.check(target, seed=chosen.seed)
+    judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
+    tell_cost(inputs.model, inputs.data.images[:1], judged, passes=0, proof=chosen.time_limit)
+    with progress("certifying", len(inputs.data)) as pace, native_output_on_stderr():
         for image, label, there in zip(inputs.data.images, inputs.data.labels, reached, strict=True):
             if there:
                 proofs.append(_nothing(int(label), chosen))
-                advance()
+                pace.advance()
                 continue
             proofs += certify(
                 inputs.model,
@@ -54,7 +57,7 @@ def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> No
                 time_limit=chosen.time_limit,
                 seed=chosen.seed,
             )
-            advance()
+            pace.advance()
     if as_json:
         click.echo(json.dumps(as_document(inputs, proofs, chosen), indent=2, allow_nan=False))
     else:

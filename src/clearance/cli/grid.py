@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-WIDEST = 1000
-"""Columns of a terminal that a table may ask for."""
 NARROWEST_TEXT = 9
 """Characters to which a column of text is folded before a number would be cut."""
 
@@ -48,13 +47,13 @@ class Grid:
 
     >>> grid = Grid([GridColumn("input"), GridColumn("radius", right=True), GridColumn("status", drop=1)])
     >>> grid.add_row("0", "0.123", "misclassified")
-    >>> grid.print(Console(width=20, color_system=None))
-    input radius
-    ────────────
-    0      0.123
+    >>> grid.print(Console(width=20, color_system=None))  # doctest: +NORMALIZE_WHITESPACE
+    input  radius
+    ─────────────
+    0       0.123
     <BLANKLINE>
     Left out at 20
-    columns: status (26
+    columns: status (28
     columns show all)
     """
 
@@ -82,8 +81,8 @@ class Grid:
         Args:
             console: Where to. Where even the columns that are never left out do not fit, the lines are longer.
         """
-        places, widest = list(range(len(self.columns))), self._least(console, range(len(self.columns)))
-        while self._least(console, places) > console.width:
+        places, widest = list(range(len(self.columns))), self._least(range(len(self.columns)))
+        while self._least(places) > console.width:
             droppable = [place for place in places if self.columns[place].drop]
             if not droppable:
                 break
@@ -105,7 +104,7 @@ class Grid:
         first, rest = list(range(keys)), list(range(keys, len(self.columns)))
         while rest:
             part = rest[:1]
-            while len(part) < len(rest) and self._least(console, [*first, *rest[: len(part) + 1]]) <= console.width:
+            while len(part) < len(rest) and self._least([*first, *rest[: len(part) + 1]]) <= console.width:
                 part = rest[: len(part) + 1]
             self._show(console, [*first, *part])
             rest = rest[len(part) :]
@@ -115,31 +114,51 @@ class Grid:
     def _heading(self, place: int) -> str:
         return " ".join(self.columns[place].name.split())
 
-    def _least(self, console: Console, places: list[int] | range, *, folded: bool = False) -> int:
-        """The least width of some columns."""
-        table = self._table(places, folded=folded)
-        return Measurement.get(console, console.options.update(max_width=WIDEST), table).minimum
+    def _texts(self, place: int) -> list[str]:
+        """The lines of a column's cells, its heading among them."""
+        cells = [self.columns[place].name, *(row[place] for row in self._rows if row is not None)]
+        return [line for cell in cells for line in str(cell).split("\n")]
 
-    def _show(self, console: Console, places: list[int]) -> None:
+    def _ends(self, place: int, *, folded: bool) -> tuple[int, int]:
+        """The least width of a column and the one at which nothing wraps."""
+        lines = self._texts(place)
+        widest = max(map(cell_len, lines))
+        if not self.columns[place].wraps:
+            return widest, widest
+        longest = max(cell_len(word) for line in lines for word in (line.split() or [""]))
+        return min(longest, NARROWEST_TEXT) if folded else longest, widest
+
+    def _least(self, places: Sequence[int], *, folded: bool = False) -> int:
+        """The least width of some columns."""
+        least = sum(self._ends(place, folded=folded)[0] for place in places)
+        return least + (len(places) - 1) * (self.gap + 1)
+
+    def _widths(self, places: Sequence[int], room: int, *, folded: bool) -> list[int]:
+        """The width of each column: columns of text share what room there is, one character at a time."""
+        ends = [self._ends(place, folded=folded) for place in places]
+        widths = [least for least, _ in ends]
+        for _ in range(room - self._least(places, folded=folded)):
+            lacks = [most - width for (_, most), width in zip(ends, widths, strict=True)]
+            if max(lacks) <= 0:
+                break
+            widths[lacks.index(max(lacks))] += 1
+        return widths
+
+    def _show(self, console: Console, places: Sequence[int]) -> None:
         """Some columns; where they do not fit, texts are folded within their words, and then the lines are longer."""
-        folded = self._least(console, places) > console.width
-        before, least = console.width, self._least(console, places, folded=folded)
+        folded = self._least(places) > console.width
+        before, least = console.width, self._least(places, folded=folded)
         console.width = max(before, least)
-        console.print(self._table(places, folded=folded), crop=False)
+        widths = self._widths(places, console.width, folded=folded)
+        console.print(self._table(places, widths), crop=False)
         console.width = before
 
-    def _table(self, places: list[int] | range, *, folded: bool = False) -> Table:
+    def _table(self, places: Sequence[int], widths: Sequence[int]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, self.gap, 0, 0))
-        for place in places:
+        for place, width in zip(places, widths, strict=True):
             column = self.columns[place]
             side: Literal["left", "right"] = "right" if column.right else "left"
-            table.add_column(
-                column.name,
-                justify=side,
-                no_wrap=not column.wraps,
-                overflow="fold",
-                max_width=NARROWEST_TEXT if column.wraps and folded else None,
-            )
+            table.add_column(column.name, justify=side, width=width, overflow="fold")
         for row in self._rows:
             if row is None:
                 table.add_section()

@@ -13,14 +13,15 @@ from torch import Tensor, fx, nn
 
 from clearance.certificates.applicability import applicable_methods
 from clearance.certificates.onnx_file import to_onnx
+from clearance.cli.cost import BRACKET_BATCH, bracket_cost, typical_speed
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, choose_bounds, make_classifier, read_inputs, read_model
-from clearance.cli.inspection_record import THREADS, BracketCost, Inspection
+from clearance.cli.inspection_record import THREADS, Inspection
 from clearance.cli.inspection_table import print_inspection
 from clearance.cli.rows import check_classes
 from clearance.data.selection import consecutive
 from clearance.errors import ClearanceError, InputError
-from clearance.model.budgets import BUDGETS, certificate_seconds, whole_passes
+from clearance.model.budgets import BUDGETS
 from clearance.model.classifier import Classifier
 from clearance.model.outputs import look_like_probabilities
 from clearance.model.second_derivative import second_derivative
@@ -37,9 +38,6 @@ MEASURED_SECONDS = 1.0
 """How long the speed is measured: long enough for two digits."""
 RANDOM_INPUTS = 4
 """Random inputs that stand for the data where there are none."""
-BRACKET_BATCH = 8
-"""Inputs per pass at which a bracket's seconds are told: its searches take from 1 to some hundred points at a time, and
-with 8 the bundled classifiers and large networks come within a factor of 3 of a bracket's own time on a CPU."""
 
 
 def run_inspect(given: InputFlags, *, input_shape: tuple[int, ...] | None, as_json: bool) -> None:
@@ -128,11 +126,7 @@ def _inspect(
 ) -> Inspection:
     some = x[:RANDOM_INPUTS]
     speed = measure_speed(model, some, seconds=MEASURED_SECONDS)
-    typical = (
-        speed
-        if speed.batch <= BRACKET_BATCH
-        else measure_speed(model, some, batch=BRACKET_BATCH, seconds=MEASURED_SECONDS / 3)
-    )
+    typical = speed if speed.batch <= BRACKET_BATCH else typical_speed(model, some, seconds=MEASURED_SECONDS / 3)
     return Inspection(
         model=_describe_model(network, given.model),
         input=_describe_input(network, model, x, given, data is not None),
@@ -146,10 +140,7 @@ def _inspect(
         second_order=second_derivative(model, some),
         certificates=applicable_methods(model, x[:1]),
         export=_why_no_export(model, x[:1]),
-        brackets=tuple(
-            BracketCost(name, whole_passes(name), typical.seconds(whole_passes(name)), certificate_seconds(name))
-            for name in BUDGETS
-        ),
+        brackets=tuple(bracket_cost(name, typical) for name in BUDGETS),
     )
 
 

@@ -20,6 +20,8 @@ from clearance.zoo.table import specs_in_words
 
 AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
 """Kinds of values: a number or the word that stands for a choice of the program."""
+QUIET = "clearance.quiet"
+"""Where `--quiet` is kept in click's context."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Settings of every command: `-h` as well, and lines of help that fit a screen."""
 
@@ -132,6 +134,21 @@ SEED = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 """JSON instead of a table."""
 
+
+def _keep_quiet(context: click.Context, _option: click.Parameter, quiet: bool) -> None:
+    context.meta[QUIET] = quiet
+
+
+QUIETLY = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_quiet,
+    help="Say nothing on stderr of cost and progress; warnings and errors stay.",
+)
+"""No progress. `cli.progress.is_quiet` reads it."""
+
 Command = Callable[..., object]
 
 
@@ -187,6 +204,11 @@ def with_seed(command: Command) -> Command:
 def with_json(command: Command) -> Command:
     """Print JSON."""
     return AS_JSON(command)
+
+
+def with_quiet(command: Command) -> Command:
+    """Say nothing of how far the command is."""
+    return QUIETLY(command)
 
 
 def takes_inputs(command: Command) -> Command:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from clearance.cli.options import CONTEXT, commands, with_seed
+from clearance.cli.options import CONTEXT, commands, with_quiet, with_seed
 from clearance.experiments.table import Scale
 
 SCALES_IN_WORDS = "; ".join(f"{scale.value}: {scale.meaning}" for scale in Scale)
@@ -32,6 +32,7 @@ SCALES_IN_WORDS = "; ".join(f"{scale.value}: {scale.meaning}" for scale in Scale
 )
 @with_seed
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps; auto: the first of cuda, mps, cpu.")
+@with_quiet
 @click.option("--force", is_flag=True, help="Begin again where FOLDER/NAME holds an earlier experiment.")
 def reproduce(*, name: str | None, every: bool, out: str, device: str, **flags: Any) -> None:
     """Repeat an experiment of a paper, and print its tables with the paper's numbers beside what is measured here.

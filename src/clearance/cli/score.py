@@ -12,6 +12,7 @@ import click
 
 from clearance import __version__
 from clearance.cli import tables
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import Inputs, as_target, load_inputs
 from clearance.cli.progress import progress
@@ -21,6 +22,7 @@ from clearance.estimates.judgement import without_number
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Settings
 from clearance.estimates.status import Status
+from clearance.model.budgets import PASSES_PER_GRADIENT
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,25 @@ class ScoreJob:
     target: str | int
     settings: Settings
 
-    def scores(self) -> Iterator[Score]:
+    def passes(self) -> int:
+        """The most passes of one input: those of the budget, or of all blocks, for each class in an untargeted ball."""
+        chosen = self.settings
+        if chosen.bound == "profile":
+            return chosen.passes
+        model, images = self.inputs.model, self.inputs.data.images
+        others = model.logits(model.check_inputs(images[:1])).shape[1] - 1 if self.target == "untargeted" else 1
+        return PASSES_PER_GRADIENT * chosen.most_blocks * chosen.size * others
+
+    def scores(self, reached: Sequence[bool]) -> Iterator[Score]:
         """The scores, as they are finished.
+
+        Args:
+            reached: Whether each input has the target class already.
 
         Yields:
             One for each input; of one that has the target class already a row without a number.
         """
         data = self.inputs.data
-        _, reached = self.inputs.check(self.target, seed=self.settings.seed)
         places = [place for place, there in enumerate(reached) if not there]
         scored: Iterator[Score] = iter(())
         if places:
@@ -73,10 +86,14 @@ def run_score(given: InputFlags, settings: Settings, *, target: str, as_json: bo
     job = ScoreJob(load_inputs(given), as_target(target), settings)
     scores: list[Score] = []
     try:
-        with progress("scoring", len(job.inputs.data), shown=not as_json, meter=job.inputs.model.meter) as advance:
-            for score in job.scores():
+        model, images, passes = job.inputs.model, job.inputs.data.images, job.passes()
+        checked, reached = job.inputs.check(job.target, seed=settings.seed)
+        judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
+        tell_cost(model, images[:1], judged, passes=passes)
+        with progress("scoring", len(images), meter=model.meter, passes=passes) as pace:
+            for score in job.scores(reached):
                 scores.append(score)
-                advance()
+                pace.advance()
     except KeyboardInterrupt:
         if scores and not as_json:
             print_report(job, scores)

@@ -19,6 +19,7 @@ from clearance.cli.progress import progress
 from clearance.cli.tables import make_console
 from clearance.cli.train_data import TrainingData, check_answers, labeller_network, read_data, read_unlabelled
 from clearance.cli.train_flags import TrainFlags
+from clearance.cli.train_pace import FirstSteps
 from clearance.cli.train_state import discard_state, locked_state, state_folder
 from clearance.cli.values import Interrupted
 from clearance.errors import FileError
@@ -36,9 +37,11 @@ from clearance.training import (
     train,
 )
 from clearance.training.cards import card_header, card_page, measure
+from clearance.training.checkpoints import epochs_done
 from clearance.training.defenses.defense import Defense
 from clearance.training.defenses.table import DEFENSES
 from clearance.training.intervals import interval_margins, linear_margins
+from clearance.training.loop import STATE_FILE
 from clearance.zoo.checkpoints import architecture_header, make_architecture
 from clearance.zoo.radial_basis import place_centres
 from clearance.zoo.specs import load_model
@@ -93,8 +96,8 @@ class Job:
             validation = Validation(
                 *self.held, self.perturbations if judged else None, by_intervals=judged and by_intervals
             )
-        folder = self.state / name
-        with progress(f"training the {name}", self.settings.epochs) as advance:
+        folder, epochs = self.state / name, self.settings.epochs
+        with progress(f"training the {name}", epochs, done=epochs_done(folder / STATE_FILE)) as pace:
             return train(
                 network,
                 *self.data,
@@ -102,7 +105,8 @@ class Job:
                 defense=defense,
                 validation=validation,
                 folder=folder,
-                report=lambda _, __: advance(),
+                report=lambda _, __: pace.advance(),
+                watch=FirstSteps(pace, -(-len(self.data[0]) // self.settings.batch_size)),
             )
 
 

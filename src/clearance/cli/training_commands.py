@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from clearance.cli.options import ALL_COUNT, CONTEXT, commands, given_flags, with_json, with_options
+from clearance.cli.options import ALL_COUNT, CONTEXT, commands, given_flags, with_json, with_options, with_quiet
 from clearance.cli.train_flags import TrainFlags
 from clearance.cli.values import ArchitectureArguments, PictureSize, Radius
 from clearance.training.defenses.table import DEFENSES
@@ -95,6 +95,7 @@ LOOP_OPTIONS = (
 @click.option("--half", is_flag=True, help="Store 16-bit values: half the size; accuracies are of those.")
 @click.option("--force", is_flag=True, help="Replace FILE, and begin anew.")
 @with_json
+@with_quiet
 @click.pass_context
 def train(context: click.Context, *, as_json: bool, **flags: Any) -> None:
     """Train a network on DATA and write a checkpoint that every command takes as MODEL.
