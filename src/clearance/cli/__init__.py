@@ -76,6 +76,8 @@ def _explain(error: BaseException) -> tuple[str, int | None]:
             found = "interrupted", INTERRUPTED
         case Interrupted():
             found = str(error), INTERRUPTED
+        case SystemExit(code=0) if _raised_by(error).startswith("click."):  # what a shell may complete has been said
+            found = "", 0
         case SystemExit() if _raised_by(error).startswith(("click.", "rich.")):  # when the reader of a pipe has left
             found = "", BROKEN_PIPE
         case SystemExit():

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from clearance.certificates.table import best_in_words, method_names
+from clearance.cli.completion import complete_folder, complete_norm, complete_target
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags, pick
 from clearance.cli.options import (
     CONTEXT,
@@ -45,16 +46,28 @@ def demo(count: int) -> None:
 
 @commands.command(context_settings=CONTEXT, short_help="The main job: all of it, in a run that can be resumed.")
 @with_model_and_data
-@click.option("--out", required=True, metavar="RUN", help="Folder of the run; made where it is not there.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="RUN",
+    shell_complete=complete_folder,
+    help="Folder of the run; made where it is not there.",
+)
 @click.option(
     "--target",
     default="untargeted",
     show_default=True,
     metavar="T[,T...]",
+    shell_complete=complete_target,
     help=f"Classes to move to, with commas: {describe_targets()}, or class indices.",
 )
 @click.option(
-    "--norm", default="2", show_default=True, metavar="P[,P...]", help="Norms of distances, with commas: P >= 1 or inf."
+    "--norm",
+    default="2",
+    show_default=True,
+    metavar="P[,P...]",
+    shell_complete=complete_norm,
+    help="Norms of distances, with commas: P >= 1 or inf.",
 )
 @with_order
 @with_bound

@@ -10,6 +10,14 @@ import click
 from click.core import ParameterSource
 
 from clearance import __version__
+from clearance.cli.completion import (
+    complete_data,
+    complete_device,
+    complete_file,
+    complete_model,
+    complete_norm,
+    complete_target,
+)
 from clearance.cli.flag_values import InputFlags, pick
 from clearance.cli.scale_names import SCALE_MEANING
 from clearance.cli.values import ModelArguments, NumberOr, Numbers, PictureSize
@@ -33,6 +41,7 @@ MODEL_OPTIONS = (
     click.option(
         "--weights",
         metavar="FILE",
+        shell_complete=complete_file,
         help="Values for the network of a factory or an architecture: .safetensors, or tensors as .pt, .pth, .th.",
     ),
     click.option(
@@ -47,11 +56,15 @@ MODEL_OPTIONS = (
     ),
 )
 """What is evaluated."""
-MODEL_AND_DATA = (click.argument("model"), click.argument("data"), *MODEL_OPTIONS)
+MODEL_AND_DATA = (
+    click.argument("model", shell_complete=complete_model),
+    click.argument("data", shell_complete=complete_data),
+    *MODEL_OPTIONS,
+)
 """What is evaluated, and on what."""
 MODEL_WITH_OR_WITHOUT_DATA = (
-    click.argument("model"),
-    click.argument("data", required=False, default=""),
+    click.argument("model", shell_complete=complete_model),
+    click.argument("data", required=False, default="", shell_complete=complete_data),
     *MODEL_OPTIONS,
 )
 """What is looked at; the data may be left out, and are the empty text then."""
@@ -74,14 +87,23 @@ INPUT_OPTIONS = (
     click.option("--class-names", metavar="NAME,...", help="Classes in the order of the model's outputs."),
     click.option("--fixed", metavar="NAME[,...]", help="Tables: columns that cannot move.  [default: of two values]"),
     click.option("--movable", metavar="NAME[,...]", help="Tables: columns that can move, or all."),
-    click.option("--bounds-file", metavar="FILE", help="Tables: CSV file of valid ranges: feature, low, high."),
+    click.option(
+        "--bounds-file",
+        metavar="FILE",
+        shell_complete=complete_file,
+        help="Tables: CSV file of valid ranges: feature, low, high.",
+    ),
     click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range; 0 255: pixels as stored."),
     click.option("--no-bounds", is_flag=True, help="Inputs have no valid range."),
     click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network."),
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
     click.option("--preset", type=click.Choice(list(PRESETS)), help="A known pair of --mean and --std."),
     click.option("--scale", metavar="std|range|FILE", help=f"Unit of distances, feature by feature: {SCALE_MEANING}."),
-    click.option("--device", help="cpu, cuda, mps; auto: the first of cuda, mps, cpu.  [default: the network's]"),
+    click.option(
+        "--device",
+        shell_complete=complete_device,
+        help="cpu, cuda, mps; auto: the first of cuda, mps, cpu.  [default: the network's]",
+    ),
     click.option(
         "--dtype",
         type=click.Choice(list(PRECISIONS)),
@@ -103,12 +125,20 @@ TARGET = click.option(
     "--target",
     default="untargeted",
     show_default=True,
+    shell_complete=complete_target,
     help=f"Class to move to: {describe_targets()}, or a class index.",
 )
 """One target."""
 ONE_THREAT = (
     TARGET,
-    click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1."),
+    click.option(
+        "--norm",
+        default="2",
+        show_default=True,
+        metavar="P|inf",
+        shell_complete=complete_norm,
+        help="The norm of distances, P >= 1.",
+    ),
 )
 """One target and one norm."""
 ORDER = click.option(

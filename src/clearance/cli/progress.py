@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -171,12 +171,29 @@ def _bar(console: Console, pace: Pace) -> Generator[None]:
 
 @contextmanager
 def _lines(console: Console, pace: Pace) -> Generator[None]:
+    def write() -> None:
+        console.file.write(f"{pace.line()}\n")
+        console.file.flush()
+
+    with repeating(write):
+        yield
+
+
+@contextmanager
+def repeating(say: Callable[[], None]) -> Generator[None]:
+    """Call a function every few seconds, from a thread, while the block lasts.
+
+    Args:
+        say: Writes a line.
+
+    Yields:
+        Nothing.
+    """
     over = threading.Event()
 
     def write() -> None:
         while not over.wait(SECONDS_BETWEEN_LINES):
-            console.file.write(f"{pace.line()}\n")
-            console.file.flush()
+            say()
 
     writer = threading.Thread(target=write, name="progress", daemon=True)
     writer.start()

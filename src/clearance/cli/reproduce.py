@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
-import click
 from rich.console import Console
 from rich.text import Text
 
 from clearance.cli.grid import Grid, GridColumn
-from clearance.cli.progress import PROGRESS_VARIABLE
+from clearance.cli.progress import is_quiet, repeating, tell
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import Interrupted
 from clearance.experiments.journal import JOURNAL_FILE
 from clearance.experiments.outcome import PaperTable, Reproduction
 from clearance.experiments.reproduce import Sitting, forget, reproduce
 from clearance.experiments.table import EXPERIMENTS, Scale
+from clearance.report.marks import count
 
 
 def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: int, device: str, force: bool) -> None:
@@ -43,8 +47,10 @@ def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: 
     for sitting in sittings:
         if force:
             forget(sitting)
+        tell(f"{sitting.name}, scale {sitting.scale}: {sitting.scale.meaning}")
         try:
-            found, files = reproduce(sitting, say)
+            with saying(sitting) as say:
+                found, files = reproduce(sitting, say)
         except KeyboardInterrupt:
             kept = f"{count_lines(sitting.folder / JOURNAL_FILE)} measurements are kept in {sitting.folder}"
             raise Interrupted(f"interrupted; {kept}; the same command goes on") from None
@@ -58,10 +64,54 @@ def as_device(name: str) -> str:
     return str(find_device(name))
 
 
-def say(text: str) -> None:
-    """How far it is, on stderr."""
-    if os.environ.get(PROGRESS_VARIABLE) != "none":
-        click.echo(text, err=True)
+@contextmanager
+def saying(sitting: Sitting) -> Generator[Callable[[str], None]]:
+    """Say on stderr what an experiment is doing, and every few seconds how many measurements are kept.
+
+    How many there will be is not known: later ones depend on earlier ones.
+
+    Args:
+        sitting: The experiment.
+
+    Yields:
+        A function that says what is done next.
+    """
+    doing = Doing(sitting.folder / JOURNAL_FILE, Console(file=sys.stderr, highlight=False, markup=False, emoji=False))
+    if is_quiet():
+        yield doing.keep
+    elif doing.console.is_terminal:
+        with doing.console.status(doing, spinner="line"):
+            yield doing.say
+    else:
+        with repeating(lambda: doing.console.print(doing, soft_wrap=True)):
+            yield doing.say
+
+
+class Doing:
+    """What an experiment is doing.
+
+    Args:
+        journal: Its journal.
+        console: On stderr.
+    """
+
+    def __init__(self, journal: Path, console: Console) -> None:
+        self.journal, self.console = journal, console
+        self.text, self.started = "starting", time.monotonic()
+
+    def keep(self, text: str) -> None:
+        """What is done from now on."""
+        self.text = text
+
+    def say(self, text: str) -> None:
+        """What is done from now on, as a line of its own."""
+        self.keep(text)
+        self.console.print(text, soft_wrap=True)
+
+    def __rich__(self) -> Text:
+        """How far it is, as a line."""
+        elapsed = timedelta(seconds=round(time.monotonic() - self.started))
+        return Text(f"{self.text}: {count(count_lines(self.journal), 'measurement')} kept, {elapsed}")
 
 
 def count_lines(journal: Path) -> int:

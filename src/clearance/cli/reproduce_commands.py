@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from clearance.cli.completion import complete_experiment
 from clearance.cli.options import CONTEXT, commands, with_quiet, with_seed
 from clearance.experiments.table import Scale
 
@@ -14,7 +15,7 @@ SCALES_IN_WORDS = "; ".join(f"{scale.value}: {scale.meaning}" for scale in Scale
 
 
 @commands.command(context_settings=CONTEXT, short_help="Repeat an experiment of a paper; without NAME, list them.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_experiment)
 @click.option("--all", "every", is_flag=True, help="All of them, one after the other.")
 @click.option(
     "--scale",
