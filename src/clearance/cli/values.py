@@ -63,7 +63,12 @@ class BudgetType(click.ParamType[int | str]):
             self.fail(str(error).removeprefix("budget: "), param, ctx)
         return budget
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
         """The named budgets, for a shell."""
         return [CompletionItem(name) for name in BUDGETS if name.startswith(incomplete)]
 
