@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from conftest import ROOT
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 ARTEFACTS = Path(os.environ.get("CLEARANCE_ARTEFACTS") or ROOT / "tests" / "artefacts")
+TALLEST = 15_000
+"""Pixels of a screenshot, at most: Chromium draws no more in one piece."""
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM or not DRIVER, reason="no chromium and chromedriver here: apt-get install chromium chromium-driver"
 )
@@ -52,8 +55,9 @@ class Browser:
         WebDriverWait(self.driver, 30).until(lambda _: self.run(f"return {script}"), message=script)
 
     def finish(self) -> None:
-        """Until every chart is drawn."""
-        self.wait("waiting.size === 0 && [...drawn.keys()].every((place) => place.querySelector('svg, canvas'))")
+        """Until every chart is drawn; a page without a script has none to draw."""
+        drawn = "waiting.size === 0 && [...drawn.keys()].every((place) => place.querySelector('svg, canvas'))"
+        self.wait(f"typeof waiting === 'undefined' || ({drawn})")
 
     def find(self, css: str) -> Any:
         return self.driver.find_element("css selector", css)
@@ -79,11 +83,31 @@ class Browser:
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})["data"]
         return float(np.asarray(Image.open(io.BytesIO(base64.b64decode(shot))).convert("L")).mean())
 
-    def keep(self, name: str) -> None:
-        """A screenshot of what is seen."""
+    def serious(self) -> list[Any]:
+        """What axe-core calls serious or critical on the page that is open; the test is skipped where it is absent."""
+        pytest.importorskip("axe_core_python", reason="axe-core is not installed")
+        self.run((files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8"))
+        found = self.driver.execute_async_script("axe.run().then((found) => arguments[0](found.violations))")
+        return [(one["id"], one["help"], one["nodes"][:2]) for one in found if one["impact"] in ("serious", "critical")]
+
+    def keep(self, name: str, *, whole: bool = False) -> None:
+        """A screenshot of what is seen, or of the whole page."""
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        image = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
+        asked: dict[str, Any] = {"format": "png"}
+        if whole:
+            width, height = self.run("return [innerWidth, document.documentElement.scrollHeight]")
+            asked |= {"captureBeyondViewport": True}
+            asked |= {"clip": {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST), "scale": 1}}
+        image = self.driver.execute_cdp_cmd("Page.captureScreenshot", asked)["data"]
         (ARTEFACTS / f"{name}.png").write_bytes(base64.b64decode(image))
+
+    def print_to(self, name: str) -> bytes:
+        """The page as a PDF, kept as well."""
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        asked = {"printBackground": True, "preferCSSPageSize": True, "paperWidth": 8.27, "paperHeight": 11.69}
+        printed = base64.b64decode(self.driver.execute_cdp_cmd("Page.printToPDF", asked)["data"])
+        (ARTEFACTS / f"{name}.pdf").write_bytes(printed)
+        return printed
 
 
 @contextmanager

@@ -56,8 +56,10 @@ if TYPE_CHECKING:
     from clearance.model.preprocessing import Normalize
     from clearance.model.transforms import bpda, eot
     from clearance.zoo import networks
+    from clearance.zoo.classifiers import load_model
+    from clearance.zoo.inputs import load_data
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "PAPER",
@@ -106,6 +108,8 @@ __all__ = [
     "export_vnnlib",
     "extremes",
     "fit_reverse_weibull",
+    "load_data",
+    "load_model",
     "networks",
     "norms",
     "path_integrals",
@@ -147,6 +151,8 @@ _NAMES = {
     "model.cost": ("Cost",),
     "model.preprocessing": ("Normalize",),
     "model.transforms": ("bpda", "eot"),
+    "zoo.classifiers": ("load_model",),
+    "zoo.inputs": ("load_data",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _first_use = on_first_use(__name__, _HOMES)

@@ -7,11 +7,24 @@ import importlib
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import Enum, StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self, cast
+
+SIGNIFICANT_DIGITS = 3
+"""Significant digits of a number in text and tables: no more, and no fewer."""
+
+PLAIN_POWERS = (-4, 6)
+"""Powers of ten: from the first, and below the second, a number is written without an exponent."""
+
+MISSING = "–"
+"""In place of a number that is not there."""
+
+SAFE_ROUNDING = {"certified": ROUND_FLOOR, "estimated": ROUND_HALF_EVEN, "attacked": ROUND_CEILING}
+"""How each number of a bracket is rounded: a proof never up, a witness never down."""
 
 
 class Word(StrEnum):
@@ -128,3 +141,117 @@ def in_words(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [in_words(item) for item in cast("list[Any]", value)]
     return value
+
+
+def write_number(value: float | None, kind: str = "estimated") -> str:
+    """A number with three significant digits, rounded the safe way for its kind; an exact 0 is `0`.
+
+    The page's script writes numbers in the same way (`show` in `assets/common.js`).
+
+    Args:
+        value: The number; `None` or not a number where there is none.
+        kind: A key of `SAFE_ROUNDING`.
+
+    Returns:
+        Its text.
+
+    >>> write_number(0.2304, "certified"), write_number(0.8603, "attacked"), write_number(None)
+    ('0.230', '0.861', '–')
+    >>> write_number(1.0), write_number(0.0), write_number(1234.5), write_number(1.5e-7)
+    ('1.00', '0', '1230', '1.50e-7')
+    """
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value == 0:
+        return "0"
+    exact = Decimal(repr(float(value)))
+    rounded = exact.quantize(_last_digit(exact), rounding=SAFE_ROUNDING[kind])
+    rounded = rounded.quantize(_last_digit(rounded))  # 0.9996 is rounded up to 1.000, and written 1.00
+    plain = PLAIN_POWERS[0] <= rounded.adjusted() < PLAIN_POWERS[1]
+    return f"{rounded:f}" if plain else f"{rounded:.{SIGNIFICANT_DIGITS - 1}e}"
+
+
+def _last_digit(number: Decimal) -> Decimal:
+    return Decimal(1).scaleb(number.adjusted() - SIGNIFICANT_DIGITS + 1)
+
+
+def name_norm(norm: float) -> str:
+    """A norm in prose.
+
+    >>> name_norm(2.0), name_norm(math.inf)
+    ('l2', 'l∞')
+    """
+    return "l∞" if math.isinf(norm) else f"l{norm:g}"
+
+
+@dataclass(frozen=True)
+class CallInput:
+    """What a call was given for one of its records.
+
+    Attributes:
+        place: Place of the input in the call, or in the set that a run took it from.
+        label: Its true class; `None` where no labels were given.
+    """
+
+    place: int
+    label: int | None
+
+
+class PublicRecord:
+    """What a public function returns for one input: a frozen dataclass with a short `repr`, compared by content."""
+
+    given: CallInput | None = None
+
+    def in_short(self) -> str:
+        """Its numbers and its standing, in a few words."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """Its kind, and what is in it in short: no tensor is printed."""
+        return f"{type(self).__name__}({self.in_short()})"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all fields are equal: tensors by their values, NaN equal to NaN."""
+        return same(self, other) if type(self) is type(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Equal records are shown alike."""
+        return hash(repr(self))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are equal, field by field and number by number; NaN equals NaN.
+
+    Args:
+        one: Numbers, words, tensors, arrays, records, lists, tuples, mappings of them.
+        other: Likewise.
+
+    Returns:
+        Whether they are.
+
+    >>> same({"radius": (1.0, math.nan)}, {"radius": (1.0, math.nan)}), same([1.0], [2.0])
+    (True, False)
+    """
+    if is_dataclass(one) and type(one) is type(other):
+        return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)  # pyright: ignore
+    if isinstance(one, list | tuple):
+        pairs = isinstance(other, type(one)) and len(one) == len(other)  # pyright: ignore
+        return pairs and all(same(a, b) for a, b in zip(one, other, strict=True))  # pyright: ignore
+    if hasattr(one, "shape") and hasattr(one, "dtype"):  # a tensor or an array
+        return _same_array(one, other)
+    return bool(one == other) or (_is_nan(one) and _is_nan(other))
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _same_array(one: Any, other: Any) -> bool:
+    if type(one) is not type(other) or one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    one, other = (value.cpu() if hasattr(value, "cpu") else value for value in (one, other))
+    return bool(((one == other) | ((one != one) & (other != other))).all())  # noqa: PLR0124 - NaN of any kind of array

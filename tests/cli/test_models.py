@@ -7,11 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import make_classifier
-from clearance.errors import InputError
-from clearance.model.preprocessing import Normalize
-from clearance.zoo.loaded import LoadedNetwork
 from clearance.zoo.table import SPECS
 from command_line import run_command
 from model_files import FACTORY, small_cnn, write_exported, write_vision_transformer
@@ -58,34 +53,6 @@ def test_a_pickle_is_one_line_without_trust_and_a_network_with_it(here: Path, co
     if command == "certify":
         done = run_command(command, "n.pt", "digits", "--count", "1", "--trust-pickle", "--method", "linear")
         assert done.stderr.startswith("clearance: a pickled network: loading it ran code of the file\n")
-
-
-def flags(**given: object) -> InputFlags:
-    names = {"mean": None, "std": None, "device": None, "dtype": None, "micro_batch": None, **given}
-    filled = {name: names.get(name) for name in InputFlags.__dataclass_fields__}
-    return InputFlags(**filled)  # pyright: ignore
-
-
-def test_the_models_own_normalisation_is_used_unless_another_is_given():
-    loaded = LoadedNetwork(torch.nn.Flatten(), "n", preprocessing=Normalize([0.5], [0.25]))
-    x = torch.ones(1, 1, 2, 2)
-    assert torch.equal(make_classifier(loaded, None, flags()).logits(x), torch.full((1, 4), 2.0))
-    other = make_classifier(loaded, None, flags(mean=[0.0], std=[0.5]))
-    assert torch.equal(other.logits(x), torch.full((1, 4), 2.0)) and float(other.preprocessing.std) == 0.5
-    with pytest.raises(InputError, match="expected both --mean and --std"):
-        make_classifier(loaded, None, flags(mean=[0.0]))
-
-
-def test_the_models_own_normalisation_is_for_its_own_bounds():
-    """Pixels of 255 levels would be normalised as if they were in [0, 1]."""
-    loaded = LoadedNetwork(torch.nn.Flatten(), "hf:n", (0.0, 1.0), preprocessing=Normalize([0.5], [0.25]))
-    for bounds in ((0.0, 1.0), (0.2, 0.8), None):
-        make_classifier(loaded, bounds, flags())
-    with pytest.raises(
-        InputError, match=r"hf:n has a normalisation of its own, for inputs within 0 1; give --mean and"
-    ):
-        make_classifier(loaded, (0.0, 255.0), flags())
-    make_classifier(loaded, (0.0, 255.0), flags(mean=[127.5], std=[63.75]))
 
 
 def test_class_names_of_the_model_serve_data_without_any(here: Path):

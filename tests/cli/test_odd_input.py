@@ -152,9 +152,9 @@ def test_idx_files_of_many_dimensions(module: str, sizes: list[int]):
         ("--device meta", "device: expected a device that computes, such as cpu, got 'meta'"),
         (
             "--bounds -inf inf",
-            r"--bounds: expected two finite numbers, low < high, got -inf and inf; --no-bounds",
+            r"bounds: expected two finite numbers, low < high, got -inf and inf; no-bounds",
         ),
-        ("--bounds 0 nan", "--bounds: expected two finite numbers"),
+        ("--bounds 0 nan", "bounds: expected two finite numbers"),
         ("--time-limit nan", "time_limit: expected a positive number of seconds"),
         ("--time-limit -1", "time_limit: expected a positive number of seconds"),
         ("--norm 2,2.0", "--norm: expected names with commas between them, each once"),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from clearance.cli.scale_names import UNIT_NAMES
+from clearance.data.scale_names import UNIT_NAMES
 from clearance.runs.execute import read_run
 from clearance.runs.export import iterate_records
 from command_line import run_command
@@ -120,7 +120,7 @@ def test_a_file_of_scales_that_does_not_fit_is_one_line(table: list[str], rows: 
 def test_a_scale_that_is_neither_a_name_nor_a_file_is_one_line(table: list[str]):
     ended = run_command("certify", *table, "--scale", "meters")
     assert ended.returncode == 2
-    assert "--scale: expected std or range, or a CSV file of feature,scale, got 'meters'" in ended.stderr
+    assert "scale: expected std or range, or a CSV file of feature,scale, got 'meters'" in ended.stderr
 
 
 def test_a_run_of_another_scale_or_other_fixed_columns_is_another_plan(table: list[str]):

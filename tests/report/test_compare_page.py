@@ -22,9 +22,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_sections_come_in_the_order_of_the_links(page: str):
-    names = ["asked", "doubts", "leaderboard", "differences", "brackets", "tables", "distributions"]
+    names = ["next", "leaderboard", "differences", "doubts", "robust", "brackets", "tables", "distributions", "asked"]
     places = [page.index(f'<h2 id="{name}">') for name in names]
-    links = [page.index(f'<a href="#{name}">') for name in names[1:]]
+    links = [page.index(f'<a href="#{name}">') for name in ("answer", *names)]
     assert places == sorted(places) and links == sorted(links) and links[-1] < places[0]
 
 
@@ -38,7 +38,7 @@ def test_pairs_are_drawn_where_both_may_be_read(page: str):
 
 def test_flags_are_of_their_run_and_a_run_without_any_says_so(page: str):
     calm, doubted = page.index("The audit raised no warning and no error."), page.index(f"<code>{MASKING[0]}</code>")
-    assert page.index('<h2 id="doubts">') < calm < doubted < page.index('<h2 id="leaderboard">')
+    assert page.index('<h2 id="doubts">') < calm < doubted < page.index('<h2 id="robust">')
     assert page.count("The audit raised no warning and no error.") == 2
     assert "c has no rank. More than half of its inputs count as 0" in page
 

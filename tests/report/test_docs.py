@@ -19,7 +19,8 @@ from doc_tables import part, rewrite, table
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMMAND = "make tables"
 PLACES = {
-    Section.BRACKETS: "brackets",
+    Section.ANSWER: "under the answer, on the page of several runs",
+    Section.BRACKETS: "under the answer",
     Section.DIFFERENCES: "differences, on the page of several runs",
     Section.DISTRIBUTIONS: "distributions",
     Section.ROBUST_ACCURACY: "robust accuracy",

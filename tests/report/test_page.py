@@ -54,7 +54,8 @@ def test_a_page_holds_all_that_it_needs(tmp_path: Path):
     page, read = page_of(tmp_path, make_plan(2))
     assert read.scripts == 3
     addresses = [value or "" for _, given in read.elements for name, value in given.items() if name in ("src", "href")]
-    assert addresses and all(address.startswith(("#", "data:")) for address in addresses)
+    beside = {address for address in addresses if not address.startswith(("#", "data:"))}
+    assert beside == {"auditor.html"} and all((tmp_path / "run" / address).is_file() for address in beside)
     assert "default-src 'none'" in page and "connect-src" not in page
     assert json.loads(read.json)["columns"]["index"] == [0, 1]
 
@@ -64,13 +65,14 @@ def test_flags_come_before_the_numbers_they_doubt(tmp_path: Path):
     _, read = page_of(tmp_path, make_plan(2), lambda task: make_result(task, status="masked", flags=flags))
     places = [
         read.shown.index(text)
-        for text in ("made-up", "zero_gradient", "share 0.875", "what to do about zero", "Median of")
+        for text in ("made-up", "signs of hidden gradients", "zero_gradient", "100 % masked", "In the median of")
     ]
     assert places == sorted(places)
-    assert (
-        "100 % masked, 100 % flagged. Median of 2 inputs: certified 0.200, no estimate to read, attacked 0.800."
-        in read.shown
+    median = (
+        "no adversarial example lies within 0.200 (proved), and one lies at 0.800 (witnessed); no estimate may be read."
     )
+    assert f"In the median of 2 inputs, {median}" in read.shown and "100 % masked, 100 % flagged." in read.shown
+    assert "share 0.875" in read.shown and "What to do about zero_gradient: zero_gradient, in 2 brackets." in read.shown
     assert "no flag casts doubt" not in read.shown
     _, calm = page_of(tmp_path / "calm", make_plan(2))
     assert "no flag casts doubt" in calm.shown
@@ -90,16 +92,15 @@ def test_counts_and_bounds_have_no_digits_after_the_point(tmp_path: Path):
     flags = (make_flag(share=0.9, points=512),)
     _, read = page_of(tmp_path, make_plan(1), lambda task: make_result(task, flags=flags))
     assert "Measured: share 0.900, points 512" in read.shown
-    assert "inputs in [0, 1]" in read.shown and "Distances are in input units, inputs in [0, 1]." in read.shown
+    assert "Distances are in input units, inputs in [0, 1]." in read.shown
 
 
-def test_the_verdict_says_over_how_many(tmp_path: Path):
+def test_the_answer_says_over_how_many(tmp_path: Path):
     kinds = {0: {"status": "refuted"}, 1: {"attacked": None}, 2: {"status": "misclassified"}}
     _, read = page_of(tmp_path, make_plan(6), lambda task: make_result(task, **kinds.get(task.index, {})))
-    median = "certified 0.200, estimated 0.500 (over 4 of them), attacked 0.800"
-    expected = f"20 % refuted, 20 % flagged. Median of 5 inputs: {median}"
-    assert f"{expected} (over 4 of them)." in read.shown
-    assert "1 bracket is left out because the prediction differs from the label" in read.shown
+    assert "20 % refuted, 20 % flagged." in read.shown and "made-up classifies 5 of 6 inputs correctly." in read.shown
+    assert "and one lies at 0.800 (witnessed for 4 of 5)" in read.shown
+    assert "the estimated radius is 0.500 (4 of 5 may be read)" in read.shown
 
 
 @pytest.mark.parametrize(
@@ -111,9 +112,12 @@ def test_the_verdict_says_over_how_many(tmp_path: Path):
         (lambda task: make_result(task) if task.index < 3 else None, "This run is unfinished: 3 of 4 tasks are done."),
         (lambda task: make_result(task, status="misclassified"), "Every input is misclassified"),
         (lambda task: make_result(task) if task.index == 0 else "X: y", "There is one input only"),
-        (lambda task: make_result(task, attacked=None), "no witness"),
-        (lambda task: make_result(task, estimated=None, status="masked"), "no estimate to read"),
-        (lambda task: make_result(task, certified="inf", attacked=None), "certified ∞"),
+        (lambda task: make_result(task, attacked=None), "no adversarial example was found, which proves nothing"),
+        (lambda task: make_result(task, estimated=None, status="masked"), "no estimate may be read"),
+        (
+            lambda task: make_result(task, certified="inf", attacked=None),
+            "it is proved that no valid input is adversarial",
+        ),
     ],
 )
 def test_what_is_missing_is_said(tmp_path: Path, result: Any, sentence: str):
@@ -174,7 +178,7 @@ def test_an_older_page_is_replaced_and_the_run_is_not(tmp_path: Path):
     folder = write_run(tmp_path / "run", make_plan(1))
     first = write_report(folder).read_text()
     other = write_report(folder, tmp_path / "other.html")
-    assert write_report(folder).read_text() == first == other.read_text()
-    assert {path.name for path in folder.iterdir()} >= {"plan.json", "results.sqlite", "report.html"}
+    assert write_report(folder).read_text() == first == other.read_text().replace("other-auditor", "auditor")
+    assert {path.name for path in folder.iterdir()} >= {"plan.json", "results.sqlite", "report.html", "auditor.html"}
     with pytest.raises(FileError):
         write_report(folder, tmp_path / "missing" / "report.html")

@@ -48,7 +48,7 @@ def test_every_script_of_the_folder_is_on_the_page():
     from importlib.resources import files
 
     names = {path.name for path in (files("clearance.report") / "assets").iterdir()}
-    assert names == {*SCRIPTS, "page.css"}
+    assert names == {*SCRIPTS, "page.css", "auditor.css"}
 
 
 def test_a_page_is_written_whole_and_replaces_an_older_one(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 from clearance.model.measured import in_input_units
+from clearance.model.progress import Progress, following, unfollowed
 
 OUTWARD = (1 + 1e-6, 1 + 1e-4, 1.001, 1.01, 1.03, 1.1, 1.3)
 """How much farther out, as factors of its distance, a witness is looked for that a fresh forward pass takes back: the
@@ -40,6 +41,7 @@ def attack(
     budget: str | int = "standard",
     radius: float | None = None,
     seed: int = 0,
+    progress: Progress = False,
 ) -> list[AttackResult]:
     """The nearest adversarial example of each input that an ensemble of attacks, or one of them, can find.
 
@@ -64,6 +66,8 @@ def attack(
         radius: Look for any witness within this radius, in input units, instead of the nearest one: an input leaves at
             its first, and the passes that are left go to the others (`attacks.fixed_radius`). The method is `"best"`.
         seed: With each input's content, fixes every random number.
+        progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
+            `(done, total, left)` after each input, `left` in seconds; False: neither.
 
     Returns:
         One result per input, in order.
@@ -82,13 +86,22 @@ def attack(
     if radius is not None:
         passes = passes_within(radius, p, method, budget)
         inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
-        return [in_input_units(model, found) for found in attack_within(inputs, radius, passes, started)]
+        with following(progress, "attacking", len(inputs.judged)) as advance:
+            results = attack_within(inputs, radius, passes, started, advance)
+        return [in_input_units(model, found) for found in results]
     runs = runs_of(method, p, budget)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, l0=True, one_by_one=True)
-    return [in_input_units(model, found) for found in attack_inputs(inputs, runs, started)]
+    with following(progress, "attacking", len(inputs.judged)) as advance:
+        results = attack_inputs(inputs, runs, started, advance)
+    return [in_input_units(model, found) for found in results]
 
 
-def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cost | None = None) -> list[AttackResult]:
+def attack_inputs(
+    inputs: CheckedInputs,
+    runs: Sequence[AttackRun],
+    started: Cost | None = None,
+    advance: Callable[[int], None] = unfollowed,
+) -> list[AttackResult]:
     """As `attack`, for inputs that have been checked, `(batch, *input)`: one after the other, many runs side by side.
 
     Source: as `attack`.
@@ -97,6 +110,7 @@ def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cos
         inputs: The inputs.
         runs: The runs, as `attacks.ensembles.runs_of` or `ensemble` gives them.
         started: What the classifier's meter read when the cost began to count; `None`: now.
+        advance: Called with how many more inputs are done.
 
     Returns:
         One result per input, in order.
@@ -109,6 +123,7 @@ def attack_inputs(inputs: CheckedInputs, runs: Sequence[AttackRun], started: Cos
             before = meter.read()
             found = best(make_task(inputs.rows([row])), runs)
             results[row] = found.result(0, spent + meter.since(before))
+            advance(1)
     return results
 
 

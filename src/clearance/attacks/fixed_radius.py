@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from clearance.attacks.apgd import step_control
@@ -19,6 +21,7 @@ from clearance.errors import InputError
 from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs
+from clearance.model.progress import unfollowed
 
 GROUP = 256
 """Inputs that are attacked together: few enough that the state of a search over images fits the memory."""
@@ -60,7 +63,13 @@ def passes_within(radius: float, norm: float, method: str, budget: str | int) ->
     return passes_of(budget)
 
 
-def attack_within(inputs: CheckedInputs, radius: float, passes: int, started: Cost | None = None) -> list[AttackResult]:
+def attack_within(
+    inputs: CheckedInputs,
+    radius: float,
+    passes: int,
+    started: Cost | None = None,
+    advance: Callable[[int], None] = unfollowed,
+) -> list[AttackResult]:
     """A witness within the radius for each input that the attacks can break, by no more than so many passes each.
 
     One sequence of attacks serves every budget, which decides where it is cut off: a larger budget begins with what a
@@ -78,6 +87,7 @@ def attack_within(inputs: CheckedInputs, radius: float, passes: int, started: Co
         radius: The radius in input units, >= 0.
         passes: The most forward and backward passes together that one input may cost, its own prediction included.
         started: What the classifier's meter read when the time began to count; `None`: now.
+        advance: Called with how many more inputs are done, after each group.
 
     Returns:
         One result per input, in order, with the passes that were spent on that input. The distance of a witness is at
@@ -97,6 +107,7 @@ def attack_within(inputs: CheckedInputs, radius: float, passes: int, started: Co
             seconds, started = meter.since(started).seconds / len(rows), meter.read()
             for place, row in enumerate(rows):
                 results[row] = pool.result(place, seconds)
+            advance(len(rows))
     return results
 
 

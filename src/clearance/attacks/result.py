@@ -12,11 +12,11 @@ from torch import Tensor
 
 from clearance.geometry.norms import expand, vector_norm
 from clearance.model.cost import Cost
-from clearance.records import plain
+from clearance.records import PublicRecord, plain, write_number
 
 
-@dataclass(frozen=True)
-class AttackResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class AttackResult(PublicRecord):
     """The nearest witness found for one input: an upper bound of its minimum adversarial distortion.
 
     Source: the distance of any adversarial example bounds the smallest one from above, by definition.
@@ -41,6 +41,18 @@ class AttackResult:
     method: str
     cost: Cost
     distances: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def in_short(self) -> str:
+        """The distance, the class of the witness and the method.
+
+        >>> AttackResult(None, math.inf, False, 3, "none", Cost())
+        AttackResult(no witness, predicted 3)
+        """
+        if self.success:
+            return (
+                f"distance {write_number(self.distance, 'attacked')}, witness of class {self.predicted}, {self.method}"
+            )
+        return f"{'no witness' if self.method == 'none' else self.method}, predicted {self.predicted}"
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON, without the witness itself: distances that are not finite become `None`."""

@@ -21,6 +21,7 @@ from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 from clearance.model.measured import in_input_units, in_scale_units, scaled
+from clearance.model.progress import Progress, tracked
 
 __all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
 
@@ -36,6 +37,7 @@ def audit(
     attacks: Sequence[AttackResult] | None = None,
     references: Tensor | None = None,
     seed: int = 0,
+    progress: Progress = False,
 ) -> list[Audit]:
     """Look for signs of gradient masking around each input, with evidence and remedies.
 
@@ -55,6 +57,8 @@ def audit(
             nearest that the network predicts as another class, which no mask can hide. `None`: the other inputs of
             this call; hand them over where results must not depend on how inputs are shared out among calls.
         seed: With each input's content, fixes every random number.
+        progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
+            `(done, total, left)` after each input, `left` in seconds; False: neither.
 
     Returns:
         One `Audit` per input, in order. A network that hides its gradients gets at least one `warning` or `error`; an
@@ -81,8 +85,8 @@ def audit(
     scored = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
     attacked = [attack and in_scale_units(model, attack) for attack in attacks or [None] * len(inputs)]
     known = zip(inputs.each(), scored, attacked, strict=True)
-    found = [audit_input(one, Given(s, a, others(place))) for place, (one, s, a) in enumerate(known)]
-    return [in_input_units(model, one) for one in found]
+    found = (audit_input(one, Given(s, a, others(place))) for place, (one, s, a) in enumerate(known))
+    return [in_input_units(model, one) for one in tracked(progress, "auditing", found, len(inputs))]
 
 
 def check_references(model: Classifier, references: Tensor | None, inputs: CheckedInputs) -> Callable[[int], Tensor]:

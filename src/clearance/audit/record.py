@@ -13,7 +13,7 @@ from torch import Tensor
 from clearance.audit.flags import CHECKS
 from clearance.audit.path_integral import PathIntegral
 from clearance.model.cost import Cost
-from clearance.records import plain
+from clearance.records import PublicRecord, plain
 
 Evidence = Mapping[str, float | str]
 
@@ -39,7 +39,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Flag:
     """One sign that an estimate may not mean what it seems to mean.
 
@@ -57,6 +57,10 @@ class Flag:
     evidence: Evidence
     remedy: str
 
+    def __repr__(self) -> str:
+        """Its code and its severity."""
+        return f"{type(self).__name__}({self.code}, {self.severity.value})"
+
     @property
     def meaning(self) -> str:
         """What it says, in one sentence."""
@@ -73,8 +77,8 @@ class Flag:
         }
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(PublicRecord):
     """The audit of one input.
 
     Source: this project.
@@ -94,8 +98,18 @@ class Audit:
     cost: Cost
     measured: Mapping[str, float] = field(default_factory=dict[str, float])
     integrals: tuple[tuple[str, PathIntegral], ...] = ()
-    witness: Tensor | None = field(default=None, compare=False)
+    witness: Tensor | None = None
     nearest: float = math.inf
+
+    def in_short(self) -> str:
+        """The flags, the worst first.
+
+        >>> Audit((), None, Cost()), Audit((Flag("flat", Severity.WARNING, {}, ""),), Severity.WARNING, Cost(1))
+        (Audit(nothing audited), Audit(warning: flat))
+        """
+        if not self.flags:
+            return "no flags" if self.cost.forward else "nothing audited"
+        return f"{self.worst}: {', '.join(flag.code for flag in self.flags)}"
 
     def has(self, code: str) -> bool:
         """Whether a flag with this code was raised."""

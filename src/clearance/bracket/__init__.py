@@ -9,11 +9,8 @@ nothing of each other; they meet here, and here alone a contradiction between th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from clearance.attacks.result import AttackResult
@@ -23,11 +20,11 @@ from clearance.audit.examine import Given, audit_judged
 from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
 from clearance.bracket.parts import MOST_STARTS, Choices, at_least, attack_and_estimate, settings_of, without_gradients
+from clearance.bracket.record import Bracket, Threat
 from clearance.certificates import Certificate
 from clearance.certificates.best import certify_inputs, check_package
 from clearance.certificates.table import check_time_limit, method_names
 from clearance.errors import InputError
-from clearance.estimates.profile.score import without_radius
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Bound
 from clearance.estimates.status import Status
@@ -37,104 +34,10 @@ from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 from clearance.model.measured import in_input_units
+from clearance.model.progress import Progress, tracked
 from clearance.model.robustness import CONTRADICTION
-from clearance.records import in_words
 
-
-@dataclass(frozen=True)
-class Threat:
-    """What the adversary may do, and how hard it was tried.
-
-    Attributes:
-        norm: The norm `p` of distances.
-        target: Where an adversarial example would go, in the caller's words.
-        bounds: The valid range of an input, `(lowest, highest)`; `None` without bounds.
-        access: What the adversary knows: the whole network.
-        budget: How hard attacks and estimates try.
-        seed: The user's seed.
-    """
-
-    norm: float
-    target: str
-    bounds: tuple[float, float] | None
-    access: str
-    budget: str
-    seed: int
-
-
-@dataclass(frozen=True)
-class Bracket:
-    """Everything that is known about one input.
-
-    Attributes:
-        certified: What is proved; `None` where no certificate was asked for.
-        estimated: The CLEVER score. Read `radius`, which is `None` where the score must not be read.
-        attacked: The nearest witness.
-        audit: The flags.
-        status: Its standing: that of the estimate, `refuted` where two parts contradict each other, `masked` where the
-            audit warns; of several the one that takes away the most.
-        threat: The threat model.
-        label: The true class, or the predicted one where no labels were given.
-        predicted: The predicted class.
-        logits: Of the input.
-        witness_logits: Of the witness; empty without one.
-        order: Order of the estimate.
-        cost: Passes and seconds of all four parts.
-        x0: The input, `(*input)`.
-    """
-
-    certified: Certificate | None
-    estimated: Score
-    attacked: AttackResult
-    audit: Audit
-    status: Status
-    threat: Threat
-    label: int
-    predicted: int
-    logits: tuple[float, ...]
-    witness_logits: tuple[float, ...]
-    order: int
-    cost: Cost
-    x0: Tensor
-
-    @property
-    def radius(self) -> float | None:
-        """The estimated radius, where it may be read as an estimate at all."""
-        return self.estimated.radius if self.status.has_number else None
-
-    @property
-    def lower(self) -> float:
-        """The certified radius; 0 where nothing is proved."""
-        proved = self.certified is not None and self.certified.status.has_radius
-        return self.certified.radius if self.certified is not None and proved else 0.0
-
-    def as_record(self) -> dict[str, Any]:
-        """Plain values for JSON. An estimate that must not be read has no `radius` and no `interval`.
-
-        In the threat, infinity is a word: `"inf"`.
-        """
-        estimated = self.estimated.as_record()
-        if not self.status.has_number:
-            estimated = without_radius(estimated)
-        return {
-            "status": self.status.value,
-            "predicted": self.predicted,
-            "certified": None if self.certified is None else self.certified.as_record(),
-            "estimated": {name: value for name, value in estimated.items() if name != "maxima"},
-            "attacked": self.attacked.as_record(),
-            "audit": self.audit.as_record(),
-            "threat": in_words(asdict(self.threat)),
-            "logits": list(self.logits),
-            "witness_logits": list(self.witness_logits),
-            "cost": asdict(self.cost),
-        }
-
-    def as_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """What is too large for JSON: `input`, `witness` (if there is one) and the `maxima` of the blocks."""
-        arrays = {"input": _as_array(self.x0), "maxima": np.asarray(self.estimated.maxima, dtype=np.float64)}
-        if self.attacked.adversarial is not None:
-            arrays["witness"] = _as_array(self.attacked.adversarial)
-        return arrays
+__all__ = ["Bracket", "Threat", "bracket", "valid_range"]
 
 
 def bracket(
@@ -151,6 +54,7 @@ def bracket(
     time_limit: float | None = None,
     references: Tensor | None = None,
     seed: int = 0,
+    progress: Progress = False,
 ) -> list[Bracket]:
     """Certificate, estimate, attack and audit of each input, put together and held against each other.
 
@@ -170,6 +74,8 @@ def bracket(
             (`model.budgets.certificate_seconds`).
         references: Inputs, `(count, *input)`, that the audit walks to (see `audit`); `None`: the others of this call.
         seed: With each input's content, fixes every random number.
+        progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
+            `(done, total, left)` after each input, `left` in seconds; False: neither.
 
     Returns:
         One `Bracket` per input, in order; with `references` given each is the same whatever else is in the batch.
@@ -205,7 +111,7 @@ def bracket(
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     found = (_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each()))
-    return [_restored(model, one) for one in found]
+    return [_restored(model, one) for one in tracked(progress, "bracketing", found, len(inputs))]
 
 
 def _restored(model: Classifier, found: Bracket) -> Bracket:
@@ -303,7 +209,3 @@ def valid_range(model: Classifier) -> tuple[float, float] | None:
         return None
     low, high = model.bounds
     return float(low.min()), float(high.max())
-
-
-def _as_array(values: Tensor) -> NDArray[np.generic]:
-    return values.detach().cpu().numpy()

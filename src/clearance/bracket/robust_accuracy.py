@@ -26,6 +26,7 @@ from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import prepare
 from clearance.model.measured import in_input_units
+from clearance.model.progress import Progress, following
 from clearance.model.robustness import Robustness, RobustShares, check_level, standing
 
 
@@ -62,6 +63,7 @@ def robust_accuracy(
     time_limit: float = 60.0,
     level: float = 0.95,
     seed: int = 0,
+    progress: Progress = False,
 ) -> RobustAccuracy:
     """Which inputs are robust within a radius: the share that is proved, and the share that is not yet broken.
 
@@ -82,6 +84,7 @@ def robust_accuracy(
         time_limit: Seconds that the certificate of one input may take, on average.
         level: Confidence level of the intervals, between 0 and 1.
         seed: With each input's content, fixes every random number.
+        progress: As in `attack` and `certify`, first for the attacks, then for the certificates.
 
     Returns:
         Both ends, and what was found for each input.
@@ -107,11 +110,13 @@ def robust_accuracy(
     check_level(level)
     started = model.meter.read()
     inputs = prepare(model, x, labels, target="untargeted", norm=norm, seed=seed, one_by_one=True)
-    attacked = attack_within(inputs, radius, passes)
+    with following(progress, "attacking", len(inputs.judged)) as advance:
+        attacked = attack_within(inputs, radius, passes, advance=advance)
     left = [place for place in inputs.judged if not attacked[place].success]
     certified: list[Certificate | None] = [] if certificate == "none" else [None] * len(inputs)
     if certified and left:
-        proofs = certify_inputs(inputs.rows(left), method=certificate, time_limit=time_limit)
+        with following(progress, "certifying", len(left)) as advance:
+            proofs = certify_inputs(inputs.rows(left), method=certificate, time_limit=time_limit, advance=advance)
         for place, proof in zip(left, proofs, strict=True):
             certified[place] = proof
     attacked = [in_input_units(model, found) for found in attacked]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -16,7 +16,7 @@ from clearance.certificates.certificate import Certificate, CertificateStatus
 from clearance.certificates.graph import Graph
 from clearance.certificates.many_classes import NamedProof, prove_many
 from clearance.certificates.operations import NotSupportedError
-from clearance.certificates.problem import Proof, VerificationProblem
+from clearance.certificates.problem import Proof, VerificationProblem, smallest_step
 from clearance.certificates.table import CERTIFICATES, check_time_limit, method_names
 from clearance.certificates.translate import Whole, translate
 from clearance.errors import InputError
@@ -25,6 +25,7 @@ from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
+from clearance.model.progress import Progress, following, unfollowed
 
 
 def certify(
@@ -37,6 +38,7 @@ def certify(
     method: str = "best",
     time_limit: float = 60.0,
     seed: int = 0,
+    progress: Progress = False,
 ) -> list[Certificate]:
     """A radius within which it is proved that no adversarial example lies, for each input.
 
@@ -58,6 +60,8 @@ def certify(
             `"best"`, which keeps the largest radius of the methods that the table marks for it, whichever apply.
         time_limit: Seconds for each input, on average. When they are up, what was proved until then is returned.
         seed: For `target="random"`.
+        progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
+            `(done, total, left)`, `left` in seconds; False: neither. Inputs are proved together, and done together.
 
     Returns:
         One certificate per input, in order.
@@ -80,7 +84,8 @@ def certify(
     check_package(method)
     with torch.inference_mode(False):  # some proofs build graphs
         inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
-        return certify_inputs(inputs, method=method, time_limit=time_limit, started=started)
+        with following(progress, "certifying", len(inputs.judged)) as advance:
+            return certify_inputs(inputs, method=method, time_limit=time_limit, started=started, advance=advance)
 
 
 def check_package(method: str) -> None:
@@ -94,7 +99,12 @@ def check_package(method: str) -> None:
 
 
 def certify_inputs(
-    inputs: CheckedInputs, *, method: str, time_limit: float, started: Cost | None = None
+    inputs: CheckedInputs,
+    *,
+    method: str,
+    time_limit: float,
+    started: Cost | None = None,
+    advance: Callable[[int], None] = unfollowed,
 ) -> list[Certificate]:
     """As `certify`, for inputs that have been checked.
 
@@ -105,6 +115,7 @@ def certify_inputs(
         method: `"best"` or a name of the table.
         time_limit: Seconds for each input, on average.
         started: What the classifier's meter read when the cost began to count; `None`: now.
+        advance: Called with how many more inputs are done.
 
     Returns:
         One certificate per input, in order.
@@ -118,6 +129,7 @@ def certify_inputs(
                 job = VerificationJob(inputs.rows(part), time_limit)
                 for row, result in zip(part, job.prove(method), strict=True):
                     results[row] = result
+                advance(len(part))
     results = [(name, _less(proof, drift)) for (name, proof), drift in zip_longest(results, inputs.drift)]
     cost = _share(meter.since(started), len(inputs))
     return [
@@ -218,23 +230,6 @@ class VerificationJob:
             deadline=time.perf_counter() + self.time_limit * len(x),
             seconds=self.time_limit,
         )
-
-
-def smallest_step(dtype: torch.dtype) -> float:
-    """The smallest difference of two numbers of a precision: its smallest subnormal number.
-
-    Source: the definition of the format (IEEE 754).
-
-    Args:
-        dtype: A floating type.
-
-    Returns:
-        The step.
-
-    >>> smallest_step(torch.float32) == 2.0**-149
-    True
-    """
-    return torch.finfo(dtype).tiny * torch.finfo(dtype).eps
 
 
 def unsupported(reason: str) -> Proof:

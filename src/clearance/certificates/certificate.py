@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from clearance.model.cost import Cost
-from clearance.records import Word, plain
+from clearance.records import PublicRecord, Word, name_norm, plain, write_number
 
 
 class CertificateStatus(Word):
@@ -26,8 +26,8 @@ class CertificateStatus(Word):
         return self in {CertificateStatus.CERTIFIED, CertificateStatus.TIME_LIMIT}
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate(PublicRecord):
     """What is proved about one input.
 
     Source: the method's own, which its line of the table names.
@@ -57,6 +57,16 @@ class Certificate:
     norm: float
     gap: float
     cost: Cost
+
+    def in_short(self) -> str:
+        """The radius, or why there is none, and who proved it.
+
+        >>> Certificate(0.25, "crown", CertificateStatus.CERTIFIED, "", 3, 5, 2.0, 0.0, Cost())
+        Certificate(certified 0.250, crown, l2, 3 -> 5)
+        """
+        moves = f"{self.predicted} -> {self.target}" if self.target not in (-1, self.predicted) else f"{self.predicted}"
+        said = f"certified {write_number(self.radius, 'certified')}" if self.status.has_radius else self.status.value
+        return f"{said}, {self.method}, {name_norm(self.norm)}, {moves}"
 
     def as_record(self) -> dict[str, Any]:
         """The certificate as plain values for JSON: an infinite radius is `"inf"`, NaN is `None`."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from clearance.certificates.certificate import CertificateStatus
@@ -150,3 +151,20 @@ def make_proof(radius: float, target: int, *, timed_out: bool = False) -> Proof:
         status = CertificateStatus.UNPROVEN
     reason = "no input within the bounds reaches another class" if math.isinf(radius) else ""
     return Proof(radius * (1 - RESERVE), target, status, reason)
+
+
+def smallest_step(dtype: torch.dtype) -> float:
+    """The smallest difference of two numbers of a precision: its smallest subnormal number.
+
+    Source: the definition of the format (IEEE 754).
+
+    Args:
+        dtype: A floating type.
+
+    Returns:
+        The step.
+
+    >>> smallest_step(torch.float32) == 2.0**-149
+    True
+    """
+    return torch.finfo(dtype).tiny * torch.finfo(dtype).eps

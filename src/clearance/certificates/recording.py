@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from clearance.certificates.builder import META_BATCH
 from clearance.certificates.layers.aten import operator_name
 from clearance.certificates.operations import NotSupportedError, refuse
+from clearance.certificates.unchanged import unchanged
 from clearance.model.outputs import as_logits
 
 REVERSED = {
@@ -96,7 +97,7 @@ def _record(network: nn.Module, batch: int, shape: tuple[int, ...], dtype: torch
     x = torch.empty(batch, *shape, dtype=dtype, device="meta")
     recorder = _Recorder(x)
     try:
-        with recorder:
+        with unchanged(network), recorder:
             logits = as_logits(network(x), batch)
         recorder.finish(logits)
     except NotSupportedError:

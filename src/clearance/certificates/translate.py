@@ -27,6 +27,7 @@ from clearance.certificates.memory_use import MemoryUse
 from clearance.certificates.operations import NotSupportedError, refuse
 from clearance.certificates.overrides import OWN_CODE, layer_class, plain_name, refuse_overrides
 from clearance.certificates.recording import record
+from clearance.certificates.unchanged import unchanged
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize, Rescale
 
@@ -121,13 +122,18 @@ def _traced(model: Classifier) -> tuple[nn.Module, fx.Graph]:
     """The network as `torch.fx` traces it, twice: what comes out differently each time is random."""  # noqa: DOC501
     first, again = Whole(model), Whole(model)
     try:
-        traced, retraced = (_Tracer().trace(whole) for whole in (first, again))
+        traced, retraced = (_traced_once(whole, model) for whole in (first, again))
     except Exception as error:
         said = str(error).strip().split("\n", maxsplit=1)[0]
         raise _NotTracedError(f"torch.fx cannot trace the network: {said}") from error
     if str(traced) != str(retraced) or not _same_constants(first, again):
         refuse("the network draws random numbers")
     return first, traced
+
+
+def _traced_once(whole: Whole, model: Classifier) -> fx.Graph:
+    with unchanged(Whole(model)):  # not `whole`, which keeps its constants
+        return _Tracer().trace(whole)
 
 
 def _same_constants(first: nn.Module, again: nn.Module) -> bool:

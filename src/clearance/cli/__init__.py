@@ -15,6 +15,7 @@ import click
 
 from clearance.cli import (
     bracket_commands,
+    docs_commands,
     inspection_commands,
     model_commands,
     prover_commands,
@@ -35,6 +36,7 @@ COMMANDS = (
     training_commands,
     reproduce_commands,
     run_commands,
+    docs_commands,
 )
 """Importing them puts their commands into the group."""
 

@@ -23,13 +23,14 @@ from clearance.cli import tables
 from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
-from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.estimates.status import Status
 from clearance.geometry.exponents import as_distance
 from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
 from clearance.runs.files import replacing
+from clearance.zoo.inputs import Inputs
 
 MISCLASSIFIED = "misclassified"
 """The method of a result whose input was not attacked: its prediction is not its label."""

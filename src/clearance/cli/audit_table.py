@@ -15,11 +15,11 @@ from clearance.audit import CHECKS, Audit, Flag, Severity
 from clearance.audit.record import sort_flags
 from clearance.cli import tables
 from clearance.cli.grid import Grid, GridColumn
-from clearance.cli.inputs import Inputs
 from clearance.cli.values import printable
 from clearance.estimates.status import Status
 from clearance.model.cost import Cost
 from clearance.report.marks import count
+from clearance.zoo.inputs import Inputs
 
 STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
 """Colour of each severity on the screen."""
@@ -150,7 +150,7 @@ def _print_flag(console: Console, code: str, rows: Sequence[AuditRow]) -> None:
     block.add_column(overflow="fold")
     evidence = ", ".join(f"{name.replace('_', ' ')} {readable(value)}" for name, value in flag.evidence.items())
     lines = {"meaning": flag.meaning, f"input {worst.index}": evidence, "remedy": flag.remedy}
-    for name, text in {**lines, "page": f"docs/flags/{code}.md"}.items():
+    for name, text in {**lines, "page": f"clearance docs {code}"}.items():
         block.add_row("", Text(name, "dim"), Text(printable(text)))
     console.print(block)
     console.print()

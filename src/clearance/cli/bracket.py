@@ -14,7 +14,7 @@ from clearance.cli import bracket_tables, tables
 from clearance.cli.checks import check_target
 from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
-from clearance.cli.inputs import Inputs, load_inputs
+from clearance.cli.inputs import load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
@@ -29,6 +29,7 @@ from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
 from clearance.runs.summary import SummaryRow, summarise
+from clearance.zoo.inputs import Inputs
 
 EVERY_TASK_FAILED = 2
 """Exit code of a run of which nothing came: as for bad input, which is the usual cause."""

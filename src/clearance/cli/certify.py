@@ -23,10 +23,11 @@ from clearance.cli import tables
 from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import CertifyFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
-from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.geometry.exponents import as_norm
 from clearance.model.cost import Cost
+from clearance.zoo.inputs import Inputs
 
 
 def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from clearance.attacks.table import check_method
 from clearance.certificates.table import check_time_limit
 from clearance.cli.flag_values import AttackFlags, CertifyFlags, InputFlags
-from clearance.cli.scale_names import UNIT_NAMES
 from clearance.data import datasets
 from clearance.data.files import path_kind
 from clearance.data.options import Options
+from clearance.data.scale_names import UNIT_NAMES
 from clearance.data.selection import read_indices
 from clearance.errors import BoundsError, FileError, InputError, ShapeError, TargetError
 from clearance.experiments.table import EXPERIMENTS

@@ -94,7 +94,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     for note in comparison.notes:
         console.print(Text(f"\nNote: {printable(note)}.", "dim"))
     console.print(
-        "\nRanked by shown distance: the median attack distance, where an input counts as 0 if it is misclassified, "
+        "\nRanking distance: the median attack distance, where an input counts as 0 if it is misclassified, "
         "its attacks are in doubt, or it has no witness. Ahead on: share of inputs where that distance is the largest. "
         "Flagged: share of the correctly classified inputs whose estimate must not be read. Differences are medians "
         "over the inputs that both classify correctly and whose number may be read in both. An estimated radius is an "
@@ -106,7 +106,7 @@ def _leaderboard(contest: Contest) -> Grid:
     columns = [
         GridColumn("rank"),
         GridColumn("run", wraps=True),
-        GridColumn("shown\ndistance", right=True),
+        GridColumn("ranking\ndistance", right=True),
         GridColumn("ahead\non", right=True, drop=3),
         GridColumn("wrong", right=True, drop=2),
         GridColumn("flagged", right=True, drop=1),

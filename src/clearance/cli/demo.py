@@ -18,7 +18,7 @@ from clearance.model.classifier import Classifier
 from clearance.report.compare import compare
 from clearance.report.compare_page import write_comparison
 from clearance.report.marks import count as count_of
-from clearance.report.page import REPORT_FILE, write_report
+from clearance.report.page import REPORT_FILE, auditor_file, write_report
 from clearance.runs.differences import differences
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
@@ -124,7 +124,8 @@ def _forget_another(folder: Path, plan: Plan) -> None:
     """Remove an earlier demo of another version or count: its files alone, and only where it is one."""
     if not (folder / PLAN_FILE).is_file() or not differences(read_plan(folder / PLAN_FILE), plan):
         return
-    for file in (folder / PLAN_FILE, *folder.glob(f"{RESULTS_FILE}*"), folder / REPORT_FILE):
+    pages = (folder / REPORT_FILE, auditor_file(folder / REPORT_FILE))
+    for file in (folder / PLAN_FILE, *folder.glob(f"{RESULTS_FILE}*"), *pages):
         file.unlink(missing_ok=True)
 
 

@@ -15,10 +15,9 @@ from clearance.certificates.applicability import applicable_methods
 from clearance.certificates.onnx_file import to_onnx
 from clearance.cli.cost import BRACKET_BATCH, bracket_cost, typical_speed
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import Inputs, choose_bounds, make_classifier, read_inputs, read_model
+from clearance.cli.inputs import model_options, read_inputs, read_model
 from clearance.cli.inspection_record import THREADS, Inspection
 from clearance.cli.inspection_table import print_inspection
-from clearance.cli.rows import check_classes
 from clearance.data.selection import consecutive
 from clearance.errors import ClearanceError, InputError
 from clearance.model.budgets import BUDGETS
@@ -29,6 +28,9 @@ from clearance.model.seeds import make_generator
 from clearance.model.speed import measure_speed
 from clearance.records import in_words
 from clearance.runs.engines.threads import limit_threads
+from clearance.zoo.choice import check_classes
+from clearance.zoo.classifiers import make_classifier
+from clearance.zoo.inputs import Inputs
 from clearance.zoo.loaded import LoadedNetwork
 from clearance.zoo.specs import kind_of
 
@@ -86,7 +88,7 @@ def _without_data(given: InputFlags, input_shape: tuple[int, ...] | None) -> Ins
     if shape is None:
         said = "as the model's file does not say it"
         raise InputError(f"--input-shape: expected the shape of one input, such as 3,224,224, {said}; or give DATA")
-    model = make_classifier(network, choose_bounds(given, network.bounds), given)
+    model = make_classifier(network, model_options(given))
     x = model.check_inputs(random_inputs(model, shape))
     return _inspect(network, model, x, model.logits(x), given, None, names=network.class_names)
 

@@ -129,7 +129,7 @@ def score(inputs: InputFlags, *, target: str, paper: bool, as_json: bool, **choi
     default=ENSEMBLE,
     show_default=True,
     metavar="NAME",
-    help=f"{ENSEMBLE}: the ensemble of the budget. Or one attack alone (docs/attacks.md says what each does): "
+    help=f"{ENSEMBLE}: the ensemble of the budget. Or one attack alone (`clearance docs attacks` says what each does): "
     + ", ".join(f"{name} ({line.norm_names})" for name, line in ATTACKS.items())
     + ".",
 )
@@ -219,7 +219,7 @@ def audit(inputs: InputFlags, *, target: str, norm: str, **flags: Any) -> int:
     """Look around each input of DATA for signs that MODEL hides its gradients, so that scores and attacks mislead.
 
     Prints the flags that are raised, with what was measured and what to do about it. Each flag has a page of its own,
-    docs/flags/CODE.md. MODEL and DATA are as for `score`.
+    `clearance docs CODE`. MODEL and DATA are as for `score`.
     """
     from clearance.cli.checks import check_inputs, check_target
     from clearance.geometry.exponents import as_norm

@@ -19,9 +19,9 @@ from clearance.cli.completion import (
     complete_target,
 )
 from clearance.cli.flag_values import InputFlags, pick
-from clearance.cli.scale_names import SCALE_MEANING
 from clearance.cli.values import ModelArguments, NumberOr, Numbers, PictureSize
 from clearance.data.presets import PRESETS
+from clearance.data.scale_names import SCALE_MEANING
 from clearance.data.table import describe_data
 from clearance.model.targets import describe_targets
 from clearance.zoo.table import specs_in_words

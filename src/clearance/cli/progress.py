@@ -22,12 +22,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from clearance.cli.options import QUIET
+from clearance.model.progress import PROGRESS_VARIABLE
 
 if TYPE_CHECKING:  # commands that only read runs start without torch
     from clearance.model.cost import Meter
 
-PROGRESS_VARIABLE = "CLEARANCE_PROGRESS"
-"""The environment variable that turns progress off with the value `none`."""
 SECONDS_BETWEEN_LINES = 5.0
 """Between two lines where stderr is no terminal, and before the first."""
 BESIDE_THE_BAR = 66

@@ -46,7 +46,7 @@ def export_vnnlib(inputs: InputFlags, **flags: Any) -> None:
     Writes MODEL with its normalisation as onnx/network.onnx, each question as a VNN-LIB 1.0 file in vnnlib, and
     instances.csv with a line ONNX,VNNLIB,SECONDS for each, as the VNN-COMP has them. A prover's "unsat" proves the
     radius; "sat" means that another class is at least as high within it. Misclassified inputs are left out. Needs the
-    extra "onnx". MODEL and DATA are as for `score`. See docs/certificates.md.
+    extra "onnx". MODEL and DATA are as for `score`. See `clearance docs certificates`.
     """
     from clearance.certificates.vnnlib_request import check_questions, free_folder
     from clearance.cli.checks import check_inputs, check_target

@@ -16,7 +16,7 @@ from clearance.cli.run_values import out_file
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
 from clearance.report.figures import write_figure
-from clearance.report.page import write_report
+from clearance.report.page import auditor_file, write_report
 from clearance.report.paired import INTERVAL_LEVEL
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
@@ -25,11 +25,11 @@ from clearance.report.security_tables import remarks, round_radii, shares_table
 
 
 def run_report(run: str, *, out: str | None, radii: Sequence[float] | None, as_json: bool) -> None:
-    """Write the page of a run and say where it is; with radii or as JSON, print its robust accuracy.
+    """Write the pages of a run and say where they are; with radii or as JSON, print its robust accuracy.
 
     Args:
         run: The run's folder.
-        out: The page; by default `report.html` in the run's folder, and none with JSON.
+        out: The page; by default `report.html` in the run's folder, and none with JSON. The auditor's lies beside it.
         radii: At which robust accuracy is written down; `None` for round ones.
         as_json: Print JSON.
     """
@@ -46,6 +46,7 @@ def run_report(run: str, *, out: str | None, radii: Sequence[float] | None, as_j
     if not as_json:
         size = page.stat().st_size / 1e6
         click.echo(f"{page} written ({size:.1f} MB); it opens in any browser, without a network")
+        click.echo(f"{auditor_file(page)} written: the same run for an auditor, to be printed")
 
 
 def print_robust_accuracy(console: Console, run: RunRecords, radii: Sequence[float]) -> None:

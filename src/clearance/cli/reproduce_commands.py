@@ -39,7 +39,8 @@ def reproduce(*, name: str | None, every: bool, out: str, device: str, **flags: 
     """Repeat an experiment of a paper, and print its tables with the paper's numbers beside what is measured here.
 
     Every finished measurement is kept in FOLDER/NAME at once: after an interruption the same command goes on. Tables,
-    figures and one HTML page are written there. Without NAME: the list of experiments. See docs/reproduction.md.
+    figures and one HTML page are written there. Without NAME: the list of experiments.
+    See `clearance docs reproduction`.
     """
     from clearance.cli.checks import check_device, check_reproduce
 

@@ -80,7 +80,7 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
     Each criterion is judged for each norm, target and order of the run on its own. An unfinished run and more failed
     tasks than --max-failed fall short whatever is asked. A number that must not be read counts for no criterion: where
     fewer than half of the correctly classified inputs have one that may be read, the criterion fails. FILEs are
-    replaced. See docs/gate.md.
+    replaced. See `clearance docs gate`.
     """
     from clearance.cli.flag_values import GateFlags
     from clearance.cli.run_values import require_runs
@@ -91,7 +91,7 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
     return run_gate(GateFlags(**flags, given=frozenset(given_flags(context))), as_json=as_json)
 
 
-@commands.command(context_settings=CONTEXT, short_help="Write the page of a run: one HTML file.")
+@commands.command(context_settings=CONTEXT, short_help="Write the page of a run, and one for an auditor: HTML.")
 @click.argument("run", shell_complete=complete_folder)
 @click.option(
     "--out",
@@ -108,15 +108,18 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print robust accuracy as one JSON document.")
 def report(**flags: Any) -> None:
-    """Write one HTML page that shows everything about the run in folder RUN; an older page is replaced.
+    """Write one HTML page that shows everything about the run in folder RUN, and one for an auditor.
 
-    The page opens from disk in any browser and loads nothing from a network. The run may be unfinished or going on.
+    The page (report.html) opens from disk in any browser and loads nothing from a network. The auditor's page
+    (auditor.html; with --out X.html: X-auditor.html) is a document to be printed: threat model, method, what was
+    proved, estimated and witnessed, and what the numbers do not show, in the words of ISO/IEC 24029 and of article 15
+    of the EU AI Act. Older pages are replaced. The run may be unfinished or going on.
 
     --at gives the number that tables of robust accuracy quote, as two ends: the share of all inputs that is proved at
     EPS, and the share that is not broken there (no witness at that distance or nearer), for each norm of the run, with
     a 95 % interval (Clopper and Pearson) for all inputs that these were drawn from. EPS is in the units of the run's
     distances: those of the data, or of its --scale. It takes a run with --target untargeted, or with every class as a
-    target. docs/report.md says how this differs from `clearance attack --radius`.
+    target. `clearance docs report` says how this differs from `clearance attack --radius`.
     """
     from clearance.cli.run_values import require_runs
 
@@ -162,7 +165,7 @@ def compare(**flags: Any) -> None:
 
     Inputs are paired by their content. What not all runs have, such as other inputs, norms or targets, is left out and
     named. An input that is misclassified, or whose attacks the audit doubts, counts as 0 in the ranking. An older page
-    is replaced. See docs/compare.md.
+    is replaced. See `clearance docs compare`.
     """
     from clearance.cli.run_values import require_runs
 

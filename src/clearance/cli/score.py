@@ -14,7 +14,7 @@ from clearance import __version__
 from clearance.cli import tables
 from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import Inputs, as_target, load_inputs
+from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.summary import summarise
 from clearance.estimates.clever import iterate_clever
@@ -23,6 +23,7 @@ from clearance.estimates.scores import Score
 from clearance.estimates.settings import Settings
 from clearance.estimates.status import Status
 from clearance.model.budgets import PASSES_PER_GRADIENT
+from clearance.zoo.inputs import Inputs
 
 
 @dataclass(frozen=True)

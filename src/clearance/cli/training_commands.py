@@ -70,7 +70,10 @@ LOOP_OPTIONS = (
 @commands.command(context_settings=CONTEXT, short_help="Train a network, as usual or with a defence.")
 @click.argument("data", shell_complete=complete_data)
 @click.option(
-    "--network", type=click.Choice(list(ARCHITECTURES)), required=True, help="Its architecture: see docs/training.md."
+    "--network",
+    type=click.Choice(list(ARCHITECTURES)),
+    required=True,
+    help="Its architecture: see `clearance docs training`.",
 )
 @click.option(
     "--network-args",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -23,7 +23,7 @@ Bounds = tuple[Limit, Limit]
 """The valid range of an input, `(low, high)`, in input units."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Inputs with their labels.
 
@@ -40,6 +40,8 @@ class Dataset:
         indices: The place of each input in the whole set; by default 0, 1, 2, ...
         total: How many inputs the whole set has; by default as many as there are here.
         notes: Sentences for a person: what was decided about these data without being asked.
+        source: What the user called the data: a name or a place; empty where they were made in memory.
+        whole: The set that these inputs are of, where it is known; it does not travel to other processes.
     """
 
     images: Tensor
@@ -53,6 +55,8 @@ class Dataset:
     indices: tuple[int, ...] = ()
     total: int = 0
     notes: tuple[str, ...] = ()
+    source: str = ""
+    whole: Source | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.indices:
@@ -63,6 +67,36 @@ class Dataset:
     def __len__(self) -> int:
         """How many inputs there are."""
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        """Its name, how many inputs there are and of which shape; no tensor.
+
+        >>> from clearance.data.datasets import load
+        >>> load("digits", count=3)
+        Dataset(digits-test: 3 of 360 inputs of shape (1, 8, 8), 10 classes)
+        """
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        of = f"{len(self):,} of {self.total:,}" if self.total > len(self) else f"{len(self):,}"
+        return f"{type(self).__name__}({self.name}: {of} inputs of shape {tuple(self.images.shape[1:])}{classes})"
+
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the set that the inputs are of: it may be large, and holds functions."""
+        return {**self.__dict__, "whole": None}
+
+    def as_source(self) -> Source:
+        """These inputs as a set of their own, whose places count from 0."""
+        images = self.images.numpy()
+        return Source(
+            lambda rows: images[list(rows)],
+            self.labels.numpy(),
+            self.name,
+            self.bounds,
+            self.class_names,
+            self.scale,
+            self.feature_names,
+            self.fixed,
+            self.notes,
+        )
 
     def part(self, *, count: int | None = None, offset: int = 0) -> Dataset:
         """Consecutive inputs of this set.

@@ -11,6 +11,7 @@ shape; a table becomes (count, features), its bounds the range of each column.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clearance.data.class_names import in_order_of
@@ -97,7 +98,8 @@ def load(
         class_names=tuple(class_names),
     )
     source = open_source(name_or_path, options)
-    return source.take(rows_of(source, count=count, offset=offset, indices=indices, classes=classes))
+    found = source.take(rows_of(source, count=count, offset=offset, indices=indices, classes=classes))
+    return replace(found, source=str(name_or_path), whole=source)
 
 
 def open_source(name_or_path: str | Path, options: Options) -> Source:

@@ -150,4 +150,4 @@ DATA_KINDS = {
 
 def describe_data() -> str:
     """What DATA may be, in one sentence."""
-    return f"{', '.join(kind.form for kind in DATA_KINDS.values())} (docs/data.md has an example of each)."
+    return f"{', '.join(kind.form for kind in DATA_KINDS.values())} (`clearance docs data` has an example of each)."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal, Unpack, cast, overload
+from typing import Any, Literal, Unpack, overload
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target, margin_scale, margins
 from clearance.model.measured import in_input_units
 from clearance.model.outputs import look_like_probabilities
+from clearance.model.progress import Progress, tracked
 
 
 @overload
@@ -44,6 +45,7 @@ def clever(
     target: Target = "untargeted",
     order: Literal[1] = 1,
     bound: Literal["profile"] | None = None,
+    progress: Progress = False,
     **options: Unpack[ScoreOptions],
 ) -> list[ProfileScore]: ...
 
@@ -57,6 +59,7 @@ def clever(
     target: Target = "untargeted",
     order: Literal[1] = 1,
     bound: Literal["ball"],
+    progress: Progress = False,
     **options: Unpack[ScoreOptions],
 ) -> list[CleverScore]: ...
 
@@ -70,6 +73,7 @@ def clever(
     target: Target = "untargeted",
     order: Literal[2],
     bound: Literal["ball"] | None = None,
+    progress: Progress = False,
     **options: Unpack[ScoreOptions],
 ) -> list[SecondOrderScore]: ...
 
@@ -83,6 +87,7 @@ def clever(
     target: Target = "untargeted",
     order: int,
     bound: Bound | None = None,
+    progress: Progress = False,
     **options: Unpack[ScoreOptions],
 ) -> list[ProfileScore] | list[CleverScore] | list[SecondOrderScore]: ...
 
@@ -111,7 +116,8 @@ def clever(
     seed: int = 0,
     order: int = 1,
     curvature: Kind = "norm",
-) -> list[ProfileScore] | list[CleverScore] | list[SecondOrderScore]:
+    progress: Progress = False,
+) -> list[Any]:
     """Estimated radius of each input: how far it can move before the network changes its mind.
 
     By the Lipschitz profile: `R` with `∫_0^R L(s) ds = g(x0)`, where `g` is the margin against the nearest target and
@@ -158,6 +164,8 @@ def clever(
             counted in gradients and Hessian-vector products together (directed) or in points (uniform).
         curvature: For order 2: `"norm"`, `||H||_{p→q}`, the paper's, or for `p = 2` `"one-sided"`, `max(0, -λ_min(H))`:
             never a smaller radius, because the estimate by the norm is made as well, and the larger one counts.
+        progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
+            `(done, total, left)` after each input, `left` in seconds; False: neither.
 
     Returns:
         One `ProfileScore` per input, in order; with `bound="ball"` one `CleverScore`, at order 2 one
@@ -193,8 +201,8 @@ def clever(
         order=order,
         curvature=curvature,
     )
-    scores = list(iterate_clever(model, x, settings, labels=labels, target=target))
-    return cast("list[ProfileScore] | list[CleverScore] | list[SecondOrderScore]", scores)
+    found = iterate_clever(model, x, settings, labels=labels, target=target)
+    return list(tracked(progress, "scoring", found, len(x)))
 
 
 def iterate_clever(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -11,14 +11,14 @@ from torch import Tensor
 from clearance.estimates.extremes import ReverseWeibullFit
 from clearance.estimates.status import Status
 from clearance.model.cost import Cost
-from clearance.records import plain
+from clearance.records import PublicRecord, name_norm, plain, write_number
 
 NOT_PLAIN = ("fit", "cost", "largest_point", "witness")
 """Fields that `Score.as_record` leaves out or writes in its own way: tensors, and records of their own."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Score:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Score(PublicRecord):
     """The estimate for one input, of either order. An estimate of a bound is not a bound.
 
     The scores themselves are `CleverScore` (first order) and `SecondOrderScore`. Of a row without a number, such as
@@ -61,13 +61,21 @@ class Score:
     ball_radius: float
     status: Status
     cost: Cost
-    maxima: tuple[float, ...] = field(default=(), repr=False)
+    maxima: tuple[float, ...] = ()
     witness_distance: float = math.inf
     clip: str | None = None
-    largest_point: Tensor | None = field(default=None, repr=False, compare=False)
-    witness: Tensor | None = field(default=None, repr=False, compare=False)
+    largest_point: Tensor | None = None
+    witness: Tensor | None = None
 
     order: ClassVar[int] = 0
+
+    def in_short(self) -> str:
+        """The radius and its interval, where they may be read, and what the estimate is for."""
+        moves = f"{name_norm(self.norm)}, {self.predicted} -> {self.target}, {self.status.value}"
+        if not self.status.has_number:
+            return f"no estimate, {moves}"
+        low, high = (write_number(end) for end in self.interval)
+        return f"estimated {write_number(self.radius)} in [{low}, {high}], {moves}"
 
     def as_record(self) -> dict[str, Any]:
         """The score as plain values for JSON: NaN and infinity become `None`, tensors are left out.
@@ -88,7 +96,7 @@ class Score:
         return record
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CleverScore(Score):
     """The first-order score: `radius = min(margin / lipschitz, ball_radius)`.
 

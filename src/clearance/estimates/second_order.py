@@ -56,7 +56,7 @@ def second_order_radius(margin: float, gradient_norm: float, curvature: float) -
     return 2 * margin / below if below > 0 else math.inf
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SecondOrderScore(Score):
     """The second-order score: `radius = min(2 margin / (b + sqrt(b² + 2 a margin)), ball_radius)`.
 

@@ -39,6 +39,19 @@ def read_bounds(bounds: tuple[Bound, Bound], *, device: torch.device, dtype: tor
     return low, high
 
 
+def write_bounds(bounds: tuple[Tensor, Tensor] | None) -> str:
+    """The bounds in words.
+
+    >>> write_bounds((torch.tensor(0.0), torch.tensor(1.0))), write_bounds(None)
+    ('bounds 0 to 1', 'no bounds')
+    """
+    if bounds is None:
+        return "no bounds"
+    if max(bound.numel() for bound in bounds) > 1:
+        return "bounds of each feature"
+    return "bounds {:g} to {:g}".format(*(float(bound) for bound in bounds))
+
+
 def check_within(x: Tensor, low: Tensor, high: Tensor) -> None:
     """Check that a batch lies within the bounds.
 

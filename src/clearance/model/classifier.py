@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from clearance.errors import InputError, NetworkError
 from clearance.model.autodiff import graph_building, pull_back, savable
-from clearance.model.bounds import Bound, check_within, name_inputs, read_bounds
+from clearance.model.bounds import Bound, check_within, name_inputs, read_bounds, write_bounds
 from clearance.model.cost import Meter
 from clearance.model.execution import Execution
 from clearance.model.frozen import frozen
@@ -94,9 +94,14 @@ class Classifier:
         self.fixed = None if fixed is None else read_fixed(fixed, bounded=bounds is not None, device=self.device)
         self.execution = Execution(self.network, compiled=compiled, channels_last=channels_last)
         self.meter = Meter()
-        self._memory_budget, self._micro_batch = memory_budget, micro_batch
+        self._memory_budget, self.asked_micro_batch = memory_budget, micro_batch
         self._micro_batches: dict[torch.Size, int] = {}
         self._frozen: tuple[tuple[str, nn.Module], ...] | None = None
+
+    def __repr__(self) -> str:
+        """The network's kind and the bounds."""
+        name = getattr(self.network, "__name__", type(self.network).__name__)
+        return f"{type(self).__name__}({name}, {write_bounds(self.bounds)})"
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits of a batch, without gradients.
@@ -179,9 +184,8 @@ class Classifier:
     def in_micro_batches(self, function: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor) -> tuple[Tensor, ...]:
         """Apply `function` to consecutive parts of `x` that fit the memory, and concatenate what it returns.
 
-        When a part runs out of memory, the micro-batch of its shape is halved (for good) and the part is done again.
-        When the network fails on several samples and not on one, as one that was exported for a batch of 1 does, the
-        micro-batch of the shape is 1 from then on.
+        A part that runs out of memory is done again with half the micro-batch, for good. Where the network fails on
+        several samples and not on one, as one that was exported for a batch of 1, the micro-batch is 1 from then on.
 
         Raises:
             MemoryError: If a single sample does not fit (or torch's `OutOfMemoryError`, a `RuntimeError`).
@@ -210,7 +214,7 @@ class Classifier:
         """Samples per pass for inputs of this shape: given, or chosen once from the memory budget."""
         shape = x.shape[1:]
         if shape not in self._micro_batches:
-            self._micro_batches[shape] = self._micro_batch or self._fitting(x[:1])
+            self._micro_batches[shape] = self.asked_micro_batch or self._fitting(x[:1])
         return self._micro_batches[shape]
 
     def check_inputs(self, x: Tensor) -> Tensor:

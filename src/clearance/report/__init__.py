@@ -12,9 +12,12 @@ security.py     robust accuracy at every radius, from proofs and witnesses; secu
 checklist.py    what a claim about a defence owes its readers, with the run's evidence; repeat.py the command of a plan
 payload.py      records → the compact JSON that the page's script reads
 render.py       templates filled with runs: what all pages share
-page.py         the page of one run: one file that needs nothing else; verdict.py says its sentences
+page.py         the page of one run: one file that needs nothing else; answer.py says its first sentences,
+                notices.py what is missing, next_steps.py what to do
+auditor.py      what an auditor asks of a run; auditor_page.py is the page, without a script
 paired.py       numbers of several runs, paired by input; bootstrap intervals
-compare.py      several runs compared; contest.py is the result, contest_tables.py its tables, compare_page.py its page
+compare.py      several runs compared; contest.py is the result, contest_answer.py its sentences, contest_tables.py its
+                tables, compare_page.py its page
 gate.py         judges a release by demands.py; criteria.py is the table of criteria, drop.py compares with a baseline,
                 outcome.py is the result
 """

@@ -27,6 +27,8 @@ PANEL_HEIGHT = 260
 PANEL_WIDTH = 300
 """Width of a chart in a file, in pixels; on the page it is as wide as its place."""
 
+SQUARE = 280
+"""Width and height of a square chart in pixels: with its axis it fits a screen of 390."""
 
 MOST_LEVEL_NAMES, SLANT = 4, -40
 """Names on an axis that are written level, and the angle of more of them, in degrees."""
@@ -39,17 +41,18 @@ class Panel:
     Attributes:
         title: What it is of, in one line or several.
         chart: The chart, without a size.
+        square: Whether both axes are one scale: then a step of it is as long upwards as across.
     """
 
     title: str
     chart: Chart
+    square: bool = False
 
 
-def for_page(chart: Chart, *, height: int = PANEL_HEIGHT) -> Spec:
-    """The specification of a chart that is as wide as its place on the page."""
-    return (
-        chart.properties(width="container", height=height).configure(background="transparent").to_dict(validate=False)
-    )
+def for_page(chart: Chart, *, height: int = PANEL_HEIGHT, square: bool = False) -> Spec:
+    """The specification of a chart that is as wide as its place on the page, or a square that fits a phone."""
+    size = {"width": SQUARE, "height": SQUARE} if square else {"width": "container", "height": height}
+    return chart.properties(**size).configure(background="transparent").to_dict(validate=False)
 
 
 def for_file(panels: Sequence[Panel], *, columns: int = 2) -> Spec:
@@ -58,8 +61,8 @@ def for_file(panels: Sequence[Panel], *, columns: int = 2) -> Spec:
 
     sized = [
         panel.chart.properties(
-            width=PANEL_WIDTH,
-            height=PANEL_HEIGHT,
+            width=SQUARE if panel.square else PANEL_WIDTH,
+            height=SQUARE if panel.square else PANEL_HEIGHT,
             title=panel.title.split("\n") if "\n" in panel.title else panel.title,
         )
         for panel in panels

@@ -45,7 +45,7 @@ class Standing:
         run: Its name.
         model: Its model's name.
         rank: From 1; `None` where more than half of the inputs count as 0.
-        shown: Median attack distance, where what is not shown counts as 0.
+        shown: The ranking distance: median attack distance, where what is not shown counts as 0.
         ahead: Share of the inputs on which its distance is the largest of all runs.
         misclassified: Share of the inputs.
         flagged: Share of the correctly classified ones whose estimate must not be read; `None` without any.

@@ -34,17 +34,17 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
         for contest in contests
         for one in contest.standings
     ]
-    numbers = ("shown distance", "ahead on", "wrong", "flagged", "certified", "estimated", "attacked")
+    numbers = ("ranking distance", "ahead on", "wrong", "flagged", "certified", "estimated", "attacked")
     head = (*_heads(contests), "rank", "run", "model")
     return Table(
         "leaderboard",
         "Leaderboard",
-        "By shown distance: the median attack distance over all shared inputs, where an input counts as 0 if it is "
+        "By ranking distance: the median attack distance over all shared inputs, where an input counts as 0 if it is "
         "misclassified, if the audit doubts its attacks, or if it has no witness. A run for which more than half of "
         "the inputs count as 0 has no rank. Ahead on: share of the inputs on which this distance is the largest of "
         "all runs. Flagged: share of the correctly classified inputs whose estimate must not be read. Certified, "
-        "estimated, attacked: medians over the correctly classified inputs whose number may be read, left out where "
-        "these are fewer than half.",
+        "estimated, attacked: medians over the correctly classified inputs alone whose number may be read, left out "
+        "where these are fewer than half; so attacked is larger than the ranking distance where inputs count as 0.",
         (*head, *numbers),
         tuple(rows),
         len(head),

@@ -1,38 +1,49 @@
-"""How numbers and names are written, and the table of the marks: name, rounding, colour and shape of each number."""
+"""How numbers and names are written, and the table of the marks: name, colour and shape of each number."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-SIGNIFICANT_DIGITS = 3
-"""Significant digits of a number in text and tables: no more, and no fewer."""
+from clearance.records import MISSING, PLAIN_POWERS, SIGNIFICANT_DIGITS, name_norm, write_number
 
-PLAIN_POWERS = (-4, 6)
-"""Powers of ten: from the first, and below the second, a number is written without an exponent."""
+__all__ = [
+    "MARKS",
+    "MISSING",
+    "NO_ESTIMATE",
+    "SERIES_COLOURS",
+    "Mark",
+    "count",
+    "name_norm",
+    "name_weights",
+    "write_apart",
+    "write_evidence",
+    "write_given",
+    "write_norm",
+    "write_number",
+    "write_numbers",
+    "write_share",
+]
 
-MISSING = "–"
-"""In place of a number that is not there."""
+MOST_DECIMALS = 12
+"""Digits after the point, at most, that tell two numbers apart."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One kind of number of a bracket, or the sign that there is none: its name, its rounding, how it is drawn.
+    """One kind of number of a bracket, or the sign that there is none: its name, how it is drawn.
 
     Attributes:
         kind: Its name in records, columns and legends.
         words: What it is called in prose.
-        rounding: Of the module `decimal`.
         colour: In charts; each has a contrast of at least 3 to the white and to the dark page.
         shape: In charts: no kind is told by its colour alone.
     """
 
     kind: str
     words: str
-    rounding: str
     colour: str
     shape: str
 
@@ -49,48 +60,18 @@ class Mark:
 MARKS = {
     mark.kind: mark
     for mark in (
-        Mark("certified", "certified radius", ROUND_FLOOR, "#2a8f6d", "square"),
-        Mark("estimated", "estimated radius", ROUND_HALF_EVEN, "#3f7fd1", "circle"),
-        Mark("attacked", "attack distance", ROUND_CEILING, "#d1495b", "triangle-down"),
+        Mark("certified", "certified radius", "#2a8f6d", "square"),
+        Mark("estimated", "estimated radius", "#3f7fd1", "circle"),
+        Mark("attacked", "attack distance", "#d1495b", "triangle-down"),
     )
 }
 """The three numbers of a bracket, by kind and in its order: a proof is never rounded up, a witness never down."""
 
-NO_ESTIMATE = Mark("no estimate", "no estimate that may be read", ROUND_HALF_EVEN, "#8a8f98", "cross")
+NO_ESTIMATE = Mark("no estimate", "no estimate that may be read", "#8a8f98", "cross")
 """In the place of an estimate that must not be read."""
 
 SERIES_COLOURS = ("#3f7fd1", "#d1495b", "#2a8f6d", "#b07818", "#8a63d2", "#2b93a8", "#b3589a", "#7d7f45")
 """Colours of targets or runs in one chart; the first three are the marks' own."""
-
-
-def write_number(value: float | None, kind: str = "estimated") -> str:
-    """A number with three significant digits, rounded the safe way for its kind; an exact 0 is `0`.
-
-    The page's script writes numbers in the same way (`show` in `assets/common.js`).
-
-    Args:
-        value: The number; `None` or not a number where there is none.
-        kind: A key of `MARKS`.
-
-    Returns:
-        Its text.
-
-    >>> write_number(0.2304, "certified"), write_number(0.8603, "attacked"), write_number(None)
-    ('0.230', '0.861', '–')
-    >>> write_number(1.0), write_number(0.0), write_number(1234.5), write_number(1.5e-7)
-    ('1.00', '0', '1230', '1.50e-7')
-    """
-    if value is None or math.isnan(value):
-        return MISSING
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    if value == 0:
-        return "0"
-    exact = Decimal(repr(float(value)))
-    rounded = exact.quantize(_last_digit(exact), rounding=MARKS[kind].rounding)
-    rounded = rounded.quantize(_last_digit(rounded))  # 0.9996 is rounded up to 1.000, and written 1.00
-    plain = PLAIN_POWERS[0] <= rounded.adjusted() < PLAIN_POWERS[1]
-    return f"{rounded:f}" if plain else f"{rounded:.{SIGNIFICANT_DIGITS - 1}e}"
 
 
 def write_numbers(values: Mapping[str, float | None]) -> dict[str, str]:
@@ -100,10 +81,6 @@ def write_numbers(values: Mapping[str, float | None]) -> dict[str, str]:
     {'certified': '0.230', 'attacked': '–'}
     """
     return {kind: write_number(value, kind) for kind, value in values.items()}
-
-
-def _last_digit(number: Decimal) -> Decimal:
-    return Decimal(1).scaleb(number.adjusted() - SIGNIFICANT_DIGITS + 1)
 
 
 def write_given(value: float) -> str:
@@ -134,6 +111,25 @@ def write_share(value: float | None) -> str:
     return MISSING if value is None else f"{100 * value:.3g} %"
 
 
+def write_apart(values: Sequence[float]) -> list[str]:
+    """Numbers with so many digits that the largest can be told from the next: logits of a witness at a boundary.
+
+    >>> write_apart([14.835, 3.9931, -0.3251]), write_apart([5.1234567, 5.1234561, 0.5])
+    (['14.8', '4.0', '-0.3'], ['5.1234567', '5.1234561', '0.5000000'])
+    """
+    finite = sorted((value for value in values if math.isfinite(value)), reverse=True)
+    if not finite:
+        return [write_number(value) for value in values]
+    largest = max(abs(finite[0]), 10.0 ** PLAIN_POWERS[0])
+    digits = max(0, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest)))
+    while len(finite) > 1 and finite[0] > finite[1] and digits < MOST_DECIMALS:
+        if f"{finite[0]:.{digits}f}" != f"{finite[1]:.{digits}f}":
+            break
+        digits += 1
+    plain = 10.0 ** PLAIN_POWERS[1]
+    return [f"{value:.{digits}f}" if abs(value) < plain else write_number(value) for value in values]
+
+
 def write_norm(norm: float) -> str:
     """A norm as it is called on the command line.
 
@@ -141,15 +137,6 @@ def write_norm(norm: float) -> str:
     ('2', 'inf')
     """
     return "inf" if math.isinf(norm) else f"{norm:g}"
-
-
-def name_norm(norm: float) -> str:
-    """A norm in prose.
-
-    >>> name_norm(2.0), name_norm(math.inf)
-    ('l2', 'l∞')
-    """
-    return "l∞" if math.isinf(norm) else f"l{norm:g}"
 
 
 def name_weights(model: str, file: str) -> str:

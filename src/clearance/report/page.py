@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
+from clearance.report.answer import accuracy_sentence, answers, cautions, gradients
+from clearance.report.auditor_page import AUDITOR_FILE, render_auditor
 from clearance.report.checklist import checklist
 from clearance.report.flags import flag_groups
+from clearance.report.next_steps import next_steps
+from clearance.report.notices import notices
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
 from clearance.report.render import render, write_page
-from clearance.report.verdict import notices, verdicts
 from clearance.runs.execute import refuse_run_files
 
 REPORT_FILE = "report.html"
 """The page's name in the folder of its run."""
 
 
+def auditor_file(page: Path) -> Path:
+    """Where the auditor's page of a report lies: beside it, so that each finds the other.
+
+    >>> auditor_file(Path("run/report.html")).name, auditor_file(Path("shown.html")).name
+    ('auditor.html', 'shown-auditor.html')
+    """
+    return page.with_name(AUDITOR_FILE if page.name == REPORT_FILE else f"{page.stem}-{AUDITOR_FILE}")
+
+
 def write_report(folder: str | Path, file: Path | None = None, *, radii: Sequence[float] = ()) -> Path:
-    """Read a run, finished or not, and write its page, all at once; an older page is replaced.
+    """Read a run, finished or not, and write its page and beside it the auditor's; older pages are replaced.
 
     Args:
         folder: The run's folder.
-        file: The page; by default `report.html` in that folder.
+        file: The page; by default `report.html` in that folder. The auditor's page is `auditor_file` of it.
         radii: At which robust accuracy is written down; empty for round ones.
 
     Returns:
@@ -32,17 +45,22 @@ def write_report(folder: str | Path, file: Path | None = None, *, radii: Sequenc
         FileError: If there is no run, it is damaged, or the page cannot be written or would replace a part of the run.
     """
     page = Path(folder) / REPORT_FILE if file is None else file
-    refuse_run_files(page, Path(folder), name="file")
-    write_page(render_report(read_records(folder), radii), page)
+    beside = auditor_file(page)
+    for each in (page, beside):
+        refuse_run_files(each, Path(folder), name="file")
+    run = read_records(folder)
+    write_page(render_auditor(run, radii, report=quote(page.name)), beside)
+    write_page(render_report(run, radii, auditor=quote(beside.name)), page)
     return page
 
 
-def render_report(run: RunRecords, radii: Sequence[float] = ()) -> str:
+def render_report(run: RunRecords, radii: Sequence[float] = (), *, auditor: str = "") -> str:
     """The page of one run.
 
     Args:
         run: What was read of it.
         radii: At which robust accuracy is written down; empty for round ones.
+        auditor: Address of the auditor's page; empty for none.
 
     Returns:
         HTML.
@@ -54,7 +72,12 @@ def render_report(run: RunRecords, radii: Sequence[float] = ()) -> str:
         radii=radii,
         run=run,
         notices=notices(run),
-        verdicts=verdicts(run),
+        accuracy=accuracy_sentence(run),
+        answers=answers(run),
+        gradients=gradients([run]),
+        cautions=cautions(run),
+        steps=next_steps(run),
+        auditor=auditor,
         doubts=[group for group in groups if group.doubts],
         checklist=checklist(run, radii),
         remarks=[group for group in groups if not group.doubts],

@@ -15,7 +15,7 @@ from typing import Any
 from clearance.estimates.status import Status
 from clearance.report.families import families_of
 from clearance.report.figures.maxima import bin_row
-from clearance.report.marks import name_norm, write_norm
+from clearance.report.marks import name_norm, write_apart, write_norm, write_number
 from clearance.report.records import Entry, ProfileCurves, Raised, RunRecords
 
 STORED_DIGITS = 4
@@ -118,7 +118,7 @@ def _details(entry: Entry, texts: dict[str, int]) -> Packed:
         "witnessClass": entry.witness_class,
         "numbers": [short(value) for value in (entry.margin, entry.lipschitz, entry.gradient_norm, entry.ball_radius)],
         "blocks": len(entry.maxima),
-        "logits": [[logit.index, short(logit.before), short(logit.after)] for logit in entry.logits],
+        "logits": _logits(entry),
         "costs": [[s.part, s.forward, s.backward, s.hessian_vector, short(s.seconds)] for s in entry.costs],
         "flags": [_flag(flag, texts) for flag in entry.flags],
     }
@@ -136,6 +136,14 @@ def _details(entry: Entry, texts: dict[str, int]) -> Packed:
         changes = ((", ".join(map(str, one.place)), one.before, one.after) for one in entry.changes)
         found["changes"] = [[place, short(before), short(after)] for place, before, after in changes]
     return found
+
+
+def _logits(entry: Entry) -> list[list[Any]]:
+    """Class, logit of the input and of the witness: texts, whose digits show which is the largest."""
+    before = write_apart([logit.before for logit in entry.logits])
+    known = [logit.after for logit in entry.logits if logit.after is not None]
+    after = write_apart(known) if len(known) == len(entry.logits) else [write_number(None)] * len(entry.logits)
+    return [[logit.index, *texts] for logit, *texts in zip(entry.logits, before, after, strict=True)]
 
 
 def _profile(profile: ProfileCurves) -> list[Any]:

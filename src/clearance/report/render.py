@@ -28,7 +28,7 @@ SCRIPTS = ("common.js", "charts.js", "table.js", "input.js", "start.js")
 """The page's own scripts, in the order in which they run."""
 
 TALL = 320
-"""Height in pixels of a chart of brackets or of pairs."""
+"""Height in pixels of a chart of brackets."""
 
 LOW = 220
 """Height in pixels of the chart in the view of one input."""
@@ -109,7 +109,20 @@ def render(
     assets = {"style": read_asset("page.css"), "script": read_scripts(), "bundle": vega_bundle()}
     known = {"runs": runs, "tables": tables, "own_tables": own_tables, "figures": figures}
     known |= {"robust": robust, "robust_remarks": said}
-    return _environment().get_template(template).render(**known, data=as_script(data), assets=assets, **context)
+    return fill(template, **known, data=as_script(data), assets=assets, **context)
+
+
+def fill(template: str, **context: Any) -> str:
+    """Fill a template.
+
+    Args:
+        template: File name in `templates/`.
+        **context: What it needs.
+
+    Returns:
+        HTML.
+    """
+    return _environment().get_template(template).render(**context)
 
 
 def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigure]:
@@ -128,9 +141,9 @@ def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigur
 
 def _page_figure(runs: Sequence[RunRecords], name: str) -> PageFigure:
     figure = FIGURES[name]
-    height = TALL if figure.section is Section.DIFFERENCES else PANEL_HEIGHT
+    height = TALL if figure.section is Section.ANSWER else PANEL_HEIGHT
     panels = (
-        PagePanel(f"{name}-{place}", panel.title, for_page(panel.chart, height=height))
+        PagePanel(f"{name}-{place}", panel.title, for_page(panel.chart, height=height, square=panel.square))
         for place, panel in enumerate(figure.panels(runs))
     )
     return PageFigure(name, figure.title, figure.note, tuple(panels))

@@ -44,9 +44,13 @@ def _freeze(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(values))
 
 
+def _thaw(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(values)
+
+
 Scalar = bool | int | float | str | None
-Parameters = Annotated[Mapping[str, Scalar | tuple[Scalar, ...]], AfterValidator(_freeze), PlainSerializer(dict)]
-Versions = Annotated[Mapping[str, str], AfterValidator(_freeze), PlainSerializer(dict)]
+Parameters = Annotated[Mapping[str, Scalar | tuple[Scalar, ...]], AfterValidator(_freeze), PlainSerializer(_thaw)]
+Versions = Annotated[Mapping[str, str], AfterValidator(_freeze), PlainSerializer(_thaw)]
 
 
 class Answers(PlanPart):

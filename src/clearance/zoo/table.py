@@ -152,4 +152,4 @@ def specs_in_words() -> str:
     'MODEL is digits-standard, digits-robust, mnist-mlp,'
     """
     names = list(SPECS)
-    return f"MODEL is {', '.join(BUNDLED)}, or {', '.join(names[:-1])} or {names[-1]} (docs/models.md)."
+    return f"MODEL is {', '.join(BUNDLED)}, or {', '.join(names[:-1])} or {names[-1]} (`clearance docs models`)."

@@ -154,8 +154,7 @@ def fit_frechet(maxima: ArrayLike) -> FamilyFit:
     """Maximum-likelihood Frechet distribution `exp(-((y - a) / b)**-c)`, `y > a`, of block maxima.
 
     Source: this project, from the likelihood equations of the Weibull distribution (Johnson, Kotz and Balakrishnan
-        1994,
-    chapter 21): with `z = y - a` the reciprocal `1/z` is Weibull with the same shape, so the scale and shape are
+    1994, chapter 21): with `z = y - a` the reciprocal `1/z` is Weibull with the same shape, so the scale and shape are
     profiled out and the location is searched from a millionth of the range to a thousand ranges below the smallest
     maximum. At the far end the distribution is a Gumbel one for all purposes, which is the answer for maxima that are
     not heavy-tailed.

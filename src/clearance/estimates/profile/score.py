@@ -10,7 +10,7 @@ from clearance.estimates.scores import Score
 from clearance.records import plain
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ProfileScore(Score):
     """The first-order score by the Lipschitz profile: `∫_0^radius L(s) ds = margin`.
 

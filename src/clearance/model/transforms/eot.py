@@ -53,7 +53,7 @@ class AveragedClassifier(Classifier):
     """See `eot`."""
 
     def __init__(self, classifier: Classifier, samples: int, seed: int | None) -> None:
-        one = classifier._micro_batch
+        one = classifier.asked_micro_batch
         super().__init__(
             classifier.network,
             classifier.bounds,

@@ -1,5 +1,7 @@
 // Charts: each specification is drawn by Vega-Embed when its place comes into view or when the browser is idle.
 
+const NARROW = 480; // pixels of a place: in narrower ones the names on an axis are slanted
+const NAME_WIDTH = 230; // pixels of a name in a legend that is not known before it is drawn, with its symbol
 const drawn = new Map(); // place → the view that Vega-Embed made
 
 // Colours of the page for axes and legends.
@@ -12,8 +14,20 @@ function theme() {
   };
   const [ink, soft, rule] = ["--ink", "--soft", "--rule"].map(style);
   const axis = { labelColor: soft, titleColor: ink, gridColor: rule, domainColor: soft, tickColor: soft };
-  const legend = { labelColor: ink, titleColor: ink };
+  const legend = { labelColor: ink, titleColor: ink, layout: { direction: "vertical" } }; // one below the other: none is cut
   return { axis, legend, font: getComputedStyle(document.body).fontFamily, view: { stroke: null } };
+}
+
+// What fits the width of a place: so many names beside each other in the legends above a chart, and slanted names on an axis.
+function fitTo(width, part) {
+  if (!part || typeof part !== "object") return;
+  if (part.legend?.orient === "top") {
+    const known = part.scale?.domain?.map((name) => 40 + 6 * String(name).length) ?? [NAME_WIDTH];
+    part.legend.columns = Math.max(1, Math.floor((width - 60) / Math.max(...known)));
+    part.legend.labelLimit = Math.min(200, width - 100);
+  }
+  if (width < NARROW && part.x?.type === "nominal" && part.x.axis) part.x.axis.labelAngle = -40;
+  Object.values(part).forEach((inner) => fitTo(width, inner));
 }
 
 // Draw a specification in its place, with rows by the name of their data: one at a time, in the order of the calls.
@@ -26,6 +40,7 @@ function draw(place, rows = {}) {
 
 async function drawNow(place, rows) {
   const spec = structuredClone(data.specs[place.dataset.chart]);
+  fitTo(place.clientWidth, spec);
   spec.datasets = rows;
   if (place.dataset.chart === "brackets") setBrackets(spec, rows.rows);
   drawn.get(place)?.finalize();
@@ -94,6 +109,22 @@ function startCharts() {
     watcher.observe(place);
   }
   whenIdle(drawWhenIdle);
+}
+
+// Width in pixels of a chart on paper, alone and beside another; without it a wide chart would shrink, and its texts too.
+const PAPER = { whole: 640, half: 310 };
+const onScreen = new Map(); // chart on paper → its width on the screen
+function fitToPaper() {
+  for (const [place, made] of drawn) {
+    if (!place.closest("main") || data.specs[place.dataset.chart].width !== "container") continue;
+    onScreen.set(made, made.view.width());
+    made.view.width(place.closest(".panels")?.children.length > 1 ? PAPER.half : PAPER.whole).run();
+  }
+}
+
+function fitToScreen() {
+  for (const [made, width] of onScreen) made.view.width(width).run();
+  onScreen.clear();
 }
 
 function redrawCharts() {

@@ -58,7 +58,7 @@ function inputParts(row) {
     bracketTable(row, details),
     pictures(row, details),
     changes(details),
-    profilePart(details),
+    profilePart(details, columns.estimated[row]),
     make("div", { class: "columns" }, make("div", {}, logits(run, details)), make("div", {}, fitPart(details))),
     ...details.flags.filter((flag) => flag[1] === "info").map(flagBox),
     costs(details),
@@ -83,13 +83,14 @@ function flagBox([code, severity, meaning, remedy, evidence]) {
     make("p", {}, `Try: ${data.texts[remedy]}.`));
 }
 
-function simpleTable(caption, heads, rows, numeric = 1) {
-  const cell = (tag, text, place) =>
-    make(tag, { class: place >= numeric ? "number" : null, scope: tag === "th" ? "col" : null },
+function simpleTable(caption, heads, rows, numeric = 1, strong = () => false) {
+  const cell = (tag, text, place, bold = false) =>
+    make(tag, { class: [place >= numeric ? "number" : "", bold ? "largest" : ""].join(" ").trim() || null, scope: tag === "th" ? "col" : null },
       place >= numeric ? numberParts(text) : make("bdi", {}, text));
   const body = make("table", { "aria-label": caption },
     make("thead", {}, make("tr", {}, ...heads.map((text, place) => cell("th", text, place)))),
-    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((text, place) => cell("td", String(text), place))))));
+    make("tbody", {}, ...rows.map((row, k) =>
+      make("tr", {}, ...row.map((text, place) => cell("td", String(text), place, strong(k, place)))))));
   return make("div", {}, make("p", { class: "caption" }, caption),
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, body));
 }
@@ -131,21 +132,26 @@ function changes(details) {
 }
 
 function logits(run, details) {
-  const rows = details.logits.map(([index, before, after]) => [classText(run, index), show(before), show(after)]);
-  return simpleTable("Largest logits, before and after", ["class", "input", "witness"], rows);
+  const rows = details.logits.map(([index, before, after]) => [classText(run, index), before, after]);
+  const winners = [details.predicted, details.witnessClass];
+  const largest = (row, place) => place > 0 && details.logits[row][0] === winners[place - 1];
+  return simpleTable("Largest logits, before and after; the largest of each is bold", ["class", "input", "witness"], rows, 1, largest);
 }
 
 // How fast the margin can fall at each distance, and the radius that two readings of it give.
-function profilePart(details) {
+function profilePart(details, estimated) {
   if (!details.profile) return null;
-  const [last, norm, radial, rise] = details.profile;
-  const row = (name, [radius, low, high]) =>
-    [name, show(radius), radius === null ? show(null) : `${show(low)} to ${show(high)}`];
-  const table = simpleTable("The Lipschitz profile: two lower estimates from one search", ["reading", "radius", "interval"],
-    [row("largest gradient norm up to each distance", norm), row("steepest fall along rays", radial)]);
-  const said = `Searched up to ${show(last)}; the largest gradient norm rises ${show(rise)}-fold on the way. Dashed: where each reading has spent the margin.`;
+  const [, norm, radial, rise] = details.profile;
   const chart = make("div", { class: "chart", "data-chart": "profile", "data-title": "The Lipschitz profile" });
-  return make("div", {}, table, chart, make("p", { class: "note" }, said));
+  const spent = (name, [radius, low, high]) => {
+    if (radius === null) return "";
+    if (radius === estimated) return ` ${name}: at the estimated radius of the bracket.`;
+    return ` ${name}: at ${show(radius)} (${show(low)} to ${show(high)}), a second estimate, and no bound either.`;
+  };
+  const ends = spent("By the largest gradient norm", norm) + spent("By the steepest fall along rays", radial);
+  const said = `How fast the margin can fall at each distance; the largest gradient norm rises ${show(rise)}-fold on the way.${
+    ends ? ` Dashed: where a reading has spent the margin.${ends}` : ""}`;
+  return make("div", {}, make("p", { class: "caption" }, "The Lipschitz profile"), chart, make("p", { class: "note" }, said));
 }
 
 function fitPart(details) {

@@ -19,5 +19,7 @@ startTable();
 addEventListener("hashchange", followAddress);
 addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("main details:not(.chart details)")) part.open = true;
+  fitToPaper();
 });
+addEventListener("afterprint", fitToScreen);
 followAddress();

@@ -149,8 +149,12 @@ function startTable() {
   const form = document.getElementById("filters");
   const search = make("input", { type: "search", name: "text", oninput: () => { state.text = search.value; update(); } });
   const reset = make("button", { type: "button", onclick: () => showAll({}) }, "Show all");
-  form.append(...FILTERS.map((filter) => chooser(...filter)).filter(Boolean), make("label", {}, "Search", search), reset);
-  form.addEventListener("submit", (event) => event.preventDefault());
+  const drawnBy = document.getElementById("choices"); // by the chart: what decides which distances share its axis
+  const choosers = FILTERS.map((filter) => [filter[0], chooser(...filter)]).filter(([, found]) => found);
+  const byChart = choosers.filter(([name]) => ["norm", "target"].includes(name)).map(([, found]) => found);
+  drawnBy.append(...byChart);
+  form.append(...choosers.map(([, found]) => found).filter((found) => !byChart.includes(found)), make("label", {}, "Search", search), reset);
+  for (const one of [form, drawnBy]) one.addEventListener("submit", (event) => event.preventDefault());
   const sortBy = (name) => () => {
     state.ascending = state.sort === name ? !state.ascending : true;
     state.sort = name;
@@ -170,7 +174,7 @@ function startTable() {
 }
 
 function showAll(changes) {
-  for (const field of document.querySelectorAll("#filters select, #filters input")) state[field.name] = field.value = "";
+  for (const field of document.querySelectorAll("#choices select, #filters select, #filters input")) state[field.name] = field.value = "";
   Object.assign(state, { flag: "" }, changes);
   update();
 }

@@ -3,7 +3,7 @@
 table.py     the figures by name: a new figure is one new file and one entry here
 figure.py    what a figure is
 files.py     figures as SVG, PDF and PNG
-brackets.py, averages.py, gaps.py, maxima.py, fits.py, blocks.py, pairs.py, security.py    the figures
+brackets.py, averages.py, gaps.py, maxima.py, fits.py, blocks.py, pairs.py, security.py, side_by_side.py    the figures
 profile.py   the chart of one input, on the pages alone
 """
 

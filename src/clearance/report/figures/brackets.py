@@ -117,7 +117,9 @@ def bracket_chart(rows: Sequence[Row] | None) -> Chart:
         span.mark_rule(color=NO_ESTIMATE.colour, opacity=0.6).encode(
             y=alt.Y("certified:Q", title="distance"), y2="attacked:Q"
         ),
-        interval.mark_rule(color=MARKS["estimated"].colour, strokeWidth=6, opacity=0.3).encode(y="low:Q", y2="high:Q"),
+        interval.mark_rule(color=MARKS["estimated"].colour, strokeWidth=alt.ExprRef("sqrt(dot) / 2")).encode(
+            y="low:Q", y2="high:Q"
+        ),
         _marks(base),
         data=data_of(rows, "rows"),
     ).add_params(

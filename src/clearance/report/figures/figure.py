@@ -18,6 +18,8 @@ Maker = Callable[[Sequence[RunRecords]], list[Panel]]
 class Section(Enum):
     """Where a figure stands on a page."""
 
+    ANSWER = "answer"
+    """Under the answer, on the page of several runs."""
     BRACKETS = "brackets"
     """Above the table of brackets: the page's script draws what the table shows."""
     ROBUST_ACCURACY = "robust_accuracy"
@@ -26,6 +28,10 @@ class Section(Enum):
     """At the end of every page."""
     DIFFERENCES = "differences"
     """On the page of several runs, beside their differences; there is nothing to show of one run."""
+
+
+OF_SEVERAL = (Section.ANSWER, Section.DIFFERENCES)
+"""Sections whose figures need several runs."""
 
 
 @dataclass(frozen=True)

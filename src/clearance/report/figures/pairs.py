@@ -63,7 +63,9 @@ def panels(runs: Sequence[RunRecords]) -> list[Panel]:
     first, *others = runs
     return [
         Panel(
-            f"{threat_name(group, first)}: {other.name} against {first.name}", pair_chart(rows, first.name, other.name)
+            f"{threat_name(group, first)}: {other.name} against {first.name}",
+            pair_chart(rows, first.name, other.name),
+            square=True,
         )
         for group in grouped(first.entries)
         for other in others

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from clearance.report.figures import averages, blocks, brackets, fits, gaps, maxima, pairs, security
-from clearance.report.figures.figure import Figure, Section, by_norm
+from clearance.report.figures import averages, blocks, brackets, fits, gaps, maxima, pairs, security, side_by_side
+from clearance.report.figures.figure import OF_SEVERAL, Figure, Section, by_norm
 from clearance.report.security import missing_curve
 
 FIGURES: dict[str, Figure] = {
+    "side_by_side": Figure(
+        "The brackets side by side",
+        "Every input that all runs have, with the bracket of each run beside the other: no adversarial example lies "
+        "below a square (a proof), one lies at a triangle (a witness). A circle is an estimate with its interval, and "
+        "no bound; a cross: the estimate must not be read. A run that misclassifies an input has no bracket there.",
+        side_by_side.panels,
+        section=Section.ANSWER,
+    ),
     "brackets": Figure(
         "Every input as a bracket",
         "Figure 6 of Weng et al. 2018 with proofs, intervals and refusals: no adversarial example lies below the green "
@@ -69,7 +77,7 @@ FIGURES: dict[str, Figure] = {
 def figures_of(runs: int) -> list[str]:
     """The names of the figures that can show one run, or several.
 
-    >>> set(FIGURES) - set(figures_of(1)), figures_of(2) == list(FIGURES)
-    ({'pairs'}, True)
+    >>> sorted(set(FIGURES) - set(figures_of(1))), figures_of(2) == list(FIGURES)
+    (['pairs', 'side_by_side'], True)
     """
-    return [name for name, figure in FIGURES.items() if runs > 1 or figure.section is not Section.DIFFERENCES]
+    return [name for name, figure in FIGURES.items() if runs > 1 or figure.section not in OF_SEVERAL]

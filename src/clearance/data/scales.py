@@ -1,4 +1,4 @@
-"""`--scale`: what a distance is measured in, feature by feature, so that one over age and income is a distance."""
+"""What a distance is measured in, feature by feature, so that one over age and income is a distance."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clearance.cli.scale_names import UNIT_NAMES
 from clearance.data.csv_tables import read_csv
-from clearance.data.datasets import Source
+from clearance.data.dataset import Source
 from clearance.data.files import path_kind
+from clearance.data.scale_names import UNIT_NAMES
 from clearance.errors import InputError
 
 MOST_INPUTS = 10_000
@@ -41,7 +41,7 @@ def choose_scale(asked: str | None, source: Source) -> tuple[Tensor | None, str 
         return torch.from_numpy(np.where(found > 0, found, 1.0).astype(np.float32)), UNIT_NAMES[asked]
     path = Path(asked)
     if path_kind(path) != "file":
-        raise InputError(f"--scale: expected {' or '.join(UNIT_NAMES)}, or a CSV file of feature,scale, got {asked!r}")
+        raise InputError(f"scale: expected {' or '.join(UNIT_NAMES)}, or a CSV file of feature,scale, got {asked!r}")
     return torch.from_numpy(_from_file(path, source)), f"the units of {path.name}"
 
 
@@ -60,7 +60,7 @@ def _from_file(path: Path, source: Source) -> NDArray[np.float32]:
     if lacking:
         raise InputError(f"{path}: expected columns feature and scale, got {', '.join(table.names)}")
     if not source.feature_names:
-        raise InputError(f"--scale: expected data whose features have names for {path}, got {source.name} without")
+        raise InputError(f"scale: expected data whose features have names for {path}, got {source.name} without")
     given = dict(zip(table.texts("feature"), table.numbers("scale").values, strict=True))
     wrong = [name for name in source.feature_names if not given.get(name, 0) > 0]
     alien = [name for name in given if name not in source.feature_names]

@@ -1,0 +1,213 @@
+"""What the page of a run says first: the answer in a sentence, what the audit says of gradients, and what to mind.
+
+Nothing here may contradict what stands below it: a page is calm only where the audit raised no warning and every
+estimate is worth what it seems to be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clearance.estimates.status import Status
+from clearance.report.flags import flag_groups
+from clearance.report.marks import count, name_norm, write_number, write_share
+from clearance.report.outcome import as_text
+from clearance.report.paired import distance_doubted
+from clearance.report.records import Entry, RunRecords
+from clearance.report.statistics import Group, doubts, grouped
+from clearance.runs.summary import SummaryRow
+
+REACHES_ZERO = 0.01
+"""An interval whose lower end is at most this share of the estimate reaches down to 0: it excludes nothing."""
+
+LONGEST_NAME = 60
+"""Characters of a name in a sentence: a longer one is cut."""
+
+BELOW_PROOF = "below_certificate"
+"""The flag of a bracket whose estimate was smaller than what is proved."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one run, or one threat model of it, amounts to.
+
+    Attributes:
+        about: Norm, target and order in words.
+        text: What was proved, witnessed and estimated, in one sentence.
+        short: The same in a line, for a list of several.
+        doubt: Which of the brackets must not be read, and why; empty where nothing is in doubt.
+    """
+
+    about: str
+    text: str
+    short: str
+    doubt: str
+
+
+@dataclass(frozen=True)
+class GradientsSentence:
+    """What the audit says of the gradients of a run or of several.
+
+    Attributes:
+        text: A sentence.
+        doubted: Whether it doubts any.
+        audited: Whether anything was audited.
+    """
+
+    text: str
+    doubted: bool
+    audited: bool
+
+
+def accuracy_sentence(run: RunRecords) -> str:
+    """How many of the inputs with a result are classified correctly; empty without a result."""
+    inputs = {(entry.input_key, entry.label): entry.judged for entry in run.entries}
+    if not inputs:
+        return ""
+    name = as_text(run.plan.model.name, LONGEST_NAME)
+    return f"{name} classifies {sum(inputs.values())} of {count(len(inputs), 'input')} correctly."
+
+
+def answers(run: RunRecords) -> list[Answer]:
+    """What each norm and target of a run amounts to, with what casts doubt on it.
+
+    Args:
+        run: The run.
+
+    Returns:
+        One for each group that has a correctly classified input.
+    """
+    groups = {group: [e for e in members if e.judged] for group, members in grouped(run.entries).items()}
+    return [_answer(run, group, members) for group, members in groups.items() if members]
+
+
+def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> Answer:
+    (row,) = [r for r in run.rows if (r.norm, str(r.target), r.order) == (group.norm, group.target, group.order)]
+    inputs = len(members)
+    proof, witness = _proof(row.certified), _witness(row.attacked, row.witnesses, inputs)
+    whose = f"In the median of {inputs} inputs" if inputs > 1 else "For the one input"
+    order = f", order {group.order}" if len(run.plan.orders) > 1 else ""
+    about = f"{name_norm(group.norm)}, {as_text(group.target, LONGEST_NAME)}{order}"
+    text = f"{whose}, {proof}, and {witness}; {_estimate(row.estimated, row.readable, inputs)}."
+    return Answer(about, text, _short(row, inputs), _doubt(members))
+
+
+def _short(row: SummaryRow, inputs: int) -> str:
+    estimate = f"estimated {write_number(row.estimated)}{_of(row.readable, inputs)}" if row.readable else "no estimate"
+    witness = f"witnessed at {write_number(row.attacked, 'attacked')}{_of(row.witnesses, inputs)}"
+    proof = f"proved within {write_number(row.certified, 'certified')}" if row.certified else "nothing proved"
+    return f"{proof}, {estimate}, {witness if row.witnesses else 'no witness'}"
+
+
+def _proof(certified: float | None) -> str:
+    if certified is None:
+        return "no proof was asked for"
+    if certified == 0:
+        return "nothing is proved"
+    if certified == float("inf"):
+        return "it is proved that no valid input is adversarial"
+    return f"no adversarial example lies within {write_number(certified, 'certified')} (proved)"
+
+
+def _witness(distance: float | None, witnesses: int, inputs: int) -> str:
+    if distance is None:
+        return "no adversarial example was found, which proves nothing"
+    if distance == float("inf"):
+        return "none was found"
+    return f"one lies at {write_number(distance, 'attacked')} (witnessed{_of(witnesses, inputs)})"
+
+
+def _estimate(radius: float | None, readable: int, inputs: int) -> str:
+    if not readable:
+        return "no estimate may be read"
+    over = f" ({readable} of {inputs} may be read)" if readable < inputs else ""
+    return f"the estimated radius is {write_number(radius)}{over}, an estimate and no bound"
+
+
+def _of(some: int, every: int) -> str:
+    return "" if some == every else f" for {some} of {every}"
+
+
+def _doubt(members: Sequence[Entry]) -> str:
+    (found,) = doubts(members)
+    shares = (("refuted", found.refuted), ("masked", found.masked), ("flagged", found.flagged))
+    return ", ".join(f"{write_share(share)} {word}" for word, share in shares if share)
+
+
+def gradients(runs: Sequence[RunRecords]) -> GradientsSentence:
+    """What the audit says of the gradients of each run: signs that they are hidden, or none.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        The sentence.
+    """
+    judged = {as_text(run.name, LONGEST_NAME): run.judged for run in runs}
+    signs = {name: [entry for entry in found if distance_doubted(entry)] for name, found in judged.items()}
+    audited = [name for name, found in judged.items() if found]
+    if not audited:
+        return GradientsSentence("Nothing was audited.", doubted=False, audited=False)
+    raised = {name: found for name, found in signs.items() if found}
+    clean = [name for name in audited if name not in raised]
+    said = [_signs(name if len(runs) > 1 else "", found, len(judged[name])) for name, found in raised.items()]
+    if clean:
+        said.append(f"The audit found no sign of hidden gradients{_where(clean, audited, len(runs))}.")
+    return GradientsSentence(" ".join(said), doubted=bool(raised), audited=True)
+
+
+def _where(clean: Sequence[str], audited: Sequence[str], runs: int) -> str:
+    if runs == 1:
+        return ""
+    if len(clean) == len(audited):
+        return " in either" if len(clean) == 2 else f" in any of the {len(clean)} runs"
+    return f" in {', '.join(clean)}"
+
+
+def _signs(name: str, found: Sequence[Entry], of: int) -> str:
+    codes = [group.code for group in flag_groups(found) if group.doubts and group.code not in ("refuted",)]
+    where = f" of {name}" if name else ""
+    why = f" ({', '.join(codes)})" if codes else ""
+    return (
+        f"The audit sees signs of hidden gradients in {len(found)} of {count(of, 'bracket')}{where}{why}: their "
+        "estimates are left out, and their attack distances may be far too large."
+    )
+
+
+def cautions(run: RunRecords) -> list[str]:
+    """What takes something away from a number that is shown, although no warning was raised.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Sentences; none where every estimate is worth what it seems to be.
+    """
+    judged = run.judged
+    shown = [entry for entry in judged if entry.estimated is not None]
+    said: list[str] = []
+    if below := sum(any(flag.code == BELOW_PROOF for flag in entry.flags) for entry in judged):
+        said.append(
+            f"In {below} of {count(len(judged), 'bracket')} more is proved than was estimated: the proof is shown in "
+            "the estimate's place as well, and the estimate adds nothing."
+        )
+    if empty := sum(reaches_zero(entry) for entry in shown):
+        said.append(
+            f"The interval of {empty} of {count(len(shown), 'estimate')} reaches down to 0: as far as the estimate "
+            "goes, an adversarial example may lie at any distance."
+        )
+    statuses = Counter(entry.status for entry in shown if entry.status is not Status.OK)
+    for status, times in sorted(statuses.items(), key=lambda pair: -pair[0].severity):
+        word = status.value.replace("_", " ")
+        have = "has" if times == 1 else "have"
+        said.append(f"{times} of {count(len(shown), 'estimate')} {have} the status {word} ({status.meaning}).")
+    return said
+
+
+def reaches_zero(entry: Entry) -> bool:
+    """Whether the interval of an estimate excludes nothing: its lower end is 0, or next to nothing."""
+    if entry.interval is None or entry.estimated is None or entry.estimated <= 0:
+        return False
+    return entry.interval[0] <= REACHES_ZERO * entry.estimated

@@ -1,0 +1,83 @@
+"""What the page of several runs says first: who stands farther out, on how many inputs, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clearance.report.answer import LONGEST_NAME, Answer
+from clearance.report.contest import Comparison, Contest, Difference, DifferenceVerdict
+from clearance.report.marks import count, write_number
+from clearance.report.outcome import as_text
+from clearance.report.paired import FEWEST_FOR_INTERVAL
+
+
+def contest_answers(comparison: Comparison) -> list[Answer]:
+    """The answer for each norm, target and order: one sentence for two runs, or the ranking and one for each other run.
+
+    Args:
+        comparison: What several runs have in common.
+
+    Returns:
+        The answers, in the order of the comparison.
+    """
+    found: list[Answer] = []
+    for contest in comparison.contests:
+        pairs = [one for one in contest.differences if one.quantity == "attacked"]
+        said = [*([_ranking(contest)] if len(contest.standings) > 2 else []), *map(pair_sentence, pairs)]
+        lost = [as_text(one.run, LONGEST_NAME) for one in contest.standings if one.rank is None]
+        doubt = f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} no rank" if lost else ""
+        text = " ".join(said)
+        found.append(Answer(as_text(contest.threat), text, text, doubt))
+    return found
+
+
+def pair_sentence(one: Difference) -> str:
+    """A difference of attack distances in a sentence, whichever run is ahead.
+
+    Args:
+        one: The difference.
+
+    Returns:
+        The sentence.
+    """
+    run, against = as_text(one.run, LONGEST_NAME), as_text(one.against, LONGEST_NAME)
+    if one.value is None or one.ahead is None or one.behind is None:
+        readable = f"{one.inputs} of {count(one.asked, 'input')} that both classify correctly"
+        return f"{run} and {against} cannot be compared: attack distances may be read in both on {readable}."
+    ahead, behind = (round(share * one.inputs) for share in (one.ahead, one.behind))
+    forwards = one.value > 0 or (one.value == 0 and ahead >= behind)
+    names = (run, against) if forwards else (against, run)
+    times = (ahead, behind) if forwards else (behind, ahead)
+    of = f"{count(one.inputs, 'input')} that both classify correctly"
+    if one.verdict is DifferenceVerdict.UNDECIDED:
+        return (
+            f"Neither {run} nor {against} stands clearly farther out: the one does on {ahead} and the other on "
+            f"{behind} of {of}, and the interval of the median difference ({_interval(one, forwards=True)}) holds 0."
+        )
+    sure = f"95 % interval {_interval(one, forwards=forwards)}" if one.interval else _few()
+    return (
+        f"{names[0]} stands farther out than {names[1]} on {times[0]} of {of}: its nearest witness is farther by "
+        f"{write_number(abs(one.value))} in the median ({sure})."
+    )
+
+
+def _few() -> str:
+    return f"too few inputs for an interval: it needs {FEWEST_FOR_INTERVAL}"
+
+
+def _interval(one: Difference, *, forwards: bool) -> str:
+    if one.interval is None:
+        return ""
+    low, high = one.interval if forwards else (-one.interval[1], -one.interval[0])
+    return f"{write_number(low)} to {write_number(high)}"
+
+
+def _ranking(contest: Contest) -> str:
+    ranked: Sequence[str] = [
+        f"{as_text(one.run, LONGEST_NAME)} ({write_number(one.shown, 'attacked')})"
+        for one in contest.standings
+        if one.rank is not None
+    ]
+    if not ranked:
+        return "No run has a rank."
+    return f"By the median distance of the nearest witness the order is {', '.join(ranked)}."

@@ -1,0 +1,212 @@
+"""What to do next, from what a run or a comparison shows: the remedies of its flags first, then what would say more."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clearance.estimates.status import Status
+from clearance.model.budgets import BUDGETS
+from clearance.model.robustness import Proportion
+from clearance.report.answer import BELOW_PROOF, reaches_zero
+from clearance.report.contest import Comparison, DifferenceVerdict
+from clearance.report.flags import flag_groups
+from clearance.report.marks import count, write_share
+from clearance.report.paired import FEWEST_FOR_INTERVAL
+from clearance.report.records import RunRecords
+from clearance.report.security import has_robust_accuracy
+
+MOST_STEPS = 6
+"""Steps on a page: more would be no advice."""
+
+WIDE_INTERVAL = 0.3
+"""An interval of the share of correct inputs that is wider than this asks for more inputs first."""
+
+LARGER_RUN = 5
+"""Of a run with too few inputs, so many times the inputs are proposed."""
+
+LONGER_HELPS = {Status.WIDE, Status.NOT_CONVERGED, Status.POOR_FIT, Status.NO_ENDPOINT}
+"""Statuses of an estimate that a larger budget can mend."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.
+
+    Attributes:
+        text: What, in a clause.
+        why: Because of what.
+        command: What to type, or what to add to the command of the run; empty where there is nothing to type.
+    """
+
+    text: str
+    why: str
+    command: str = ""
+
+
+def next_steps(run: RunRecords) -> list[Step]:
+    """What to do after a run.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Steps, the most urgent first; at most `MOST_STEPS`.
+    """
+    found = [*_completion(run), *_remedies([run]), *_longer(run), *_proofs(run), *_more_inputs(run), *_targets(run)]
+    return (found + _afterwards(run))[:MOST_STEPS]
+
+
+def steps_of_comparison(comparison: Comparison) -> list[Step]:
+    """What to do after a comparison.
+
+    Args:
+        comparison: What several runs have in common.
+
+    Returns:
+        Steps, the most urgent first; at most `MOST_STEPS`.
+    """
+    runs = comparison.runs
+    unfinished = [step for run in runs for step in _completion(run)]
+    return [*unfinished, *_remedies(runs), *_undecided(comparison), *_each_report(runs)][:MOST_STEPS]
+
+
+def _completion(run: RunRecords) -> list[Step]:
+    steps: list[Step] = []
+    if run.finished < run.total:
+        left = count(run.total - run.finished, "task is", "tasks are")
+        steps.append(
+            Step("Finish the run", f"{left} missing", f"clearance bracket … --out {shlex.quote(run.name)} --resume")
+        )
+    if run.failures:
+        failed = count(len(run.failures), "task")
+        told = "clearance bracket … --resume --retry-failed"
+        steps.append(Step("Mend what made tasks fail, then ask for them again", f"{failed} failed", told))
+    return steps
+
+
+def _remedies(runs: Sequence[RunRecords]) -> list[Step]:
+    """The remedy of each flag that casts doubt, over all runs."""
+    groups = [group for group in flag_groups(entry for run in runs for entry in run.judged) if group.doubts]
+    several = len(runs) > 1
+    steps: list[Step] = []
+    for group in groups:
+        raised = [run.name for run in runs if any(f.code == group.code for e in run.judged for f in e.flags)]
+        where = f" of {', '.join(raised)}" if several else ""
+        text = f"{group.remedy[:1].upper()}{group.remedy[1:]}"
+        steps.append(Step(text, f"{group.code}, in {count(len(group.entries), 'bracket')}{where}"))
+    return steps
+
+
+def _longer(run: RunRecords) -> list[Step]:
+    """A larger budget, where intervals are empty or wide."""
+    shown = [entry for entry in run.judged if entry.estimated is not None]
+    poor = sum(entry.status in LONGER_HELPS or reaches_zero(entry) for entry in shown)
+    if not poor:
+        return []
+    why = f"{poor} of {count(len(shown), 'estimate')} {'has' if poor == 1 else 'have'} a wide or an empty interval"
+    if run.plan.parameters.get("bound") == "ball":
+        return [
+            Step(
+                "Take the profile in place of one ball: its intervals are finite",
+                why,
+                "clearance bracket … --bound profile",
+            )
+        ]
+    budgets = list(BUDGETS)
+    budget = run.plan.parameters.get("budget")
+    larger = budgets[budgets.index(str(budget)) + 1 :] if budget in BUDGETS else []
+    return [Step("Ask for a larger budget", why, f"clearance bracket … --budget {larger[0]}")] if larger else []
+
+
+def _proofs(run: RunRecords) -> list[Step]:
+    judged = run.judged
+    if not judged:
+        return []
+    if all(entry.certified is None for entry in judged):
+        return [
+            Step(
+                "Ask for proofs",
+                "an estimate is no bound, and nothing is proved",
+                "clearance bracket … --certificate best",
+            )
+        ]
+    if below := sum(any(flag.code == BELOW_PROOF for flag in entry.flags) for entry in judged):
+        why = f"in {count(below, 'bracket')} more is proved than was estimated"
+        return [Step("Quote the certified radius, not the estimated one", why)]
+    unproved = sum(entry.certified == 0 for entry in judged)
+    if 2 * unproved >= len(judged):
+        why = f"nothing is proved for {unproved} of {count(len(judged), 'input')}"
+        return [
+            Step(
+                "Give proofs more time, or train for proofs (clearance train)",
+                why,
+                "clearance bracket … --time-limit 120",
+            )
+        ]
+    return []
+
+
+def _more_inputs(run: RunRecords) -> list[Step]:
+    inputs = {(entry.input_key, entry.label): entry.judged for entry in run.entries}
+    if not inputs:
+        return []
+    low, high = Proportion(sum(inputs.values()), len(inputs)).interval
+    if high - low <= WIDE_INTERVAL:
+        return []
+    why = (
+        f"{count(len(inputs), 'input')} leave the accuracy anywhere between {write_share(low)} and {write_share(high)}"
+    )
+    return [Step("Take more inputs", why, f"clearance bracket … --count {LARGER_RUN * len(inputs)}")]
+
+
+def _targets(run: RunRecords) -> list[Step]:
+    if has_robust_accuracy(run) or not run.entries:
+        return []
+    why = "this run moves inputs to chosen classes only"
+    return [
+        Step(
+            "Let any other class count, to get robust accuracy and its curve",
+            why,
+            "clearance bracket … --target untargeted",
+        )
+    ]
+
+
+def _afterwards(run: RunRecords) -> list[Step]:
+    if not run.judged:
+        return []
+    name = shlex.quote(run.name)
+    against = Step(
+        "Hold it against another model", "a distance says most beside another", f"clearance compare {name} …"
+    )
+    hold = Step("Keep it in CI", "a release may not fall behind", f"clearance gate {name} --help")
+    return [against, hold]
+
+
+def _undecided(comparison: Comparison) -> list[Step]:
+    """More inputs, where a difference of attack distances is not settled."""
+    verdicts = [(one, contest) for contest in comparison.contests for one in contest.differences]
+    for one, contest in verdicts:
+        if one.quantity != "attacked":
+            continue
+        if one.verdict is DifferenceVerdict.TOO_FEW:
+            why = f"an interval needs {FEWEST_FOR_INTERVAL} inputs that both classify correctly, not {one.inputs}"
+        elif one.verdict is DifferenceVerdict.UNDECIDED:
+            why = f"the interval of the difference between {one.run} and {one.against} holds 0"
+        else:
+            continue
+        return [
+            Step("Take more inputs in each run", why, f"clearance bracket … --count {LARGER_RUN * len(contest.inputs)}")
+        ]
+    return []
+
+
+def _each_report(runs: Sequence[RunRecords]) -> list[Step]:
+    first, last = (shlex.quote(run.name) for run in (runs[0], runs[-1]))
+    keep = f"clearance gate {last} --baseline {first} --max-drop 0.1"
+    return [
+        Step("Read the report of each run", "what was proved, the checklist, every flag", f"clearance report {last}"),
+        Step("Keep it so in CI", "a release may not fall behind its baseline", keep),
+    ]

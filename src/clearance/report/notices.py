@@ -1,0 +1,38 @@
+"""What a reader of a run must know before anything else: what is missing from its page."""
+
+from __future__ import annotations
+
+from clearance.report.marks import count
+from clearance.report.records import RunRecords
+
+
+def notices(run: RunRecords) -> list[str]:
+    """What a reader must know before anything else: what is missing from this page.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Sentences; none for a finished run with something to show.
+    """
+    found: list[str] = []
+    if run.finished < run.total:
+        found.append(
+            f"This run is unfinished: {run.finished:,} of {count(run.total, 'task')} are done. Everything here is "
+            "about these; resume the run and make the page again for the rest."
+        )
+    if run.failures:
+        failed = count(len(run.failures), "task")
+        found.append(
+            f"{failed} failed; the errors are listed at the end of this page. No number of theirs is on this page."
+        )
+    if run.target_is_predicted:
+        left = count(run.target_is_predicted, "task is", "tasks are")
+        found.append(f"{left} left out: the input's class is the target, so that there is nothing to measure.")
+    if not run.entries and not run.target_is_predicted:
+        found.append("No task has succeeded: there is nothing to show.")
+    elif run.entries and not run.judged:
+        found.append("Every input is misclassified: there is nothing to measure, and no bracket to show.")
+    elif len({entry.input_key for entry in run.entries}) == 1:
+        found.append("There is one input only: medians and shares below are this input's own.")
+    return found

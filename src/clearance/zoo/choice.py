@@ -1,0 +1,180 @@
+"""Which inputs of a set: those that were asked for, or the first ones that a model classifies correctly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from clearance.data import datasets
+from clearance.data.dataset import Dataset, Source
+from clearance.data.options import Options
+from clearance.errors import InputError
+from clearance.model.classifier import Classifier
+from clearance.zoo.classifiers import LoadedClassifier
+from clearance.zoo.loaded import LoadedNetwork
+
+PASS_SIZE = 64
+"""Inputs that are read and classified together where misclassified ones are skipped."""
+DEFAULT_INPUTS = 10
+"""How many inputs are taken where nothing is said, or all of a smaller set."""
+ORDER_OR_INPUTS = (
+    "is the order of the classes the model's (class-names), and is what it gets what it was trained on (mean, std, "
+    "preset, resize)?"
+)
+"""What to ask where most inputs are misclassified."""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which inputs of a set; each is an option of the command line and an argument of `load_data`.
+
+    Attributes:
+        count: How many; `None`: `at_most`, or all of a smaller set.
+        at_most: How many where `count` says nothing.
+        offset: How many to pass over.
+        indices: Places in the whole set, instead of count, offset and classes.
+        classes: Names or indices of the classes whose inputs alone are taken; a text may hold several, with commas.
+        skip_misclassified: Take only inputs that the model classifies correctly.
+        reader: What the reader of the data is told.
+    """
+
+    count: int | Literal["all"] | None = None
+    at_most: int = DEFAULT_INPUTS
+    offset: int = 0
+    indices: Sequence[int] | None = None
+    classes: str | Sequence[str | int] | None = None
+    skip_misclassified: bool = False
+    reader: Options = field(default_factory=Options)
+
+
+def open_data(spec: str, options: DataOptions, network: LoadedNetwork | None) -> Source:
+    """The whole set; what the model's file says about images and classes holds where the options say nothing.
+
+    Args:
+        spec: A data spec.
+        options: What is said of the data.
+        network: What is known of the model; `None` for nothing.
+
+    Returns:
+        The set.
+    """
+    reader = options.reader
+    if network is not None:
+        if reader.resize is None and reader.crop is None and datasets.takes(spec, "resize"):
+            reader = replace(reader, resize=network.image_size, crop=network.crop)
+        reader = replace(reader, class_names=reader.class_names or network.class_names)
+    return datasets.open_source(spec, reader)
+
+
+def _units(model: Classifier | None) -> tuple[float, float] | None:
+    """The bounds that a person gave for a classifier: inputs come in their units."""
+    if isinstance(model, LoadedClassifier):
+        return model.given_bounds
+    if model is None or model.bounds is None or max(bound.numel() for bound in model.bounds) > 1:
+        return None
+    return float(model.bounds[0]), float(model.bounds[1])
+
+
+@dataclass(frozen=True)
+class InputChoice:
+    """The whole set, and what decides which of its inputs are taken, and in which units.
+
+    Attributes:
+        source: The whole set.
+        spec: What the user called it.
+        options: Which inputs.
+        model: The classifier that they are for; `None`: any.
+        network: What is known of it; `None` for nothing.
+    """
+
+    source: Source
+    spec: str
+    options: DataOptions
+    model: Classifier | None
+    network: LoadedNetwork | None
+
+    def take(self) -> tuple[Dataset, int | None, str]:
+        """The inputs, how many misclassified ones were passed over, and what a person should know of that."""
+        rows, skipped, warning = self._rows(), None, ""
+        if self.options.skip_misclassified and self.model is not None:
+            rows, skipped = self._classified(rows, self.model)
+            wrong = f"{skipped} of {skipped + len(rows)} inputs are misclassified"
+            warning = f"{wrong}: {ORDER_OR_INPUTS}" if skipped > len(rows) else ""
+        data = self.read(rows)
+        names = data.class_names or (() if self.network is None else self.network.class_names)
+        return replace(data, class_names=names, source=self.spec, whole=self.source), skipped, warning
+
+    def read(self, rows: Sequence[int]) -> Dataset:
+        """Some inputs by their places, in the units of the bounds that were given for the model."""
+        data, units = self.source.take(rows), _units(self.model)
+        return data if units is None else data.in_units_of(units)
+
+    def _rows(self) -> list[int]:
+        """Places of the inputs that are asked for; all that may be taken where misclassified ones are to be skipped."""  # noqa: DOC501
+        asked = self.options
+        if asked.indices is not None:
+            others = {"count": asked.count not in (None, "all"), "offset": asked.offset, "classes": asked.classes}
+            if found := next((name for name, given in others.items() if given), None):
+                raise InputError(f"indices: expected to stand alone, got {found} as well")
+            return datasets.rows_of(self.source, indices=asked.indices)
+        classes = self._classes()
+        available = datasets.rows_of(self.source, offset=asked.offset, classes=classes)
+        if asked.skip_misclassified or asked.count == "all":
+            return available
+        count = min(asked.at_most, len(available)) if asked.count is None else asked.count
+        return datasets.rows_of(self.source, count=count, offset=asked.offset, classes=classes)
+
+    def _classes(self) -> Sequence[str | int] | None:
+        """The classes whose inputs alone are taken; a name may hold a comma."""
+        asked = self.options.classes
+        if not isinstance(asked, str) or asked in self.source.class_names:
+            return [asked] if isinstance(asked, str) else asked
+        return [part.strip() for part in asked.split(",") if part.strip()] or None
+
+    def _classified(self, rows: Sequence[int], model: Classifier) -> tuple[list[int], int]:
+        """The first of these inputs that the model classifies correctly, and how many others came before the last."""  # noqa: DOC501
+        asked = self.options
+        wanted = None if asked.count == "all" or asked.indices is not None else asked.count
+        least, wanted = wanted, asked.at_most if asked.count is None and asked.indices is None else wanted
+        if wanted is not None and wanted < 1:
+            raise InputError(f"count: expected at least 1, got {wanted}")
+        kept, passed = list[int](), 0
+        for row, correct in self._judged(rows, model):
+            if wanted is not None and len(kept) == wanted:
+                break
+            passed += 1
+            if correct:
+                kept.append(row)
+        if not kept or (least is not None and len(kept) < least):
+            wish = "at least one input" if wanted is None else f"{wanted} inputs"
+            got = f"{len(kept)} of {passed}"
+            raise InputError(f"skip-misclassified: expected {wish} that the model classifies correctly, got {got}")
+        return kept, list(rows).index(kept[-1]) + 1 - len(kept)
+
+    def _judged(self, rows: Sequence[int], model: Classifier) -> Iterator[tuple[int, bool]]:
+        """Whether each of these inputs is classified correctly."""  # noqa: DOC402
+        for start in range(0, len(rows), PASS_SIZE):
+            part = rows[start : start + PASS_SIZE]
+            data = self.read(part)
+            logits = model.logits_of_each(model.check_inputs(data.images))
+            check_classes(data, logits.shape[1])
+            right = logits.argmax(1).cpu() == data.labels
+            yield from zip(part, right.tolist(), strict=True)
+
+
+def check_classes(data: Dataset, classes: int) -> None:
+    """Check that every label is a class of the network.
+
+    Args:
+        data: The inputs.
+        classes: How many classes the network has.
+
+    Raises:
+        InputError: If one is not, with its place in the whole set.
+    """
+    place = int(data.labels.argmax())
+    label = int(data.labels[place])
+    if label >= classes:
+        got = f"{label} for input {data.indices[place]}"
+        raise InputError(f"labels: expected 0 to {classes - 1}, the classes of the network, got {got}")

@@ -1,0 +1,169 @@
+"""What a page says first, and that it contradicts nothing that stands below it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearance.report.answer import accuracy_sentence, answers, cautions, gradients
+from clearance.report.page import render_report
+from made_runs import MASKED, REFUTED, WRONG, Answer, bracket, records_of
+
+CALM = "no flag casts doubt"
+BELOW = ("below_certificate", "info")
+
+
+def to_zero(low: float = 0.0) -> dict[str, Any]:
+    """A bracket whose interval reaches down to this."""
+    found = bracket()
+    return {**found, "estimated": {**found["estimated"], "interval": [low, 0.55]}}
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "short", "doubt"),
+    [
+        (
+            [bracket()] * 2,
+            "In the median of 2 inputs, no adversarial example lies within 0.100 (proved), and one lies at 1.00 "
+            "(witnessed); the estimated radius is 0.500, an estimate and no bound.",
+            "proved within 0.100, estimated 0.500, witnessed at 1.00",
+            "",
+        ),
+        (
+            [bracket(None)],
+            "For the one input, no proof was asked for, and one lies at 1.00 (witnessed); the estimated radius is "
+            "0.500, an estimate and no bound.",
+            "nothing proved, estimated 0.500, witnessed at 1.00",
+            "",
+        ),
+        (
+            [bracket(0.0, 0.5, None)],
+            "For the one input, nothing is proved, and no adversarial example was found, which proves nothing; the "
+            "estimated radius is 0.500, an estimate and no bound.",
+            "nothing proved, estimated 0.500, no witness",
+            "",
+        ),
+        (
+            [MASKED] * 3,
+            "In the median of 3 inputs, no adversarial example lies within 0.100 (proved), and one lies at 50.0 "
+            "(witnessed); no estimate may be read.",
+            "proved within 0.100, no estimate, witnessed at 50.0",
+            "100 % masked, 100 % flagged",
+        ),
+        (
+            [bracket(), bracket(), WRONG, bracket(status="refuted", flags=[REFUTED]), bracket(attacked=None)],
+            "In the median of 4 inputs, no adversarial example lies within 0.100 (proved), and one lies at 1.00 "
+            "(witnessed for 3 of 4); the estimated radius is 0.500 (3 of 4 may be read), an estimate and no bound.",
+            "proved within 0.100, estimated 0.500 for 3 of 4, witnessed at 1.00 for 3 of 4",
+            "25 % refuted, 25 % flagged",
+        ),
+        (
+            [bracket("inf", 5.0, None)],
+            "For the one input, it is proved that no valid input is adversarial, and none was found; the estimated "
+            "radius is 5.00, an estimate and no bound.",
+            "proved within ∞, estimated 5.00, witnessed at ∞",
+            "",
+        ),
+    ],
+)
+def test_the_answer_is_made_from_the_numbers(tmp_path: Path, given: list[Answer], text: str, short: str, doubt: str):
+    (found,) = answers(records_of(tmp_path / "run", given))
+    assert (found.about, found.text, found.short, found.doubt) == ("l2, untargeted", text, short, doubt)
+
+
+def test_each_norm_and_target_has_an_answer_and_each_order_its_name(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket()], norms=(2.0, math.inf), targets=("runner-up", 3), orders=(1, 2))
+    found = [one.about for one in answers(run)]
+    assert len(set(found)) == 8 and found[0] == "l2, runner-up, order 1" and "l∞, 3, order 2" in found
+    assert answers(records_of(tmp_path / "wrong", [WRONG])) == []
+
+
+def test_accuracy_counts_inputs_and_not_brackets(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket(), WRONG, bracket()], norms=(2.0, math.inf))
+    assert accuracy_sentence(run) == "net classifies 2 of 3 inputs correctly."
+    assert accuracy_sentence(records_of(tmp_path / "none", [None])) == ""
+
+
+def test_signs_of_hidden_gradients_are_said_with_their_flags(tmp_path: Path):
+    clean, masked = (records_of(tmp_path / name, [one] * 2) for name, one in (("clean", bracket()), ("mask", MASKED)))
+    found = gradients([masked])
+    assert found.doubted and found.text.startswith(
+        "The audit sees signs of hidden gradients in 2 of 2 brackets (zero_g"
+    )
+    assert gradients([clean]).text == "The audit found no sign of hidden gradients." and not gradients([clean]).doubted
+    both = gradients([clean, masked]).text
+    assert "2 of 2 brackets of mask (zero_gradient)" in both and "no sign of hidden gradients in clean." in both
+    other = records_of(tmp_path / "other", [bracket()])
+    assert gradients([clean, other]).text == "The audit found no sign of hidden gradients in either."
+    third = records_of(tmp_path / "third", [bracket()])
+    assert gradients([clean, other, third]).text.endswith(" in any of the 3 runs.")
+    assert not gradients([records_of(tmp_path / "wrong", [WRONG])]).audited
+
+
+def test_a_refuted_estimate_is_no_sign_of_hidden_gradients(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket(status="refuted", flags=[REFUTED]), bracket()])
+    assert not gradients([run]).doubted and answers(run)[0].doubt == "50 % refuted, 50 % flagged"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([bracket()] * 3, []),
+        ([to_zero(), to_zero(0.004), to_zero(0.4)], ["The interval of 2 of 3 estimates reaches down to 0"]),
+        ([bracket(flags=[BELOW]), bracket()], ["In 1 of 2 brackets more is proved than was estimated"]),
+        ([bracket(status="wide"), bracket()], ["1 of 2 estimates has the status wide (the interval is wide"]),
+        ([bracket(status="not_converged")] * 2, ["2 of 2 estimates have the status not converged"]),
+        ([MASKED, WRONG], []),
+    ],
+)
+def test_what_takes_something_away_is_said(tmp_path: Path, given: list[Answer], said: list[str]):
+    found = cautions(records_of(tmp_path / "run", given))
+    assert len(found) == len(said) and all(map(str.startswith, found, said))
+
+
+def columns_of(page: str) -> dict[str, list[Any]]:
+    return json.loads(page.split('id="data">')[1].split("</script>", maxsplit=1)[0])["columns"]
+
+
+@pytest.mark.parametrize("spoiled", [to_zero(), bracket(flags=[BELOW]), bracket(status="wide"), MASKED, None, WRONG])
+def test_no_page_is_calm_over_a_number_that_is_not(tmp_path: Path, spoiled: Answer):
+    """Held on the payload that the page's table and charts are drawn from."""
+    page = render_report(records_of(tmp_path / "run", [spoiled, bracket(), bracket()]))
+    columns = columns_of(page)
+    pairs = [(low, value) for low, value in zip(columns["low"], columns["estimated"], strict=True) if value is not None]
+    empty = any(low <= 0.01 * value for low, value in pairs)
+    below = any("below_certificate" in flags for flags in columns["flags"])
+    other = any(status not in ("ok", "misclassified") for status in columns["status"])
+    shown = page.split('id="data">')[0]
+    assert (CALM in shown) == ('class="lead calm"' in shown) == (not (empty or below or other))
+    assert ("reaches down to 0" in shown) == empty and ("more is proved than was estimated" in shown) == below
+
+
+def test_remarks_are_named_and_none_is_called_harmless(tmp_path: Path):
+    page = render_report(records_of(tmp_path / "run", [bracket(flags=[BELOW]), bracket(flags=[BELOW]), bracket()]))
+    assert "Remarks: <code>below_certificate</code> (2 brackets)" in page
+    assert "cast no doubt" not in page and "take nothing away" not in page
+
+
+def test_doubt_stands_before_the_numbers_and_metadata_last(tmp_path: Path):
+    page = render_report(records_of(tmp_path / "run", [MASKED, bracket()]))
+    parts = ["signs of hidden gradients in 1 of 2", "50 % masked", "In the median of 2", 'data-chart="brackets"']
+    parts += [
+        '<h2 id="next">',
+        '<h2 id="doubts">',
+        '<h2 id="robust">',
+        '<h2 id="tables">',
+        '<h2 id="asked">',
+        "plan <code>",
+    ]
+    places = [page.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_a_name_in_a_sentence_turns_nothing_around(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket()], model="a\u202eb" + "x" * 300)
+    assert accuracy_sentence(run).startswith("a?bx") and len(accuracy_sentence(run)) < 120

@@ -1,0 +1,111 @@
+"""The auditor's page: what was proved, estimated and witnessed, what is not shown, and no claim of conformity."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from clearance.report.auditor import LIMITS, article_accounts, method_accounts, outcome_table, status_table
+from clearance.report.auditor_page import render_auditor
+from clearance.report.page import auditor_file, write_report
+from clearance.report.read import read_records
+from made_runs import CONTRADICTION, HOSTILE, MASKED, WRONG, Answer, bracket, records_of, run_of
+
+ANSWERS: list[Answer] = [*(bracket(0.1 * k, 0.2 * k, 0.3 * k) for k in range(1, 9)), MASKED, WRONG, bracket(0.0), None]
+
+
+def text_of(page: str) -> str:
+    body = re.sub(r"<(style|svg).*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return render_auditor(records_of(tmp_path_factory.mktemp("auditor") / "run", ANSWERS), [0.3, 0.5])
+
+
+def test_the_three_outcomes_add_up_to_all_inputs(tmp_path: Path):
+    found = outcome_table(records_of(tmp_path / "run", ANSWERS), [0.3, 0.5])
+    kinds = ("proof", "counterexample", "inconclusive", "misclassified", "not measured")
+    assert found.columns == ("norm", "radius", *kinds, "robust accuracy, 95 %")
+    assert [row[1:7] for row in found.rows] == [
+        ("0.3", "6 of 12", "1 of 12", "3 of 12", "1 of 12", "1 of 12"),
+        ("0.5", "4 of 12", "1 of 12", "5 of 12", "1 of 12", "1 of 12"),
+    ]
+    whole = outcome_table(records_of(tmp_path / "whole", [bracket()]), [0.3])
+    assert "not measured" not in whole.columns
+
+
+def test_methods_are_told_apart_and_count_what_may_be_read(tmp_path: Path):
+    spoiled = bracket(2.0, 0.5, 1.0, status="refuted", flags=[CONTRADICTION])
+    kinds = {one.kind: one for one in method_accounts(records_of(tmp_path / "run", [*ANSWERS, spoiled]))}
+    assert list(kinds) == ["Formal methods", "Statistical methods", "Empirical methods", "Audit of the above"]
+    assert kinds["Formal methods"].outcome == "A radius above 0 is proved in 9 of 11 brackets."
+    assert "linear (complete; 9)" in kinds["Formal methods"].here
+    assert kinds["Statistical methods"].outcome == "9 of 11 brackets have an estimate that may be read."
+    assert kinds["Empirical methods"].outcome == "A counterexample is known in 11 of 11 brackets."
+    assert kinds["Audit of the above"].outcome.startswith("A warning, an error or a refuted estimate in 2 of 11")
+    none = method_accounts(records_of(tmp_path / "none", [bracket(None)], certificate="none"))
+    assert none[0].here == "No proof was asked for in this run." and none[0].outcome == "–"
+
+
+def test_article_15_says_what_is_shown_and_what_is_not(tmp_path: Path):
+    found = article_accounts(records_of(tmp_path / "run", ANSWERS))
+    assert [one.subject.split(" ")[0] for one in found] == ["Accuracy", "Robustness", "Cybersecurity"]
+    assert "Accuracy on 11 inputs: 10 of 11 (90.9 %)" in found[0].shown
+    assert found[1].shown.endswith(
+        "of 10 inputs nothing is proved for all of them, and the nearest witness lies at 0.300."
+    )
+    assert "poisoning" in found[2].not_shown and all(one.not_shown for one in found)
+    empty = article_accounts(records_of(tmp_path / "none", [None]))
+    assert empty[0].shown.startswith("Nothing") and empty[1].shown.startswith("Nothing")
+
+
+def test_statuses_are_counted_with_what_they_mean(tmp_path: Path):
+    rows = status_table(records_of(tmp_path / "run", ANSWERS)).rows
+    assert [(row[0], row[2]) for row in rows] == [("ok", "9"), ("masked", "1"), ("misclassified", "1")]
+
+
+def test_the_page_states_its_limits_and_claims_nothing(page: str):
+    text = text_of(page)
+    assert all(" ".join(limit.split()) in text for limit in LIMITS)
+    for words in ("no declaration of conformity", "ISO/IEC TR 24029-1:2021", "ISO/IEC 24029-2:2023", "2024/1689"):
+        assert words in text
+    claims = re.findall(r"[^.]*\b(?:conform|compl(?:y|ies|iant)|fulfil|certif(?:y|ies) that)\w*[^.]*\.", text)
+    assert claims and all(re.search(r"\b(?:no|not)\b", claim) for claim in claims), claims
+    assert "The audit sees signs of hidden gradients in 1 of 10 brackets" in text
+    headings = [int(number) for number in re.findall(r"<h2[^>]*>(\d)\.", page)]
+    assert headings == list(range(1, 9))
+
+
+def test_the_page_has_no_script_and_its_drawings_share_no_id(page: str):
+    assert "<script" not in page and "default-src 'none'" in page and "script-src" not in page
+    assert page.count("<svg") == 2
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_a_run_without_robust_accuracy_or_results_says_so(tmp_path: Path):
+    chosen = render_auditor(records_of(tmp_path / "chosen", [bracket()], targets=(1,)))
+    assert "chosen classes only (target 1)" in text_of(chosen)
+    nothing = text_of(render_auditor(records_of(tmp_path / "nothing", ["ValueError: broken", None])))
+    assert "No task has succeeded" in nothing and "ValueError: broken" in nothing and "nothing was audited" in nothing
+
+
+def test_names_are_text(tmp_path: Path):
+    page = render_auditor(records_of(tmp_path / "run", [bracket(flags=[("a<b>", "warning")])], model=HOSTILE))
+    assert "<script" not in page and "a&lt;b&gt;" in page and "<b>" not in page
+
+
+def test_report_and_auditor_find_each_other(tmp_path: Path):
+    folder = run_of(tmp_path / "run", ANSWERS)
+    report = write_report(folder)
+    assert auditor_file(report) == folder / "auditor.html" and 'href="auditor.html"' in report.read_text()
+    assert 'href="report.html"' in (folder / "auditor.html").read_text()
+    other = write_report(folder, tmp_path / "a page #1.html")
+    assert 'href="a%20page%20%231-auditor.html"' in other.read_text()
+    assert (tmp_path / "a page #1-auditor.html").exists()
+    assert render_auditor(read_records(folder)).count('href="#') == 1  # without a report beside it there is no link

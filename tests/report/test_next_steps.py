@@ -1,0 +1,64 @@
+"""What to do next: the most urgent first, each with its reason."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from clearance.report.next_steps import MOST_STEPS, next_steps, steps_of_comparison
+from made_runs import GOOD, MASKED, WRONG, Answer, bracket, comparison_of, far, records_of
+
+
+@pytest.mark.parametrize(
+    ("given", "changes", "first", "command"),
+    [
+        ([bracket(), None], {}, "Finish the run", "clearance bracket … --out run --resume"),
+        ([bracket(), "broken"], {}, "Mend what made tasks fail", "clearance bracket … --resume --retry-failed"),
+        ([MASKED, bracket()], {}, "Look", ""),
+        ([bracket(status="wide")] * 9, {}, "Ask for a larger budget", "clearance bracket … --budget standard"),
+        ([bracket(None)] * 9, {"certificate": "none"}, "Ask for proofs", "clearance bracket … --certificate best"),
+        ([bracket(0.0)] * 9, {}, "Give proofs more time", "clearance bracket … --time-limit 120"),
+        ([bracket()] * 2, {}, "Take more inputs", "clearance bracket … --count 10"),
+        (
+            [bracket()] * 40,
+            {"targets": (1,)},
+            "Let any other class count",
+            "clearance bracket … --target untargeted",
+        ),
+        ([bracket()] * 40, {}, "Hold it against another model", "clearance compare run …"),
+        ([WRONG] * 40, {}, None, ""),
+    ],
+)
+def test_the_most_urgent_step_comes_first(
+    tmp_path: Path, given: list[Answer], changes: dict, first: str | None, command: str
+):
+    steps = next_steps(records_of(tmp_path / "run", given, **changes))
+    assert len(steps) <= MOST_STEPS and all(step.why for step in steps)
+    if first is None:
+        assert steps == []
+    else:
+        assert steps[0].text.startswith(first) and steps[0].command == command
+
+
+def test_the_largest_budget_has_no_larger_one(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket(status="wide")] * 40, budget="thorough")
+    assert not any("budget" in step.text for step in next_steps(run))
+
+
+def test_a_proof_above_the_estimate_is_the_one_to_quote(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket(flags=[("below_certificate", "info")])] * 40, norms=(2.0, math.inf))
+    assert next_steps(run)[0].text.startswith("Quote the certified radius")
+
+
+def test_a_comparison_that_is_not_settled_asks_for_inputs_and_a_doubted_run_for_its_remedy(tmp_path: Path):
+    few = steps_of_comparison(comparison_of(tmp_path / "few", [far(1.0)] * 3, [far(2.0)] * 3))
+    assert few[0].text == "Take more inputs in each run" and few[0].command == "clearance bracket … --count 15"
+    mixed = [far(1.0 + (k % 2)) for k in range(10)]
+    even = steps_of_comparison(comparison_of(tmp_path / "even", [far(1.5)] * 10, mixed))
+    assert "holds 0" in even[0].why
+    masked = steps_of_comparison(comparison_of(tmp_path / "masked", GOOD, [MASKED] * 10))
+    assert masked[0].text == "Look" and masked[0].why == "zero_gradient, in 10 brackets of b"
+    settled = steps_of_comparison(comparison_of(tmp_path / "settled", [far(1.0)] * 10, [far(2.0)] * 10))
+    assert [step.text for step in settled] == ["Read the report of each run", "Keep it so in CI"]
