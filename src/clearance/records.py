@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import math
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import Enum, StrEnum
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Self, cast
 
 SIGNIFICANT_DIGITS = 3
@@ -59,6 +62,20 @@ class Choice:
         """What the line names."""
         module, _, name = self.where.partition(":")
         return getattr(importlib.import_module(module), name)
+
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters of the function that the line names, read from its source: nothing is imported.
+
+        >>> Choice("", "clearance.records:plain").parameters()
+        ('value', 'infinity')
+        """
+        module, _, name = self.where.partition(":")
+        found = find_spec(module)
+        source = Path(found.origin).read_text(encoding="utf-8") if found is not None and found.origin else ""
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.FunctionDef) and node.name == name:
+                return tuple(one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+        return ()
 
 
 def on_first_use(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:

@@ -12,7 +12,7 @@ import pytest
 import clearance
 from clearance.audit import CHECKS, Audit, Severity
 from clearance.cli import commands, run
-from clearance.cli.audit import MEANINGS
+from clearance.cli.audit_table import MEANINGS
 
 FACTORIES = """
 import torch

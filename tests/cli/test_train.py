@@ -16,7 +16,7 @@ from clearance.cli import run, train
 from clearance.cli.train_state import locked_state
 from clearance.data import datasets
 from clearance.training import PerturbationSet, accuracy, cards, robust_accuracy
-from clearance.zoo.checkpoints import read_header
+from clearance.zoo.headers import read_header
 from clearance.zoo.specs import load_model
 
 FAST = ("train", "digits", "--network", "digits_cnn", "--count", "300", "--holdout", "60", "--epochs", "2")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clearance.training.defenses.table import DEFENSES
-from clearance.zoo.checkpoints import read_header
+from clearance.zoo.headers import read_header
 from clearance.zoo.specs import WEIGHTS_FOLDER
 from clearance.zoo.table import ARCHITECTURES, BUNDLED
 from doc_tables import part, rewrite, table

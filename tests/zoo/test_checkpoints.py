@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from clearance.errors import FileError, InputError
-from clearance.zoo.checkpoints import architecture_header, make_architecture, open_checkpoint, read_header
+from clearance.zoo.checkpoints import architecture_header, make_architecture, open_checkpoint
+from clearance.zoo.headers import read_header
 from clearance.zoo.specs import load_model
 from clearance.zoo.table import ARCHITECTURES
 

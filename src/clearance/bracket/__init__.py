@@ -22,8 +22,8 @@ from clearance.audit.record import sort_flags
 from clearance.bracket.parts import MOST_STARTS, Choices, at_least, attack_and_estimate, settings_of, without_gradients
 from clearance.bracket.record import Bracket, Threat
 from clearance.certificates import Certificate
-from clearance.certificates.best import certify_inputs, check_package, check_time_limit
-from clearance.certificates.table import method_names
+from clearance.certificates.best import certify_inputs, check_package
+from clearance.certificates.table import check_time_limit, method_names
 from clearance.errors import InputError
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Bound

@@ -18,8 +18,8 @@ from clearance.attacks.fixed_radius import attack_within, passes_within
 from clearance.attacks.result import AttackResult
 from clearance.attacks.table import ENSEMBLE
 from clearance.certificates import Certificate
-from clearance.certificates.best import certify_inputs, check_package, check_time_limit
-from clearance.certificates.table import method_names
+from clearance.certificates.best import certify_inputs, check_package
+from clearance.certificates.table import check_time_limit, method_names
 from clearance.errors import InputError
 from clearance.geometry.exponents import as_norm
 from clearance.model.classifier import Classifier, check_classifier

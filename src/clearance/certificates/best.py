@@ -17,7 +17,7 @@ from clearance.certificates.graph import Graph
 from clearance.certificates.many_classes import NamedProof, prove_many
 from clearance.certificates.operations import NotSupportedError
 from clearance.certificates.problem import Proof, VerificationProblem, smallest_step
-from clearance.certificates.table import CERTIFICATES, method_names
+from clearance.certificates.table import CERTIFICATES, check_time_limit, method_names
 from clearance.certificates.translate import Whole, translate
 from clearance.errors import InputError
 from clearance.geometry.exponents import as_norm
@@ -86,19 +86,6 @@ def certify(
         inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed)
         with following(progress, "certifying", len(inputs.judged)) as advance:
             return certify_inputs(inputs, method=method, time_limit=time_limit, started=started, advance=advance)
-
-
-def check_time_limit(seconds: float) -> None:
-    """Check the seconds that a certificate may take.
-
-    Args:
-        seconds: For each input; may be infinite.
-
-    Raises:
-        InputError: If they are no positive number.
-    """
-    if not (isinstance(seconds, int | float) and seconds > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"time_limit: expected a positive number of seconds, got {seconds!r}")
 
 
 def check_package(method: str) -> None:

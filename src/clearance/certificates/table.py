@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clearance.errors import InputError
 from clearance.records import Choice
 
 
@@ -136,3 +137,16 @@ def methods_in_words() -> str:
     True
     """
     return f"best: {best_in_words()}. " + " ".join(f"{name}: {m.meaning}." for name, m in CERTIFICATES.items())
+
+
+def check_time_limit(seconds: float) -> None:
+    """Check the seconds that a certificate may take.
+
+    Args:
+        seconds: For each input; may be infinite.
+
+    Raises:
+        InputError: If they are no positive number.
+    """
+    if not (isinstance(seconds, int | float) and seconds > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"time_limit: expected a positive number of seconds, got {seconds!r}")

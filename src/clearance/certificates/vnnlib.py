@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 
 from clearance.certificates.onnx_file import check_onnx, import_onnx, to_onnx
+from clearance.certificates.vnnlib_request import check_questions, free_folder
 from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError, ShapeError
-from clearance.geometry.exponents import as_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
@@ -109,8 +109,7 @@ def export_vnnlib(
         ClearanceError: If another argument or the network's answer cannot be used.
     """
     check_classifier(model)
-    radii = _check(norm, radius, timeout)
-    folder = _free_folder(Path(out))
+    radii, folder = check_questions(norm, radius, timeout), free_folder(Path(out))
     for package in ("onnx", "onnxruntime"):
         import_onnx(package)
     with torch.inference_mode(False):
@@ -197,21 +196,6 @@ def in_full(number: float) -> str:
     return np.format_float_positional(number + 0.0, unique=True, trim="0")
 
 
-def _check(norm: float | str, radius: float | Sequence[float], timeout: float) -> tuple[float, ...]:
-    """The radii, each once, after what can be said of the arguments without the network."""  # noqa: DOC501
-    if not math.isinf(as_norm(norm)):
-        raise InputError(f"norm: expected inf, as provers read boxes alone, got {norm!r}: its ball is no box")
-    try:
-        radii = tuple(dict.fromkeys(map(float, radius if isinstance(radius, Sequence) else (radius,))))
-    except (TypeError, ValueError):
-        radii = ()
-    if not radii or not all(0 < size < math.inf for size in radii):
-        raise InputError(f"radius: expected one finite number > 0 or several, got {radius!r}")
-    if not (isinstance(timeout, int | float) and 0 < timeout < math.inf):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"timeout: expected a finite number of seconds > 0, got {timeout!r}")
-    return radii
-
-
 def _numbered(inputs: CheckedInputs, numbers: Sequence[int] | None) -> list[tuple[int, CheckedInputs]]:
     """Each input that is not misclassified, with its number."""  # noqa: DOC501
     names = range(len(inputs)) if numbers is None else numbers
@@ -236,19 +220,6 @@ def _points(inputs: CheckedInputs, radius: float) -> Tensor:
 
 def _property_file(number: int, radius: float) -> PurePosixPath:
     return PurePosixPath(f"vnnlib/input_{number}_radius_{radius!r}.vnnlib")
-
-
-def _free_folder(out: Path) -> Path:
-    """The folder, if it can be made or is empty."""  # noqa: DOC501
-    folder = Path(os.path.realpath(out))
-    kind = path_kind(folder)
-    if kind == "folder" and any(folder.iterdir()):
-        raise FileError(f"out: expected a new or an empty folder, got {out}, which is not empty")
-    if kind not in ("none", "folder"):
-        raise FileError(f"out: expected a new or an empty folder, got {out}, which is a file")
-    if path_kind(folder.parent) != "folder":
-        raise FileError(f"out: expected a folder in one that exists, got {out}")
-    return folder
 
 
 @contextmanager

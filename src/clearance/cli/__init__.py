@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from clearance.cli import (
+    bracket_commands,
     docs_commands,
     inspection_commands,
     model_commands,
@@ -28,6 +29,7 @@ from clearance.errors import ClearanceError
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 COMMANDS = (
+    bracket_commands,
     model_commands,
     inspection_commands,
     prover_commands,
@@ -76,6 +78,8 @@ def _explain(error: BaseException) -> tuple[str, int | None]:
             found = "interrupted", INTERRUPTED
         case Interrupted():
             found = str(error), INTERRUPTED
+        case SystemExit(code=0) if _raised_by(error).startswith("click."):  # what a shell may complete has been said
+            found = "", 0
         case SystemExit() if _raised_by(error).startswith(("click.", "rich.")):  # when the reader of a pipe has left
             found = "", BROKEN_PIPE
         case SystemExit():
@@ -100,6 +104,8 @@ def _raised_by(error: BaseException) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
     from clearance.model.memory import is_out_of_memory
 
     return is_out_of_memory(error)

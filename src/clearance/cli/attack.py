@@ -12,8 +12,6 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from clearance import __version__
@@ -22,11 +20,11 @@ from clearance.attacks.fixed_radius import GROUP
 from clearance.attacks.table import ENSEMBLE
 from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import AttackFlags, InputFlags
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
-from clearance.cli.run_values import out_file
-from clearance.errors import FileError
 from clearance.estimates.status import Status
 from clearance.geometry.exponents import as_distance
 from clearance.model.budgets import passes_of
@@ -49,28 +47,28 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
         save: An `.npz` file for the witnesses.
         as_json: Print JSON.
     """
-    file = _save_file(save)
     inputs = load_inputs(given)
-    results = _attack(inputs, flags, quiet=as_json)
-    if file is not None:
-        save_witnesses(file, inputs, results)
+    results = _attack(inputs, flags)
+    if save is not None:
+        save_witnesses(Path(save), inputs, results)
     if as_json:
         click.echo(json.dumps(as_document(inputs, results, flags), indent=2, allow_nan=False))
     else:
         print_results(inputs, results, flags)
 
 
-def _attack(inputs: Inputs, flags: AttackFlags, *, quiet: bool) -> list[AttackResult]:
+def _attack(inputs: Inputs, flags: AttackFlags) -> list[AttackResult]:
     """One result per input: one input at a time for the nearest witnesses, many together within a radius."""
     target = as_target(flags.target)
-    _, reached = inputs.check(target, seed=flags.seed)
+    checked, reached = inputs.check(target, seed=flags.seed)
     images, labels = inputs.data.images, inputs.data.labels
     left = [place for place, there in enumerate(reached) if not there]
     results = [AttackResult(None, math.nan, False, label, REACHED, Cost()) for label in labels.tolist()]
     at_once = 1 if flags.radius is None else GROUP
-    with progress(
-        "attacking", len(left), shown=not quiet, meter=inputs.model.meter, passes=passes_of(flags.budget)
-    ) as advance:
+    passes = passes_of(flags.budget)
+    judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
+    tell_cost(inputs.model, images[:1], judged, passes=passes)
+    with progress("attacking", len(left), meter=inputs.model.meter, passes=passes) as pace:
         for start in range(0, len(left), at_once):
             rows = left[start : start + at_once]
             found = attack(
@@ -86,7 +84,7 @@ def _attack(inputs: Inputs, flags: AttackFlags, *, quiet: bool) -> list[AttackRe
             )
             for row, result in zip(rows, found, strict=True):
                 results[row] = result
-                advance()
+                pace.advance()
     return results
 
 
@@ -96,18 +94,6 @@ def _robust_accuracy(results: Sequence[AttackResult], flags: AttackFlags) -> Rob
         return None
     cost = sum((result.cost for result in results), Cost())
     return judge(results, [], radius=flags.radius, norm=as_distance(flags.norm), cost=cost)
-
-
-def _save_file(name: str | None) -> Path | None:
-    """The file, if it can be written: better to hear that it cannot before the attacks than after.
-
-    Raises:
-        FileError: If its folder is not there or cannot be written, it is a folder itself, or its name does not end in
-            `.npz`.
-    """
-    if name is not None and Path(name).suffix != ".npz":
-        raise FileError(f"--save: expected a file name that ends in .npz, got {name}")
-    return out_file("--save", name, runs=[])
 
 
 def save_witnesses(file: Path, inputs: Inputs, results: Sequence[AttackResult]) -> None:
@@ -139,16 +125,18 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
     choices += "" if flags.method == ENSEMBLE else f", method {flags.method}"
     choices += "" if flags.radius is None else f", radius {flags.radius:g}"
     tables.print_heading(console, inputs.title(), f"{choices}, seed {flags.seed}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name in ("input", "label"):
-        table.add_column(name, justify="right")
-    table.add_column("predicted\n-> witness")
-    table.add_column("attack\ndistance", justify="right")
-    table.add_column("method")
+    columns = [
+        GridColumn("input", right=True),
+        GridColumn("label", right=True, drop=2),
+        GridColumn("predicted\n-> witness", drop=3, wraps=True),
+        GridColumn("attack\ndistance", right=True),
+        GridColumn("method", drop=1),
+    ]
+    grid = Grid(columns, more="--json")
     for index, (label, result) in enumerate(zip(inputs.data.labels.tolist(), results, strict=True)):
-        table.add_row(*_cells(inputs, inputs.data.indices[index], label, result))
+        grid.add_row(*_cells(inputs, inputs.data.indices[index], label, result))
     console.print()
-    console.print(table)
+    grid.print(console)
     console.print()
     for line in (*_summary(results, flags), *_reading(inputs, flags)):
         console.print(line)

@@ -6,86 +6,24 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from clearance import __version__
-from clearance.audit import CHECKS, Audit, Flag, Severity, audit
-from clearance.audit.record import sort_flags
-from clearance.cli import tables
+from clearance.audit import CHECKS, Audit, Severity, audit
+from clearance.cli.audit_table import AuditJob, AuditRow, print_report
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
-from clearance.cli.values import printable
-from clearance.estimates.status import Status
 from clearance.geometry.exponents import as_norm
+from clearance.model.budgets import AUDIT_PASSES
 from clearance.model.cost import Cost
-from clearance.zoo.inputs import Inputs
+from clearance.report.marks import count
 
 FAILED = 1
 """Exit code where `--fail-on` finds a flag."""
-STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
-"""Colour of each severity on the screen."""
-MEANINGS = {
-    Severity.ERROR: "an estimate of this input means nothing",
-    Severity.WARNING: "do not read an estimate of this input before the flag is explained",
-    Severity.INFO: "worth knowing; takes nothing away",
-}
-"""What each severity says about an estimate, the gravest first."""
-
-
-@dataclass(frozen=True)
-class AuditJob:
-    """One run of the command.
-
-    Attributes:
-        norm: The norm `p`.
-        target: The target.
-        seed: The user's seed.
-        inputs: The model and the inputs.
-    """
-
-    norm: float
-    target: str | int
-    seed: int
-    inputs: Inputs
-
-
-@dataclass(frozen=True)
-class AuditRow:
-    """One input and its audit.
-
-    Attributes:
-        index: Index of the input in its set.
-        label: Its true class.
-        predicted: Its predicted class.
-        audit: What was found.
-    """
-
-    index: int
-    label: int
-    predicted: int
-    audit: Audit
-
-    @property
-    def done(self) -> bool:
-        """Whether there was an audit: none of a misclassified input, nor of one that has the target class already."""
-        return self.audit.cost.forward > 0
-
-    @property
-    def misclassified(self) -> bool:
-        """Whether the prediction differs from the label."""
-        return self.predicted != self.label
-
-    def reaches(self, severity: Severity) -> bool:
-        """Whether a flag is at least that severe."""
-        return self.audit.worst is not None and self.audit.worst.rank >= severity.rank
 
 
 def run_audit(inputs: InputFlags, *, target: str, norm: str, seed: int, fail_on: str | None, as_json: bool) -> int:
@@ -108,7 +46,7 @@ def run_audit(inputs: InputFlags, *, target: str, norm: str, seed: int, fail_on:
     job = AuditJob(as_norm(norm), as_target(target), seed, load_inputs(inputs))
     rows: list[AuditRow] = []
     try:
-        _audit_all(job, rows, shown=not as_json)
+        _audit_all(job, rows)
     except KeyboardInterrupt:
         if rows and not as_json:
             print_report(job, rows)
@@ -120,12 +58,14 @@ def run_audit(inputs: InputFlags, *, target: str, norm: str, seed: int, fail_on:
     return 0 if fail_on is None else _judge(rows, Severity(fail_on))
 
 
-def _audit_all(job: AuditJob, rows: list[AuditRow], *, shown: bool) -> None:
+def _audit_all(job: AuditJob, rows: list[AuditRow]) -> None:
     """Append a row for each input as it is finished; a target that no input can have is refused before the first."""
     inputs, target, seed = job.inputs, job.target, job.seed
     images, labels = inputs.data.images, inputs.data.labels
     checked, reached = inputs.check(target, seed=seed)
-    with progress("auditing", len(images), shown=shown, meter=inputs.model.meter) as advance:
+    judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
+    tell_cost(inputs.model, images[:1], judged, passes=AUDIT_PASSES)
+    with progress("auditing", len(images), meter=inputs.model.meter, passes=AUDIT_PASSES) as pace:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             found = Audit((), None, Cost())
             if not reached[place]:
@@ -133,146 +73,15 @@ def _audit_all(job: AuditJob, rows: list[AuditRow], *, shown: bool) -> None:
                     inputs.model, image[None], label[None], norm=job.norm, target=target, references=images, seed=seed
                 )
             rows.append(AuditRow(inputs.data.indices[place], int(label), checked.predicted[place], found))
-            advance()
+            pace.advance()
 
 
 def _judge(rows: Sequence[AuditRow], severity: Severity) -> int:
-    count = sum(row.reaches(severity) for row in rows)
-    if count:
-        found = f"{count} of {_inputs(len(rows))} with a flag of severity {severity} or worse"
+    reached = sum(row.reaches(severity) for row in rows)
+    if reached:
+        found = f"{reached} of {count(len(rows), 'input')} with a flag of severity {severity} or worse"
         click.echo(f"clearance: --fail-on {severity}: {found}", err=True)
-    return FAILED if count else 0
-
-
-def print_report(job: AuditJob, rows: Sequence[AuditRow]) -> None:
-    """A line for each input, what it amounts to, and a block for each flag."""
-    console, inputs = tables.make_console(), job.inputs
-    what = f"audit, {tables.norm_name(job.norm)}, {tables.towards(job.target)}, seed {job.seed}"
-    tables.print_heading(console, inputs.title(len(rows)), what)
-    _print_table(console, rows, inputs.data.class_names)
-    raised = [flag for row in rows for flag in row.audit.flags]
-    for code in dict.fromkeys(flag.code for flag in sort_flags(raised)):
-        _print_flag(console, code, [row for row in rows if row.audit.has(code)])
-    _print_verdict(console, rows)
-
-
-def _print_table(console: Console, rows: Sequence[AuditRow], names: Sequence[str]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    for name in ("input", "label", "predicted"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("worst", no_wrap=True)
-    table.add_column("path integral\nmisses", justify="right")
-    table.add_column("passes", justify="right", no_wrap=True)
-    table.add_column("flags", overflow="fold")
-    for row in rows:
-        table.add_row(*_cells(row, names))
-    console.print()
-    console.print(table)
-    console.print()
-    if any("path_integral" in row.audit.measured for row in rows):
-        limit = CHECKS["path_integral"].threshold or 0.0
-        console.print(
-            "path integral misses: how much of what the logits do along a segment the gradients leave unexplained; "
-            f"honest ones stay below {100 * limit:g} %\n"
-        )
-
-
-def _cells(row: AuditRow, names: Sequence[str]) -> list[Text]:
-    own = [Text(str(row.index)), *(Text(tables.class_name(index, names)) for index in (row.label, row.predicted))]
-    if not row.done:
-        return [*own, *[Text(tables.NOTHING)] * 3, Text(f"{_why_not(row)}: not audited", "red")]
-    missed, cost = row.audit.measured.get("path_integral"), row.audit.cost
-    return [
-        *own,
-        _severity(row.audit.worst),
-        Text(tables.NOTHING if missed is None else f"{100 * missed:.1f} %"),
-        Text(f"{cost.forward + cost.backward:,}"),
-        Text(", ".join(flag.code for flag in row.audit.flags) or "none"),
-    ]
-
-
-def _why_not(row: AuditRow) -> str:
-    """Why an input was not audited."""
-    return "misclassified" if row.misclassified else Status.TARGET_IS_PREDICTED.value
-
-
-def _severity(worst: Severity | None) -> Text:
-    return Text("none", "green") if worst is None else Text(worst.value, STYLES[worst])
-
-
-def _print_flag(console: Console, code: str, rows: Sequence[AuditRow]) -> None:
-    """A flag's meaning and remedy, and what raised it on the input where it is gravest."""
-    worst, flag = max(((row, _flag(row, code)) for row in rows), key=lambda pair: _gravity(*pair))
-    raised = Counter(_flag(row, code).severity for row in rows)
-    counts = ", ".join(f"{level} on {_inputs(raised[level])}" for level in MEANINGS if raised[level])
-    console.print(Text.assemble((code, f"bold {STYLES[flag.severity]}"), f": {counts}"))
-    block = Table.grid(padding=(0, 2, 0, 0))
-    block.add_column()
-    block.add_column(no_wrap=True)
-    block.add_column(overflow="fold")
-    evidence = ", ".join(f"{name.replace('_', ' ')} {readable(value)}" for name, value in flag.evidence.items())
-    lines = {"meaning": flag.meaning, f"input {worst.index}": evidence, "remedy": flag.remedy}
-    for name, text in {**lines, "page": f"clearance docs {code}"}.items():
-        block.add_row("", Text(name, "dim"), Text(printable(text)))
-    console.print(block)
-    console.print()
-
-
-def _flag(row: AuditRow, code: str) -> Flag:
-    return next(flag for flag in row.audit.flags if flag.code == code)
-
-
-def _gravity(row: AuditRow, flag: Flag) -> tuple[int, float]:
-    """The severity, then how far the measured number lies from its threshold."""
-    measured, limit = row.audit.measured.get(flag.code, 0.0), CHECKS[flag.code].threshold
-    return flag.severity.rank, abs(measured - (limit or 0.0))
-
-
-def readable(value: float | str) -> str:
-    """A piece of evidence in few characters.
-
-    >>> readable(512.0), readable(0.03125), readable(2.5e7), readable(math.inf)
-    ('512', '0.0312', '2.50e+7', 'infinite')
-    """
-    if isinstance(value, str):
-        return value
-    if not math.isfinite(value):
-        return "not a number" if math.isnan(value) else "infinite"
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else tables.number(value)
-
-
-def _print_verdict(console: Console, rows: Sequence[AuditRow]) -> None:
-    """How many inputs, at what cost, and what may be concluded."""
-    done = [row for row in rows if row.done]
-    for level in [level for level in MEANINGS if any(row.audit.worst is level for row in rows)]:
-        console.print(Text.assemble((level.value, STYLES[level]), f": {MEANINGS[level]}"))
-    cost = sum((row.audit.cost for row in rows), Cost())
-    console.print(
-        f"{len(done)} of {_inputs(len(rows))} audited ({_left_out(rows)}), "
-        f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s\n"
-    )
-    masked = sum(row.audit.masked for row in done)
-    if masked:
-        console.print(
-            f"Signs of masking on {masked} of {_inputs(len(done))}: until the flags are explained, neither a score of "
-            "such an input nor an attack that failed on it says anything about robustness. No flag is a proof."
-        )
-    elif done:
-        console.print(f"No sign of masking was found on {_inputs(len(done))}. That is not a proof that there is none.")
-    else:
-        every = all(row.misclassified for row in rows)
-        console.print(f"Nothing was audited: {'every input is misclassified' if every else _left_out(rows)}.")
-
-
-def _left_out(rows: Sequence[AuditRow]) -> str:
-    """How many inputs were not audited, and why."""
-    wrong = sum(row.misclassified for row in rows)
-    there = sum(not row.done and not row.misclassified for row in rows)
-    return f"{wrong} misclassified" + (f", {there} {Status.TARGET_IS_PREDICTED}" if there else "")
-
-
-def _inputs(count: int) -> str:
-    return f"{count} input" if count == 1 else f"{count} inputs"
+    return FAILED if reached else 0
 
 
 def as_document(job: AuditJob, rows: Sequence[AuditRow]) -> dict[str, Any]:

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from clearance import __version__
 from clearance.cli import bracket_tables, tables
+from clearance.cli.checks import check_target
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
-from clearance.cli.inputs import as_target, load_inputs
+from clearance.cli.inputs import load_inputs
 from clearance.cli.progress import progress
+from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
-from clearance.data.files import path_kind
-from clearance.errors import FileError, InputError
 from clearance.geometry.exponents import as_norm
 from clearance.model.budgets import whole_passes
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
+from clearance.runs.engines.threads import limit_threads
 from clearance.runs.evaluate import Evaluation, evaluate
-from clearance.runs.execute import PLAN_FILE, Run, open_run
+from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
 from clearance.runs.start import RunChoices, plan_run
 from clearance.runs.summary import SummaryRow, summarise
 from clearance.zoo.inputs import Inputs
-
-Part = TypeVar("Part", float, str | int)
 
 EVERY_TASK_FAILED = 2
 """Exit code of a run of which nothing came: as for bad input, which is the usual cause."""
@@ -52,7 +52,7 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         The exit code.
     """
     chosen, loaded = make_engine(engine), load_inputs(inputs)
-    targets, norms = split("target", run.target, as_target), split("norm", run.norm, as_norm)
+    targets, norms = split("target", run.target, check_target), split("norm", run.norm, as_norm)
     choices = RunChoices(
         norms, targets, run.order, run.bound, run.budget, run.certificate, run.time_limit, seed=run.seed
     )
@@ -67,29 +67,32 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
         The exit code: 0, or `EVERY_TASK_FAILED`.
 
     Raises:
-        FileError: If the run is there and `--resume` was not given, or cannot be used.
-        InputError: If failed tasks are to be computed again in a run that does not resume.
         Interrupted: On Ctrl-C: what is finished is kept.
     """
     out, again = Path(flags.out), flags.retry_failed
-    if again and not flags.resume:
-        raise InputError("--retry-failed: expected --resume with it: it goes on with a run that is there")
-    if path_kind(out / PLAN_FILE) != "none" and not flags.resume:
-        raise FileError(f"{out}: expected a new folder, got one with a run; add --resume to go on with it")
     with open_run(out, plan, resume=flags.resume) as run:
         missing = len(run.missing(retry_failed=again))
         try:
             meter = inputs.model.meter if isinstance(engine, LocalEngine) else None
-            shown, each = not as_json and missing > 0, whole_passes(flags.budget)
-            with progress("bracketing", missing, shown=shown, meter=meter, passes=each) as advance:
+            each, whole = whole_passes(flags.budget), len(run.tasks)
+            _tell(shared, engine, missing, each)
+            with progress("bracketing", whole, done=whole - missing, meter=meter, passes=each) as pace:
                 for _ in run.compute(evaluate, shared=shared.of(run.plan), engine=engine, retry_failed=again):
-                    advance()
+                    pace.advance()
         except KeyboardInterrupt:
             done = run.progress()
             kept = f"{done.done} of {done.total} tasks are finished and kept in {out}"
             raise Interrupted(f"interrupted; {kept}; the same command with --resume goes on") from None
         show(run, inputs, as_json=as_json)
         return complain(run)
+
+
+def _tell(shared: Evaluation, engine: Engine, missing: int, passes: int) -> None:
+    """Say what the missing tasks will cost, on one thread, as they are computed."""
+    where = "on this machine" if isinstance(engine, LocalEngine) else "on one worker, shared out among all"
+    proof = 0.0 if shared.certificate == "none" else shared.time_limit
+    with limit_threads(engine.threads):
+        tell_cost(shared.model, shared.data.images[:1], missing, passes=passes, noun="task", proof=proof, workers=where)
 
 
 def complain(run: Run) -> int:
@@ -124,7 +127,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     tables.print_heading(console, inputs.title(), about)
     if len(records) <= MOST_LINES:
         bracket_tables.print_records(console, records, inputs.data.class_names)
-    bracket_tables.print_rows(console, rows)
+    bracket_tables.print_rows(console, rows, more="--json")
     failed = sum(row.failed for row in rows)
     if failed:
         console.print(f"\n{count(failed, 'task')} failed; --resume --retry-failed computes them again", style="red")
@@ -154,28 +157,9 @@ def make_engine(flags: EngineFlags) -> Engine:
 
     Returns:
         The engine.
-
-    Raises:
-        InputError: If a flag of Ray's was given to another engine.
     """
     if flags.engine == "ray":
         from clearance.runs.engines.ray import RayEngine
 
         return RayEngine(flags.address, workers=flags.workers, gpus_per_task=flags.gpus_per_task)
-    alien = sorted(flags.given & {"address", "workers", "gpus_per_task"})
-    if alien:
-        raise InputError(f"--{alien[0].replace('_', '-')}: expected --engine ray with it, got --engine local")
     return LocalEngine()
-
-
-def split(flag: str, text: str, read: Callable[[str], Part]) -> list[Part]:
-    """The parts of a list with commas, each read.
-
-    Raises:
-        InputError: If a part is empty, or two mean the same.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    values = [read(part) for part in parts if part]
-    if len(values) < len(parts) or len(set(values)) < len(values):
-        raise InputError(f"--{flag}: expected names with commas between them, each once, got {text!r}")
-    return values

@@ -5,34 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from clearance.cli import tables
+from clearance.cli.grid import Grid, GridColumn
 from clearance.estimates.status import Status
 from clearance.runs.summary import SummaryRow, number
 
 Record = Mapping[str, Any]
 
 
-def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[str] = ()) -> None:
+def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[str] = (), more: str = "") -> None:
     """One line for each norm and target: the median bracket, and what must not be read.
 
     Args:
         console: Where to.
         rows: The summary's rows.
         names: A name for each row, such as its classifier; empty for none.
+        more: Where to find columns that a narrow terminal has no room for; empty for nowhere.
     """
-    table, what = _table(), len({(row.norm, row.target, row.order) for row in rows}) > 1 or not names
-    for name in (["classifier"] if names else []) + (["norm, target"] if what else []):
-        table.add_column(name)
-    for name in ("certified", "estimated", "attacked"):
-        table.add_column(f"median\n{name}", justify="right")
-    others = _others(rows)
-    for name in ("inputs", "wrong", "refuted", "masked", *(["other"] if any(others) else [])):
-        table.add_column(name, justify="right")
+    what, others = len({(row.norm, row.target, row.order) for row in rows}) > 1 or not names, _others(rows)
+    grid = Grid(
+        [
+            *([GridColumn("classifier", wraps=True)] if names else []),
+            *([GridColumn("norm, target", wraps=True)] if what else []),
+            *(GridColumn(f"median\n{name}", right=True) for name in ("certified", "estimated", "attacked")),
+            GridColumn("inputs", right=True, drop=1),
+            GridColumn("wrong", right=True, drop=5),
+            GridColumn("refuted", right=True, drop=3),
+            GridColumn("masked", right=True, drop=2),
+            *([GridColumn("other", right=True, drop=4)] if any(others) else []),
+        ],
+        more=more,
+    )
     for index, row in enumerate(rows):
         order = f", order {row.order}" if row.order != 1 else ""
         cells = [names[index]] if names else []
@@ -40,9 +47,9 @@ def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[
         cells += [tables.number(row.certified, "certified"), tables.number(row.estimated)]
         cells += [_attacked(row)]
         counts = (row.tasks, row.misclassified, row.refuted, row.masked, *([others[index]] if any(others) else []))
-        table.add_row(*cells, *map(str, counts))
+        grid.add_row(*cells, *map(str, counts))
     console.print()
-    console.print(table)
+    grid.print(console)
     passes, seconds = sum(row.forward + row.backward for row in rows), sum(row.seconds for row in rows)
     console.print(f"\n{passes:,} passes, {seconds:.0f} s")
 
@@ -74,32 +81,35 @@ def print_records(console: Console, records: Sequence[Record], names: Sequence[s
         if len(threats) > 1:
             console.print(Text(_threat(norm, target), "bold"))
         some = [record for record in records if (record["norm"], record["target"]) == (norm, target)]
-        console.print(_lines(some, names, group))
+        _lines(some, names, group).print(console)
 
 
 def _threat(norm: float, target: str | int) -> str:
     return f"{tables.norm_name(norm)}, {tables.towards(target)}"
 
 
-def _lines(records: Sequence[Record], names: Sequence[str], group: str) -> Table:
+def _lines(records: Sequence[Record], names: Sequence[str], group: str) -> Grid:
     """The table of one norm and target."""
-    table = _table()
-    for name in ("input", "label"):
-        table.add_column(name, justify="right")
-    if group:
-        table.add_column(group)
-    for name in ("certified", "estimated", "attacked"):
-        table.add_column(name, justify="right")
-    table.add_column("status", no_wrap=True)
-    table.add_column("flags")
+    grid = Grid(
+        [
+            GridColumn("input", right=True),
+            GridColumn("label", right=True, drop=4),
+            *([GridColumn(group)] if group else []),
+            GridColumn("certified", right=True, drop=1),
+            GridColumn("estimated", right=True),
+            GridColumn("attacked", right=True),
+            GridColumn("status", drop=2),
+            GridColumn("flags", drop=3, wraps=True),
+        ]
+    )
     last: object = None
     for record in records:
         repeated, last = record["input"] == last, record["input"]
         first = ["", ""] if repeated else [str(last), tables.class_name(record["label"], names)]
-        if group and not repeated and table.row_count:
-            table.add_section()
-        table.add_row(*first, *([str(record["group"])] if group else []), *_bracket(record))
-    return table
+        if group and not repeated and record is not records[0]:
+            grid.add_section()
+        grid.add_row(*first, *([str(record["group"])] if group else []), *_bracket(record))
+    return grid
 
 
 def print_legend(console: Console, records: Sequence[Record]) -> None:
@@ -168,7 +178,3 @@ def _needless(record: Record) -> bool:
         return False
     proved, estimated = number((record["certified"] or {}).get("radius")), number(record["estimated"]["radius"])
     return proved is not None and estimated is not None and proved > estimated * (1 + 1e-6)
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))

@@ -13,7 +13,6 @@ from statistics import median
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +20,9 @@ from rich.text import Text
 from clearance import __version__
 from clearance.certificates import Certificate, CertificateStatus, certify
 from clearance.cli import tables
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import CertifyFlags, InputFlags
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.geometry.exponents import as_norm
@@ -38,12 +39,14 @@ def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> No
         as_json: Print JSON.
     """
     inputs, proofs, target = load_inputs(given), list[Certificate](), as_target(chosen.target)
-    _, reached = inputs.check(target, seed=chosen.seed)
-    with progress("certifying", len(inputs.data), shown=not as_json) as advance, native_output_on_stderr():
+    checked, reached = inputs.check(target, seed=chosen.seed)
+    judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
+    tell_cost(inputs.model, inputs.data.images[:1], judged, passes=0, proof=chosen.time_limit)
+    with progress("certifying", len(inputs.data)) as pace, native_output_on_stderr():
         for image, label, there in zip(inputs.data.images, inputs.data.labels, reached, strict=True):
             if there:
                 proofs.append(_nothing(int(label), chosen))
-                advance()
+                pace.advance()
                 continue
             proofs += certify(
                 inputs.model,
@@ -55,7 +58,7 @@ def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> No
                 time_limit=chosen.time_limit,
                 seed=chosen.seed,
             )
-            advance()
+            pace.advance()
     if as_json:
         click.echo(json.dumps(as_document(inputs, proofs, chosen), indent=2, allow_nan=False))
     else:
@@ -88,17 +91,19 @@ def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: CertifyFl
     console, norm = tables.make_console(), as_norm(flags.norm)
     choices = f"{tables.norm_name(norm)}, {tables.towards(flags.target)}, method {flags.method}"
     tables.print_heading(console, inputs.title(), choices)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name in ("input", "label"):
-        table.add_column(name, justify="right")
-    table.add_column("predicted\n-> nearest" if flags.target == "untargeted" else "predicted\n-> target")
-    table.add_column("certified\nradius", justify="right")
-    table.add_column("method")
-    table.add_column("status", no_wrap=True)
+    columns = [
+        GridColumn("input", right=True),
+        GridColumn("label", right=True, drop=2),
+        GridColumn(f"predicted\n-> {'nearest' if flags.target == 'untargeted' else 'target'}", drop=3, wraps=True),
+        GridColumn("certified\nradius", right=True),
+        GridColumn("method", drop=1),
+        GridColumn("status"),
+    ]
+    grid = Grid(columns, more="--json")
     for index, (label, proof) in enumerate(zip(inputs.data.labels.tolist(), proofs, strict=True)):
-        table.add_row(*_cells(inputs, inputs.data.indices[index], label, proof))
+        grid.add_row(*_cells(inputs, inputs.data.indices[index], label, proof))
     console.print()
-    console.print(table)
+    grid.print(console)
     console.print()
     proved = [proof.radius for proof in proofs if proof.status.has_radius]
     middle = tables.number(median(proved), "certified") if proved else tables.NOTHING

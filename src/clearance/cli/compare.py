@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.run_values import out_file
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
@@ -87,9 +86,9 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         title = f"{printable(contest.threat)}: {count(len(contest.inputs), 'input')} that all runs have"
         console.print(Text(f"\n{title}", "bold"))
         console.print()
-        console.print(_leaderboard(contest))
+        _leaderboard(contest).print(console)
         console.print()
-        console.print(_differences(contest))
+        _differences(contest).print(console)
         for sentence in unranked(contest):
             console.print(Text(f"\n{printable(sentence)}", "red"))
     for note in comparison.notes:
@@ -103,8 +102,16 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     )
 
 
-def _leaderboard(contest: Contest) -> Table:
-    table = _table("rank", "run", right=("ranking\ndistance", "ahead\non", "wrong", "flagged"))
+def _leaderboard(contest: Contest) -> Grid:
+    columns = [
+        GridColumn("rank"),
+        GridColumn("run", wraps=True),
+        GridColumn("ranking\ndistance", right=True),
+        GridColumn("ahead\non", right=True, drop=3),
+        GridColumn("wrong", right=True, drop=2),
+        GridColumn("flagged", right=True, drop=1),
+    ]
+    table = Grid(columns, more="--json")
     for one in contest.standings:
         table.add_row(
             Text(MISSING if one.rank is None else str(one.rank), "bold"),
@@ -115,9 +122,17 @@ def _leaderboard(contest: Contest) -> Table:
     return table
 
 
-def _differences(contest: Contest) -> Table:
-    table = _table("run", "number", right=("inputs", "difference", "95 % interval", "larger\non"))
-    table.add_column("verdict")
+def _differences(contest: Contest) -> Grid:
+    columns = [
+        GridColumn("run", wraps=True),
+        GridColumn("number"),
+        GridColumn("inputs", right=True, drop=4),
+        GridColumn("difference", right=True),
+        GridColumn("95 % interval", right=True, drop=2),
+        GridColumn("larger\non", right=True, drop=3),
+        GridColumn("verdict", drop=1),
+    ]
+    table = Grid(columns, more="--json")
     last = ""
     for one in contest.differences:
         name, last = "" if one.run == last else _short(one.run), one.run
@@ -125,15 +140,6 @@ def _differences(contest: Contest) -> Table:
         style = {"ahead": "green", "behind": "red"}.get(one.verdict, "dim")
         numbers = (f"{one.inputs} of {one.asked}", write_number(one.value), ends, write_share(one.ahead))
         table.add_row(Text(name), one.quantity, *numbers, Text(one.verdict, style))
-    return table
-
-
-def _table(*left: str, right: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name in left:
-        table.add_column(name)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap="interval" in name)
     return table
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from clearance.data.files import path_kind
-from clearance.errors import FileError
+from clearance.cli.checks import check_out_file
 from clearance.runs.execute import read_run
 from clearance.runs.export import export_run
 
@@ -21,13 +18,8 @@ def run_export(run: str, *, kind: str, out: str, arrays: bool, force: bool) -> N
         out: The file.
         arrays: The arrays as well.
         force: Replace a file that is there.
-
-    Raises:
-        FileError: If the file's folder is not there.
     """
-    file = Path(out)
-    if path_kind(file.parent) != "folder":
-        raise FileError(f"--out: expected a folder that exists, got {file.parent}")
+    file = check_out_file("--out", out)
     with read_run(run) as opened:
         count = export_run(opened, file, kind=kind, arrays=arrays, force=force)
         total = len(opened.plan.tasks())

@@ -7,12 +7,11 @@ import math
 from pathlib import Path
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from clearance.cli.flag_values import GateFlags
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.run_values import out_file, split_names
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
@@ -96,15 +95,20 @@ def print_outcome(console: Console, outcome: GateOutcome) -> None:
     """The table of criteria, and the reasons why a release falls short."""
     against = "" if outcome.baseline is None else f", baseline {outcome.baseline}"
     print_heading(console, f"{outcome.model} on {outcome.data}", f"gate, run {outcome.run}{against}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name in ("", "criterion", "for", "wanted", "got"):
-        table.add_column(name)
+    columns = [
+        GridColumn(""),
+        GridColumn("criterion", wraps=True),
+        GridColumn("for", drop=1, wraps=True),
+        GridColumn("wanted", wraps=True),
+        GridColumn("got", wraps=True),
+    ]
+    grid = Grid(columns, more="--json")
     for check in outcome.checks:
         mark = Text("passed", "green") if check.passed else Text("failed", "bold red")
         cells = (check.criterion, check.about, check.wanted, check.got)
-        table.add_row(mark, *(Text(printable(cell)) for cell in cells))
+        grid.add_row(mark, *(Text(printable(cell)) for cell in cells))
     console.print()
-    console.print(table)
+    grid.print(console)
     for check in outcome.failed:
         console.print(Text(f"\n{printable(check.about)}: {printable(check.reason)}.", "red"))
     for note in outcome.notes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,14 +13,14 @@ from torch import Tensor, fx, nn
 
 from clearance.certificates.applicability import applicable_methods
 from clearance.certificates.onnx_file import to_onnx
+from clearance.cli.cost import BRACKET_BATCH, bracket_cost, typical_speed
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import model_options, read_inputs, read_model
-from clearance.cli.inspection_record import THREADS, BracketCost, Inspection
+from clearance.cli.inspection_record import THREADS, Inspection
 from clearance.cli.inspection_table import print_inspection
-from clearance.data.options import Options
 from clearance.data.selection import consecutive
 from clearance.errors import ClearanceError, InputError
-from clearance.model.budgets import BUDGETS, certificate_seconds, whole_passes
+from clearance.model.budgets import BUDGETS
 from clearance.model.classifier import Classifier
 from clearance.model.outputs import look_like_probabilities
 from clearance.model.second_derivative import second_derivative
@@ -40,18 +40,6 @@ MEASURED_SECONDS = 1.0
 """How long the speed is measured: long enough for two digits."""
 RANDOM_INPUTS = 4
 """Random inputs that stand for the data where there are none."""
-BRACKET_BATCH = 8
-"""Inputs per pass at which a bracket's seconds are told: its searches take from 1 to some hundred points at a time, and
-with 8 the bundled classifiers and large networks come within a factor of 3 of a bracket's own time on a CPU."""
-DATA_FLAGS = {field.name for field in fields(Options)} | {
-    "count",
-    "offset",
-    "indices",
-    "classes",
-    "skip_misclassified",
-    "scale",
-}
-"""Flags that choose inputs, and say nothing without DATA."""
 
 
 def run_inspect(given: InputFlags, *, input_shape: tuple[int, ...] | None, as_json: bool) -> None:
@@ -80,13 +68,11 @@ def inspect_model(given: InputFlags, input_shape: tuple[int, ...] | None = None)
         What was found.
     """
     with limit_threads(THREADS):
-        return _with_data(given, input_shape) if given.data else _without_data(given, input_shape)
+        return _with_data(given) if given.data else _without_data(given, input_shape)
 
 
-def _with_data(given: InputFlags, input_shape: tuple[int, ...] | None) -> Inspection:
-    """The model on the data."""  # noqa: DOC501
-    if input_shape is not None:
-        raise InputError(f"--input-shape: expected none with DATA, whose inputs have a shape, got {given.data}")
+def _with_data(given: InputFlags) -> Inspection:
+    """The model on the data."""
     given = given if "count" in given.given or given.indices is not None else replace(given, count=DEFAULT_COUNT)
     inputs = read_inputs(given)
     x = inputs.model.check_inputs(inputs.data.images)
@@ -97,9 +83,6 @@ def _with_data(given: InputFlags, input_shape: tuple[int, ...] | None) -> Inspec
 
 def _without_data(given: InputFlags, input_shape: tuple[int, ...] | None) -> Inspection:
     """The model on random inputs within its bounds."""  # noqa: DOC501
-    idle = sorted(given.given & DATA_FLAGS)
-    if idle:
-        raise InputError(f"--{idle[0].replace('_', '-')}: expected DATA with it, got a model alone")
     network = read_model(given)
     shape = input_shape or network.input_shape
     if shape is None:
@@ -145,11 +128,7 @@ def _inspect(
 ) -> Inspection:
     some = x[:RANDOM_INPUTS]
     speed = measure_speed(model, some, seconds=MEASURED_SECONDS)
-    typical = (
-        speed
-        if speed.batch <= BRACKET_BATCH
-        else measure_speed(model, some, batch=BRACKET_BATCH, seconds=MEASURED_SECONDS / 3)
-    )
+    typical = speed if speed.batch <= BRACKET_BATCH else typical_speed(model, some, seconds=MEASURED_SECONDS / 3)
     return Inspection(
         model=_describe_model(network, given.model),
         input=_describe_input(network, model, x, given, data is not None),
@@ -163,10 +142,7 @@ def _inspect(
         second_order=second_derivative(model, some),
         certificates=applicable_methods(model, x[:1]),
         export=_why_no_export(model, x[:1]),
-        brackets=tuple(
-            BracketCost(name, whole_passes(name), typical.seconds(whole_passes(name)), certificate_seconds(name))
-            for name in BUDGETS
-        ),
+        brackets=tuple(bracket_cost(name, typical) for name in BUDGETS),
     )
 
 

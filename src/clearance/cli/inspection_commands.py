@@ -35,6 +35,9 @@ def inspect(inputs: InputFlags, *, input_shape: tuple[int, ...] | None, as_json:
     provers; what a bracket of one input costs at each budget. Takes a few seconds. Without DATA it looks at random
     inputs within the bounds. MODEL and DATA are as for `score`.
     """
+    from clearance.cli.checks import check_inspect
+
+    check_inspect(inputs, input_shape)
     from clearance.cli.inspection import run_inspect
 
     run_inspect(inputs, input_shape=input_shape, as_json=as_json)

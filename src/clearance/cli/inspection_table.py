@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.tables import NOTHING, class_name, make_console
 from clearance.cli.values import printable
 from clearance.model.second_derivative import SecondDerivative
@@ -147,14 +147,17 @@ def _work_rows(found: Inspection) -> Rows:
 
 def _print_costs(console: Console, costs: Iterable[BracketCost]) -> None:
     console.print(Text("A bracket of one input (clearance bracket --budget ...)", "bold"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 2))
-    table.add_column("budget")
-    for head in ("passes", "passes take about", "certificate at most"):
-        table.add_column(head, justify="right")
+    columns = [
+        GridColumn("budget"),
+        GridColumn("passes", right=True, drop=1),
+        GridColumn("passes take\nabout", right=True),
+        GridColumn("certificate\nat most", right=True),
+    ]
+    grid = Grid(columns, gap=2, more="--json")
     for cost in costs:
         seconds = NOTHING if cost.seconds is None else duration(cost.seconds)
-        table.add_row(cost.budget, f"{cost.passes:,}", seconds, duration(cost.certificate_seconds))
-    console.print(table)
+        grid.add_row(cost.budget, f"{cost.passes:,}", seconds, duration(cost.certificate_seconds))
+    grid.print(console)
     console.print("\nSeconds are those of one thread. A budget may be a number of passes, such as --budget 2000.")
 
 

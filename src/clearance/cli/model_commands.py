@@ -7,14 +7,13 @@ from typing import Any
 import click
 
 from clearance.attacks.table import ATTACKS, ENSEMBLE, choices
-from clearance.certificates.table import best_in_words, method_names, methods_in_words
-from clearance.cli.flag_values import AttackFlags, CertifyFlags, EngineFlags, InputFlags, RunFlags, pick
+from clearance.certificates.table import method_names, methods_in_words
+from clearance.cli.flag_values import AttackFlags, CertifyFlags, InputFlags, pick
 from clearance.cli.options import (
     AUTO_COUNT,
     AUTO_NUMBER,
     CONTEXT,
     commands,
-    given_flags,
     takes_inputs,
     with_bound,
     with_input_options,
@@ -22,23 +21,12 @@ from clearance.cli.options import (
     with_model_and_data,
     with_one_threat,
     with_order,
+    with_quiet,
     with_seed,
 )
 from clearance.cli.values import BudgetType, Radius
 from clearance.estimates.samplers.table import SAMPLERS, default_text
 from clearance.model.budgets import describe_budgets
-from clearance.model.targets import describe_targets
-
-
-@commands.command(context_settings=CONTEXT, short_help="Bracket real digits with both bundled classifiers.")
-@click.option(
-    "--count", default=8, show_default=True, metavar="N", type=click.IntRange(1, 360), help="How many digits."
-)
-def demo(count: int) -> None:
-    """Bracket real handwritten digits with the two bundled classifiers, side by side (about a minute)."""
-    from clearance.cli.demo import run_demo
-
-    run_demo(count)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Estimate the radius of each input.")
@@ -114,15 +102,22 @@ def demo(count: int) -> None:
 @click.option("--paper", is_flag=True, help="All choices of the CLEVER paper: uniform, radius 5, 500 blocks of 1,024.")
 @with_input_options
 @with_json
+@with_quiet
 @takes_inputs
-def score(inputs: InputFlags, **flags: Any) -> None:
+def score(inputs: InputFlags, *, target: str, paper: bool, as_json: bool, **choices: Any) -> None:
     """Estimate for each input of DATA how far it can move before MODEL changes its mind (CLEVER).
 
     {models} DATA is {data}
     """
+    from clearance.cli.checks import check_inputs, check_target
+    from clearance.cli.score_settings import make_settings
+
+    settings = make_settings(inputs.given, choices, paper=paper)
+    check_target(target)
+    check_inputs(inputs)
     from clearance.cli.score import run_score
 
-    run_score(inputs, **flags)
+    run_score(inputs, settings, target=target, as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Find the nearest adversarial example of each input.")
@@ -156,6 +151,7 @@ def score(inputs: InputFlags, **flags: Any) -> None:
 @with_input_options
 @click.option("--save", metavar="FILE", help="Write inputs, witnesses, distances and predictions to FILE.npz.")
 @with_json
+@with_quiet
 @takes_inputs
 def attack(inputs: InputFlags, *, save: str | None, as_json: bool, **flags: Any) -> None:
     """Find for each input of DATA the nearest adversarial example of MODEL that attacks can find.
@@ -164,9 +160,14 @@ def attack(inputs: InputFlags, *, save: str | None, as_json: bool, **flags: Any)
     differ. With --radius any witness within that distance will do: an input is done at its first one, and what is left
     of the budget goes to the others. MODEL and DATA are as for `score`.
     """
+    from clearance.cli.checks import check_attack, check_inputs
+
+    chosen = pick(AttackFlags, flags)
+    check_attack(chosen, save)
+    check_inputs(inputs)
     from clearance.cli.attack import run_attack
 
-    run_attack(inputs, pick(AttackFlags, flags), save=save, as_json=as_json)
+    run_attack(inputs, chosen, save=save, as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Prove a radius for each input.")
@@ -183,6 +184,7 @@ def attack(inputs: InputFlags, *, save: str | None, as_json: bool, **flags: Any)
 @with_seed
 @with_input_options
 @with_json
+@with_quiet
 @takes_inputs
 def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
     """Prove for each input of DATA a radius within which MODEL has no adversarial example.
@@ -190,9 +192,14 @@ def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
     It is a lower bound of the minimum distortion, sound up to floating-point rounding. MODEL and DATA are as for
     `score`.
     """
+    from clearance.cli.checks import check_certify, check_inputs
+
+    chosen = pick(CertifyFlags, flags)
+    check_certify(chosen)
+    check_inputs(inputs)
     from clearance.cli.certify import run_certify
 
-    run_certify(inputs, pick(CertifyFlags, flags), as_json=as_json)
+    run_certify(inputs, chosen, as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Look for signs of gradient masking around each input.")
@@ -206,75 +213,20 @@ def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
     help="Exit with code 1 if an input has a flag at least that severe.",
 )
 @with_json
+@with_quiet
 @takes_inputs
-def audit(inputs: InputFlags, **flags: Any) -> int:
+def audit(inputs: InputFlags, *, target: str, norm: str, **flags: Any) -> int:
     """Look around each input of DATA for signs that MODEL hides its gradients, so that scores and attacks mislead.
 
     Prints the flags that are raised, with what was measured and what to do about it. Each flag has a page of its own,
     `clearance docs CODE`. MODEL and DATA are as for `score`.
     """
+    from clearance.cli.checks import check_inputs, check_target
+    from clearance.geometry.exponents import as_norm
+
+    check_target(target)
+    as_norm(norm)
+    check_inputs(inputs)
     from clearance.cli.audit import run_audit
 
-    return run_audit(inputs, **flags)
-
-
-@commands.command(context_settings=CONTEXT, short_help="The main job: all of it, in a run that can be resumed.")
-@with_model_and_data
-@click.option("--out", required=True, metavar="RUN", help="Folder of the run; made where it is not there.")
-@click.option(
-    "--target",
-    default="untargeted",
-    show_default=True,
-    metavar="T[,T...]",
-    help=f"Classes to move to, with commas: {describe_targets()}, or class indices.",
-)
-@click.option(
-    "--norm", default="2", show_default=True, metavar="P[,P...]", help="Norms of distances, with commas: P >= 1 or inf."
-)
-@with_order
-@with_bound
-@click.option(
-    "--budget",
-    type=BudgetType(),
-    metavar="[quick|standard|thorough|N]",
-    default="standard",
-    show_default=True,
-    help=f"How hard attack and estimate try: {describe_budgets('whole')} passes per input with the audit, or a number.",
-)
-@click.option(
-    "--certificate",
-    type=click.Choice((*method_names(), "none")),
-    default="best",
-    show_default=True,
-    help=f"How a radius is proved, as for `certify`. best: {best_in_words()}.",
-)
-@click.option(
-    "--time-limit",
-    type=float,
-    metavar="S",
-    help=f"Seconds for the certificate of each input.  [default: {describe_budgets('seconds')}, by --budget]",
-)
-@with_seed
-@with_input_options
-@click.option("--resume", is_flag=True, help="Go on with the run in the folder, or start it.")
-@click.option("--retry-failed", is_flag=True, help="Compute failed tasks again.")
-@click.option(
-    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="This process, or Ray."
-)
-@click.option("--address", metavar="A", help="Ray: address of a cluster.  [default: one on this machine]")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Ray: how many workers.  [default: all cores]")
-@click.option("--gpus-per-task", default=0.0, show_default=True, metavar="N", help="Ray: GPUs of each worker.")
-@with_json
-@click.pass_context
-@takes_inputs
-def bracket(context: click.Context, inputs: InputFlags, *, as_json: bool, **flags: Any) -> int:
-    """Bracket each input of DATA: certified radius, estimated radius, attack distance, and an audit.
-
-    Every finished task is on the disk at once: after Ctrl-C, a crash or a power cut, the same command with --resume
-    computes exactly what is missing. Failed tasks are counted on stderr; if all of them failed the exit code is 2.
-    MODEL and DATA are as for `score`.
-    """
-    from clearance.cli.bracket import run_bracket
-
-    run, given = pick(RunFlags, flags), frozenset(given_flags(context))
-    return run_bracket(inputs, run=run, engine=pick(EngineFlags, flags | {"given": given}), as_json=as_json)
+    return run_audit(inputs, target=target, norm=norm, **flags)

@@ -10,6 +10,14 @@ import click
 from click.core import ParameterSource
 
 from clearance import __version__
+from clearance.cli.completion import (
+    complete_data,
+    complete_device,
+    complete_file,
+    complete_model,
+    complete_norm,
+    complete_target,
+)
 from clearance.cli.flag_values import InputFlags, pick
 from clearance.cli.values import ModelArguments, NumberOr, Numbers, PictureSize
 from clearance.data.presets import PRESETS
@@ -20,6 +28,8 @@ from clearance.zoo.table import specs_in_words
 
 AUTO_NUMBER, AUTO_COUNT, ALL_COUNT = NumberOr(float, "auto"), NumberOr(int, "auto"), NumberOr(int, "all")
 """Kinds of values: a number or the word that stands for a choice of the program."""
+QUIET = "clearance.quiet"
+"""Where `--quiet` is kept in click's context."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Settings of every command: `-h` as well, and lines of help that fit a screen."""
 
@@ -31,6 +41,7 @@ MODEL_OPTIONS = (
     click.option(
         "--weights",
         metavar="FILE",
+        shell_complete=complete_file,
         help="Values for the network of a factory or an architecture: .safetensors, or tensors as .pt, .pth, .th.",
     ),
     click.option(
@@ -45,11 +56,15 @@ MODEL_OPTIONS = (
     ),
 )
 """What is evaluated."""
-MODEL_AND_DATA = (click.argument("model"), click.argument("data"), *MODEL_OPTIONS)
+MODEL_AND_DATA = (
+    click.argument("model", shell_complete=complete_model),
+    click.argument("data", shell_complete=complete_data),
+    *MODEL_OPTIONS,
+)
 """What is evaluated, and on what."""
 MODEL_WITH_OR_WITHOUT_DATA = (
-    click.argument("model"),
-    click.argument("data", required=False, default=""),
+    click.argument("model", shell_complete=complete_model),
+    click.argument("data", required=False, default="", shell_complete=complete_data),
     *MODEL_OPTIONS,
 )
 """What is looked at; the data may be left out, and are the empty text then."""
@@ -72,14 +87,23 @@ INPUT_OPTIONS = (
     click.option("--class-names", metavar="NAME,...", help="Classes in the order of the model's outputs."),
     click.option("--fixed", metavar="NAME[,...]", help="Tables: columns that cannot move.  [default: of two values]"),
     click.option("--movable", metavar="NAME[,...]", help="Tables: columns that can move, or all."),
-    click.option("--bounds-file", metavar="FILE", help="Tables: CSV file of valid ranges: feature, low, high."),
+    click.option(
+        "--bounds-file",
+        metavar="FILE",
+        shell_complete=complete_file,
+        help="Tables: CSV file of valid ranges: feature, low, high.",
+    ),
     click.option("--bounds", type=float, nargs=2, metavar="LOW HIGH", help="Valid range; 0 255: pixels as stored."),
     click.option("--no-bounds", is_flag=True, help="Inputs have no valid range."),
     click.option("--mean", type=Numbers(), metavar="X[,X...]", help="Subtracted per channel before the network."),
     click.option("--std", type=Numbers(), metavar="X[,X...]", help="Divided by per channel, after --mean."),
     click.option("--preset", type=click.Choice(list(PRESETS)), help="A known pair of --mean and --std."),
     click.option("--scale", metavar="std|range|FILE", help=f"Unit of distances, feature by feature: {SCALE_MEANING}."),
-    click.option("--device", help="cpu, cuda, mps; auto: the first of cuda, mps, cpu.  [default: the network's]"),
+    click.option(
+        "--device",
+        shell_complete=complete_device,
+        help="cpu, cuda, mps; auto: the first of cuda, mps, cpu.  [default: the network's]",
+    ),
     click.option(
         "--dtype",
         type=click.Choice(list(PRECISIONS)),
@@ -101,12 +125,20 @@ TARGET = click.option(
     "--target",
     default="untargeted",
     show_default=True,
+    shell_complete=complete_target,
     help=f"Class to move to: {describe_targets()}, or a class index.",
 )
 """One target."""
 ONE_THREAT = (
     TARGET,
-    click.option("--norm", default="2", show_default=True, metavar="P|inf", help="The norm of distances, P >= 1."),
+    click.option(
+        "--norm",
+        default="2",
+        show_default=True,
+        metavar="P|inf",
+        shell_complete=complete_norm,
+        help="The norm of distances, P >= 1.",
+    ),
 )
 """One target and one norm."""
 ORDER = click.option(
@@ -131,6 +163,21 @@ SEED = click.option(
 """The seed."""
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 """JSON instead of a table."""
+
+
+def _keep_quiet(context: click.Context, _option: click.Parameter, quiet: bool) -> None:
+    context.meta[QUIET] = quiet
+
+
+QUIETLY = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_quiet,
+    help="Say nothing on stderr of cost and progress; warnings and errors stay.",
+)
+"""No progress. `cli.progress.is_quiet` reads it."""
 
 Command = Callable[..., object]
 
@@ -187,6 +234,11 @@ def with_seed(command: Command) -> Command:
 def with_json(command: Command) -> Command:
     """Print JSON."""
     return AS_JSON(command)
+
+
+def with_quiet(command: Command) -> Command:
+    """Say nothing of how far the command is."""
+    return QUIETLY(command)
 
 
 def takes_inputs(command: Command) -> Command:

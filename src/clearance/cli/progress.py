@@ -1,4 +1,8 @@
-"""How far a command is: a bar on a terminal, a line every few seconds through a pipe. On stderr, from a thread."""
+"""How far a command is: a bar on a terminal, a line every few seconds through a pipe. On stderr, from a thread.
+
+Whether there is progress at all is decided in one place, `is_quiet`: not with `--quiet`, and not with
+`CLEARANCE_PROGRESS=none`. JSON on stdout has no part in it.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from clearance.cli.options import QUIET
 from clearance.model.progress import PROGRESS_VARIABLE
 
 if TYPE_CHECKING:  # commands that only read runs start without torch
@@ -23,6 +29,8 @@ if TYPE_CHECKING:  # commands that only read runs start without torch
 
 SECONDS_BETWEEN_LINES = 5.0
 """Between two lines where stderr is no terminal, and before the first."""
+BESIDE_THE_BAR = 66
+"""Columns that the words beside a bar take at most; on a terminal that has no more they stand alone."""
 FEWEST_PASSES = 50
 """Passes from which the time left is foretold."""
 
@@ -37,6 +45,8 @@ class Pace:
         meter: Counts the passes of this process; `None` where others compute.
         passes: About how many passes each time costs; `None` where that is not known.
         done: How many times it was done.
+        before: How many of these were done before this sitting: they say nothing about the pace.
+        within: How much of the next time is done, from 0 to 1, where the job says so.
     """
 
     doing: str
@@ -44,24 +54,30 @@ class Pace:
     meter: Meter | None = None
     passes: int | None = None
     done: int = 0
+    before: int = 0
+    within: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         """What the meter says before the start."""
-        self._before = self._read()
+        self._at_start = self._read()
 
     @property
     def spent(self) -> int:
         """Passes so far, forward and backward together."""
-        return self._read() - self._before
+        return self._read() - self._at_start
 
     @property
     def share(self) -> float:
-        """The share of the whole that is done: by what is finished, or by the passes of what is going on."""
-        begun = 0.0
+        """The share of this sitting that is done: by what is finished, or by the passes of what is going on."""
+        done, begun = self.done - self.before, self.done - self.before + self.within
         if self.passes and self.spent >= FEWEST_PASSES and self.done < self.total:
-            begun = min(self.spent / self.passes, self.done + 0.95)
-        return max(float(self.done), begun) / max(self.total, 1)
+            begun = min(self.spent / self.passes, done + 0.95)
+        return max(float(done), begun) / max(self.total - self.before, 1)
+
+    def advance(self) -> None:
+        """One more time is done."""
+        self.done, self.within = self.done + 1, 0.0
 
     def left(self) -> str:
         """The time left in words; empty where nothing can be said yet."""
@@ -84,33 +100,46 @@ class Pace:
         return 0 if self.meter is None else self.meter.forward + self.meter.backward
 
 
+def is_quiet() -> bool:
+    """Whether nothing is to be said of how far a command is: `--quiet`, or the environment variable."""
+    context = click.get_current_context(silent=True)
+    asked = context is not None and bool(context.meta.get(QUIET))
+    return asked or os.environ.get(PROGRESS_VARIABLE) == "none"
+
+
+def tell(line: str) -> None:
+    """Say one line on stderr, unless nothing is to be said.
+
+    Args:
+        line: The line.
+    """
+    if not is_quiet():
+        click.echo(f"clearance: {line}", err=True)
+
+
 @contextmanager
 def progress(
-    doing: str, total: int, *, shown: bool = True, meter: Meter | None = None, passes: int | None = None
-) -> Generator[Callable[[], None]]:
+    doing: str, total: int, *, done: int = 0, meter: Meter | None = None, passes: int | None = None
+) -> Generator[Pace]:
     """Show how far a job is while it lasts.
 
     Args:
         doing: What is done, such as "scoring".
-        total: How many times.
-        shown: False for nothing at all.
+        total: How many times, those before this sitting included.
+        done: How many of them were done before.
         meter: Counts the passes of this process, so that something moves within one long task.
         passes: About how many passes each time costs.
 
     Yields:
-        A function to call after each time.
+        What is done; its `advance` is to be called after each time.
     """
-    pace = Pace(doing, total, meter, passes)
-
-    def advance() -> None:
-        pace.done += 1
-
-    if not shown or os.environ.get(PROGRESS_VARIABLE) == "none":
-        yield advance
+    pace = Pace(doing, total, meter, passes, done, done)
+    if is_quiet() or done >= total:
+        yield pace
         return
     console = Console(file=sys.stderr)
     with _bar(console, pace) if console.is_terminal else _lines(console, pace):
-        yield advance
+        yield pace
 
 
 class _PaceColumn(ProgressColumn):
@@ -118,33 +147,52 @@ class _PaceColumn(ProgressColumn):
 
     max_refresh = 0.5
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, *, narrow: bool) -> None:
         super().__init__()
-        self.pace = pace
+        self.pace, self.narrow = pace, narrow
 
     def render(self, task: Task) -> Text:
         """The column's text."""
-        task.completed = self.pace.done
-        spent = f"{self.pace.spent:,} passes" if self.pace.spent else ""
-        return Text("  ".join(filter(None, [spent, self.pace.left()])))
+        task.completed = self.pace.done + self.pace.within
+        parts = [f"{self.pace.spent:,} passes" if self.pace.spent else "", self.pace.left()]
+        return Text("  ".join(filter(None, parts[self.narrow :])), no_wrap=True)
 
 
 @contextmanager
 def _bar(console: Console, pace: Pace) -> Generator[None]:
-    columns = (TextColumn(pace.doing), BarColumn(), MofNCompleteColumn(), _PaceColumn(pace))
+    room = console.width - BESIDE_THE_BAR
+    bars = [BarColumn(bar_width=min(room, 40))] if room > 0 else []  # on a narrow terminal words alone
+    columns = (TextColumn(pace.doing), *bars, MofNCompleteColumn(), _PaceColumn(pace, narrow=room <= 0))
     with Progress(*columns, console=console, transient=True) as bar:
-        bar.add_task(pace.doing, total=pace.total)
+        bar.add_task(pace.doing, total=pace.total, completed=pace.done)
         yield
 
 
 @contextmanager
 def _lines(console: Console, pace: Pace) -> Generator[None]:
+    def write() -> None:
+        console.file.write(f"{pace.line()}\n")
+        console.file.flush()
+
+    with repeating(write):
+        yield
+
+
+@contextmanager
+def repeating(say: Callable[[], None]) -> Generator[None]:
+    """Call a function every few seconds, from a thread, while the block lasts.
+
+    Args:
+        say: Writes a line.
+
+    Yields:
+        Nothing.
+    """
     over = threading.Event()
 
     def write() -> None:
         while not over.wait(SECONDS_BETWEEN_LINES):
-            console.file.write(f"{pace.line()}\n")
-            console.file.flush()
+            say()
 
     writer = threading.Thread(target=write, name="progress", daemon=True)
     writer.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -47,6 +48,13 @@ def export_vnnlib(inputs: InputFlags, **flags: Any) -> None:
     radius; "sat" means that another class is at least as high within it. Misclassified inputs are left out. Needs the
     extra "onnx". MODEL and DATA are as for `score`. See `clearance docs certificates`.
     """
+    from clearance.certificates.vnnlib_request import check_questions, free_folder
+    from clearance.cli.checks import check_inputs, check_target
+
+    check_questions(flags["norm"], flags["radius"], flags["timeout"])
+    free_folder(Path(flags["out"]))
+    check_target(flags["target"])
+    check_inputs(inputs)
     from clearance.cli.vnnlib import run_export_vnnlib
 
     run_export_vnnlib(inputs, **flags)

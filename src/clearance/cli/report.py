@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from clearance import __version__
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.run_values import out_file
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
@@ -58,12 +57,10 @@ def print_robust_accuracy(console: Console, run: RunRecords, radii: Sequence[flo
         console.print(Text(f"{printable(missing)}\n", "yellow"))
         return
     found = shares_table([run], radii)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name in found.columns:
-        table.add_column(name, justify="left" if name == "norm" else "right", no_wrap=True)
+    grid = Grid([GridColumn(name, right=name != "norm") for name in found.columns])
     for row in found.rows:
-        table.add_row(*map(Text, row))
-    console.print(table)
+        grid.add_row(*row)
+    grid.print_in_parts(console, keys=found.columns.index("radius") + 1 if "radius" in found.columns else 1)
     console.print(f"\n{printable(found.note)}")
     for sentence in remarks(run, radii):
         console.print(Text(f"\n{printable(sentence)}", "yellow"))

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
-import click
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
+from rich.text import Text
 
-from clearance.cli.progress import PROGRESS_VARIABLE
+from clearance.cli.grid import Grid, GridColumn
+from clearance.cli.progress import is_quiet, repeating, tell
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import Interrupted
-from clearance.errors import InputError
 from clearance.experiments.journal import JOURNAL_FILE
 from clearance.experiments.outcome import PaperTable, Reproduction
 from clearance.experiments.reproduce import Sitting, forget, reproduce
 from clearance.experiments.table import EXPERIMENTS, Scale
-
-WIDEST_PAPER_TABLE = 400
-"""Columns of a terminal that a table may take: the widest of the papers' have about 150."""
+from clearance.report.marks import count
 
 
 def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: int, device: str, force: bool) -> None:
@@ -36,11 +36,8 @@ def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: 
         force: Begin again.
 
     Raises:
-        InputError: If a name and `--all` were given.
         Interrupted: On Ctrl-C: what is measured is kept.
     """
-    if name is not None and every:
-        raise InputError(f"--all: expected no NAME with it, got {name}")
     if name is None and not every:
         show_experiments(make_console())
         return
@@ -50,8 +47,10 @@ def run_reproduce(name: str | None, *, every: bool, scale: str, out: str, seed: 
     for sitting in sittings:
         if force:
             forget(sitting)
+        tell(f"{sitting.name}, scale {sitting.scale}: {sitting.scale.meaning}")
         try:
-            found, files = reproduce(sitting, say)
+            with saying(sitting) as say:
+                found, files = reproduce(sitting, say)
         except KeyboardInterrupt:
             kept = f"{count_lines(sitting.folder / JOURNAL_FILE)} measurements are kept in {sitting.folder}"
             raise Interrupted(f"interrupted; {kept}; the same command goes on") from None
@@ -65,10 +64,54 @@ def as_device(name: str) -> str:
     return str(find_device(name))
 
 
-def say(text: str) -> None:
-    """How far it is, on stderr."""
-    if os.environ.get(PROGRESS_VARIABLE) != "none":
-        click.echo(text, err=True)
+@contextmanager
+def saying(sitting: Sitting) -> Generator[Callable[[str], None]]:
+    """Say on stderr what an experiment is doing, and every few seconds how many measurements are kept.
+
+    How many there will be is not known: later ones depend on earlier ones.
+
+    Args:
+        sitting: The experiment.
+
+    Yields:
+        A function that says what is done next.
+    """
+    doing = Doing(sitting.folder / JOURNAL_FILE, Console(file=sys.stderr, highlight=False, markup=False, emoji=False))
+    if is_quiet():
+        yield doing.keep
+    elif doing.console.is_terminal:
+        with doing.console.status(doing, spinner="line"):
+            yield doing.say
+    else:
+        with repeating(lambda: doing.console.print(doing, soft_wrap=True)):
+            yield doing.say
+
+
+class Doing:
+    """What an experiment is doing.
+
+    Args:
+        journal: Its journal.
+        console: On stderr.
+    """
+
+    def __init__(self, journal: Path, console: Console) -> None:
+        self.journal, self.console = journal, console
+        self.text, self.started = "starting", time.monotonic()
+
+    def keep(self, text: str) -> None:
+        """What is done from now on."""
+        self.text = text
+
+    def say(self, text: str) -> None:
+        """What is done from now on, as a line of its own."""
+        self.keep(text)
+        self.console.print(text, soft_wrap=True)
+
+    def __rich__(self) -> Text:
+        """How far it is, as a line."""
+        elapsed = timedelta(seconds=round(time.monotonic() - self.started))
+        return Text(f"{self.text}: {count(count_lines(self.journal), 'measurement')} kept, {elapsed}")
 
 
 def count_lines(journal: Path) -> int:
@@ -90,7 +133,7 @@ def show(console: Console, sitting: Sitting, found: Reproduction, files: list[Pa
     print_heading(console, f"{sitting.name}: {EXPERIMENTS[sitting.name].paper}", " ".join(found.settings))
     for table in found.tables:
         console.print()
-        print_wide(console, on_screen(table))
+        print_table(console, table)
         console.print(table.note)
     if found.findings:
         console.print("\nFindings", style="bold")
@@ -101,19 +144,12 @@ def show(console: Console, sitting: Sitting, found: Reproduction, files: list[Pa
         console.print(f"  {file}")
 
 
-def print_wide(console: Console, table: Table) -> None:
-    """A table in its own width, which may be more than the terminal's: no number is cut short."""
-    wanted = Measurement.get(console, console.options.update(max_width=WIDEST_PAPER_TABLE), table).maximum
-    wide = make_console()
-    wide.width = max(console.width, wanted)
-    wide.print(table, crop=False)
-
-
-def on_screen(table: PaperTable) -> Table:
-    """A table for a terminal."""
-    shown, text = Table(title=table.title, title_justify="left", title_style="bold", box=None), table.as_table()
-    for place, column in enumerate(text.columns):
-        shown.add_column(column, justify="left" if place < text.numeric else "right")
+def print_table(console: Console, table: PaperTable) -> None:
+    """A table of a paper: where the terminal is narrower, its columns follow in several parts."""
+    text = table.as_table()
+    keys = max(1, text.numeric)
+    grid = Grid([GridColumn(name, right=place >= text.numeric) for place, name in enumerate(text.columns)])
     for row in text.rows:
-        shown.add_row(*row)
-    return shown
+        grid.add_row(*row)
+    console.print(Text(table.title, "bold"))
+    grid.print_in_parts(console, keys=keys)

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
+from clearance.cli.completion import complete_file, complete_folder
 from clearance.cli.options import CONTEXT, commands, given_flags, with_json
 from clearance.cli.values import Radii
 
 
 @commands.command(context_settings=CONTEXT, short_help="Write the results of a run as Parquet, CSV or JSON.")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_folder)
 @click.option("--format", "kind", type=click.Choice(["parquet", "csv", "json"]), required=True, help="Kind of file.")
-@click.option("--out", required=True, metavar="FILE", help="The file.")
+@click.option("--out", required=True, metavar="FILE", shell_complete=complete_file, help="The file.")
 @click.option("--arrays", is_flag=True, help="With witnesses and block maxima (json and parquet).")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 def export(**flags: Any) -> None:
@@ -21,13 +22,16 @@ def export(**flags: Any) -> None:
 
     The run may be unfinished or going on. Fields that hold times have names that end in "seconds".
     """
+    from clearance.cli.run_values import require_runs
+
+    require_runs(flags["run"])
     from clearance.cli.export import run_export
 
     run_export(**flags)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Exit with code 1 where a run falls short of what is asked.")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_folder)
 @click.option("--min-median", type=float, metavar="R", help="Smallest median estimated radius (an estimate, no bound).")
 @click.option("--min-certified", type=float, metavar="R", help="Smallest median certified radius (proved).")
 @click.option("--min-attacked", type=float, metavar="R", help="Smallest median attack distance (witnessed).")
@@ -41,7 +45,12 @@ def export(**flags: Any) -> None:
 @click.option(
     "--max-failed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Failed tasks."
 )
-@click.option("--baseline", metavar="RUN", help="An earlier run over the same inputs; with --max-drop.")
+@click.option(
+    "--baseline",
+    metavar="RUN",
+    shell_complete=complete_folder,
+    help="An earlier run over the same inputs; with --max-drop.",
+)
 @click.option(
     "--max-drop",
     type=float,
@@ -59,8 +68,10 @@ def export(**flags: Any) -> None:
 @click.option("--allow-unfinished", is_flag=True, help="Judge a run that is not finished by what there is.")
 @click.option("--norm", metavar="P[,P...]", help="Judge these norms only.  [default: all of the run]")
 @click.option("--target", metavar="T[,T...]", help="Judge these targets only.  [default: all of the run]")
-@click.option("--junit", metavar="FILE", help="Write the outcome as JUnit XML.")
-@click.option("--markdown", metavar="FILE", help="Write the outcome as GitHub-flavoured Markdown.")
+@click.option("--junit", metavar="FILE", shell_complete=complete_file, help="Write the outcome as JUnit XML.")
+@click.option(
+    "--markdown", metavar="FILE", shell_complete=complete_file, help="Write the outcome as GitHub-flavoured Markdown."
+)
 @with_json
 @click.pass_context
 def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
@@ -72,14 +83,22 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
     replaced. See `clearance docs gate`.
     """
     from clearance.cli.flag_values import GateFlags
+    from clearance.cli.run_values import require_runs
+
+    require_runs(flags["run"], flags["baseline"])
     from clearance.cli.gate import run_gate
 
     return run_gate(GateFlags(**flags, given=frozenset(given_flags(context))), as_json=as_json)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Write the page of a run, and one for an auditor: HTML.")
-@click.argument("run")
-@click.option("--out", metavar="FILE", help="The page.  [default: report.html in RUN; with --json none]")
+@click.argument("run", shell_complete=complete_folder)
+@click.option(
+    "--out",
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="The page.  [default: report.html in RUN; with --json none]",
+)
 @click.option(
     "--at",
     "radii",
@@ -102,15 +121,24 @@ def report(**flags: Any) -> None:
     distances: those of the data, or of its --scale. It takes a run with --target untargeted, or with every class as a
     target. `clearance docs report` says how this differs from `clearance attack --radius`.
     """
+    from clearance.cli.run_values import require_runs
+
+    require_runs(flags["run"])
     from clearance.cli.report import run_report
 
     run_report(**flags)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Write one figure of a run as SVG, PDF or PNG.")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_folder)
 @click.argument("name")
-@click.option("--out", required=True, metavar="FILE", help="The file; its name ends in .svg, .pdf or .png.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="The file; its name ends in .svg, .pdf or .png.",
+)
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 def figure(**flags: Any) -> None:
     """Write a figure of the run in folder RUN for a paper.
@@ -118,14 +146,19 @@ def figure(**flags: Any) -> None:
     NAME is brackets, security, averages, gaps, maxima, fits or blocks. security: robust accuracy at every radius; the
     others: figures 6, 4, 5, 2, 3, and 7 and 9 of the CLEVER paper.
     """
+    from clearance.cli.run_values import require_runs
+
+    require_runs(flags["run"])
     from clearance.cli.report import run_figure
 
     run_figure(**flags)
 
 
 @commands.command(context_settings=CONTEXT, short_help="Several runs side by side: who is ahead, and by how much.")
-@click.argument("runs", nargs=-1, required=True)
-@click.option("--out", metavar="FILE", help="The page.  [default: compare.html; with --json none]")
+@click.argument("runs", nargs=-1, required=True, shell_complete=complete_folder)
+@click.option(
+    "--out", metavar="FILE", shell_complete=complete_file, help="The page.  [default: compare.html; with --json none]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the tables.")
 def compare(**flags: Any) -> None:
     """Hold the runs in the folders RUNS against the first of them, input by input, and rank all of them.
@@ -134,6 +167,9 @@ def compare(**flags: Any) -> None:
     named. An input that is misclassified, or whose attacks the audit doubts, counts as 0 in the ranking. An older page
     is replaced. See `clearance docs compare`.
     """
+    from clearance.cli.run_values import require_runs
+
+    require_runs(*flags["runs"])
     from clearance.cli.compare import run_compare
 
     run_compare(**flags)

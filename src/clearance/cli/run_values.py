@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from clearance.data.files import path_kind
-from clearance.errors import FileError, InputError
-from clearance.runs.execute import refuse_run_files
+from clearance.cli.checks import check_out_file
+from clearance.errors import InputError
+from clearance.runs.execute import refuse_run_files, require_run
 
 
 def out_file(flag: str, name: str | None, *, runs: Iterable[str | None]) -> Path | None:
@@ -28,13 +27,7 @@ def out_file(flag: str, name: str | None, *, runs: Iterable[str | None]) -> Path
     """
     if name is None:
         return None
-    file = Path(name)
-    if path_kind(file.parent) != "folder":
-        raise FileError(f"{flag}: expected a folder that exists, got {file.parent}")
-    if not os.access(file.parent, os.W_OK):
-        raise FileError(f"{flag}: expected a folder that can be written, got {file.parent}")
-    if path_kind(file) == "folder":
-        raise FileError(f"{flag}: expected a file, got {file}, which is a folder")
+    file = check_out_file(flag, name)
     for run in runs:
         if run is not None:
             refuse_run_files(file, Path(run), name=flag)
@@ -58,3 +51,14 @@ def split_names(flag: str, text: str | None) -> list[str]:
     if not all(parts) or len(set(parts)) < len(parts):
         raise InputError(f"{flag}: expected names with commas between them, each once, got {text!r}")
     return parts
+
+
+def require_runs(*folders: str | None) -> None:
+    """Raise unless each of these is the folder of a run; it is looked for before anything that takes long is imported.
+
+    Args:
+        *folders: The folders; `None` for none.
+    """
+    for folder in folders:
+        if folder is not None:
+            require_run(Path(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,16 +12,17 @@ import click
 
 from clearance import __version__
 from clearance.cli import tables
+from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.summary import summarise
-from clearance.errors import InputError
 from clearance.estimates.clever import iterate_clever
 from clearance.estimates.judgement import without_number
 from clearance.estimates.scores import Score
-from clearance.estimates.settings import PAPER, PAPER_SECOND_ORDER, Settings
+from clearance.estimates.settings import Settings
 from clearance.estimates.status import Status
+from clearance.model.budgets import PASSES_PER_GRADIENT
 from clearance.zoo.inputs import Inputs
 
 
@@ -39,14 +40,25 @@ class ScoreJob:
     target: str | int
     settings: Settings
 
-    def scores(self) -> Iterator[Score]:
+    def passes(self) -> int:
+        """The most passes of one input: those of the budget, or of all blocks, for each class in an untargeted ball."""
+        chosen = self.settings
+        if chosen.bound == "profile":
+            return chosen.passes
+        model, images = self.inputs.model, self.inputs.data.images
+        others = model.logits(model.check_inputs(images[:1])).shape[1] - 1 if self.target == "untargeted" else 1
+        return PASSES_PER_GRADIENT * chosen.most_blocks * chosen.size * others
+
+    def scores(self, reached: Sequence[bool]) -> Iterator[Score]:
         """The scores, as they are finished.
+
+        Args:
+            reached: Whether each input has the target class already.
 
         Yields:
             One for each input; of one that has the target class already a row without a number.
         """
         data = self.inputs.data
-        _, reached = self.inputs.check(self.target, seed=self.settings.seed)
         places = [place for place, there in enumerate(reached) if not there]
         scored: Iterator[Score] = iter(())
         if places:
@@ -60,27 +72,29 @@ def _nothing(settings: Settings, label: int) -> Score:
     return without_number(settings, Status.TARGET_IS_PREDICTED, predicted=label, target=label)
 
 
-def run_score(given: InputFlags, *, target: str, paper: bool, as_json: bool, **choices: Any) -> None:
+def run_score(given: InputFlags, settings: Settings, *, target: str, as_json: bool) -> None:
     """Score the inputs and print a table or a JSON document.
 
     Args:
         given: The model and the inputs.
+        settings: All choices of the estimate.
         target: The target.
-        paper: All choices of the paper.
         as_json: Print JSON.
-        **choices: All other choices, as `Settings` has them.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C, after what was finished has been printed.
     """
-    settings = make_settings(given.given, choices, paper=paper)
     job = ScoreJob(load_inputs(given), as_target(target), settings)
     scores: list[Score] = []
     try:
-        with progress("scoring", len(job.inputs.data), shown=not as_json, meter=job.inputs.model.meter) as advance:
-            for score in job.scores():
+        model, images, passes = job.inputs.model, job.inputs.data.images, job.passes()
+        checked, reached = job.inputs.check(job.target, seed=settings.seed)
+        judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
+        tell_cost(model, images[:1], judged, passes=passes)
+        with progress("scoring", len(images), meter=model.meter, passes=passes) as pace:
+            for score in job.scores(reached):
                 scores.append(score)
-                advance()
+                pace.advance()
     except KeyboardInterrupt:
         if scores and not as_json:
             print_report(job, scores)
@@ -89,26 +103,6 @@ def run_score(given: InputFlags, *, target: str, paper: bool, as_json: bool, **c
         click.echo(json.dumps(as_document(job, scores), indent=2, allow_nan=False))
     else:
         print_report(job, scores)
-
-
-def make_settings(given: frozenset[str], choices: Mapping[str, Any], *, paper: bool) -> Settings:
-    """The settings that the flags ask for; `--paper` sets all choices of the paper (of the order's own paper).
-
-    Raises:
-        InputError: If a flag contradicts `--paper`.
-    """
-    chosen: dict[str, Any] = dict(choices)
-    chosen["clip"] = None if chosen["clip"] == "none" else chosen["clip"]
-    if chosen["clip"] is None and "feasible" not in given:  # outside the bounds no direction is feasible
-        chosen["feasible"] = False
-    if paper:
-        ours = PAPER_SECOND_ORDER if chosen["order"] == 2 else PAPER
-        for name in given & ours.keys():
-            if chosen[name] != ours[name]:
-                option = f"--{name.replace('_', '-')}"
-                raise InputError(f"--paper: sets {option} to {ours[name]}, got {option} {chosen[name]} as well")
-        chosen |= ours
-    return Settings(**chosen)
 
 
 def print_report(job: ScoreJob, scores: Sequence[Score]) -> None:

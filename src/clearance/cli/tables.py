@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.values import printable
 from clearance.estimates.status import Status
 from clearance.report.marks import write_number
@@ -36,13 +36,11 @@ class ScoreRow:
         index: Index of the input in its set.
         label: Its true class.
         score: Its score.
-        classifier: Which classifier, where the table shows several.
     """
 
     index: int
     label: int
     score: Score
-    classifier: str = ""
 
 
 def make_console() -> Console:
@@ -65,29 +63,24 @@ def print_scores(
 
     Args:
         console: Where to.
-        rows: The lines; several for one input stand together.
+        rows: The lines.
         names: Names of the classes.
         level: Confidence level of the intervals; `None` where they have none.
         to: What the class is called that the score is for.
     """
-    several = any(row.classifier for row in rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("input", justify="right")
-    table.add_column("label", justify="right")
-    if several:
-        table.add_column("classifier")
-    table.add_column(f"predicted\n-> {to}")
-    table.add_column("estimated\nradius", justify="right")
-    table.add_column("interval" if level is None else f"{100 * level:g} %\ninterval", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    previous = -1
+    columns = [
+        GridColumn("input", right=True),
+        GridColumn("label", right=True, drop=2),
+        GridColumn(f"predicted\n-> {to}", drop=3, wraps=True),
+        GridColumn("estimated\nradius", right=True),
+        GridColumn("interval" if level is None else f"{100 * level:g} %\ninterval", drop=1),
+        GridColumn("status"),
+    ]
+    grid = Grid(columns, more="--json")
     for row in rows:
-        repeated, previous = row.index == previous, row.index
-        if several and not repeated and table.rows:
-            table.add_section()
-        table.add_row(*_cells(row, names, several=several, repeated=repeated))
+        grid.add_row(*_cells(row, names))
     console.print()
-    console.print(table)
+    grid.print(console)
     console.print()
 
 
@@ -172,17 +165,15 @@ def unit(norm: float, values: str) -> str:
     return f"{norm_name(norm)} distance, {values if values.startswith('input') else f'in {values}'}"
 
 
-def _cells(row: ScoreRow, names: Sequence[str], *, several: bool, repeated: bool) -> list[Text]:
-    score = row.score
-    first = [Text("")] * 2 if repeated else [Text(str(row.index)), Text(class_name(row.label, names))]
-    middle = [Text(row.classifier)] if several else []
+def _cells(row: ScoreRow, names: Sequence[str]) -> list[Text]:
+    score, first = row.score, [Text(str(row.index)), Text(class_name(row.label, names))]
     moves = class_name(score.predicted, names)
     if score.status.measured:
         moves += f" -> {class_name(score.target, names)}"
     radius, interval = NOTHING, NOTHING
     if score.status.has_number:
         radius, interval = number(score.radius), " to ".join(number(end) if end else "0" for end in score.interval)
-    return [*first, *middle, Text(moves), Text(radius, "bold"), Text(interval), _status(score.status)]
+    return [*first, Text(moves), Text(radius, "bold"), Text(interval), _status(score.status)]
 
 
 def class_name(index: int, names: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import shlex
 from collections.abc import Mapping
@@ -20,10 +19,10 @@ from clearance.cli.progress import progress
 from clearance.cli.tables import make_console
 from clearance.cli.train_data import TrainingData, check_answers, labeller_network, read_data, read_unlabelled
 from clearance.cli.train_flags import TrainFlags
+from clearance.cli.train_pace import FirstSteps
 from clearance.cli.train_state import discard_state, locked_state, state_folder
 from clearance.cli.values import Interrupted
-from clearance.data.files import path_kind
-from clearance.errors import FileError, InputError
+from clearance.errors import FileError
 from clearance.model.placement import find_device
 from clearance.runs.files import replacing
 from clearance.training import (
@@ -38,16 +37,16 @@ from clearance.training import (
     train,
 )
 from clearance.training.cards import card_header, card_page, measure
+from clearance.training.checkpoints import epochs_done
 from clearance.training.defenses.defense import Defense
-from clearance.training.defenses.table import DEFENSES, DefenseKind
+from clearance.training.defenses.table import DEFENSES
 from clearance.training.intervals import interval_margins, linear_margins
+from clearance.training.loop import STATE_FILE
 from clearance.zoo.checkpoints import architecture_header, make_architecture
 from clearance.zoo.radial_basis import place_centres
 from clearance.zoo.specs import load_model
 from clearance.zoo.table import ARCHITECTURES
 
-OPTIONS = {name for kind in DEFENSES.values() for name in kind.options}
-"""Flags that belong to some defences only."""
 SIZES = ("resize", "crop")
 """Flags that are written as HEIGHTxWIDTH."""
 
@@ -97,8 +96,8 @@ class Job:
             validation = Validation(
                 *self.held, self.perturbations if judged else None, by_intervals=judged and by_intervals
             )
-        folder = self.state / name
-        with progress(f"training the {name}", self.settings.epochs) as advance:
+        folder, epochs = self.state / name, self.settings.epochs
+        with progress(f"training the {name}", epochs, done=epochs_done(folder / STATE_FILE)) as pace:
             return train(
                 network,
                 *self.data,
@@ -106,7 +105,8 @@ class Job:
                 defense=defense,
                 validation=validation,
                 folder=folder,
-                report=lambda _, __: advance(),
+                report=lambda _, __: pace.advance(),
+                watch=FirstSteps(pace, -(-len(self.data[0]) // self.settings.batch_size)),
             )
 
 
@@ -120,7 +120,7 @@ def run_train(flags: TrainFlags, *, as_json: bool) -> None:
     Raises:
         Interrupted: At Ctrl-C, with a word on how to go on.
     """
-    out = _checked_out(flags)
+    out = Path(flags.out)
     job = _job(flags, state_folder(out))
     with locked_state(job.state, anew=flags.force):
         try:
@@ -171,45 +171,6 @@ def _train(flags: TrainFlags, out: Path, job: Job) -> dict[str, str]:
     return header
 
 
-def _checked_out(flags: TrainFlags) -> Path:
-    """The checkpoint's path; errors that would come after hours come now."""  # noqa: DOC501
-    out = Path(flags.out)
-    if out.suffix != ".safetensors":
-        raise InputError(f"out: expected FILE.safetensors, got {flags.out}")
-    for path in (out, out.with_suffix(".md")):
-        if path_kind(path) != "none" and not flags.force:
-            raise FileError(f"{path}: is there already; give --force to replace it")
-    if path_kind(out.parent) != "folder":
-        raise FileError(f"{out.parent}: expected a folder for {out.name}, there is none")
-    if flags.start is not None and Path(flags.start).resolve() == out.resolve():
-        raise InputError(f"start: {out} would be replaced, and the command on its card could not make it again")
-    _check_flags(flags, DEFENSES[flags.defense])
-    return out
-
-
-def _check_flags(flags: TrainFlags, kind: DefenseKind) -> None:
-    """Refuse flags that do not go together."""  # noqa: DOC501
-    given = sorted(name for name in OPTIONS & flags.given if name not in kind.options)
-    if given:
-        takes = ", ".join(f"--{name.replace('_', '-')}" for name in kind.options) or "none"
-        raise InputError(f"{given[0].replace('_', '-')}: --defense {flags.defense} takes {takes}")
-    if kind.has_threat and not flags.radius:
-        raise InputError(f"radius: --defense {flags.defense} needs --radius, such as 0.3 or 8/255")
-    if flags.radius == 0:
-        raise InputError("radius: expected a positive number, got 0")
-    if flags.labeller is not None and flags.unlabelled is None:
-        raise InputError("labeller: guesses labels of --unlabelled DATA, which is not given")
-    if flags.patience is not None and flags.holdout == 0:
-        raise InputError("patience: epochs are judged on the inputs kept apart, and --holdout is 0")
-    able = [name for name in ARCHITECTURES if set(kind.network_arguments) <= _parameters(name)]
-    if flags.network not in able:
-        raise InputError(f"network: --defense {flags.defense} expects one of {', '.join(able)}, got {flags.network}")
-
-
-def _parameters(architecture: str) -> set[str]:
-    return set(inspect.signature(ARCHITECTURES[architecture].load()).parameters)
-
-
 def _job(flags: TrainFlags, state: Path) -> Job:
     device, source = find_device(flags.device), read_data(flags)
     training = source.training
@@ -217,7 +178,7 @@ def _job(flags: TrainFlags, state: Path) -> Job:
     perturbations = PerturbationSet(float(flags.norm), flags.radius, source.bounds) if flags.radius else None
     chosen = {field.name: getattr(flags, field.name) for field in fields(TrainingSettings)}
     arguments = {**DEFENSES[flags.defense].network_arguments, **dict(flags.network_args)}
-    if "classes" in _parameters(flags.network):
+    if "classes" in ARCHITECTURES[flags.network].parameters():
         classes = len(training.class_names) or int(max(training.labels.max(), source.test.labels.max())) + 1
         arguments = {"input_shape": tuple(training.images.shape[1:]), "classes": classes, **arguments}
     arguments.setdefault("seed", flags.seed)

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from clearance.cli.options import ALL_COUNT, CONTEXT, commands, given_flags, with_json, with_options
+from clearance.cli.completion import complete_data, complete_device, complete_model
+from clearance.cli.options import ALL_COUNT, CONTEXT, commands, given_flags, with_json, with_options, with_quiet
 from clearance.cli.train_flags import TrainFlags
 from clearance.cli.values import ArchitectureArguments, PictureSize, Radius
 from clearance.training.defenses.table import DEFENSES
@@ -67,7 +68,7 @@ LOOP_OPTIONS = (
 
 
 @commands.command(context_settings=CONTEXT, short_help="Train a network, as usual or with a defence.")
-@click.argument("data")
+@click.argument("data", shell_complete=complete_data)
 @click.option(
     "--network",
     type=click.Choice(list(ARCHITECTURES)),
@@ -85,19 +86,41 @@ LOOP_OPTIONS = (
     "--defense", type=click.Choice(list(DEFENSES)), default="standard", show_default=True, help="How to train."
 )
 @click.option("--out", required=True, metavar="FILE", help="The checkpoint, FILE.safetensors; its card is FILE.md.")
-@click.option("--start", metavar="MODEL", help="Fine-tune: begin with the values of this checkpoint.")
-@click.option("--unlabelled", metavar="DATA", help="More inputs for a defence; their labels are guessed.")
-@click.option("--labeller", metavar="MODEL", help="Guesses them.  [default: trained as usual first]")
+@click.option(
+    "--start",
+    metavar="MODEL",
+    shell_complete=complete_model,
+    help="Fine-tune: begin with the values of this checkpoint.",
+)
+@click.option(
+    "--unlabelled",
+    metavar="DATA",
+    shell_complete=complete_data,
+    help="More inputs for a defence; their labels are guessed.",
+)
+@click.option(
+    "--labeller",
+    metavar="MODEL",
+    shell_complete=complete_model,
+    help="Guesses them.  [default: trained as usual first]",
+)
 @with_options((*THREAT_OPTIONS, *DEFENSE_OPTIONS, *LOOP_OPTIONS))
 @click.option("--count", type=ALL_COUNT, default="all", metavar="all|N", help="Training inputs.  [default: all]")
 @click.option("--resize", type=PictureSize(), metavar="N|HxW", help="Pictures: shorter side to N, or to this.")
 @click.option("--crop", type=PictureSize(), metavar="N|HxW", help="Pictures: keep the centre, after --resize.")
 @click.option("--label", metavar="NAME", help="Tables: the column of labels.")
 @click.option("--seed", default=0, show_default=True, help="Fixes everything that is drawn.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps; auto: the first of cuda, mps, cpu.")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    shell_complete=complete_device,
+    help="cpu, cuda, mps; auto: the first of cuda, mps, cpu.",
+)
 @click.option("--half", is_flag=True, help="Store 16-bit values: half the size; accuracies are of those.")
 @click.option("--force", is_flag=True, help="Replace FILE, and begin anew.")
 @with_json
+@with_quiet
 @click.pass_context
 def train(context: click.Context, *, as_json: bool, **flags: Any) -> None:
     """Train a network on DATA and write a checkpoint that every command takes as MODEL.
@@ -107,6 +130,10 @@ def train(context: click.Context, *, as_json: bool, **flags: Any) -> None:
     kept. The test part of DATA is only measured in the end, for the card; of DATA without one, such as FILE.npz, every
     fifth input is the test part. Training that was stopped goes on where it was when the same command is given again.
     """
+    from clearance.cli.train_checks import check_train
+
+    chosen = TrainFlags(**flags, given=frozenset(given_flags(context)))
+    check_train(chosen)
     from clearance.cli.train import run_train
 
-    run_train(TrainFlags(**flags, given=frozenset(given_flags(context))), as_json=as_json)
+    run_train(chosen, as_json=as_json)

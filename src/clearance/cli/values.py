@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from clearance.errors import InputError
 from clearance.model.budgets import BUDGETS, passes_of
@@ -61,6 +62,15 @@ class BudgetType(click.ParamType[int | str]):
         except InputError as error:
             self.fail(str(error).removeprefix("budget: "), param, ctx)
         return budget
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The named budgets, for a shell."""
+        return [CompletionItem(name) for name in BUDGETS if name.startswith(incomplete)]
 
 
 class Numbers(click.ParamType[list[float]]):

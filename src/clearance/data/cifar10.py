@@ -40,6 +40,24 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.generic]]
 """Images `(count, 3, 32, 32)` and labels `(count,)` of one file."""
 
 
+def require_cifar10(place: str) -> Path:
+    """The folder of CIFAR-10, if it is there.
+
+    Args:
+        place: The folder; empty for the default one.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileError: If it is missing.
+    """
+    folder = Path(place) if place else data_folder() / "cifar10"
+    if path_kind(folder) != "folder":
+        raise FileError(f"{folder}: {described(folder)}; give cifar10:FOLDER, or set {DATA_VARIABLE}")
+    return folder
+
+
 def open_cifar10(place: str, options: Options) -> Source:
     """CIFAR-10 from a folder, by default `cifar10` under `CLEARANCE_DATA`.
 
@@ -53,9 +71,7 @@ def open_cifar10(place: str, options: Options) -> Source:
     Raises:
         FileError: If the folder or a batch is missing or damaged, or there is none in any of the three forms.
     """
-    folder = Path(place) if place else data_folder() / "cifar10"
-    if path_kind(folder) != "folder":
-        raise FileError(f"{folder}: {described(folder)}; give cifar10:FOLDER, or set {DATA_VARIABLE}")
+    folder = require_cifar10(place)
     stems = [f"data_batch_{number}" for number in range(1, 6)] if options.train else ["test_batch"]
     name = f"cifar10-{'train' if options.train else 'test'}"
     for inside in (folder, *(folder / inner for inner in INNER_FOLDERS)):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from clearance.data.files import PIXEL_LEVELS, check_labels, check_levels
 from clearance.data.selection import choose_rows
 from clearance.errors import InputError, ShapeError
 
-Limit = float | Tensor
+if TYPE_CHECKING:  # sets are opened and checked before torch is imported
+    from torch import Tensor
+
+Limit: TypeAlias = "float | Tensor"
 """One end of a valid range: a number for all features, or one for each, of the shape of an input."""
 
 Bounds = tuple[Limit, Limit]
@@ -183,6 +185,8 @@ class Source:
         Returns:
             The inputs, in this order.
         """
+        import torch
+
         return Dataset(
             torch.from_numpy(self.read(rows)),
             torch.from_numpy(self.labels[list(rows)]),

@@ -20,10 +20,24 @@ from clearance.data.files import absence, path_kind, refuse_pickle
 from clearance.data.npz import HOW_TO_SAVE
 from clearance.data.options import DATA_VARIABLE, Options, Size, data_folder
 from clearance.data.selection import choose_rows, of_classes
-from clearance.data.table import DATA_KINDS
+from clearance.data.table import DATA_KINDS, Kind
 from clearance.errors import FileError, InputError
 
-__all__ = ["DATA_VARIABLE", "Bounds", "Dataset", "Source", "data_folder", "load", "open_source", "rows_of", "takes"]
+__all__ = [
+    "DATA_VARIABLE",
+    "Bounds",
+    "Dataset",
+    "Source",
+    "check_source",
+    "data_folder",
+    "load",
+    "open_source",
+    "rows_of",
+    "takes",
+]
+
+QUICK_BYTES = 2**24
+"""Files up to 16 MiB are read twice, once before torch is imported: that takes a tenth of a second."""
 
 
 def load(
@@ -102,19 +116,29 @@ def open_source(name_or_path: str | Path, options: Options) -> Source:
         FileError: If a file is missing or damaged, or memory does not hold it.
         InputError: If the name is unknown, or an option is given that this kind of data does not take.
     """
-    text = str(name_or_path)
-    name, place = _kind(text)
-    kind = DATA_KINDS[name]
-    alien = [option for option in options.given() if option not in kind.options]
-    if alien:
-        able = ", ".join(other.form for other in DATA_KINDS.values() if alien[0] in other.options)
-        what = "no training part" if alien[0] == "train" else f"no use for {alien[0].replace('_', '-')}"
-        raise InputError(f"{alien[0].replace('_', '-')}: expected data of another kind ({able}); {text} has {what}")
+    text, (kind, place) = str(name_or_path), _checked_kind(name_or_path, options)
     try:
         source: Source = kind.load()(place, options)
     except MemoryError:
         raise FileError(f"{text}: expected data that fit into memory, got more") from None
     return in_order_of(source, options.class_names)
+
+
+def check_source(name_or_path: str | Path, options: Options) -> None:
+    """Look whether data are there, and whether a file of moderate size can be read, before torch is imported.
+
+    Args:
+        name_or_path: As in `load`.
+        options: What its reader is told; what a model says of its inputs may be missing.
+
+    Raises:
+        FileError: If a folder or a file is missing; if a file is damaged.
+        InputError: If the name is unknown, or an option does not go with the data.
+    """
+    kind, place = _checked_kind(name_or_path, options)
+    kind.check_place(place)
+    if kind.quick and Path(place).stat().st_size <= QUICK_BYTES:
+        open_source(name_or_path, options)
 
 
 def takes(name_or_path: str | Path, option: str) -> bool:
@@ -158,6 +182,19 @@ def rows_of(
         raise InputError(f"indices: expected to stand alone, got {other} as well")
     among = None if not classes else of_classes(source.labels, classes, source.class_names, source.name)
     return choose_rows(len(source), source.name, count=count, offset=offset, indices=indices, among=among)
+
+
+def _checked_kind(name_or_path: str | Path, options: Options) -> tuple[Kind, str]:
+    """The kind of data, once it is known to take the options that are given, and the place."""  # noqa: DOC501
+    text = str(name_or_path)
+    name, place = _kind(text)
+    kind = DATA_KINDS[name]
+    alien = [option for option in options.given() if option not in kind.options]
+    if alien:
+        able = ", ".join(other.form for other in DATA_KINDS.values() if alien[0] in other.options)
+        what = "no training part" if alien[0] == "train" else f"no use for {alien[0].replace('_', '-')}"
+        raise InputError(f"{alien[0].replace('_', '-')}: expected data of another kind ({able}); {text} has {what}")
+    return kind, place
 
 
 def _kind(text: str) -> tuple[str, str]:

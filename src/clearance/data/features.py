@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from clearance.data.class_names import numbered
@@ -68,11 +67,14 @@ def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: 
     def read(rows: Sequence[int]) -> NDArray[np.float32]:
         return values[list(rows)]
 
+    bounds = _bounds(names, columns, options, bounds_of)
+    import torch  # all that can be wrong with a table has been told
+
     return Source(
         read,
         labels,
         name,
-        _bounds(names, columns, options, bounds_of),
+        bounds,
         class_names,
         feature_names=tuple(names),
         fixed=torch.from_numpy(fixed) if fixed.any() else None,

@@ -40,6 +40,24 @@ TRAIN_PART = "train"
 """The sub-folder with the part for training."""
 
 
+def require_pictures(place: str) -> Path:
+    """The folder of pictures, if it is there.
+
+    Args:
+        place: The folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileError: If it is missing.
+    """
+    top = Path(place)
+    if path_kind(top) != "folder":
+        raise FileError(f"{place}: expected a folder of pictures, got {described(top)}")
+    return top
+
+
 def open_folder(place: str, options: Options) -> Source:
     """A folder of pictures (see the module's text).
 
@@ -54,9 +72,7 @@ def open_folder(place: str, options: Options) -> Source:
         FileError: If the folder is missing or holds no pictures, or the list of labels is damaged.
         InputError: If a training part is asked for and there is none.
     """
-    top = Path(place)
-    if path_kind(top) != "folder":
-        raise FileError(f"{place}: expected a folder of pictures, got {described(top)}")
+    top = require_pictures(place)
     folder = _part(top, train=options.train)
     part = f"-{folder.name}" if folder != top else ""
     name = f"{top.resolve().name}{part}"

@@ -71,6 +71,24 @@ def open_parquet(place: str, options: Options) -> Source:
     return _source(_parquet([path], place), path.stem, options)
 
 
+def require_rows(place: str) -> Path:
+    """The folder or the file of a data set, if it is there.
+
+    Args:
+        place: The folder or file.
+
+    Returns:
+        The folder or file.
+
+    Raises:
+        FileError: If it is missing.
+    """
+    path = Path(place)
+    if path_kind(path) not in ("file", "folder"):
+        raise FileError(f"{place}: expected a folder that datasets saved, or Parquet files, got {described(path)}")
+    return path
+
+
 def open_hugging_face(place: str, options: Options) -> Source:
     """A folder that `Dataset.save_to_disk` wrote, a folder of Parquet files, or one Parquet file.
 
@@ -84,11 +102,9 @@ def open_hugging_face(place: str, options: Options) -> Source:
     Raises:
         FileError: If it is none of these, or damaged.
     """
-    path = Path(place)
+    path = require_rows(place)
     if path_kind(path) == "file":
         return open_parquet(place, options)
-    if path_kind(path) != "folder":
-        raise FileError(f"{place}: expected a folder that datasets saved, or Parquet files, got {described(path)}")
     if any(path_kind(path / name) == "file" for name in SAVED_FILES):
         split, rows = _saved(path, options)
     else:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearance.data.dataset import Source, pixel_source
-from clearance.data.files import described, path_kind, read_bytes, refuse_pickle
+from clearance.data.files import described, path_kind, read_bytes, refuse_pickle, require_file
 from clearance.data.options import DATA_VARIABLE, Options, data_folder
 from clearance.errors import FileError, InputError, ShapeError
 
@@ -42,7 +42,7 @@ def open_mnist(folder: str, options: Options) -> Source:
     Returns:
         The set, with the digits as class names.
     """
-    return load_folder(Path(folder) if folder else data_folder() / "mnist", train=options.train, class_names=DIGITS)
+    return load_folder(mnist_folder(folder), train=options.train, class_names=DIGITS)
 
 
 def open_fashion(folder: str, options: Options) -> Source:
@@ -55,8 +55,7 @@ def open_fashion(folder: str, options: Options) -> Source:
     Returns:
         The set, with the garments as class names.
     """
-    place = Path(folder) if folder else data_folder() / "fashion-mnist"
-    return load_folder(place, train=options.train, class_names=GARMENTS)
+    return load_folder(fashion_folder(folder), train=options.train, class_names=GARMENTS)
 
 
 def open_idx(place: str, options: Options) -> Source:
@@ -93,13 +92,64 @@ def load_folder(folder: Path, *, train: bool = False, class_names: Sequence[str]
     Raises:
         FileError: If the folder or a file is missing or damaged.
     """
-    if path_kind(folder) != "folder":
-        place = os.path.realpath(folder)
-        raise FileError(f"{place}: {described(folder)}; set {DATA_VARIABLE} to the folder of the data sets")
+    require_idx_folder(folder)
     part = "train" if train else "t10k"
     images, labels = (_find(folder, f"{part}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
     name = f"{folder.resolve().name}-{'train' if train else 'test'}"
     return load_pair(images, labels, name=name, class_names=class_names)
+
+
+def require_idx_folder(folder: Path) -> None:
+    """Raise unless there is a folder.
+
+    Args:
+        folder: Where idx files are looked for.
+
+    Raises:
+        FileError: If it is missing.
+    """
+    if path_kind(folder) != "folder":
+        place = os.path.realpath(folder)
+        raise FileError(f"{place}: {described(folder)}; set {DATA_VARIABLE} to the folder of the data sets")
+
+
+def require_mnist(place: str) -> None:
+    """Raise unless the folder of MNIST is there.
+
+    Args:
+        place: The folder; empty for the default one.
+    """
+    require_idx_folder(mnist_folder(place))
+
+
+def require_fashion(place: str) -> None:
+    """Raise unless the folder of Fashion-MNIST is there.
+
+    Args:
+        place: The folder; empty for the default one.
+    """
+    require_idx_folder(fashion_folder(place))
+
+
+def require_idx(place: str) -> None:
+    """Raise unless a folder, or both files of a pair, are there.
+
+    Args:
+        place: The folder, or `IMAGES,LABELS`.
+    """
+    if path_kind(Path(place)) != "folder":
+        for path in _two_paths(place):
+            require_file(path)
+
+
+def mnist_folder(place: str) -> Path:
+    """Where MNIST lies: the folder that is named, or `mnist` under `CLEARANCE_DATA`."""
+    return Path(place) if place else data_folder() / "mnist"
+
+
+def fashion_folder(place: str) -> Path:
+    """Where Fashion-MNIST lies: the folder that is named, or `fashion-mnist` under `CLEARANCE_DATA`."""
+    return Path(place) if place else data_folder() / "fashion-mnist"
 
 
 def load_pair(images: Path, labels: Path, *, name: str | None = None, class_names: Sequence[str] = ()) -> Source:

@@ -15,17 +15,18 @@ import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from clearance.data.dataset import Bounds, Source, check_classes
 from clearance.data.files import check_inflation, check_labels, refuse_pickle, require_file, scale_images
 from clearance.data.options import Options
 from clearance.errors import FileError, InputError, PickleRefusedError, ShapeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -185,6 +186,8 @@ def one_range(low: NDArray[np.float64], high: NDArray[np.float64]) -> Bounds:
     """
     if low.min() == low.max() and high.min() == high.max():
         return float(low.min()), float(high.max())
+    import torch
+
     low, high = np.broadcast_arrays(low, high)
     return torch.from_numpy(low.astype(np.float32)), torch.from_numpy(high.astype(np.float32))
 
@@ -192,8 +195,8 @@ def one_range(low: NDArray[np.float64], high: NDArray[np.float64]) -> Bounds:
 def _range(bounds: Bounds | None) -> tuple[float, float] | None:
     if bounds is None:
         return None
-    low, high = (float(torch.as_tensor(bounds[0]).min()), float(torch.as_tensor(bounds[1]).max()))
-    return low, high
+    low, high = (np.asarray(bound) for bound in bounds)
+    return float(low.min()), float(high.max())
 
 
 def _shown(values: NDArray[np.generic]) -> str:
@@ -222,4 +225,6 @@ def _fixed(arrays: Arrays, shape: tuple[int, ...], path: Path) -> Tensor | None:
         raise ShapeError(f"{path}: expected fixed as bool of shape {shape}, got {values.dtype} of shape {values.shape}")
     if bool(values.all()):
         raise InputError(f"{path}: expected a coordinate that can move, got all of them fixed")
+    import torch
+
     return torch.from_numpy(values.astype(np.bool_))

@@ -20,6 +20,10 @@ class Kind:
         extra: The extra of the package that it needs; empty where it needs none.
         alone: Whether its name alone is a set.
         colon: Whether its name goes before a colon and a place.
+        check: Function that raises where nothing lies at the place, as `package.module:name`, without torch; empty
+            where the name or its ending is enough to look for it.
+        quick: Whether a file of moderate size is opened in no time, and what is wrong with it told before torch is
+            imported.
     """
 
     form: str
@@ -30,11 +34,22 @@ class Kind:
     extra: str = ""
     alone: bool = False
     colon: bool = False
+    check: str = ""
+    quick: bool = False
 
     def load(self) -> Any:
         """The function that opens it: it takes the place and the options, and returns a `Source`."""
-        module, _, name = self.where.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return _named(self.where)
+
+    def check_place(self, place: str) -> None:
+        """Raise where nothing lies at the place."""
+        if self.check:
+            _named(self.check)(place)
+
+
+def _named(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 _TABULAR = ("label", "fixed", "movable", "bounds_file")
@@ -55,6 +70,7 @@ DATA_KINDS = {
         ("train",),
         alone=True,
         colon=True,
+        check="clearance.data.idx:require_mnist",
     ),
     "fashion-mnist": Kind(
         "fashion-mnist[:FOLDER]",
@@ -63,6 +79,7 @@ DATA_KINDS = {
         ("train",),
         alone=True,
         colon=True,
+        check="clearance.data.idx:require_fashion",
     ),
     "cifar10": Kind(
         "cifar10[:FOLDER]",
@@ -71,6 +88,7 @@ DATA_KINDS = {
         ("train",),
         alone=True,
         colon=True,
+        check="clearance.data.cifar10:require_cifar10",
     ),
     "folder": Kind(
         "folder:DIR",
@@ -78,6 +96,7 @@ DATA_KINDS = {
         "clearance.data.folders:open_folder",
         ("train", *_SIZES),
         colon=True,
+        check="clearance.data.folders:require_pictures",
     ),
     "hf": Kind(
         "hf:PATH",
@@ -86,12 +105,14 @@ DATA_KINDS = {
         ("train", *_TABULAR, *_SIZES),
         extra="hf",
         colon=True,
+        check="clearance.data.hugging_face:require_rows",
     ),
     "npz": Kind(
         "FILE.npz",
         "arrays images and labels, optionally bounds, names, fixed coordinates",
         "clearance.data.npz:open_npz",
         endings=(".npz",),
+        quick=True,
     ),
     "csv": Kind(
         "FILE.csv",
@@ -99,6 +120,7 @@ DATA_KINDS = {
         "clearance.data.csv_tables:open_csv",
         _TABULAR,
         endings=(".csv", ".tsv"),
+        quick=True,
     ),
     "parquet": Kind(
         "FILE.parquet",
@@ -120,6 +142,7 @@ DATA_KINDS = {
         "idx files: a folder of them under MNIST's names, or two of them",
         "clearance.data.idx:open_idx",
         ("train",),
+        check="clearance.data.idx:require_idx",
     ),
 }
 """Name -> how it is written, what it is, which function opens it. A name with a colon, or alone, says the kind."""

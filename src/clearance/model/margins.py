@@ -16,7 +16,7 @@ from torch import Tensor
 from clearance.errors import ShapeError, TargetError
 from clearance.model.autodiff import savable
 from clearance.model.seeds import make_generator
-from clearance.model.targets import TARGETS
+from clearance.model.targets import unknown_target
 
 ROUNDING = 64.0
 """Margins are trusted up to this many units of rounding of their logits: less is noise, no slope."""
@@ -96,7 +96,7 @@ def resolve_targets(
             return ranking[:, -1:].tolist()
         if target == "random":
             return [[_draw(row, seed, keys[i] if keys else i)] for i, row in enumerate(ranking)]
-        raise TargetError(f"target: expected one of {', '.join(TARGETS)} or a class index, got {target!r}")
+        raise TargetError(unknown_target(target))
     classes = _as_classes(target, *logits.shape)
     for index, (chosen, best) in enumerate(zip(classes, ranking[:, 0].tolist(), strict=True)):
         if chosen == best and not (skip and skip[index]):

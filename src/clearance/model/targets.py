@@ -18,3 +18,12 @@ def describe_targets() -> str:
     'untargeted (any other class)'
     """
     return ", ".join(f"{name} ({meaning})" for name, meaning in TARGETS.items())
+
+
+def unknown_target(name: str) -> str:
+    """What is said of a name that no target has.
+
+    >>> unknown_target("nearest")[:29]
+    'target: expected one of untar'
+    """
+    return f"target: expected one of {', '.join(TARGETS)} or a class index, got {name!r}"

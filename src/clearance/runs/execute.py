@@ -158,7 +158,8 @@ def open_run(folder: str | Path, plan: Plan, *, resume: bool = False) -> Generat
             damaged, in use by another process, or cannot be written.
     """
     place = Path(folder)
-    _check_folder(place, resume=resume)
+    check_run_folder(place, resume=resume)
+    _make_folder(place)
     with closing(take_lock(place / RESULTS_FILE)):
         stored = _settle_plan(place, plan)
         if path_kind(place / RESULTS_FILE) == "none":
@@ -205,24 +206,39 @@ def read_run(folder: str | Path) -> Generator[Run]:
         yield Run(place, plan, store)
 
 
-def _check_folder(place: Path, *, resume: bool) -> None:
-    # A start that was killed before there was a plan leaves an empty folder.
+def check_run_folder(place: Path, *, resume: bool) -> None:
+    """Check that a run can be started in a folder, or resumed there. Nothing is made.
+
+    Args:
+        place: The folder; it need not be there.
+        resume: Whether a run that is there is to go on.
+
+    Raises:
+        FileError: If it is no folder, holds other files, or a run and `resume` is false; if it cannot be read.
+    """
     kind = path_kind(place)
     if kind != "folder" and os.path.lexists(place):
         found = "a link that leads nowhere" if kind == "none" else described(place)
         raise FileError(f"{place}: cannot be used as a folder, it is {found}")
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        names = sorted(path.name for path in place.iterdir())
+        names = sorted(path.name for path in place.iterdir()) if kind == "folder" else []
     except OSError as error:
         raise FileError(f"{place}: cannot be used as a folder ({error.strerror or error})") from error
     if PLAN_FILE in names:
         if not resume:
             raise FileError(f"{place}: expected a new folder, got one with a run; resume it, or choose another")
         return
+    # A start that was killed before there was a plan leaves an empty folder.
     foreign = [name for name in names if name not in _AT_BIRTH]
     if foreign:
         raise FileError(f"{place}: expected a new or empty folder, got one with {', '.join(foreign[:3])}")
+
+
+def _make_folder(place: Path) -> None:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{place}: cannot be used as a folder ({error.strerror or error})") from error
 
 
 def _settle_plan(place: Path, plan: Plan) -> Plan:

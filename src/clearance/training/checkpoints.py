@@ -75,6 +75,23 @@ def save_state(path: Path, state: TrainingState, settings: Mapping[str, str]) ->
     partial.replace(path)
 
 
+def epochs_done(path: Path) -> int:
+    """How many epochs are done of training that was interrupted.
+
+    Args:
+        path: The file of its state.
+
+    Returns:
+        Their number; 0 where there is no such file, or none that can be read: `load_state` says so.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownParameterType]
+            header = cast("dict[str, str] | None", file.metadata()) or {}
+        return len(json.loads(header.get("epochs", "[]")))
+    except (SafetensorError, OSError, ValueError, TypeError):
+        return 0
+
+
 def described(value: object) -> str:
     """What a setting of training is, in one line that differs where training would.
 

@@ -34,6 +34,8 @@ SHIFT = 4
 
 Report = Callable[[int, Epoch], None]
 """Told after each epoch: how many are done, and what the last one came to."""
+Watch = Callable[[float], None]
+"""Told before each step: the share of its epoch that is done."""
 
 
 def train(
@@ -46,6 +48,7 @@ def train(
     validation: Validation | None = None,
     folder: Path | None = None,
     report: Report | None = None,
+    watch: Watch | None = None,
 ) -> History:
     """Train a network in place.
 
@@ -61,6 +64,7 @@ def train(
         validation: Inputs apart from these, to judge each epoch on: the network gets the weights of the best one.
         folder: Where the state is kept after each epoch, to go on from after a kill; `None` keeps none.
         report: Called after each epoch.
+        watch: Called before each step.
 
     Returns:
         What each epoch came to, and how it ended.
@@ -78,7 +82,7 @@ def train(
     status = _ended(state, settings, validation, chosen)
     while status is None:
         with mode(network, training=True), deterministic(images.device, settings.seed, len(state.epochs)):
-            loss = _epoch(state, images, labels, settings, chosen)
+            loss = _epoch(state, images, labels, settings, chosen, watch or _unwatched)
         state.epochs.append(_judged(network, _finite(loss, len(state.epochs) + 1), validation, settings.seed))
         if _is_best(state, validation, settled=chosen.settled * settings.epochs):
             state.best, state.weights = len(state.epochs) - 1, _values(network)
@@ -102,12 +106,24 @@ def _begin(network: nn.Module, images: Tensor, settings: TrainingSettings) -> Tr
     return TrainingState(network, optimiser, schedule, make_generator(images.device, settings.seed, "training"))
 
 
-def _epoch(state: TrainingState, images: Tensor, labels: Tensor, settings: TrainingSettings, defense: Defense) -> float:
+def _unwatched(share: float) -> None:
+    del share
+
+
+def _epoch(
+    state: TrainingState,
+    images: Tensor,
+    labels: Tensor,
+    settings: TrainingSettings,
+    defense: Defense,
+    watch: Watch,
+) -> float:
     """One pass over the inputs; the mean loss."""
     generator, index = state.generator, len(state.epochs)
     batches = torch.randperm(len(images), generator=generator, device=images.device).split(settings.batch_size)
     total, count = torch.zeros((), device=images.device), 0
     for number, chosen in enumerate(batches):
+        watch(number / len(batches))
         step = TrainingStep(generator, (index + number / len(batches)) / settings.epochs)
         x = images[chosen] if settings.augmentation == "none" else crop_flip(images[chosen], generator)
         for loss in defense.losses(state.network, x, labels[chosen], step):

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from clearance.data.files import require_file
 from clearance.errors import ClearanceError, FileError, InputError
+from clearance.zoo.headers import require_architecture
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, one_line
 from clearance.zoo.table import ARCHITECTURES
 from clearance.zoo.weight_files import load_weights
@@ -93,8 +92,6 @@ def read_checkpoint(request: ModelRequest) -> LoadedNetwork:
     Raises:
         FileError: If the file is missing or damaged, names no network, or holds the values of another one.
     """
-    request.refuse_weights()
-    request.accept_arguments()
     return open_checkpoint(request.path, request.spec)
 
 
@@ -111,12 +108,7 @@ def open_checkpoint(path: Path, name: str) -> LoadedNetwork:
     Raises:
         FileError: As there.
     """
-    header = read_header(path)
-    if header.get("architecture") not in ARCHITECTURES:
-        raise FileError(
-            f"{path}: holds values without a network that `clearance train` knows; give package.module:factory or "
-            f"FILE.py:factory, and --weights {path}"
-        )
+    header = require_architecture(path)
     try:
         arguments = {key: _argument(value) for key, value in json.loads(header.get("arguments", "{}")).items()}
         _check_size(header["architecture"], arguments, path)
@@ -130,26 +122,6 @@ def open_checkpoint(path: Path, name: str) -> LoadedNetwork:
         raise FileError(f"{path}: its header does not describe a network ({one_line(error)})") from error
     metadata = load_weights(network, path)
     return LoadedNetwork(network, name, bounds, path, metadata, shape, class_names=names)
-
-
-def read_header(path: Path) -> dict[str, str]:
-    """The text in a safetensors file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Text by name; empty where there is none.
-
-    Raises:
-        FileError: If the file is missing or damaged.
-    """
-    require_file(path)
-    try:
-        with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownParameterType]
-            return cast("dict[str, str] | None", file.metadata()) or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise FileError(f"{path}: damaged, or no safetensors file ({one_line(error)})") from error
 
 
 def _check_size(name: str, arguments: Mapping[str, Argument], path: Path) -> None:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, fx
 from torch.export import ExportedProgram
 
-from clearance.data.files import require_file
 from clearance.errors import FileError
 from clearance.zoo.batches import Converted, settle
 from clearance.zoo.exported_archive import EXPORTED, refuse_code
@@ -37,10 +36,7 @@ def read_exported(request: ModelRequest) -> LoadedNetwork:
         FileError: If the file is missing, damaged, of another version, or no network of one input and one output.
         PickleRefusedError: If it could run code, and is not trusted.
     """
-    request.refuse_weights()
-    request.accept_arguments()
     path = request.path
-    require_file(path)
     if not request.trust_pickle:
         refuse_code(path)
     with _quiet():

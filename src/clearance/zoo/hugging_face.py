@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from clearance.data.files import PIXEL_LEVELS, path_kind, refuse_pickle
+from clearance.data.files import PIXEL_LEVELS
 from clearance.errors import FileError, InputError
 from clearance.model.preprocessing import Normalize
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, bring, import_failure, one_line
@@ -80,10 +80,7 @@ def read_folder(request: ModelRequest) -> LoadedNetwork:
         InputError: If the extra `hf` is not installed.
         FileError: If the folder lacks something, is damaged, or holds another kind of network.
     """
-    request.refuse_weights()
-    request.accept_arguments()
     folder = request.path
-    _check_folder(folder, trust_pickle=request.trust_pickle)
     settings = read_json(folder / "config.json", "the settings of a network that transformers saved")
     _check_sizes(settings, folder)
     transformers = bring("transformers", extra="hf", spec=request.spec)
@@ -102,22 +99,6 @@ def read_folder(request: ModelRequest) -> LoadedNetwork:
         class_names=tuple(str(names[index]) for index in sorted(names)),
         notes=(f"{folder.name}: {images.note}",) if images.note else (),
     )
-
-
-def _check_folder(folder: Path, *, trust_pickle: bool) -> None:
-    kind = path_kind(folder)
-    if kind != "folder":
-        found = "a file" if kind == "file" else "nothing there"
-        raise FileError(f"{folder}: expected a folder that transformers saved, got {found}; nothing is downloaded")
-    if not (folder / "config.json").is_file():
-        raise FileError(f"{folder}: expected a folder that transformers saved, got one without config.json")
-    if any(folder.glob("*.safetensors")):
-        return
-    pickled = next(folder.glob("pytorch_model*.bin"), None)
-    if pickled is None:
-        raise FileError(f"{folder}: expected the network's values in model.safetensors, got none")
-    if not trust_pickle:
-        refuse_pickle(pickled.with_suffix(".pt"), instead="save the model anew: its values become safetensors")
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:

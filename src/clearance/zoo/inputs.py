@@ -61,8 +61,7 @@ class Inputs:
         """Model, data, and which inputs, in words; `done` of them where a run was interrupted."""
         done = len(self.data) if done is None else done
         places = self.data.indices[:done]
-        which = f"{places[0]} to {places[-1]}" if places and consecutive(places) else in_words(places)
-        part = f"inputs {which} of {self.data.total:,}"
+        part = f"{'input' if done == 1 else 'inputs'} {in_words(places)} of {self.data.total:,}"
         missing = len(self.data) - done
         stopped = f"; interrupted, {missing} not done" if missing else ""
         passed = f"; {self.skipped} misclassified skipped" if self.skipped else ""

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from clearance.errors import InputError
+
+if TYPE_CHECKING:  # what is asked for is checked before torch is imported
+    from torch import nn
 
 ModelArgument = int | float | bool | str | None
 """A value of `--model-args`."""
@@ -114,6 +115,8 @@ def methods_of_modules_kept() -> Generator[None]:
     transformers gives it a method for its own initialisation, `smart_apply`, when it makes a network, and leaves it
     there. Certificates refuse modules with methods that are not torch's, and would refuse every network from then on.
     """
+    from torch import nn
+
     before = set(vars(nn.Module))
     try:
         yield
@@ -162,6 +165,8 @@ def import_failure(error: BaseException) -> str:
     found = next((each for each in chain if "torchvision" in str(each)), None)
     if found is None:
         return f"which does not import here ({one_line(error)})"
+    import torch
+
     return (
         f"which imports torchvision, and the one that is installed does not go with torch {torch.__version__} "
         f"({one_line(found)}); install the torchvision of that torch"

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clearance.data.files import path_kind, require_file
+from clearance.data.files import path_kind
 from clearance.errors import FileError, InputError
 from clearance.zoo.batches import CHECKED_INPUTS, Converted, settle
 from clearance.zoo.loaded import LoadedNetwork, ModelRequest, bring, one_line
@@ -45,10 +45,7 @@ def read_onnx(request: ModelRequest) -> LoadedNetwork:
         InputError: If the extra `onnx` is not installed, or the graph has to be told more.
         FileError: If the file is missing, damaged, cannot be converted, or answers otherwise once converted.
     """
-    request.refuse_weights()
-    request.accept_arguments("input_shape", "output")
     path = request.path
-    require_file(path)
     graph = _read(path, request)
     asked = request.arguments.get("output")
     output = _output(graph, None if asked is None else str(asked), path)

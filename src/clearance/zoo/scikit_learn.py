@@ -74,8 +74,6 @@ def read_skops(request: ModelRequest) -> LoadedNetwork:
         FileError: If the file is missing, damaged, or holds something else.
         PickleRefusedError: If it holds types that skops does not know to be harmless, and is not trusted.
     """
-    request.refuse_weights()
-    request.accept_arguments()
     model = _load(request)
     steps, classifier = _steps(model, request)
     features = int(np.shape(classifier.coef_)[-1] if _kind(classifier) in LINEAR else classifier.coefs_[0].shape[0])

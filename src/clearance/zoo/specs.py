@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from clearance.data.files import path_kind
 from clearance.errors import ClearanceError, FileError, InputError
-from clearance.zoo.checkpoints import open_checkpoint
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, methods_of_modules_kept, one_line
+from clearance.zoo.requests import require_bundled
 from clearance.zoo.table import BUNDLED, SPECS, SpecKind
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 """Where the bundled weights lie."""
@@ -56,11 +58,45 @@ def load_model(
     >>> loaded.network(torch.zeros(1, 1, 8, 8)).shape, loaded.bounds
     (torch.Size([1, 10]), (0.0, 1.0))
     """
-    file = None if weights is None else Path(weights)
-    asked = ModelRequest(spec, spec, file, dict(model_args or {}), trust_pickle)
+    asked = check_model(spec, weights=weights, model_args=model_args, trust_pickle=trust_pickle)
     found = _read_bundled(asked) if spec in BUNDLED else _read(asked)
     _evaluate(found.network, spec)
     return replace(found, bounds=bounds or found.bounds)
+
+
+def check_model(
+    spec: str,
+    *,
+    weights: str | Path | None = None,
+    model_args: Mapping[str, ModelArgument] | None = None,
+    trust_pickle: bool = False,
+) -> ModelRequest:
+    """Look whether what a spec asks for is there. Torch is not imported: a name that is mistyped is told at once.
+
+    Args:
+        spec: As in `load_model`, and so are the others.
+        weights: A file of values.
+        model_args: Keyword arguments.
+        trust_pickle: Load files that can run code.
+
+    Returns:
+        What its reader is asked for.
+
+    Raises:
+        InputError: If the spec names nothing that can be made, or does not go with the other arguments.
+        FileError: If a file or a folder is missing.
+
+    >>> check_model("digits-standard").rest
+    'digits-standard'
+    """
+    asked = ModelRequest(spec, spec, None if weights is None else Path(weights), dict(model_args or {}), trust_pickle)
+    if spec in BUNDLED:
+        require_bundled(asked)
+        return asked
+    kind = _kind(spec)
+    asked = replace(asked, rest=spec.removeprefix(kind.prefix))
+    kind.check_request(asked)
+    return asked
 
 
 def kind_of(spec: str) -> str:
@@ -81,10 +117,8 @@ def kind_of(spec: str) -> str:
 
 
 def _read_bundled(request: ModelRequest) -> LoadedNetwork:
-    if request.weights is not None:
-        other = "name a factory, such as clearance.zoo.networks:digits_cnn"
-        raise InputError(f"weights: {request.spec} has its own, got {request.weights}; {other}")
-    request.accept_arguments()
+    from clearance.zoo.checkpoints import open_checkpoint
+
     return open_checkpoint(WEIGHTS_FOLDER / f"{request.spec}.safetensors", request.spec)
 
 
@@ -93,11 +127,11 @@ def _read(request: ModelRequest) -> LoadedNetwork:
     reader: Callable[[ModelRequest], LoadedNetwork] = kind.load()
     try:
         with methods_of_modules_kept():
-            return reader(replace(request, rest=request.spec.removeprefix(kind.prefix)))
+            return reader(request)
     except ClearanceError:
         raise
     except Exception as error:  # a library that meets a damaged file fails in many ways
-        if path_kind(Path(request.spec.removeprefix(kind.prefix))) == "none":
+        if path_kind(request.path) == "none":
             raise InputError(f"model: {request.spec} cannot be made: {one_line(error)}") from error
         message = f"{request.spec}: damaged, or not what its kind promises, {kind.meaning} ({one_line(error)})"
         raise FileError(message) from error

@@ -14,9 +14,6 @@ from clearance.errors import FileError, PickleRefusedError
 from clearance.zoo.archives import is_archive, opened_archive
 from clearance.zoo.loaded import one_line
 
-STATE_DICT_ENDINGS = (".pt", ".pth", ".th", ".ckpt", ".bin")
-"""Endings of files that `torch.save` writes."""
-
 HOLDERS = ("state_dict", "model", "model_state_dict", "net")
 """Keys under which training scripts keep the network's values, beside those of the optimiser."""
 

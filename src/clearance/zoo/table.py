@@ -62,11 +62,18 @@ class SpecKind(Choice):
         prefix: What a spec of this kind begins with, such as `hf:`.
         endings: Or how the names of its files end.
         needs: What has to be installed: an extra of this package, or the package's own name.
+        check: Function that raises where what a `ModelRequest` asks for is not there, as `package.module:name`; it
+            brings in no torch.
     """
 
     prefix: str = ""
     endings: tuple[str, ...] = ()
     needs: str = ""
+    check: str = ""
+
+    def check_request(self, request: object) -> None:
+        """Raise where what a `ModelRequest` asks for is not there."""
+        Choice(self.meaning, self.check).load()(request)
 
 
 SPECS = {
@@ -74,54 +81,64 @@ SPECS = {
         "a function that returns an nn.Module, found from the current folder or on Python's path; "
         "its arguments by --model-args, its values by --weights",
         "clearance.zoo.factories:read_factory",
+        check="clearance.zoo.requests:require_factory",
     ),
     "FILE.py:FACTORY": SpecKind(
         "a function in a file, likewise; the file is run",
         "clearance.zoo.factories:read_factory",
+        check="clearance.zoo.requests:require_factory",
     ),
     "FILE.pt2": SpecKind(
         "an exported program, as torch.export.save writes it",
         "clearance.zoo.exported:read_exported",
+        check="clearance.zoo.requests:require_whole_file",
         endings=(".pt2",),
     ),
     "FILE.onnx": SpecKind(
         "an ONNX graph, converted by onnx2torch and compared with onnxruntime",
         "clearance.zoo.onnx_graphs:read_onnx",
+        check="clearance.zoo.requests:require_graph",
         endings=(".onnx",),
         needs="clearance[onnx]",
     ),
     "hf:FOLDER": SpecKind(
         "an image classifier of Hugging Face transformers, with its normalisation and class names",
         "clearance.zoo.hugging_face:read_folder",
+        check="clearance.zoo.requests:require_folder",
         prefix="hf:",
         needs="clearance[hf]",
     ),
     "torchvision:NAME": SpecKind(
         "an architecture of torchvision; its values by --weights, nothing is downloaded",
         "clearance.zoo.architectures:read_torchvision",
+        check="clearance.zoo.requests:require_weights",
         prefix="torchvision:",
         needs="torchvision",
     ),
     "timm:NAME": SpecKind(
         "an architecture of timm; its values by --weights, nothing is downloaded",
         "clearance.zoo.architectures:read_timm",
+        check="clearance.zoo.requests:require_weights",
         prefix="timm:",
         needs="timm",
     ),
     "FILE.safetensors": SpecKind(
         "a checkpoint of clearance train, whose header names its network",
         "clearance.zoo.checkpoints:read_checkpoint",
+        check="clearance.zoo.requests:require_checkpoint",
         endings=(".safetensors",),
     ),
     "FILE.skops": SpecKind(
         "a linear classifier or an MLPClassifier of scikit-learn, alone or behind scalers in a Pipeline",
         "clearance.zoo.scikit_learn:read_skops",
+        check="clearance.zoo.requests:require_whole_file",
         endings=(".skops",),
         needs="clearance[sklearn]",
     ),
     "FILE.pt": SpecKind(
         "TorchScript, or a whole pickled nn.Module (.pt, .pth, .th, .ts): only with --trust-pickle",
         "clearance.zoo.pickled:read_pickled",
+        check="clearance.zoo.requests:require_pickled",
         endings=(".pt", ".pth", ".th", ".ts", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib"),
     ),
 }

@@ -23,13 +23,8 @@ from clearance.data.files import refuse_pickle, require_file
 from clearance.errors import FileError
 from clearance.model.placement import without_values
 from clearance.zoo.loaded import one_line
-from clearance.zoo.state_dicts import STATE_DICT_ENDINGS, read_state_dict
-
-CONVERSION = (
-    "use safetensors; to convert weights that you trust: "
-    "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
-)
-"""What to do with a pickle, for messages: `weights_only=True` runs no code of the file."""
+from clearance.zoo.requests import CONVERSION, STATE_DICT_ENDINGS
+from clearance.zoo.state_dicts import read_state_dict
 
 READABLE = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 """Floating types whose numbers are the weights. Narrower ones (float8) are codes that need a scale which the file does
