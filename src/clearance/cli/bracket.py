@@ -55,6 +55,10 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         check_time_limit(run.time_limit)
     chosen, loaded = make_engine(engine), load_inputs(inputs)
     shared = share(loaded, run)
+    if shared.references_left_out:
+        click.echo(
+            f"clearance: audits walk to inputs of this run alone: {printable(shared.references_left_out)}", err=True
+        )
     targets, norms = split("target", run.target, as_target), split("norm", run.norm, as_norm)
     # The network's digest is taken before its first pass, which may change its attributes.
     plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])
@@ -80,6 +84,7 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
     if path_kind(out / PLAN_FILE) != "none" and not flags.resume:
         raise FileError(f"{out}: expected a new folder, got one with a run; add --resume to go on with it")
     with open_run(out, plan, resume=flags.resume) as run:
+        say_growth(run)
         missing = len(run.missing(retry_failed=again))
         try:
             meter = inputs.model.meter if isinstance(engine, LocalEngine) else None
@@ -93,6 +98,14 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
             raise Interrupted(f"interrupted; {kept}; the same command with --resume goes on") from None
         show(run, inputs, as_json=as_json)
         return complain(run)
+
+
+def say_growth(run: Run) -> None:
+    """Say on stderr what this sitting adds to a run that was there."""
+    if run.added:
+        done, more = run.progress(), ", ".join(run.added)
+        said = f"{run.folder} grows by {more}; {done.done} of {count(done.total, 'task')} are finished and stay"
+        click.echo(f"clearance: {printable(said)}", err=True)
 
 
 def complain(run: Run) -> int:
