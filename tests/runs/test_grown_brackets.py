@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from clearance.runs.engines.local import LocalEngine
 from clearance.runs.evaluate import Evaluation, evaluate, make_plan
 from clearance.runs.execute import open_run
 from clearance.runs.export import iterate_records
-from clearance.runs.references import reference_places
 from clearance.zoo.specs import load_model
 from run_tasks import without_times
 
@@ -33,9 +33,8 @@ def digits() -> Dataset:
 
 def share(data: Dataset, references: torch.Tensor | None = None) -> Evaluation:
     network = load_model(NETWORK)
-    model, chosen = Classifier(network.network, network.bounds), digits().images[reference_places(digits().labels)]
-    given = chosen if references is None else references
-    return Evaluation(model, data, 1500, "operator-norms", math.inf, 0, references=given)
+    model = Classifier(network.network, network.bounds)
+    return Evaluation(model, data, 1500, "operator-norms", math.inf, 0, references=references)
 
 
 def compute(folder: Path, shared: Evaluation, engine: Any = None, **threat: Any) -> list[str]:
@@ -84,8 +83,7 @@ def test_without_the_whole_set_the_references_are_those_of_the_first_sitting(tmp
     """Arrays that grow: what the audits walk to is in the plan, and stays."""
 
     def alone(places: Sequence[int]) -> Evaluation:
-        data = at(*places)
-        return Evaluation(share(data).model, data, 1500, "operator-norms", math.inf, 0)
+        return share(replace(at(*places), whole=None))
 
     first = compute(tmp_path / "run", alone((3, 9)))
     assert compute(tmp_path / "run", alone((3, 9, 4)))[:2] == first

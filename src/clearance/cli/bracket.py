@@ -55,10 +55,8 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         check_time_limit(run.time_limit)
     chosen, loaded = make_engine(engine), load_inputs(inputs)
     shared = share(loaded, run)
-    if shared.references_left_out:
-        click.echo(
-            f"clearance: audits walk to inputs of this run alone: {printable(shared.references_left_out)}", err=True
-        )
+    if why := shared.references_left_out:
+        click.echo(f"clearance: audits walk to inputs of this run alone: {printable(why)}", err=True)
     targets, norms = split("target", run.target, as_target), split("norm", run.norm, as_norm)
     # The network's digest is taken before its first pass, which may change its attributes.
     plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from clearance.data.dataset import Dataset
-from clearance.errors import ClearanceError, ShapeError
+from clearance.errors import ClearanceError
 from clearance.model.classifier import Classifier
 
 MOST_REFERENCES = 64
@@ -59,7 +59,7 @@ def choose_references(data: Dataset, model: Classifier) -> References:
         model.check_inputs(found.images)
         if found.images.shape[1:] != data.images.shape[1:]:
             shapes = [tuple(one.images.shape[1:]) for one in (data, found)]
-            raise ShapeError(f"expected inputs of shape {shapes[0]}, got {shapes[1]} for others")
+            return References(own, f"expected inputs of shape {shapes[0]}, got {shapes[1]} for others")
     except ClearanceError as error:
         return References(own, str(error))
     return References(found.images)
