@@ -57,6 +57,8 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         norms, targets, run.order, run.bound, run.budget, run.certificate, run.time_limit, seed=run.seed
     )
     plan, shared = plan_run(loaded, choices)
+    if why := shared.references_left_out:
+        click.echo(f"clearance: audits walk to inputs of this run alone: {printable(why)}", err=True)
     return compute(plan, shared, chosen, loaded, run, as_json=as_json)
 
 
@@ -71,6 +73,7 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
     """
     out, again = Path(flags.out), flags.retry_failed
     with open_run(out, plan, resume=flags.resume) as run:
+        say_growth(run)
         missing = len(run.missing(retry_failed=again))
         try:
             meter = inputs.model.meter if isinstance(engine, LocalEngine) else None
@@ -93,6 +96,14 @@ def _tell(shared: Evaluation, engine: Engine, missing: int, passes: int) -> None
     proof = 0.0 if shared.certificate == "none" else shared.time_limit
     with limit_threads(engine.threads):
         tell_cost(shared.model, shared.data.images[:1], missing, passes=passes, noun="task", proof=proof, workers=where)
+
+
+def say_growth(run: Run) -> None:
+    """Say on stderr what this sitting adds to a run that was there."""
+    if run.added:
+        done, more = run.progress(), ", ".join(run.added)
+        said = f"{run.folder} grows by {more}; {done.done} of {count(done.total, 'task')} are finished and stay"
+        click.echo(f"clearance: {printable(said)}", err=True)
 
 
 def complain(run: Run) -> int:
