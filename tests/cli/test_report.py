@@ -25,6 +25,7 @@ def test_a_report_is_written_where_the_run_is(tmp_path: Path):
     done = run_process("report", str(folder))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(folder / "report.html")) and "without a network" in done.stdout
+    assert f"\n{folder / 'auditor.html'} written: the same run for an auditor" in done.stdout
     assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 
@@ -38,6 +39,11 @@ def test_the_run_itself_is_never_the_page(tmp_path: Path, name: str):
     with pytest.raises(FileError, match="belongs to the run"):
         write_report(folder, folder / name)
     assert before == {file.name: file.read_bytes() for file in folder.iterdir() if file.name in before}
+
+
+def test_the_help_says_where_the_auditors_page_is():
+    help_text = " ".join(run_command("report", "--help").stdout.split())
+    assert "auditor.html" in help_text and "ISO/IEC 24029" in help_text and "X-auditor.html" in help_text
 
 
 def test_a_figure_is_written(tmp_path: Path):

@@ -22,7 +22,7 @@ from clearance.runs.summary import SummaryRow
 REACHES_ZERO = 0.01
 """An interval whose lower end is at most this share of the estimate reaches down to 0: it excludes nothing."""
 
-LONGEST_NAME = 60
+LONGEST_IN_SENTENCE = 60
 """Characters of a name in a sentence: a longer one is cut."""
 
 BELOW_PROOF = "below_certificate"
@@ -30,7 +30,7 @@ BELOW_PROOF = "below_certificate"
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageAnswer:
     """What one run, or one threat model of it, amounts to.
 
     Attributes:
@@ -66,11 +66,11 @@ def accuracy_sentence(run: RunRecords) -> str:
     inputs = {(entry.input_key, entry.label): entry.judged for entry in run.entries}
     if not inputs:
         return ""
-    name = as_text(run.plan.model.name, LONGEST_NAME)
+    name = as_text(run.plan.model.name, LONGEST_IN_SENTENCE)
     return f"{name} classifies {sum(inputs.values())} of {count(len(inputs), 'input')} correctly."
 
 
-def answers(run: RunRecords) -> list[Answer]:
+def answers(run: RunRecords) -> list[PageAnswer]:
     """What each norm and target of a run amounts to, with what casts doubt on it.
 
     Args:
@@ -83,15 +83,15 @@ def answers(run: RunRecords) -> list[Answer]:
     return [_answer(run, group, members) for group, members in groups.items() if members]
 
 
-def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> Answer:
+def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> PageAnswer:
     (row,) = [r for r in run.rows if (r.norm, str(r.target), r.order) == (group.norm, group.target, group.order)]
     inputs = len(members)
     proof, witness = _proof(row.certified), _witness(row.attacked, row.witnesses, inputs)
     whose = f"In the median of {inputs} inputs" if inputs > 1 else "For the one input"
     order = f", order {group.order}" if len(run.plan.orders) > 1 else ""
-    about = f"{name_norm(group.norm)}, {as_text(group.target, LONGEST_NAME)}{order}"
+    about = f"{name_norm(group.norm)}, {as_text(group.target, LONGEST_IN_SENTENCE)}{order}"
     text = f"{whose}, {proof}, and {witness}; {_estimate(row.estimated, row.readable, inputs)}."
-    return Answer(about, text, _short(row, inputs), _doubt(members))
+    return PageAnswer(about, text, _short(row, inputs), _doubt(members))
 
 
 def _short(row: SummaryRow, inputs: int) -> str:
@@ -146,7 +146,7 @@ def gradients(runs: Sequence[RunRecords]) -> GradientsSentence:
     Returns:
         The sentence.
     """
-    judged = {as_text(run.name, LONGEST_NAME): run.judged for run in runs}
+    judged = {as_text(run.name, LONGEST_IN_SENTENCE): run.judged for run in runs}
     signs = {name: [entry for entry in found if distance_doubted(entry)] for name, found in judged.items()}
     audited = [name for name, found in judged.items() if found]
     if not audited:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clearance.report.answer import LONGEST_NAME, cautions, gradients
+from clearance.report.answer import LONGEST_IN_SENTENCE, cautions, gradients
 from clearance.report.contest import Comparison
 from clearance.report.contest_answer import contest_answers
 from clearance.report.contest_tables import comparison_tables, unranked
@@ -43,7 +43,9 @@ def render_comparison(comparison: Comparison) -> str:
         comparison=comparison,
         answers=contest_answers(comparison),
         gradients=gradients(comparison.runs),
-        cautions=[f"{as_text(run.name, LONGEST_NAME)}: {said}" for run in comparison.runs for said in cautions(run)],
+        cautions=[
+            f"{as_text(run.name, LONGEST_IN_SENTENCE)}: {said}" for run in comparison.runs for said in cautions(run)
+        ],
         steps=steps_of_comparison(comparison),
         notes=[f"{note}." for note in comparison.notes],
         unranked=[sentence for contest in comparison.contests for sentence in unranked(contest)],

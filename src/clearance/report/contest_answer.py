@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clearance.report.answer import LONGEST_NAME, Answer
+from clearance.report.answer import LONGEST_IN_SENTENCE, PageAnswer
 from clearance.report.contest import Comparison, Contest, Difference, DifferenceVerdict
 from clearance.report.marks import count, write_number
 from clearance.report.outcome import as_text
 from clearance.report.paired import FEWEST_FOR_INTERVAL
 
 
-def contest_answers(comparison: Comparison) -> list[Answer]:
+def contest_answers(comparison: Comparison) -> list[PageAnswer]:
     """The answer for each norm, target and order: one sentence for two runs, or the ranking and one for each other run.
 
     Args:
@@ -20,15 +20,15 @@ def contest_answers(comparison: Comparison) -> list[Answer]:
     Returns:
         The answers, in the order of the comparison.
     """
-    found: list[Answer] = []
+    found: list[PageAnswer] = []
     for contest in comparison.contests:
         pairs = [one for one in contest.differences if one.quantity == "attacked"]
         said = [*([_ranking(contest)] if len(contest.standings) > 2 else []), *map(pair_sentence, pairs)]
-        lost = [as_text(one.run, LONGEST_NAME) for one in contest.standings if one.rank is None]
+        lost = [as_text(one.run, LONGEST_IN_SENTENCE) for one in contest.standings if one.rank is None]
         doubt = f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} no rank" if lost else ""
         text = " ".join(said)
         short = text if len(contest.standings) > 2 else short_sentence(pairs[0])
-        found.append(Answer(as_text(contest.threat), text, short, doubt))
+        found.append(PageAnswer(as_text(contest.threat), text, short, doubt))
     return found
 
 
@@ -41,7 +41,7 @@ def pair_sentence(one: Difference) -> str:
     Returns:
         The sentence.
     """
-    run, against = as_text(one.run, LONGEST_NAME), as_text(one.against, LONGEST_NAME)
+    run, against = as_text(one.run, LONGEST_IN_SENTENCE), as_text(one.against, LONGEST_IN_SENTENCE)
     if one.value is None or one.ahead is None or one.behind is None:
         readable = f"{one.inputs} of {count(one.asked, 'input')} that both classify correctly"
         return f"{run} and {against} cannot be compared: attack distances may be read in both on {readable}."
@@ -71,7 +71,7 @@ def short_sentence(one: Difference) -> str:
     Returns:
         The line.
     """
-    run, against = as_text(one.run, LONGEST_NAME), as_text(one.against, LONGEST_NAME)
+    run, against = as_text(one.run, LONGEST_IN_SENTENCE), as_text(one.against, LONGEST_IN_SENTENCE)
     if one.value is None or one.ahead is None or one.behind is None:
         return f"attack distances may be read in both on {one.inputs} of {count(one.asked, 'input')} only"
     ahead, behind = (round(share * one.inputs) for share in (one.ahead, one.behind))
@@ -95,7 +95,7 @@ def _interval(one: Difference, *, forwards: bool) -> str:
 
 def _ranking(contest: Contest) -> str:
     ranked: Sequence[str] = [
-        f"{as_text(one.run, LONGEST_NAME)} ({write_number(one.shown, 'attacked')})"
+        f"{as_text(one.run, LONGEST_IN_SENTENCE)} ({write_number(one.shown, 'attacked')})"
         for one in contest.standings
         if one.rank is not None
     ]

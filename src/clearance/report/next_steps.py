@@ -31,7 +31,7 @@ LONGER_HELPS = {Status.WIDE, Status.NOT_CONVERGED, Status.POOR_FIT, Status.NO_EN
 
 
 @dataclass(frozen=True)
-class Step:
+class NextStep:
     """One thing to do.
 
     Attributes:
@@ -45,7 +45,7 @@ class Step:
     command: str = ""
 
 
-def next_steps(run: RunRecords) -> list[Step]:
+def next_steps(run: RunRecords) -> list[NextStep]:
     """What to do after a run.
 
     Args:
@@ -58,7 +58,7 @@ def next_steps(run: RunRecords) -> list[Step]:
     return (found + _afterwards(run))[:MOST_STEPS]
 
 
-def steps_of_comparison(comparison: Comparison) -> list[Step]:
+def steps_of_comparison(comparison: Comparison) -> list[NextStep]:
     """What to do after a comparison.
 
     Args:
@@ -72,34 +72,34 @@ def steps_of_comparison(comparison: Comparison) -> list[Step]:
     return [*unfinished, *_remedies(runs), *_undecided(comparison), *_each_report(runs)][:MOST_STEPS]
 
 
-def _completion(run: RunRecords) -> list[Step]:
-    steps: list[Step] = []
+def _completion(run: RunRecords) -> list[NextStep]:
+    steps: list[NextStep] = []
     if run.finished < run.total:
         left = count(run.total - run.finished, "task is", "tasks are")
         steps.append(
-            Step("Finish the run", f"{left} missing", f"clearance bracket … --out {shlex.quote(run.name)} --resume")
+            NextStep("Finish the run", f"{left} missing", f"clearance bracket … --out {shlex.quote(run.name)} --resume")
         )
     if run.failures:
         failed = count(len(run.failures), "task")
         told = "clearance bracket … --resume --retry-failed"
-        steps.append(Step("Mend what made tasks fail, then ask for them again", f"{failed} failed", told))
+        steps.append(NextStep("Mend what made tasks fail, then ask for them again", f"{failed} failed", told))
     return steps
 
 
-def _remedies(runs: Sequence[RunRecords]) -> list[Step]:
+def _remedies(runs: Sequence[RunRecords]) -> list[NextStep]:
     """The remedy of each flag that casts doubt, over all runs."""
     groups = [group for group in flag_groups(entry for run in runs for entry in run.judged) if group.doubts]
     several = len(runs) > 1
-    steps: list[Step] = []
+    steps: list[NextStep] = []
     for group in groups:
         raised = [run.name for run in runs if any(f.code == group.code for e in run.judged for f in e.flags)]
         where = f" of {', '.join(raised)}" if several else ""
         text = f"{group.remedy[:1].upper()}{group.remedy[1:]}"
-        steps.append(Step(text, f"{group.code}, in {count(len(group.entries), 'bracket')}{where}"))
+        steps.append(NextStep(text, f"{group.code}, in {count(len(group.entries), 'bracket')}{where}"))
     return steps
 
 
-def _longer(run: RunRecords) -> list[Step]:
+def _longer(run: RunRecords) -> list[NextStep]:
     """A larger budget, where intervals are empty or wide."""
     shown = [entry for entry in run.judged if entry.estimated is not None]
     poor = sum(entry.status in LONGER_HELPS or reaches_zero(entry) for entry in shown)
@@ -108,7 +108,7 @@ def _longer(run: RunRecords) -> list[Step]:
     why = f"{poor} of {count(len(shown), 'estimate')} {'has' if poor == 1 else 'have'} a wide or an empty interval"
     if run.plan.parameters.get("bound") == "ball":
         return [
-            Step(
+            NextStep(
                 "Take the profile in place of one ball: its intervals are finite",
                 why,
                 "clearance bracket … --bound profile",
@@ -117,16 +117,16 @@ def _longer(run: RunRecords) -> list[Step]:
     budgets = list(BUDGETS)
     budget = run.plan.parameters.get("budget")
     larger = budgets[budgets.index(str(budget)) + 1 :] if budget in BUDGETS else []
-    return [Step("Ask for a larger budget", why, f"clearance bracket … --budget {larger[0]}")] if larger else []
+    return [NextStep("Ask for a larger budget", why, f"clearance bracket … --budget {larger[0]}")] if larger else []
 
 
-def _proofs(run: RunRecords) -> list[Step]:
+def _proofs(run: RunRecords) -> list[NextStep]:
     judged = run.judged
     if not judged:
         return []
     if all(entry.certified is None for entry in judged):
         return [
-            Step(
+            NextStep(
                 "Ask for proofs",
                 "an estimate is no bound, and nothing is proved",
                 "clearance bracket … --certificate best",
@@ -134,12 +134,12 @@ def _proofs(run: RunRecords) -> list[Step]:
         ]
     if below := sum(any(flag.code == BELOW_PROOF for flag in entry.flags) for entry in judged):
         why = f"in {count(below, 'bracket')} more is proved than was estimated"
-        return [Step("Quote the certified radius, not the estimated one", why)]
+        return [NextStep("Quote the certified radius, not the estimated one", why)]
     unproved = sum(entry.certified == 0 for entry in judged)
     if 2 * unproved >= len(judged):
         why = f"nothing is proved for {unproved} of {count(len(judged), 'input')}"
         return [
-            Step(
+            NextStep(
                 "Give proofs more time, or train for proofs (clearance train)",
                 why,
                 "clearance bracket … --time-limit 120",
@@ -148,7 +148,7 @@ def _proofs(run: RunRecords) -> list[Step]:
     return []
 
 
-def _more_inputs(run: RunRecords) -> list[Step]:
+def _more_inputs(run: RunRecords) -> list[NextStep]:
     inputs = {(entry.input_key, entry.label): entry.judged for entry in run.entries}
     if not inputs:
         return []
@@ -158,15 +158,15 @@ def _more_inputs(run: RunRecords) -> list[Step]:
     why = (
         f"{count(len(inputs), 'input')} leave the accuracy anywhere between {write_share(low)} and {write_share(high)}"
     )
-    return [Step("Take more inputs", why, f"clearance bracket … --count {LARGER_RUN * len(inputs)}")]
+    return [NextStep("Take more inputs", why, f"clearance bracket … --count {LARGER_RUN * len(inputs)}")]
 
 
-def _targets(run: RunRecords) -> list[Step]:
+def _targets(run: RunRecords) -> list[NextStep]:
     if has_robust_accuracy(run) or not run.entries:
         return []
     why = "this run moves inputs to chosen classes only"
     return [
-        Step(
+        NextStep(
             "Let any other class count, to get robust accuracy and its curve",
             why,
             "clearance bracket … --target untargeted",
@@ -174,18 +174,18 @@ def _targets(run: RunRecords) -> list[Step]:
     ]
 
 
-def _afterwards(run: RunRecords) -> list[Step]:
+def _afterwards(run: RunRecords) -> list[NextStep]:
     if not run.judged:
         return []
     name = shlex.quote(run.name)
-    against = Step(
+    against = NextStep(
         "Hold it against another model", "a distance says most beside another", f"clearance compare {name} …"
     )
-    hold = Step("Keep it in CI", "a release may not fall behind", f"clearance gate {name} --help")
+    hold = NextStep("Keep it in CI", "a release may not fall behind", f"clearance gate {name} --help")
     return [against, hold]
 
 
-def _undecided(comparison: Comparison) -> list[Step]:
+def _undecided(comparison: Comparison) -> list[NextStep]:
     """More inputs, where a difference of attack distances is not settled."""
     verdicts = [(one, contest) for contest in comparison.contests for one in contest.differences]
     for one, contest in verdicts:
@@ -198,15 +198,19 @@ def _undecided(comparison: Comparison) -> list[Step]:
         else:
             continue
         return [
-            Step("Take more inputs in each run", why, f"clearance bracket … --count {LARGER_RUN * len(contest.inputs)}")
+            NextStep(
+                "Take more inputs in each run", why, f"clearance bracket … --count {LARGER_RUN * len(contest.inputs)}"
+            )
         ]
     return []
 
 
-def _each_report(runs: Sequence[RunRecords]) -> list[Step]:
+def _each_report(runs: Sequence[RunRecords]) -> list[NextStep]:
     first, last = (shlex.quote(run.name) for run in (runs[0], runs[-1]))
     keep = f"clearance gate {last} --baseline {first} --max-drop 0.1"
     return [
-        Step("Read the report of each run", "what was proved, the checklist, every flag", f"clearance report {last}"),
-        Step("Keep it so in CI", "a release may not fall behind its baseline", keep),
+        NextStep(
+            "Read the report of each run", "what was proved, the checklist, every flag", f"clearance report {last}"
+        ),
+        NextStep("Keep it so in CI", "a release may not fall behind its baseline", keep),
     ]
