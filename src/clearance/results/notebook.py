@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clearance.records import MISSING, PublicRecord, write_number
-from clearance.report.charts import for_file
-from clearance.report.figures.brackets import panels
+from clearance.report.charts import Panel, for_file
 from clearance.report.figures.files import render_figure
-from clearance.report.records import RunRecords
 from clearance.results.frames import rows_of
 from clearance.results.setup import CallSetup
 
@@ -95,16 +93,15 @@ def _label(names: Sequence[str]) -> Cell:
     return read
 
 
-def chart_html(run: RunRecords) -> str:
-    """The bracket chart as a picture that holds its own data; nothing where no input has a number.
+def chart_html(found: Sequence[Panel]) -> str:
+    """A chart as a picture that holds its own data; nothing where no input has a number.
 
     Args:
-        run: The brackets as a run.
+        found: The panels of a figure.
 
     Returns:
         HTML.
     """
-    found = panels([run])
     if not found:
         return ""
     picture = base64.b64encode(render_figure(for_file(found), "svg")).decode()
