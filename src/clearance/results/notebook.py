@@ -13,6 +13,8 @@ from clearance.report.figures.files import render_figure
 from clearance.results.frames import rows_of
 from clearance.results.setup import CallSetup
 
+CHART_WIDTH = 560
+"""Width of a chart in pixels: its legend has room."""
 MOST_ROWS = 20
 """Rows of a table; the rest is counted."""
 
@@ -104,6 +106,6 @@ def chart_html(found: Sequence[Panel]) -> str:
     """
     if not found:
         return ""
-    picture = base64.b64encode(render_figure(for_file(found), "svg")).decode()
+    picture = base64.b64encode(render_figure(for_file(found, columns=1, width=CHART_WIDTH), "svg")).decode()
     words = "Each input as a bracket: certified radius, estimated radius, attack distance."
     return f'<img alt="{words}" src="data:image/svg+xml;base64,{picture}" style="max-width: 100%">'
