@@ -22,7 +22,7 @@ FLOORS = (
     {"estimates", "certificates", "attacks", "zoo"},
     {"audit"},
     {"bracket", "training"},
-    {"runs"},
+    {"runs", "metrics"},
     {"report"},
     {"experiments", "results"},
     {""},

@@ -55,13 +55,22 @@ def for_page(chart: Chart, *, height: int = PANEL_HEIGHT, square: bool = False) 
     return chart.properties(**size).configure(background="transparent").to_dict(validate=False)
 
 
-def for_file(panels: Sequence[Panel], *, columns: int = 2) -> Spec:
-    """The specification of panels beside and below each other, each with its title."""
+def for_file(panels: Sequence[Panel], *, columns: int = 2, width: int = PANEL_WIDTH) -> Spec:
+    """The specification of panels beside and below each other, each with its title.
+
+    Args:
+        panels: The charts.
+        columns: How many stand beside each other.
+        width: Of a chart that is not square, in pixels.
+
+    Returns:
+        The specification.
+    """
     import altair as alt
 
     sized = [
         panel.chart.properties(
-            width=SQUARE if panel.square else PANEL_WIDTH,
+            width=SQUARE if panel.square else width,
             height=SQUARE if panel.square else PANEL_HEIGHT,
             title=panel.title.split("\n") if "\n" in panel.title else panel.title,
         )

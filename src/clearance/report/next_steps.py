@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clearance.estimates.status import Status
 from clearance.model.budgets import BUDGETS
@@ -16,6 +17,7 @@ from clearance.report.marks import count, write_share
 from clearance.report.paired import FEWEST_FOR_INTERVAL
 from clearance.report.records import RunRecords
 from clearance.report.security import has_robust_accuracy
+from clearance.runs.names import IN_MEMORY
 
 MOST_STEPS = 6
 """Steps on a page: more would be no advice."""
@@ -55,7 +57,8 @@ def next_steps(run: RunRecords) -> list[NextStep]:
         Steps, the most urgent first; at most `MOST_STEPS`.
     """
     found = [*_completion(run), *_remedies([run]), *_longer(run), *_proofs(run), *_more_inputs(run), *_targets(run)]
-    return (found + _afterwards(run))[:MOST_STEPS]
+    steps = (found + _afterwards(run))[:MOST_STEPS]
+    return [_in_python(step) for step in steps] if _in_memory(run) else steps
 
 
 def steps_of_comparison(comparison: Comparison) -> list[NextStep]:
@@ -69,7 +72,26 @@ def steps_of_comparison(comparison: Comparison) -> list[NextStep]:
     """
     runs = comparison.runs
     unfinished = [step for run in runs for step in _completion(run)]
-    return [*unfinished, *_remedies(runs), *_undecided(comparison), *_each_report(runs)][:MOST_STEPS]
+    steps = [*unfinished, *_remedies(runs), *_undecided(comparison), *_each_report(runs)][:MOST_STEPS]
+    return [_in_python(step) for step in steps] if any(map(_in_memory, runs)) else steps
+
+
+def _in_memory(run: RunRecords) -> bool:
+    """Whether the inputs were handed over in Python, so that no command line can name them."""
+    return run.plan.data.source.endswith(IN_MEMORY)
+
+
+def _in_python(step: Step) -> Step:
+    """The same step without a command line: choices of a bracket as arguments, and nothing of what needs a folder.
+
+    >>> _in_python(Step("Ask for proofs", "", "clearance bracket … --time-limit 120")).command
+    'cl.bracket(…, time_limit=120)'
+    """
+    found = re.fullmatch(r"clearance bracket … --([a-z-]+) (\S+)", step.command)
+    if found is None or found[1] == "count":
+        return replace(step, command="")
+    value = found[2] if found[2].isdigit() else repr(found[2])
+    return replace(step, command=f"cl.bracket(…, {found[1].replace('-', '_')}={value})")
 
 
 def _completion(run: RunRecords) -> list[NextStep]:

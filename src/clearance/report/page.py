@@ -45,10 +45,23 @@ def write_report(folder: str | Path, file: Path | None = None, *, radii: Sequenc
         FileError: If there is no run, it is damaged, or the page cannot be written or would replace a part of the run.
     """
     page = Path(folder) / REPORT_FILE if file is None else file
-    beside = auditor_file(page)
-    for each in (page, beside):
+    for each in (page, auditor_file(page)):
         refuse_run_files(each, Path(folder), name="file")
-    run = read_records(folder)
+    return write_pages(read_records(folder), page, radii=radii)
+
+
+def write_pages(run: RunRecords, page: Path, *, radii: Sequence[float] = ()) -> Path:
+    """Write the page of a run and beside it the auditor's; older pages are replaced.
+
+    Args:
+        run: What was read of it.
+        page: The page.
+        radii: At which robust accuracy is written down; empty for round ones.
+
+    Returns:
+        The page's path.
+    """
+    beside = auditor_file(page)
     write_page(render_auditor(run, radii, report=quote(page.name)), beside)
     write_page(render_report(run, radii, auditor=quote(beside.name)), page)
     return page

@@ -14,6 +14,7 @@ from clearance.report.compare_page import render_comparison
 from clearance.report.contest import Comparison
 from clearance.report.contest_answer import contest_answers
 from clearance.report.contest_tables import comparison_tables
+from clearance.report.figures.side_by_side import panels
 from clearance.report.records import RunRecords
 from clearance.report.render import write_page
 from clearance.report.tables import Table
@@ -97,8 +98,8 @@ class ComparedRuns:
     def _repr_html_(self) -> str:
         """The sentences, the leaderboard and the brackets: what a notebook shows."""
         leaderboard, *_ = comparison_tables(self.comparison)
-        charts = "".join(f"<p>{html.escape(run.name)}</p>{chart_html(run)}" for run in self.comparison.runs)
-        return f"<div><p>{html.escape(self.summary())}</p>{_table(leaderboard)}{charts}</div>"
+        chart = chart_html(panels(self.comparison.runs))
+        return f"<div><p>{html.escape(self.summary())}</p>{chart}{_table(leaderboard)}</div>"
 
 
 def _table(table: Table) -> str:

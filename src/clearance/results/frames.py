@@ -27,7 +27,9 @@ def rows_of(records: Sequence[PublicRecord], setup: CallSetup) -> tuple[list[str
     Returns:
         Names and rows.
     """
-    return as_table([_row(place, record, setup) for place, record in enumerate(records)])
+    names, rows = as_table([_row(place, record, setup) for place, record in enumerate(records)])
+    within = {name.rpartition(".")[0] for name in names} | {name.partition(".")[0] for name in names if "." in name}
+    return [name for name in names if name not in within], rows  # a part that one record lacks is no column of its own
 
 
 def _row(place: int, record: PublicRecord, setup: CallSetup) -> dict[str, Any]:
@@ -41,8 +43,8 @@ def _row(place: int, record: PublicRecord, setup: CallSetup) -> dict[str, Any]:
         values = {PARTS[setup.call]: {name: value for name, value in plain.items() if name not in LEFT_OUT_OF_ROWS}}
         flags = getattr(record, "flags", None)
     about = dict(zip(("label", "norm", "target", "order"), asked, strict=True))
-    row = {"input": place if given is None else given.place, **about, **in_words(values)}
-    return row if flags is None else {**row, "flags": ", ".join(flag.code for flag in flags)}
+    raised = {} if flags is None else {"flags": ", ".join(flag.code for flag in flags)}
+    return {"input": place if given is None else given.place, **about, **raised, **in_words(values)}
 
 
 def as_dataframe(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clearance.records import MISSING, PublicRecord, write_number
-from clearance.report.charts import for_file
-from clearance.report.figures.brackets import panels
+from clearance.report.charts import Panel, for_file
 from clearance.report.figures.files import render_figure
-from clearance.report.records import RunRecords
 from clearance.results.frames import rows_of
 from clearance.results.setup import CallSetup
 
+CHART_WIDTH = 560
+"""Width of a chart in pixels: its legend has room."""
 MOST_ROWS = 20
 """Rows of a table; the rest is counted."""
 
@@ -95,18 +95,17 @@ def _label(names: Sequence[str]) -> Cell:
     return read
 
 
-def chart_html(run: RunRecords) -> str:
-    """The bracket chart as a picture that holds its own data; nothing where no input has a number.
+def chart_html(found: Sequence[Panel]) -> str:
+    """A chart as a picture that holds its own data; nothing where no input has a number.
 
     Args:
-        run: The brackets as a run.
+        found: The panels of a figure.
 
     Returns:
         HTML.
     """
-    found = panels([run])
     if not found:
         return ""
-    picture = base64.b64encode(render_figure(for_file(found), "svg")).decode()
+    picture = base64.b64encode(render_figure(for_file(found, columns=1, width=CHART_WIDTH), "svg")).decode()
     words = "Each input as a bracket: certified radius, estimated radius, attack distance."
     return f'<img alt="{words}" src="data:image/svg+xml;base64,{picture}" style="max-width: 100%">'

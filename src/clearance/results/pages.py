@@ -81,7 +81,7 @@ def plan_of(brackets: Sequence[Bracket], setup: CallSetup) -> Plan:
     return Plan(
         model=setup.model,
         data=DataSpec(
-            source=setup.data,
+            source=setup.source,
             name=setup.data,
             offset=places[0],
             count=len(brackets),

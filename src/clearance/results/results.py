@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Generic, SupportsIndex, TypeVar, overload
 
 from clearance.records import PublicRecord, name_norm
-from clearance.report.page import render_report
-from clearance.report.render import write_page
+from clearance.report.figures.brackets import panels
+from clearance.report.page import write_pages
 from clearance.results.frames import as_dataframe, rows_of
 from clearance.results.kept import KeptResults, read_results, write_results
 from clearance.results.notebook import chart_html, table_html
@@ -62,8 +62,12 @@ class Results(list[Item], Generic[Item]):
 
     def __repr__(self) -> str:
         """What was asked, and what came out, in a line."""
+        return f"{type(self).__name__}({self.in_short()})"
+
+    def in_short(self) -> str:
+        """The same without the name of the class."""
         asked = f"{self.setup.call}, {self.setup.model.name}, {name_norm(self.setup.norm)}, {self.setup.target}"
-        return f"{type(self).__name__}({asked}: {self.summary()})"
+        return f"{asked}: {self.summary()}"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -71,10 +75,12 @@ class Results(list[Item], Generic[Item]):
 
     def html(self) -> str:
         """A table, and the chart of brackets, as a part of a page. It loads nothing from a network."""
-        head = f"<p>{html.escape(repr(self))}</p>"
+        head = f"<p>{html.escape(self.in_short())}</p>"
         if not self:
             return head
-        chart = chart_html(as_run("results", self, self.setup, pictures=False)) if self.setup.call == "bracket" else ""
+        chart = ""
+        if self.setup.call == "bracket":
+            chart = chart_html(panels([as_run("results", self, self.setup, pictures=False)]))
         return f"<div>{head}{chart}{table_html(self, self.setup)}</div>"
 
     def summary(self) -> ResultsSummary:
@@ -113,7 +119,9 @@ class Results(list[Item], Generic[Item]):
         return Path(path)
 
     def report(self, path: str | Path, *, radii: Sequence[float] = ()) -> Path:
-        """Write the page of these brackets, as `clearance report` does: one HTML file that needs nothing else.
+        """Write the page of these brackets, and beside it the auditor's, as `clearance report` does.
+
+        Each is one HTML file that needs nothing else.
 
         Args:
             path: The file; an older one is replaced.
@@ -122,9 +130,7 @@ class Results(list[Item], Generic[Item]):
         Returns:
             Its path.
         """
-        file = Path(path)
-        write_page(render_report(as_run(file.stem, self, self.setup), radii), file)
-        return file
+        return write_pages(as_run(Path(path).stem, self, self.setup), Path(path), radii=radii)
 
 
 def load(path: str | Path) -> Results[Any]:

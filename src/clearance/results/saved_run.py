@@ -213,6 +213,7 @@ def setup_of_plan(plan: Plan, norm: float | None, target: str | int | None) -> C
         parameters={name: value for name, value in parameters.items() if is_plain(value)},  # pyright: ignore
         threat=plan.threat,
         data=plan.data.name,
+        source=plan.data.source,
         class_names=plan.data.class_names,
         versions=plan.versions,
     )

@@ -36,6 +36,7 @@ class CallSetup:
         parameters: All other choices that are plain values, by name.
         threat: The threat model; `None` for a norm that a run cannot have (0).
         data: What the inputs are called.
+        source: What the user called them: a name or files, or that they were in memory.
         class_names: A name for each class; empty where there are none.
         versions: Of the code and of what it stands on.
     """
@@ -49,6 +50,7 @@ class CallSetup:
     parameters: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
     threat: ThreatModel | None = None
     data: str = f"inputs{IN_MEMORY}"
+    source: str = IN_MEMORY
     class_names: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -84,3 +84,8 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __getattr__ = on_first_use(__name__, _HOMES)
 """Its public names are imported when they are first used."""
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,162 @@
+"""The list that every call returns: a list like any other, which summarises, tabulates, shows and reports itself."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+import clearance as cl
+from clearance.errors import InputError
+from clearance.report.read import read_records
+from clearance.results.pages import as_run
+from result_cases import DISTANCES, KINDS, LABELS, X, linear
+
+EveryKind = Mapping[str, cl.Results[Any]]
+
+
+def test_it_is_a_list(brackets: cl.Results[cl.Bracket]):
+    assert isinstance(brackets, list) and len(brackets) == 4 and brackets == list(brackets)
+    assert [one.label for one in brackets] == LABELS and brackets[-1] is brackets[3]
+    (first, *others) = brackets
+    assert first in brackets and len(others) == 3 and [*brackets, first][4] is first
+    assert sorted(brackets, key=lambda one: one.lower)[-1] is brackets[3]
+
+
+def test_a_slice_knows_what_was_asked(brackets: cl.Results[cl.Bracket]):
+    part = brackets[1:3]
+    assert isinstance(part, cl.Results) and part.setup == brackets.setup and len(part) == 2
+    assert part.to_dataframe()["input"].tolist() == [1, 2]
+
+
+def test_records_keep_their_input_whatever_their_order(brackets: cl.Results[cl.Bracket]):
+    turned = cl.Results(reversed(brackets), brackets.setup)
+    assert turned.to_dataframe()["input"].tolist() == [3, 2, 1, 0]
+    assert turned.summary() == brackets.summary()
+
+
+@pytest.mark.parametrize("travel", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_it_travels(brackets: cl.Results[cl.Bracket], travel: Any):
+    there = travel(brackets)
+    assert type(there) is cl.Results and there == brackets and there.setup.norm == 2.0
+    assert there[1].given == brackets[1].given
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_repr_is_short_and_shows_no_tensor(every_kind: EveryKind, kind: str):
+    results = every_kind[kind]
+    for shown in (repr(results), *map(repr, results)):
+        assert len(shown) < 250 and "tensor" not in shown and "\n" not in shown
+    assert repr(results).startswith(f"Results({results.setup.call}, Linear (in memory), l2, untargeted: ")
+
+
+def test_the_summary_of_brackets(brackets: cl.Results[cl.Bracket]):
+    found = brackets.summary()
+    assert found.inputs == 4 and found.statuses == {"ok": 3, "misclassified": 1}
+    assert found.proofs == found.readable == found.witnesses == 3
+    assert found.certified == pytest.approx(1.0, rel=1e-4) and found.attacked == pytest.approx(1.0, rel=2e-3)
+    assert str(found).startswith("4 inputs (3 ok, 1 misclassified): median certified ")
+    assert found.cost.forward == sum(one.cost.forward for one in brackets)
+    assert found.as_record()["statuses"] == {"ok": 3, "misclassified": 1}
+
+
+def test_the_summary_of_each_part(every_kind: EveryKind):
+    for kind in ("profile", "ball", "second"):
+        found = every_kind[kind].summary()
+        assert found.readable == 3 and found.estimated == pytest.approx(1.0, rel=1e-3), kind
+    attacks = every_kind["attack"].summary()
+    assert attacks.statuses == {"witness": 3, "misclassified": 1} and attacks.attacked == pytest.approx(1.0, rel=2e-3)
+    proofs = every_kind["certify"].summary()
+    assert proofs.statuses == {"certified": 3, "misclassified": 1} and proofs.certified == pytest.approx(1.0, rel=1e-4)
+    assert every_kind["audit"].summary().statuses == {"no flags": 2}
+
+
+def test_the_frame_of_brackets(brackets: cl.Results[cl.Bracket]):
+    frame = brackets.to_dataframe()
+    assert isinstance(frame, pd.DataFrame) and len(frame) == 4
+    assert frame["attacked.distance"].dropna().tolist() == pytest.approx(DISTANCES, rel=2e-3)
+    assert frame["certified.radius"].dropna().tolist() == pytest.approx(DISTANCES, rel=1e-4)
+    assert frame["status"].tolist() == ["ok", "ok", "misclassified", "ok"] and frame["flags"].tolist() == [""] * 4
+    assert frame["estimated.radius"].isna().tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_part_has_the_columns_that_it_has_in_a_bracket(every_kind: EveryKind, kind: str):
+    frame, whole = every_kind[kind].to_dataframe(), set(every_kind["bracket"].to_dataframe().columns)
+    head = ["input", "label", "norm", "target", "order"]
+    assert frame.columns.tolist()[:5] == head and frame["label"].tolist() == LABELS[: len(frame)]
+    if kind in ("profile", "certify"):
+        assert set(frame.columns) <= whole
+    assert not any(frame[name].map(torch.is_tensor).any() for name in frame.columns)
+
+
+def test_without_pandas_one_line_names_the_extra(brackets: cl.Results[cl.Bracket], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InputError, match=r"expected the extra 'pandas', got none; pip install 'clearance\[pandas\]'"):
+        brackets.to_dataframe()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_notebook_shows_a_table(every_kind: EveryKind, kind: str):
+    shown = every_kind[kind]._repr_html_()
+    assert shown.count("<tr>") == len(every_kind[kind]) + 1 and "http" not in shown and "<script" not in shown
+    assert ("data:image/svg+xml;base64," in shown) == (kind == "bracket")
+
+
+def test_a_notebook_shows_at_most_twenty_rows_and_says_how_many_more(brackets: cl.Results[cl.Bracket]):
+    shown = cl.Results([*brackets] * 6, brackets.setup)._repr_html_()
+    assert shown.count("<tr>") == 21 and "and 4 more" in shown
+    assert "<table>" not in cl.Results([], brackets.setup)._repr_html_()
+
+
+def test_hostile_names_are_text():
+    hostile = type("<script>alert(1)</script>", (torch.nn.Linear,), {})
+    network = hostile(2, 2, bias=False)
+    with torch.no_grad():
+        network.weight.copy_(linear().weight)
+    shown = cl.certify(cl.Classifier(network), X, LABELS, method="linear")._repr_html_()
+    assert "<script" not in shown and "&lt;script&gt;" in shown
+
+
+def test_the_page_is_that_of_a_run_of_the_same_inputs(
+    brackets: cl.Results[cl.Bracket], model: cl.Classifier, here: Path
+):
+    page = brackets.report("brackets.html", radii=[0.5])
+    text = page.read_text()
+    assert "Linear (in memory)" in text and (here / "brackets-auditor.html").is_file()
+    assert "clearance bracket" not in text.split("<script")[0]  # nothing that no command can do
+    choices = {"budget": "quick", "certificate": "linear", "time_limit": 2, "progress": False}
+    cl.run(model, (X, LABELS), out="run", **choices)
+    again = cl.bracket(model, X, LABELS, references=X, budget="quick", certificate="linear", time_limit=2)
+    read, made = read_records("run"), as_run("run", again, again.setup)
+    for one, other in zip(read.entries, made.entries, strict=True):
+        for name in ("index", "label", "status", "certified", "estimated", "interval", "attacked", "margin", "flags"):
+            assert getattr(one, name) == getattr(other, name), name
+    assert (
+        read.rows[0].attacked == made.rows[0].attacked and read.plan.model.weights_hash == made.plan.model.weights_hash
+    )
+
+
+def test_only_brackets_have_a_page(every_kind: EveryKind, here: Path):
+    for kind in ("attack", "audit"):
+        with pytest.raises(InputError, match=r"results: expected at least one of cl\.bracket, got those of"):
+            every_kind[kind].report("x.html")
+    with pytest.raises(InputError, match="got none"):
+        cl.Results([], every_kind["bracket"].setup).report("x.html")
+    assert not list(here.iterdir())
+
+
+def test_a_target_for_each_input_and_misuse(model: cl.Classifier):
+    found = cl.attack(model, X[:2], budget=100, target=torch.tensor([1, 1]))
+    assert found.setup.target == "one for each input" and found.to_dataframe()["label"].isna().all()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'budgt'"):
+        cl.attack(model, X, budgt=3)  # pyright: ignore
+    with pytest.raises(InputError, match=r"expected a clearance\.Classifier, got Linear"):
+        cl.bracket(linear(), X)  # pyright: ignore
