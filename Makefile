@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check lint types tables bench clean
+.PHONY: help demo docs test slow check lint types tables bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -60,6 +60,9 @@ test: check ## lint, types, and every test that is not slow
 slow: $(VENV)/installed-dev ## the slow tests only
 	$(PYTEST) -m slow
 
+docs: $(VENV)/installed-dev ## the site, in build/site; warnings are errors
+	$(BIN)/python docs/_site/build.py
+
 TABLES := imports audit/test_flag_pages attacks/test_table certificates/test_table data/test_table \
 	model/test_transform_table report/test_docs training/test_docs zoo/test_table
 
@@ -70,5 +73,5 @@ bench: $(VENV)/installed ## a record of the ratios of this commit, and the chart
 	PYTHONPATH=src $(BIN)/python benchmarks/over_time.py
 
 clean: ## remove the virtual environment, caches and the demo's output
-	rm -rf $(VENV) build dist demo-run .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build docs/api docs/cli docs/gallery dist demo-run .pytest_cache .ruff_cache .hypothesis
 	find src tests experiments benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

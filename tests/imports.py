@@ -24,7 +24,7 @@ FLOORS = (
     {"bracket", "training"},
     {"runs"},
     {"report"},
-    {"experiments"},
+    {"experiments", "results"},
     {""},
     {"cli"},
     {"__main__"},

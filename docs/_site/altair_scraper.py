@@ -30,6 +30,9 @@ def scrape(_block: Any, variables: dict[str, Any], _settings: dict[str, Any]) ->
 
     Returns:
         reStructuredText; empty where there is no new picture.
+
+    Raises:
+        ValueError: If a chart has no description.
     """
     chart = variables["example_globals"].get("chart")
     source = variables["src_file"]
@@ -46,8 +49,7 @@ def scrape(_block: Any, variables: dict[str, Any], _settings: dict[str, Any]) ->
     for mode in INKS:
         drawn = place.with_name(f"{place.stem}-{mode}.svg")
         drawn.write_text(vl_convert.vegalite_to_svg(in_ink(spec, mode)))
-        folder = Path(variables["gallery_conf"]["gallery_dirs"][0] if "gallery_conf" in variables else "gallery").name
-        texts.append(f".. image:: /{folder}/images/{drawn.name}\n   :alt: {described}\n   :class: only-{mode} chart\n")
+        texts.append(f".. image:: /gallery/images/{drawn.name}\n   :alt: {described}\n   :class: only-{mode} chart\n")
     return "\n" + "\n".join(texts) + "\n"
 
 

@@ -256,8 +256,9 @@ def command_pages() -> dict[str, str]:
         for name, command in sorted(commands.commands.items())
     )
     intro = (
-        "``clearance COMMAND --help`` says the same in a terminal. Exit codes: 0 fine; 1 a gate failed; 2 bad usage or\n"
-        "bad input, or a run of which every task failed, with one line on stderr; 130 interrupted (a run can be resumed)."
+        "``clearance COMMAND --help`` says the same in a terminal. Exit codes: 0 fine; 1 a gate failed; 2 bad usage\n"
+        "or bad input, or a run of which every task failed, with one line on stderr; 130 interrupted (a run can be\n"
+        "resumed)."
     )
     table = f".. list-table::\n   :widths: 25 75\n   :class: summary\n\n{rows}"
     pages["index"] = f"{_heading('Command line', '=')}\n{intro}\n\n{table}\n\n{_toctree(sorted(commands.commands))}"
@@ -265,15 +266,11 @@ def command_pages() -> dict[str, str]:
 
 
 def _command_page(name: str, command: click.Command) -> str:
-    module = import_module(str(inspect.unwrap(command.callback or main_missing).__module__))
+    assert command.callback is not None
+    module = import_module(str(inspect.unwrap(command.callback).__module__))
     (attribute,) = [key for key, value in vars(module).items() if value is command]
     title = f"clearance {name}"
     return f".. click:: {module.__name__}:{attribute}\n   :prog: {title}\n"
-
-
-def main_missing() -> None:
-    """Stands in for a command without a function, of which there is none."""
-    raise LookupError("expected a command with a function")
 
 
 def _heading(text: str, line: str) -> str:

@@ -8,7 +8,14 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-ROOT_PAGES = {"README": "index", "CONTRIBUTING": "contributing", "CHANGELOG": "changelog", "VISION": "vision"}
+ROOT_PAGES = {
+    "README": "index",
+    "CONTRIBUTING": "contributing",
+    "CHANGELOG": "changelog",
+    "RELEASING": "releasing",
+    "SECURITY": "security",
+    "VISION": "vision",
+}
 """Document at the root of the repository -> its page. All but the first show the document itself."""
 
 
@@ -37,7 +44,16 @@ def _page_of(link: re.Match[str]) -> str:
     return f"]({up.removeprefix('../')}{ROOT_PAGES[document]}.md" if document in ROOT_PAGES else link[0]
 
 
+def name_levels(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
+    """Say the level of the sidebar's headings, which readers of a screen aloud need."""
+    tree = str(context.get("furo_navigation_tree", ""))
+    context["furo_navigation_tree"] = tree.replace(
+        'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'
+    )
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("source-read", lead_to_pages)
+    app.connect("html-page-context", name_levels, priority=900)
     return {"parallel_read_safe": True}

@@ -16,9 +16,8 @@ brackets = cl.bracket(model, digits.images, digits.labels, budget=2000)
 
 for place, found in enumerate(brackets):
     if found.status.has_number:
-        print(
-            f"digit {place}: {found.lower:.3f} proved, {found.radius:.3f} estimated, {found.attacked.distance:.3f} found"
-        )
+        witness = found.attacked.distance
+        print(f"digit {place}: {found.lower:.3f} proved, {found.radius:.3f} estimated, {witness:.3f} found")
     else:
         print(f"digit {place}: {found.status.value}")
 

@@ -27,8 +27,8 @@ print(f"exact       {exact.radius:.4f}")
 print(f"witness     {found.attacked.distance:.4f}")
 
 # %%
-# Inside the green circle nothing changes: that is proved. The blue circle is the estimate. The red cross is the witness,
-# on the boundary of the other class (grey).
+# Inside the green circle nothing changes: that is proved. The blue circle is the estimate. The red cross is the
+# witness, on the boundary of the other class (grey).
 
 grid = torch.cartesian_prod(torch.linspace(-1.5, 1.5, 61), torch.linspace(-1.5, 1.5, 61))
 classes = model.logits(grid).argmax(1)

@@ -19,13 +19,13 @@ from clearance.records import on_first_use
 
 if TYPE_CHECKING:
     from clearance import attacks
-    from clearance.attacks import AttackResult, attack
-    from clearance.audit import Audit, Flag, Severity, audit
+    from clearance.attacks import AttackResult
+    from clearance.audit import Audit, Flag, Severity
     from clearance.audit.path_integral import path_integrals
     from clearance.audit.slope import slope_estimate
-    from clearance.bracket import Bracket, bracket
-    from clearance.bracket.robust_accuracy import RobustAccuracy, robust_accuracy
-    from clearance.certificates import Certificate, CertificateStatus, certify
+    from clearance.bracket import Bracket
+    from clearance.bracket.robust_accuracy import RobustAccuracy
+    from clearance.certificates import Certificate, CertificateStatus
     from clearance.certificates.vnnlib import VnnlibInstance, export_vnnlib
     from clearance.data import datasets
     from clearance.errors import (
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
         TargetError,
     )
     from clearance.estimates import extremes
-    from clearance.estimates.clever import clever
     from clearance.estimates.extremes import ReverseWeibullFit, fit_reverse_weibull
     from clearance.estimates.profile.levels import Reading
     from clearance.estimates.profile.score import ProfileScore
@@ -55,6 +54,12 @@ if TYPE_CHECKING:
     from clearance.model.cost import Cost
     from clearance.model.preprocessing import Normalize
     from clearance.model.transforms import bpda, eot
+    from clearance.results.calls import attack, audit, bracket, certify, clever, robust_accuracy
+    from clearance.results.comparison import ComparedRuns, compare
+    from clearance.results.results import Results, load
+    from clearance.results.run import run
+    from clearance.results.saved_run import SavedRun, read_run
+    from clearance.results.short import ResultsSummary
     from clearance.zoo import networks
     from clearance.zoo.classifiers import load_model
     from clearance.zoo.inputs import load_data
@@ -73,6 +78,7 @@ __all__ = [
     "Classifier",
     "ClearanceError",
     "CleverScore",
+    "ComparedRuns",
     "Cost",
     "DtypeError",
     "EngineError",
@@ -84,8 +90,11 @@ __all__ = [
     "PickleRefusedError",
     "ProfileScore",
     "Reading",
+    "Results",
+    "ResultsSummary",
     "ReverseWeibullFit",
     "RobustAccuracy",
+    "SavedRun",
     "Score",
     "SecondOrderScore",
     "Settings",
@@ -102,30 +111,34 @@ __all__ = [
     "bracket",
     "certify",
     "clever",
+    "compare",
     "curvature",
     "datasets",
     "eot",
     "export_vnnlib",
     "extremes",
     "fit_reverse_weibull",
+    "load",
     "load_data",
     "load_model",
     "networks",
     "norms",
     "path_integrals",
+    "read_run",
     "robust_accuracy",
+    "run",
     "slope_estimate",
     "transforms",
 ]
 
 _NAMES = {
-    "attacks": ("AttackResult", "attack"),
-    "audit": ("Audit", "Flag", "Severity", "audit"),
+    "attacks": ("AttackResult",),
+    "audit": ("Audit", "Flag", "Severity"),
     "audit.path_integral": ("path_integrals",),
     "audit.slope": ("slope_estimate",),
-    "bracket": ("Bracket", "bracket"),
-    "bracket.robust_accuracy": ("RobustAccuracy", "robust_accuracy"),
-    "certificates": ("Certificate", "CertificateStatus", "certify"),
+    "bracket": ("Bracket",),
+    "bracket.robust_accuracy": ("RobustAccuracy",),
+    "certificates": ("Certificate", "CertificateStatus"),
     "certificates.vnnlib": ("VnnlibInstance", "export_vnnlib"),
     "errors": (
         "BoundsError",
@@ -139,7 +152,6 @@ _NAMES = {
         "ShapeError",
         "TargetError",
     ),
-    "estimates.clever": ("clever",),
     "estimates.extremes": ("ReverseWeibullFit", "fit_reverse_weibull"),
     "estimates.profile.levels": ("Reading",),
     "estimates.profile.score": ("ProfileScore",),
@@ -151,6 +163,12 @@ _NAMES = {
     "model.cost": ("Cost",),
     "model.preprocessing": ("Normalize",),
     "model.transforms": ("bpda", "eot"),
+    "results.calls": ("attack", "audit", "bracket", "certify", "clever", "robust_accuracy"),
+    "results.comparison": ("ComparedRuns", "compare"),
+    "results.results": ("Results", "load"),
+    "results.run": ("run",),
+    "results.saved_run": ("SavedRun", "read_run"),
+    "results.short": ("ResultsSummary",),
     "zoo.classifiers": ("load_model",),
     "zoo.inputs": ("load_data",),
 }
@@ -188,9 +206,9 @@ class _Package(ModuleType):
     """This package. Importing the module `bracket` must not hide the function `bracket`, which has the same name."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Bind the function of a module where the import system would bind the module."""
-        shadows = isinstance(value, ModuleType) and _HOMES.get(name) == name
-        super().__setattr__(name, getattr(value, name) if shadows else value)
+        """Bind no module where the import system would bind one of a function's name."""
+        if not (isinstance(value, ModuleType) and name in _HOMES):
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package

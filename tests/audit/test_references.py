@@ -86,6 +86,17 @@ def test_without_a_reference_of_another_class_nothing_is_done(references: Tensor
     assert "reference_wins" not in audited.measured and not audited.masked
 
 
+def test_a_network_that_takes_no_empty_batch_is_audited_alone():
+    def network(x: Tensor) -> Tensor:
+        return line(x.view(len(x), 2, -1).flatten(1))  # of no input, torch cannot tell the last side
+
+    with pytest.raises(RuntimeError, match="cannot reshape tensor of 0 elements"):
+        network(X[:0])
+    model = cl.Classifier(network, bounds=(0, 1))
+    assert cl.audit(model, X)[0].masked is False
+    assert cl.bracket(model, X, budget=1500)[0].status is cl.Status.OK
+
+
 def test_the_other_inputs_of_the_call_are_the_references_unless_others_are_given():
     model = Classifier(misled, bounds=(0, 1))
     alone, (together, _) = cl.audit(model, X)[0], cl.audit(model, torch.cat([X, OTHER]))

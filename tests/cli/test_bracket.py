@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from command_line import run_command, run_process
+from run_tasks import without_times
 
 QUICK = ("--budget", "quick", "--norm", "2", "--count", "2")
 
@@ -153,3 +154,76 @@ def test_failed_tasks_are_said_on_stderr(tmp_path: Path, labels: tuple[int, ...]
         assert done.stderr.rstrip().endswith("; --resume --retry-failed computes them again")
         if as_json:
             assert json.loads(done.stdout)["tasks"]["failed"] == (2 if code else 1)
+
+
+GROWING = ("bracket", "digits-robust", "digits", "--budget", "1500", "--certificate", "none", "--target", "random")
+
+
+def exported(place: Path, name: str) -> list[dict]:
+    out = f"{name}.json"
+    arguments = ("export", name, "--format", "json", "--out", out, "--arrays", "--force")
+    assert run_command(*arguments, folder=place).returncode == 0
+    return without_times(json.loads((place / out).read_text()))
+
+
+def test_a_run_grows_by_inputs_norms_and_targets_and_is_read_by_every_command(tmp_path: Path):
+    def bracket(*flags: str) -> str:
+        done = run_command(*GROWING, *flags, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    assert bracket("--count", "2", "--out", "run") == ""
+    (first, second), larger = exported(tmp_path, "run"), ("--indices", "4,1,0", "--norm", "inf,2")
+    said = bracket(*larger, "--out", "run", "--resume")
+    assert said == "clearance: run grows by 1 input, norm inf; 2 of 6 tasks are finished and stay\n"
+    assert bracket(*larger, "--out", "run", "--resume") == ""
+    bracket("--indices", "0,1,4", "--norm", "2,inf", "--out", "one")
+    grown = exported(tmp_path, "run")
+    assert grown == exported(tmp_path, "one") and [grown[0], grown[2]] == [first, second] and len(grown) == 6
+    assert run_command("report", "run", folder=tmp_path).returncode == 0
+    gate = run_command(
+        "gate", "run", "--max-drop", "0", "--baseline", "one", "--max-misclassified", "1", folder=tmp_path
+    )
+    assert "0 of 6" in gate.stdout and gate.returncode == 1  # three inputs are too few for an interval
+    compared = run_command("compare", "run", "one", "--json", folder=tmp_path)
+    assert compared.returncode == 0 and json.loads(compared.stdout)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--norm", "inf"), "norms: expected those of the run (2) and any more, got inf"),
+        (("--offset", "2"), "inputs: expected those of the run (2: 0 to 1) and any more, got 2: 2 to 3"),
+        (("--target", "3"), "targets: expected those of the run (runner-up, 3) and any more, got 3"),
+        (("--count", "5", "--seed", "1"), "seed: 0 -> 1"),
+    ],
+)
+def test_nothing_is_taken_from_a_run(folder: Path, flags: tuple[str, ...], message: str):
+    before = {path.name: path.read_bytes() for path in (folder / "run").iterdir()}
+    arguments = ("--target", "runner-up,3", "--out", "run", "--resume", *flags)
+    done = run_command("bracket", "digits-robust", "digits", *QUICK, *arguments, folder=folder)
+    assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in (folder / "run").iterdir()} == before
+
+
+def test_what_cannot_be_walked_to_is_said_and_left_out(tmp_path: Path):
+    """A set in which another input lies outside the bounds: those of the run are walked to."""
+    images = np.full((4, 1, 8, 8), 0.25, dtype=np.float32)
+    images[3] = 2.0
+    np.savez(tmp_path / "data.npz", images=images, labels=np.arange(4))
+    command = (
+        "bracket",
+        "digits-robust",
+        "data.npz",
+        "--budget",
+        "1500",
+        "--certificate",
+        "none",
+        "--bounds",
+        "0",
+        "1",
+    )
+    done = run_command(*command, "--count", "2", "--out", "run", folder=tmp_path)
+    assert done.returncode == 0 and done.stderr.startswith("clearance: audits walk to inputs of this run alone: ")
+    plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    assert plan["data"]["references"] == plan["data"]["input_keys"]

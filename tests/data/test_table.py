@@ -3,7 +3,6 @@
 `make tables` writes the tables of docs/data.md anew.
 """
 
-import doctest
 import tomllib
 from pathlib import Path
 
@@ -40,12 +39,6 @@ def presets() -> str:
 
 def test_the_document_says_what_the_tables_say():
     assert part(PAGE, KINDS_SOURCE) == kinds() and part(PAGE, PRESETS_SOURCE) == presets(), "run: make tables"
-
-
-def test_the_examples_of_the_document_run(here: Path):
-    pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'clearance[export]'")
-    done = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
-    assert done.attempted > 15 and not done.failed
 
 
 @pytest.mark.parametrize("name", DATA_KINDS)

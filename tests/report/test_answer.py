@@ -30,21 +30,21 @@ def to_zero(low: float = 0.0) -> dict[str, Any]:
             [bracket()] * 2,
             "In the median of 2 inputs, no adversarial example lies within 0.100 (proved), and one lies at 1.00 "
             "(witnessed); the estimated radius is 0.500, an estimate and no bound.",
-            "proved within 0.100, estimated 0.500, witnessed at 1.00",
+            "proved within 0.100, estimated 0.500 (no bound), witnessed at 1.00",
             "",
         ),
         (
             [bracket(None)],
             "For the one input, no proof was asked for, and one lies at 1.00 (witnessed); the estimated radius is "
             "0.500, an estimate and no bound.",
-            "nothing proved, estimated 0.500, witnessed at 1.00",
+            "nothing proved, estimated 0.500 (no bound), witnessed at 1.00",
             "",
         ),
         (
             [bracket(0.0, 0.5, None)],
             "For the one input, nothing is proved, and no adversarial example was found, which proves nothing; the "
             "estimated radius is 0.500, an estimate and no bound.",
-            "nothing proved, estimated 0.500, no witness",
+            "nothing proved, estimated 0.500 (no bound), no witness",
             "",
         ),
         (
@@ -58,14 +58,14 @@ def to_zero(low: float = 0.0) -> dict[str, Any]:
             [bracket(), bracket(), WRONG, bracket(status="refuted", flags=[REFUTED]), bracket(attacked=None)],
             "In the median of 4 inputs, no adversarial example lies within 0.100 (proved), and one lies at 1.00 "
             "(witnessed for 3 of 4); the estimated radius is 0.500 (3 of 4 may be read), an estimate and no bound.",
-            "proved within 0.100, estimated 0.500 for 3 of 4, witnessed at 1.00 for 3 of 4",
+            "proved within 0.100, estimated 0.500 for 3 of 4 (no bound), witnessed at 1.00 for 3 of 4",
             "25 % refuted, 25 % flagged",
         ),
         (
             [bracket("inf", 5.0, None)],
             "For the one input, it is proved that no valid input is adversarial, and none was found; the estimated "
             "radius is 5.00, an estimate and no bound.",
-            "proved within ∞, estimated 5.00, witnessed at ∞",
+            "proved within ∞, estimated 5.00 (no bound), witnessed at ∞",
             "",
         ),
     ],

@@ -50,6 +50,25 @@ def test_two_runs_have_one_sentence(tmp_path: Path, first: list[Answer], other: 
     assert (found.about, found.text) == ("l2, untargeted", text)
 
 
+@pytest.mark.parametrize(
+    ("first", "other", "short"),
+    [
+        ([far(1.0)] * 7, [far(1.5)] * 7, "b stands farther out on 7 of 7, by 0.500 in the median"),
+        ([far(2.0)] * 7, [far(1.0)] * 7, "a stands farther out on 7 of 7, by 1.00 in the median"),
+        (
+            [far(2.0)] * 2,
+            [far(1.0)] * 2,
+            "a stands farther out on 2 of 2, by 1.00 in the median (too few inputs for an interval)",
+        ),
+        ([far(1.5)] * 8, [far(1.0), far(2.0)] * 4, "undecided: b is farther out on 4, a on 4 of 8 inputs"),
+        ([far(1.0)] * 8, [MASKED] * 8, "attack distances may be read in both on 0 of 8 inputs only"),
+    ],
+)
+def test_a_list_has_a_line_for_each(tmp_path: Path, first: list[Answer], other: list[Answer], short: str):
+    (found,) = contest_answers(comparison_of(tmp_path, first, other))
+    assert found.short == short
+
+
 def test_several_runs_are_ranked_and_a_run_without_a_rank_is_in_doubt(tmp_path: Path):
     comparison = comparison_of(tmp_path, [far(1.0)] * 8, [far(2.0)] * 8, [MASKED] * 8)
     (found,) = contest_answers(comparison)

@@ -25,19 +25,27 @@ def options() -> dict[str, click.Option]:
 
 
 def test_every_limit_is_a_criterion_and_every_criterion_a_limit():
-    assert {field.name for field in fields(Limits)} - {"drop_of", "allow_unfinished"} == set(CRITERIA)
+    assert {field.name for field in fields(Limits)} - {"at", "class_inputs", "drop_of", "allow_unfinished"} == set(
+        CRITERIA
+    )
 
 
 @pytest.mark.parametrize("name", CRITERIA)
 def test_every_criterion_has_a_flag_that_says_what_its_limit_is(name: str):
     option = options()[name]
     assert option.opts == [f"--{flag_of(name)}"] and option.metavar == CRITERIA[name].kind.value
-    assert not CRITERIA[name].needs or CRITERIA[name].needs in options()
+    if needs := CRITERIA[name].needs:
+        other, metavar = needs.split()
+        assert (options()[other].metavar or "").startswith(metavar)
 
 
 def test_the_numbers_whose_drop_is_judged_are_those_of_a_bracket():
     choice = options()["drop_of"].type
     assert isinstance(choice, click.Choice) and tuple(choice.choices) == QUANTITIES
+
+
+def test_a_class_needs_as_many_inputs_as_the_limits_say():
+    assert options()["class_inputs"].default == Limits().class_inputs == demands.CLASS_INPUTS
 
 
 def test_the_statuses_that_count_as_flagged_are_named():

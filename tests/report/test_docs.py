@@ -38,7 +38,7 @@ def criteria() -> str:
 
 
 def _flags(name: str, criterion: Criterion) -> str:
-    needs = f" --{criterion.needs} RUN" if criterion.needs else ""
+    needs = f" --{criterion.needs}" if criterion.needs else ""
     return f"`--{flag_of(name)} {criterion.kind.value}{needs}`"
 
 

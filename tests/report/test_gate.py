@@ -210,6 +210,9 @@ def test_the_command(tmp_path: Path):
     assert short.returncode == 1 and document["passed"] is False and document["criteria"][2]["limit"] == 2.0
     assert Xml.parse(tmp_path / "junit.xml").findall(".//failure")
     assert {path.name for path in tmp_path.iterdir()} == {"run", "old", "summary.md", "junit.xml"}
+    robust = gate("run", "--min-not-broken", ".95", "--at", "8/255,.4", "--min-class-proved", "0.5", folder=tmp_path)
+    assert robust.returncode == 1 and "l2 at 8/255" in robust.stdout and "worst class" in robust.stdout
+    assert max(map(len, robust.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -220,6 +223,14 @@ def test_the_command(tmp_path: Path):
         (("--min-median", "nan"), "--min-median: expected a finite number"),
         (("--max-flagged", "5"), "--max-flagged: expected a share from 0 to 1, got 5.0"),
         (("--max-failed", "-1"), "--max-failed"),
+        (("--min-proved", "1.5", "--at", "0.1"), "--min-proved: expected a share from 0 to 1, got 1.5"),
+        (("--min-proved", "0.5"), "--min-proved: expected --at EPS with it, got none"),
+        (("--min-class-not-broken", "0.5"), "--min-class-not-broken: expected --at EPS with it, got none"),
+        (("--min-median", "1", "--at", "0.1"), "--at: expected a limit on robust accuracy with it, got none"),
+        (("--min-proved", "0.5", "--at", "8/0"), "--at"),
+        (("--min-proved", "0.5", "--at", "0"), "--at"),
+        (("--min-median", "1", "--class-inputs", "3"), "--class-inputs: expected a limit on the worst class with it"),
+        (("--min-class-median", "1", "--class-inputs", "0"), "--class-inputs"),
         (("--max-drop", "0.1"), "--max-drop: expected --baseline with it"),
         (("--min-median", "1", "--baseline", "run"), "--baseline: expected --max-drop with it"),
         (("--min-median", "1", "--drop-of", "certified"), "--drop-of: expected --max-drop with it"),

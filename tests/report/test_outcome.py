@@ -1,4 +1,4 @@
-"""The outcome of the gate as JSON, JUnit XML and Markdown: names are text, and nothing else."""
+"""The outcome of the gate as JSON and JUnit XML: names are text, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from clearance.report.demands import Limits
 from clearance.report.gate import judge
-from clearance.report.outcome import LONGEST_CELL, GateCheck, GateOutcome, as_junit, as_markdown, as_text, precise
+from clearance.report.outcome import GateCheck, GateOutcome, as_junit, as_text, precise
 from made_runs import HOSTILE, REFUTED, bracket, records_of, spoiled
 
 
@@ -34,20 +34,6 @@ def test_junit_is_what_ci_servers_read_and_holds_names_as_text(tmp_path: Path):
     assert cases[2].get("classname") == f"clearance.gate.l2, {shown}"
 
 
-def test_markdown_shows_names_and_nothing_of_them_is_markup(tmp_path: Path):
-    run = records_of(tmp_path / "run", [bracket()] * 3, model=HOSTILE, data="a|b\nc", targets=(HOSTILE,))
-    text = as_markdown(judge(run, Limits(min_median=9.0)))
-    lines = text.splitlines()
-    assert lines[0] == "## Clearance gate failed&#58; 1 of 3 criteria"
-    table = [line for line in lines if line.startswith("|")]
-    assert len(table) == 5 and {line.count("|") for line in table} == {6}
-    names = text.replace("<!-- -->", "")
-    assert not set("<>`\u202e\x1b") & set(names) and "https:" not in names and "www." not in names
-    assert "@" not in names and "alert&#40;1&#41;" not in names and "alert(1)" in names
-    html = pytest.importorskip("markdown_it").MarkdownIt("gfm-like", {"linkify": False}).render(text)
-    assert html.count("<tr>") == 4 and "<script" not in html and "&lt;script&gt;alert(1)&lt;/script&gt;|`x`" in html
-
-
 def outcome(*passed: bool, value: float = 1.0) -> GateOutcome:
     checks = tuple(
         GateCheck("max-failed", "failed tasks", "", "at most 1", "0", one, "why", value, 1.0) for one in passed
@@ -66,12 +52,6 @@ def test_the_record_has_no_reason_where_a_check_passed_and_infinity_as_a_word():
     assert [one["reason"] for one in record["criteria"]] == [None, "why"]
     assert [one["value"] for one in record["criteria"]] == ["inf", "inf"] and record["criteria"][0]["threat"] is None
     json.dumps(record, allow_nan=False)
-
-
-def test_a_long_name_is_cut_in_markdown_only():
-    long = GateOutcome("r" * 1000, "net", "digits", None, outcome(True).checks, ())
-    assert "r" * (LONGEST_CELL - 1) + "…" in as_markdown(long) and "r" * LONGEST_CELL not in as_markdown(long)
-    assert "r" * 1000 in as_junit(long).decode()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -143,8 +144,8 @@ def test_a_result_may_not_use_the_names_of_the_task(tmp_path: Path):
     ("changes", "message"),
     [
         ({"seed": 1}, "seed: 0 -> 1"),
-        ({"data": make_data(4)}, "data.count: 3 -> 4"),
-        ({"threat": ThreatModel(norms=(2.0,), targets=("runner-up", 3), bounds=(0.0, 1.0))}, "threat.norms: "),
+        ({"data": make_data(3, name="other")}, 'data.name: "digits-test" -> "other"'),
+        ({"threat": ThreatModel(norms=(2.0, math.inf), targets=("runner-up", 3), bounds=(0.0, 2.0))}, "threat.bounds"),
         ({"model": ModelSpec(name="digits-standard", weights_hash="other")}, 'model.weights_hash: "ab12" -> "other"'),
         ({"versions": {"clearance": "0.2.0", "code": "c0de", "python": "3.11.7"}}, 'versions.clearance: "0.1.0" ->'),
         ({"seed": 1, "threads": 2}, "seed: 0 -> 1; threads: 1 -> 2"),

@@ -130,8 +130,10 @@ def nearest_on_lines(inputs: CheckedInputs, references: Tensor, effort: Effort =
 
 def _ends(inputs: CheckedInputs, references: Tensor, effort: Effort) -> Tensor:
     """The nearest references of wanted classes."""
+    if not len(references):  # not every network takes a batch of none
+        return references
     goal, kept = goal_of(inputs), list[Tensor]()
-    distance = vector_norm(references - inputs.x, inputs.norm) if len(references) else references.new_zeros(0)
+    distance = vector_norm(references - inputs.x, inputs.norm)
     for rows in distance.argsort()[:LOOKED_AT].split(effort.at_once):
         near = references[rows]
         kept += near[repeat(goal, len(near)).reached(look(inputs.model, near))].split(1)

@@ -19,15 +19,16 @@ from clearance.cli.progress import progress
 from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
 from clearance.geometry.exponents import as_norm
-from clearance.model.budgets import certificate_seconds, whole_passes
+from clearance.model.budgets import whole_passes
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.engines.threads import limit_threads
-from clearance.runs.evaluate import Evaluation, evaluate, make_plan
+from clearance.runs.evaluate import Evaluation, evaluate
 from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
 from clearance.runs.plan import Plan
+from clearance.runs.start import RunChoices, plan_run
 from clearance.runs.summary import SummaryRow, summarise
 from clearance.zoo.inputs import Inputs
 
@@ -51,12 +52,13 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         The exit code.
     """
     chosen, loaded = make_engine(engine), load_inputs(inputs)
-    shared = share(loaded, run)
     targets, norms = split("target", run.target, check_target), split("norm", run.norm, as_norm)
-    # The network's digest is taken before its first pass, which may change its attributes.
-    plan = make_plan(shared, loaded.network, loaded.source, norms=norms, targets=targets, orders=[run.order])
-    for target in targets:  # a target that an input cannot have is refused before anything is written
-        loaded.check(target, seed=run.seed)
+    choices = RunChoices(
+        norms, targets, run.order, run.bound, run.budget, run.certificate, run.time_limit, seed=run.seed
+    )
+    plan, shared = plan_run(loaded, choices)
+    if why := shared.references_left_out:
+        click.echo(f"clearance: audits walk to inputs of this run alone: {printable(why)}", err=True)
     return compute(plan, shared, chosen, loaded, run, as_json=as_json)
 
 
@@ -71,6 +73,7 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
     """
     out, again = Path(flags.out), flags.retry_failed
     with open_run(out, plan, resume=flags.resume) as run:
+        say_growth(run)
         missing = len(run.missing(retry_failed=again))
         try:
             meter = inputs.model.meter if isinstance(engine, LocalEngine) else None
@@ -93,6 +96,14 @@ def _tell(shared: Evaluation, engine: Engine, missing: int, passes: int) -> None
     proof = 0.0 if shared.certificate == "none" else shared.time_limit
     with limit_threads(engine.threads):
         tell_cost(shared.model, shared.data.images[:1], missing, passes=passes, noun="task", proof=proof, workers=where)
+
+
+def say_growth(run: Run) -> None:
+    """Say on stderr what this sitting adds to a run that was there."""
+    if run.added:
+        done, more = run.progress(), ", ".join(run.added)
+        said = f"{run.folder} grows by {more}; {done.done} of {count(done.total, 'task')} are finished and stay"
+        click.echo(f"clearance: {printable(said)}", err=True)
 
 
 def complain(run: Run) -> int:
@@ -147,21 +158,6 @@ def as_document(run: Run, inputs: Inputs, rows: Sequence[SummaryRow]) -> dict[st
         "tasks": {"done": finished.done, "failed": finished.failed, "total": finished.total},
         "summary": [row.as_record() for row in rows],
     }
-
-
-def share(inputs: Inputs, run: RunFlags) -> Evaluation:
-    """What all tasks share."""
-    return Evaluation(
-        model=inputs.model,
-        data=inputs.data,
-        budget=run.budget,
-        certificate=run.certificate,
-        time_limit=certificate_seconds(run.budget) if run.time_limit is None else run.time_limit,
-        seed=run.seed,
-        bound=run.bound,
-        micro_batch=inputs.micro_batch,
-        unit=inputs.unit,
-    )
 
 
 def make_engine(flags: EngineFlags) -> Engine:

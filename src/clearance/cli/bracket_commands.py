@@ -94,7 +94,7 @@ def demo(count: int) -> None:
 )
 @with_seed
 @with_input_options
-@click.option("--resume", is_flag=True, help="Go on with the run in the folder, or start it.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder, add to it, or start it.")
 @click.option("--retry-failed", is_flag=True, help="Compute failed tasks again.")
 @click.option(
     "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="This process, or Ray."
@@ -110,7 +110,8 @@ def bracket(context: click.Context, inputs: InputFlags, *, as_json: bool, **flag
     """Bracket each input of DATA: certified radius, estimated radius, attack distance, and an audit.
 
     Every finished task is on the disk at once: after Ctrl-C, a crash or a power cut, the same command with --resume
-    computes exactly what is missing. Failed tasks are counted on stderr; if all of them failed the exit code is 2.
+    computes exactly what is missing. With more inputs, norms or targets than the run has they are added to it, and what
+    is finished stays. Failed tasks are counted on stderr; if all of them failed the exit code is 2.
     MODEL and DATA are as for `score`.
     """
     from clearance.cli.checks import check_inputs

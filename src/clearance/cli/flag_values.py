@@ -142,11 +142,21 @@ class GateFlags:
         min_median: Smallest median estimated radius.
         min_certified: Smallest median certified radius.
         min_attacked: Smallest median attack distance.
+        min_readable: Smallest share of inputs whose estimate may be read.
         max_flagged: Largest share of inputs whose estimate must not be read.
         max_misclassified: Largest share of misclassified inputs.
         max_failed: How many tasks may have failed.
         baseline: Folder of an earlier run.
         max_drop: Largest relative drop from the baseline.
+        min_proved: Smallest robust accuracy that is proved.
+        min_not_broken: Smallest robust accuracy that is not broken.
+        at: Radii of robust accuracy.
+        min_class_median: Smallest median estimated radius of a class.
+        min_class_certified: Smallest median certified radius of a class.
+        min_class_attacked: Smallest median attack distance of a class.
+        min_class_proved: Smallest robust accuracy of a class that is proved.
+        min_class_not_broken: Smallest robust accuracy of a class that is not broken.
+        class_inputs: How many inputs a class needs.
         drop_of: Of which numbers.
         allow_unfinished: Judge an unfinished run by what there is.
         norm: Norms to judge, with commas between them; `None`: all.
@@ -160,11 +170,21 @@ class GateFlags:
     min_median: float | None
     min_certified: float | None
     min_attacked: float | None
+    min_readable: float | None
     max_flagged: float | None
     max_misclassified: float | None
     max_failed: int
     baseline: str | None
     max_drop: float | None
+    min_proved: float | None
+    min_not_broken: float | None
+    at: list[float] | None
+    min_class_median: float | None
+    min_class_certified: float | None
+    min_class_attacked: float | None
+    min_class_proved: float | None
+    min_class_not_broken: float | None
+    class_inputs: int
     drop_of: tuple[str, ...]
     allow_unfinished: bool
     norm: str | None

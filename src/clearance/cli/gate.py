@@ -19,7 +19,8 @@ from clearance.errors import InputError
 from clearance.report.criteria import CRITERIA, LimitKind, flag_of
 from clearance.report.demands import Limits
 from clearance.report.gate import judge
-from clearance.report.outcome import GateOutcome, as_junit, as_markdown
+from clearance.report.outcome import GateOutcome, as_junit
+from clearance.report.outcome_markdown import as_markdown
 from clearance.report.read import read_records
 from clearance.runs.files import replacing
 
@@ -87,8 +88,17 @@ def make_limits(flags: GateFlags) -> Limits:
             raise InputError(f"--{flag_of(name)}: expected {expected}, got {value}")
     if "drop_of" in flags.given and flags.max_drop is None:
         raise InputError("--drop-of: expected --max-drop with it, got none")
+    if "class_inputs" in flags.given and not any(CRITERIA[name].of_class for name in flags.given & set(CRITERIA)):
+        raise InputError("--class-inputs: expected a limit on the worst class with it, got none")
     numbers = {name: getattr(flags, name) for name in CRITERIA}
-    return Limits(**numbers, drop_of=flags.drop_of, allow_unfinished=flags.allow_unfinished)
+    radii = tuple(dict.fromkeys(flags.at or ()))
+    return Limits(
+        **numbers,
+        at=radii,
+        class_inputs=flags.class_inputs,
+        drop_of=flags.drop_of,
+        allow_unfinished=flags.allow_unfinished,
+    )
 
 
 def print_outcome(console: Console, outcome: GateOutcome) -> None:

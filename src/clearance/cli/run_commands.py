@@ -36,6 +36,12 @@ def export(**flags: Any) -> None:
 @click.option("--min-certified", type=float, metavar="R", help="Smallest median certified radius (proved).")
 @click.option("--min-attacked", type=float, metavar="R", help="Smallest median attack distance (witnessed).")
 @click.option(
+    "--min-readable",
+    type=float,
+    metavar="SHARE",
+    help="Smallest share of correctly classified inputs whose estimate may be read; failed tasks count as without.",
+)
+@click.option(
     "--max-flagged",
     type=float,
     metavar="SHARE",
@@ -65,6 +71,27 @@ def export(**flags: Any) -> None:
     show_default=True,
     help="Of which number; may be repeated.",
 )
+@click.option("--min-proved", type=float, metavar="SHARE", help="Smallest robust accuracy that is proved at --at EPS.")
+@click.option(
+    "--min-not-broken",
+    type=float,
+    metavar="SHARE",
+    help="Smallest robust accuracy that no witness contradicts at --at EPS.",
+)
+@click.option("--at", type=Radii(), metavar="EPS[,EPS...]", help="Radii of robust accuracy, such as 8/255.")
+@click.option("--min-class-median", type=float, metavar="R", help="As --min-median, for the worst class.")
+@click.option("--min-class-certified", type=float, metavar="R", help="As --min-certified, for the worst class.")
+@click.option("--min-class-attacked", type=float, metavar="R", help="As --min-attacked, for the worst class.")
+@click.option("--min-class-proved", type=float, metavar="SHARE", help="As --min-proved, for the worst class.")
+@click.option("--min-class-not-broken", type=float, metavar="SHARE", help="As --min-not-broken, for the worst class.")
+@click.option(
+    "--class-inputs",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="How many inputs a class needs to be judged; one with fewer falls short.",
+)
 @click.option("--allow-unfinished", is_flag=True, help="Judge a run that is not finished by what there is.")
 @click.option("--norm", metavar="P[,P...]", help="Judge these norms only.  [default: all of the run]")
 @click.option("--target", metavar="T[,T...]", help="Judge these targets only.  [default: all of the run]")
@@ -79,7 +106,8 @@ def gate(context: click.Context, *, as_json: bool, **flags: Any) -> int:
 
     Each criterion is judged for each norm, target and order of the run on its own. An unfinished run and more failed
     tasks than --max-failed fall short whatever is asked. A number that must not be read counts for no criterion: where
-    fewer than half of the correctly classified inputs have one that may be read, the criterion fails. FILEs are
+    fewer than half of the correctly classified inputs have one that may be read, the criterion fails. Robust accuracy
+    is judged for each norm and EPS, by the count over all inputs; EPS is in the units of the run's distances. FILEs are
     replaced. See `clearance docs gate`.
     """
     from clearance.cli.flag_values import GateFlags

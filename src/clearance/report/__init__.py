@@ -18,6 +18,7 @@ auditor.py      what an auditor asks of a run; auditor_page.py is the page, with
 paired.py       numbers of several runs, paired by input; bootstrap intervals
 compare.py      several runs compared; contest.py is the result, contest_answer.py its sentences, contest_tables.py its
                 tables, compare_page.py its page
-gate.py         judges a release by demands.py; criteria.py is the table of criteria, drop.py compares with a baseline,
-                outcome.py is the result
+gate.py         judges a release by demands.py; criteria.py is the table of criteria, medians.py and accuracy_limits.py
+                judge those and their worst classes, drop.py compares with a baseline; outcome.py is the result,
+                outcome_markdown.py writes it for a person
 """

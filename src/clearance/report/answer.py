@@ -95,7 +95,8 @@ def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> Answer:
 
 
 def _short(row: SummaryRow, inputs: int) -> str:
-    estimate = f"estimated {write_number(row.estimated)}{_of(row.readable, inputs)}" if row.readable else "no estimate"
+    estimate = f"estimated {write_number(row.estimated)}{_of(row.readable, inputs)} (no bound)"
+    estimate = estimate if row.readable else "no estimate"
     witness = f"witnessed at {write_number(row.attacked, 'attacked')}{_of(row.witnesses, inputs)}"
     proof = f"proved within {write_number(row.certified, 'certified')}" if row.certified else "nothing proved"
     return f"{proof}, {estimate}, {witness if row.witnesses else 'no witness'}"

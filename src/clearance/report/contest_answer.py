@@ -27,7 +27,8 @@ def contest_answers(comparison: Comparison) -> list[Answer]:
         lost = [as_text(one.run, LONGEST_NAME) for one in contest.standings if one.rank is None]
         doubt = f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} no rank" if lost else ""
         text = " ".join(said)
-        found.append(Answer(as_text(contest.threat), text, text, doubt))
+        short = text if len(contest.standings) > 2 else short_sentence(pairs[0])
+        found.append(Answer(as_text(contest.threat), text, short, doubt))
     return found
 
 
@@ -59,6 +60,26 @@ def pair_sentence(one: Difference) -> str:
         f"{names[0]} stands farther out than {names[1]} on {times[0]} of {of}: its nearest witness is farther by "
         f"{write_number(abs(one.value))} in the median ({sure})."
     )
+
+
+def short_sentence(one: Difference) -> str:
+    """A difference of attack distances in a line, for a list of several.
+
+    Args:
+        one: The difference.
+
+    Returns:
+        The line.
+    """
+    run, against = as_text(one.run, LONGEST_NAME), as_text(one.against, LONGEST_NAME)
+    if one.value is None or one.ahead is None or one.behind is None:
+        return f"attack distances may be read in both on {one.inputs} of {count(one.asked, 'input')} only"
+    ahead, behind = (round(share * one.inputs) for share in (one.ahead, one.behind))
+    if one.verdict is DifferenceVerdict.UNDECIDED:
+        return f"undecided: {run} is farther out on {ahead}, {against} on {behind} of {count(one.inputs, 'input')}"
+    name, times = (run, ahead) if one.value > 0 or (one.value == 0 and ahead >= behind) else (against, behind)
+    few = "" if one.interval else " (too few inputs for an interval)"
+    return f"{name} stands farther out on {times} of {one.inputs}, by {write_number(abs(one.value))} in the median{few}"
 
 
 def _few() -> str:

@@ -1,6 +1,7 @@
 """The gate: does a release reach what was asked of it?
 
-Each criterion (`criteria.CRITERIA`) is judged for each norm, target and order on its own.
+Each criterion (`criteria.CRITERIA`) is judged for each norm, target and order on its own; robust accuracy, which is
+about every class, for each norm and radius.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 from itertools import product
 
 from clearance.errors import InputError
-from clearance.report.criteria import CRITERIA
+from clearance.report.accuracy_limits import accuracy_parts
+from clearance.report.criteria import CRITERIA, flag_of
 from clearance.report.demands import Limits, Part, part_of
 from clearance.report.drop import compare_plans, drop, find_same
 from clearance.report.marks import count, write_norm
@@ -39,8 +41,9 @@ def judge(
         One check for each criterion, and for each norm, target and order where it is about them.
 
     Raises:
-        InputError: If the run has not the norm or the target, `max_drop` and `baseline` do not come together, or the
-            baseline cannot be compared: no input in common, other bounds, another budget, no such norm or target.
+        InputError: If the run has not the norm or the target, `max_drop` and `baseline`, or limits on robust accuracy
+            and radii, do not come together, the run has no robust accuracy, or the baseline cannot be compared: no
+            input in common, other bounds, another budget, no such norm or target.
     """
     if (limits.max_drop is None) != (baseline is None):
         expected, got = ("--baseline", "--max-drop") if baseline is None else ("--max-drop", "--baseline")
@@ -49,14 +52,15 @@ def judge(
     checks = [_finished(parts, limits), _failed(parts, limits)]
     for part in parts:
         checks += [
-            criterion.judge(name, part, limit)
+            criterion.judge(name, part, limits)
             for name, criterion in CRITERIA.items()
-            if criterion.judge is not None and (limit := limits.of(name)) is not None
+            if criterion.judge is not None and limits.of(name) is not None
         ]
-    notes: list[str] = []
+    checks += _robust_accuracy(run, limits, norms)
+    notes = _absent_classes(run, limits)
     if baseline is not None and limits.max_drop is not None:
         pairs = zip(parts, find_same(run, baseline, parts), strict=True)
-        notes = compare_plans(run, baseline)
+        notes += compare_plans(run, baseline)
         checks += [drop(*pair, name, limits.max_drop) for pair in pairs for name in limits.drop_of]
     plan, title = run.plan, None if baseline is None else baseline.name
     return GateOutcome(run.name, plan.model.name, plan.data.name, title, tuple(checks), tuple(notes))
@@ -74,6 +78,26 @@ def _check_known(name: str, asked: Sequence[str], known: Sequence[str]) -> None:
     missing = [value for value in asked if value not in known]
     if missing:
         raise InputError(f"--{name}: expected one of {', '.join(known)}, as the run has, got {missing[0]}")
+
+
+def _robust_accuracy(run: RunRecords, limits: Limits, norms: Sequence[float]) -> list[GateCheck]:
+    """What is asked of robust accuracy, for each norm and radius."""
+    judges = {name: one.judge_at for name, one in CRITERIA.items() if limits.of(name) is not None and one.judge_at}
+    flags = [f"--{flag_of(name)}" for name in judges]
+    parts = accuracy_parts(run, norms or run.plan.threat.norms, limits, flags)
+    return [judge(name, part, limits) for part in parts for name, judge in judges.items()]
+
+
+def _absent_classes(run: RunRecords, limits: Limits) -> list[str]:
+    """Which classes the run has no input of, where the worst class is asked for: it is that of the others."""
+    if not any(one.of_class and limits.of(name) is not None for name, one in CRITERIA.items()):
+        return []
+    classes = max(run.classes, len(run.plan.data.class_names))
+    absent = [run.class_name(label) for label in range(classes) if label not in set(run.plan.data.labels)]
+    if not absent:
+        return []
+    which = f"class {absent[0]}" if len(absent) == 1 else f"{len(absent)} of {classes} classes ({', '.join(absent)})"
+    return [f"the run has no input of {which}: the worst class is that of the others"]
 
 
 def _finished(parts: Sequence[Part], limits: Limits) -> GateCheck:

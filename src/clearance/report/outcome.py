@@ -1,26 +1,18 @@
-"""The outcome of the gate: one check for each criterion, as JSON, as JUnit XML and as Markdown.
+"""The outcome of the gate: one check for each criterion, as JSON and as JUnit XML.
 
 JUnit XML is what CI servers read (GitHub's test reporters, GitLab, Jenkins): one `testsuite`, one `testcase` for each
-check, a `failure` in those that failed. Markdown is GitHub's flavour. In both, names are text and nothing else:
-characters that are no text (controls, and those that turn the direction of writing) are shown as `?`.
+check, a `failure` in those that failed. Names are text and nothing else: characters that are no text (controls, and
+those that turn the direction of writing) are shown as `?`. `outcome_markdown` writes the same for a person.
 """
 
 from __future__ import annotations
 
 import math
-import string
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as Xml
 
 from clearance.report.marks import count
-
-LONGEST_CELL = 300
-"""Characters of one piece of text in Markdown; longer ones are cut."""
-
-MARKUP = frozenset(string.punctuation) - frozenset(".,;%()=-")
-"""Characters that may be markup in GitHub's Markdown; they are written as HTML's numbered characters."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +30,8 @@ class GateCheck:
         value: The number that was found; `None` where there is none.
         limit: The number that was asked; `None` where any passes.
         interval: Of `value`, where it has one.
+        inputs: How many inputs `value` rests on; `None` where it is about tasks.
+        worst_class: The class that `value` is of; `None` where it is of all inputs.
     """
 
     flag: str
@@ -50,6 +44,8 @@ class GateCheck:
     value: float | None
     limit: float | None
     interval: tuple[float, float] | None = None
+    inputs: int | None = None
+    worst_class: str | None = None
 
     @property
     def about(self) -> str:
@@ -65,6 +61,8 @@ class GateCheck:
             "value": _number(self.value),
             "limit": _number(self.limit),
             "interval": None if self.interval is None else [_number(end) for end in self.interval],
+            "inputs": self.inputs,
+            "class": self.worst_class,
             "wanted": f"{self.criterion}: {self.wanted}",
             "got": self.got,
             "reason": None if self.passed else self.reason,
@@ -120,6 +118,15 @@ class GateOutcome:
         }
 
 
+def flag_of(name: str) -> str:
+    """A criterion's flag, without dashes before it.
+
+    >>> flag_of("min_median")
+    'min-median'
+    """
+    return name.replace("_", "-")
+
+
 def precise(value: float, limit: float | None = None) -> str:
     """A number with four digits, or as many as it takes to tell it from its limit.
 
@@ -172,44 +179,6 @@ def as_junit(outcome: GateOutcome) -> bytes:
     Xml.indent(root)
     document: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"
-
-
-def as_markdown(outcome: GateOutcome) -> str:
-    """The outcome as GitHub-flavoured Markdown: a heading, a table, and the reasons.
-
-    Args:
-        outcome: What the gate says.
-
-    Returns:
-        The text; no name in it is markup.
-    """
-    names = {"run": outcome.run, "model": outcome.model, "data": outcome.data, "baseline": outcome.baseline}
-    facts = ", ".join(f"{key} {_escape(value)}" for key, value in names.items() if value is not None)
-    head = ("", "criterion", "for", "wanted", "got")
-    rows = [
-        ("✅ passed" if check.passed else "❌ failed", check.criterion, check.about, check.wanted, check.got)
-        for check in outcome.checks
-    ]
-    lines = [f"## Clearance gate {_escape(outcome.sentence)}", "", facts, "", _row(head), _row(["---"] * len(head))]
-    lines += [_row([_escape(cell) for cell in row]) for row in rows]
-    reasons = [f"- {_escape(check.about)}: {_escape(check.reason)}" for check in outcome.failed]
-    notes = [f"- {_escape(note)}" for note in outcome.notes]
-    lines += ["", "**It falls short:**", "", *reasons] if reasons else []
-    lines += ["", "Notes:", "", *notes] if notes else []
-    return "\n".join(
-        [*lines, "", "An estimated radius is an estimate, not a bound; only a certified radius is proved.", ""]
-    )
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape(text: str) -> str:
-    """Text that GitHub shows as it is: no markup, no link, and nobody is mentioned."""
-    plain = as_text(text, LONGEST_CELL)
-    safe = "".join(f"&#{ord(sign)};" if sign in MARKUP else sign for sign in plain)
-    return safe.replace("www.", "www&#46;").replace("&#64;", "&#64;<!-- -->")  # a comment parts the @ from its name
 
 
 def _number(value: float | None) -> float | str | None:

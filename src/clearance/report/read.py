@@ -26,7 +26,7 @@ from clearance.report.records import (
 )
 from clearance.runs.execute import Run, read_run
 from clearance.runs.export import as_exported
-from clearance.runs.plan import Task
+from clearance.runs.plan import Plan, Task
 from clearance.runs.store import Record
 from clearance.runs.summary import number, summarise
 
@@ -59,36 +59,66 @@ def read_records(folder: str | Path, *, pictures: bool = True, sharing: int = 1)
     """
     with read_run(folder) as run:
         found = [(task, record) for task in run.plan.tasks() if (record := run.store.read(task.key)) is not None]
-        bounds = run.plan.threat.bounds if pictures else None  # without bounds nothing is an image
-        drawings = Drawings(bounds, inputs=sharing * run.plan.data.count, tasks=sharing * len(run.tasks))
-        try:
-            done = [(task, record) for task, record in found if record.error is None]
-            measured = [(task, record) for task, record in done if record.values["status"] != LEFT_OUT]
-            entries = tuple(as_entry(task, record, drawings) for task, record in measured)
-            classes = max((len(record.values["logits"]) for _, record in done), default=0)
-            attacks = _names(record.values["attacked"].get("distances") for _, record in measured)
-            checks = _names(record.values["audit"].get("measured") for _, record in measured)
-            rows = tuple(summarise(as_exported(task, record) for task, record in found))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise FileError(
-                f"{run.folder}: expected the results of clearance bracket, got others ({reason})"
-            ) from error
-        failures = tuple(_as_failure(task, record) for task, record in found if record.error is not None)
-        finished = len({task.key for task, _ in found})
-        return RunRecords(
-            _name(run),
-            run.plan,
-            entries,
-            failures,
-            rows,
-            finished,
-            len(run.tasks),
-            target_is_predicted=len(done) - len(measured),
-            classes=classes,
-            attacks=attacks,
-            checks=checks,
+        return make_records(
+            _name(run), run.plan, found, len(run.tasks), where=str(run.folder), pictures=pictures, sharing=sharing
         )
+
+
+def make_records(
+    name: str,
+    plan: Plan,
+    found: Sequence[tuple[Task, Record]],
+    total: int,
+    *,
+    where: str,
+    pictures: bool = True,
+    sharing: int = 1,
+) -> RunRecords:
+    """The records of a run from its plan and its finished tasks.
+
+    Args:
+        name: What the run is called.
+        plan: What was asked.
+        found: The finished tasks, each with what became of it, in the order of the plan.
+        total: How many different tasks there are.
+        where: Where they come from, for messages.
+        pictures: As in `read_records`.
+        sharing: As in `read_records`.
+
+    Returns:
+        The records.
+
+    Raises:
+        FileError: If the results are no brackets.
+    """
+    bounds = plan.threat.bounds if pictures else None  # without bounds nothing is an image
+    drawings = Drawings(bounds, inputs=sharing * plan.data.count, tasks=sharing * total)
+    try:
+        done = [(task, record) for task, record in found if record.error is None]
+        measured = [(task, record) for task, record in done if record.values["status"] != LEFT_OUT]
+        entries = tuple(as_entry(task, record, drawings) for task, record in measured)
+        classes = max((len(record.values["logits"]) for _, record in done), default=0)
+        attacks = _names(record.values["attacked"].get("distances") for _, record in measured)
+        checks = _names(record.values["audit"].get("measured") for _, record in measured)
+        rows = tuple(summarise(as_exported(task, record) for task, record in found))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise FileError(f"{where}: expected the results of clearance bracket, got others ({reason})") from error
+    failures = tuple(_as_failure(task, record) for task, record in found if record.error is not None)
+    finished = len({task.key for task, _ in found})
+    return RunRecords(
+        name,
+        plan,
+        entries,
+        failures,
+        rows,
+        finished,
+        total,
+        target_is_predicted=len(done) - len(measured),
+        classes=classes,
+        attacks=attacks,
+        checks=checks,
+    )
 
 
 def as_entry(task: Task, record: Record, drawings: Drawings) -> Entry:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shlex
 
 from clearance.report.marks import name_weights, write_norm
+from clearance.runs.names import IN_MEMORY
 from clearance.runs.plan import Plan
 
 
 def command_of(plan: Plan) -> str:
     """The command line of `clearance bracket` for a plan: the same plan id says that it is the same evaluation.
+
+    Of a network or of inputs that were handed over in Python there is no command.
 
     What the plan knows by a digest alone (arguments of a factory, bounds of features, a scale) is not in it.
 
@@ -20,6 +23,8 @@ def command_of(plan: Plan) -> str:
         The command.
     """
     model, data, parameters = plan.model, plan.data, plan.parameters
+    if model.name.endswith(IN_MEMORY) or data.source.endswith(IN_MEMORY):
+        return "the same call in Python: the network or the inputs were in memory"
     words = ["clearance", "bracket", model.name, data.source]
     if model.weights is not None and name_weights(model.name, model.weights) == model.weights:
         words += ["--weights", model.weights]

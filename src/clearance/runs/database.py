@@ -116,7 +116,7 @@ def _check_kind(path: Path, connection: sqlite3.Connection, plan_id: str) -> Non
     if answer != "ok":
         raise FileError(f"{path}: damaged ({' '.join(str(answer).split()).removeprefix('*** in database main *** ')})")
     plans = connection.execute("SELECT plan_id FROM run").fetchall()
-    if plans != [(plan_id,)]:
+    if (plan_id,) not in plans:
         raise FileError(f"{path}: expected the results of plan {plan_id}, got those of another")
 
 

@@ -30,13 +30,23 @@ def differences(plan: Plan, other: Plan) -> list[str]:
     ):  # the lists then differ as well, which says nothing more
         names = [name for name in names if name not in ("data.input_keys", "data.labels")]
     changed = [f"{name}: {_change(old.get(name), new.get(name), plan.data.places)}" for name in names]
+    changed += _other_references(plan.data.references, other.data.references)
     answered = _answers(plan, other)
     return [*changed, f"model.answers: the network is another one: {answered}"] if answered else changed
 
 
 def _apart(name: str) -> bool:
     """Whether a field is not compared as text: where something was found, and what is compared with a tolerance."""
-    return name in WHERE_FROM or name.startswith("model.answers")
+    return name in WHERE_FROM or name.startswith(("model.answers", "data.references"))
+
+
+def _other_references(old: Sequence[str] | None, new: Sequence[str] | None) -> list[str]:
+    """How the inputs that audits walk to differ; plans of versions that took those of the run have none."""
+    if old == new:
+        return []
+    counts = [f"{len(keys)} inputs" if keys is not None else "those of the run" for keys in (old, new)]
+    lost = f", {len(set(old) - set(new))} of the former not among the latter" if old and new else ""
+    return [f"data.references: {counts[0]} -> {counts[1]}{lost}"]
 
 
 def _answers(plan: Plan, other: Plan) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from clearance.attacks.result import AttackResult
@@ -28,6 +29,7 @@ from clearance.runs.agreement import changed_answer
 from clearance.runs.answers import record_answers
 from clearance.runs.fingerprint import fingerprint
 from clearance.runs.plan import Answers, DataSpec, ModelSpec, Plan, Task
+from clearance.runs.references import References, choose_references
 from clearance.runs.store import Result
 from clearance.runs.threat import ThreatModel
 from clearance.runs.versions import current_versions
@@ -40,7 +42,7 @@ class Evaluation:
 
     Attributes:
         model: The classifier.
-        data: The inputs; the audit of each walks to the others, however tasks are shared out among workers.
+        data: The inputs.
         budget: How hard attacks and estimates try.
         certificate: Method of the certificate, or `"none"`.
         time_limit: Seconds that a certificate may take.
@@ -49,6 +51,8 @@ class Evaluation:
         micro_batch: Inputs per pass, where that was asked for: it moves last bits, and is part of the plan.
         unit: What a distance is measured in, where the model has a scale; `None`: the units of the input.
         answers: What the network answered when the run was planned; `None`: it is not asked again.
+        references: The inputs that the audit of each walks to, `(count, *input)`, however tasks are shared out among
+            workers; `None`: those that `choose_references` finds, which are the same whichever inputs are in `data`.
     """
 
     model: Classifier
@@ -61,10 +65,36 @@ class Evaluation:
     micro_batch: int | None = None
     unit: str | None = None
     answers: Answers | None = None
+    references: Tensor | None = None
 
     def of(self, plan: Plan) -> Evaluation:
-        """The same for the tasks of this plan: each process that computes some asks its own copy of the network."""
-        return replace(self, answers=plan.model.answers)
+        """The same for the tasks of this plan.
+
+        Each process that computes some asks its own copy of the network. Where a run has grown, its plan says in which
+        order the inputs are and which references were chosen in its first sitting.
+
+        Args:
+            plan: The plan of the open run.
+
+        Returns:
+            What its tasks share.
+        """
+        data, references = _in_order(self.data, plan), _of_keys(plan.data.references, self.walked, self.data.images)
+        return replace(self, answers=plan.model.answers, data=data, references=references)
+
+    @cached_property
+    def walked(self) -> Tensor:
+        """The inputs that audits walk to, `(count, *input)`."""
+        return self._chosen.images if self.references is None else self.references
+
+    @property
+    def references_left_out(self) -> str:
+        """Why the references are the run's own inputs; empty where they are of the whole set, or it is not known."""
+        return self._chosen.left_out if self.references is None else ""
+
+    @cached_property
+    def _chosen(self) -> References:
+        return choose_references(self.data, self.model)
 
     @cached_property
     def changed(self) -> str:
@@ -73,6 +103,28 @@ class Evaluation:
             return ""
         now = record_answers(self.model, self.data.images)
         return changed_answer(self.answers, now, str(self.model.dtype).removeprefix("torch."))
+
+
+def _in_order(data: Dataset, plan: Plan) -> Dataset:
+    """The inputs of a plan, in its order."""
+    if data.indices == tuple(plan.data.places):
+        return data
+    rows = {place: row for row, place in enumerate(data.indices)}
+    return data.take([rows[place] for place in plan.data.places])
+
+
+def _of_keys(keys: Sequence[str] | None, *images: Tensor) -> Tensor:
+    """The inputs with these digests; the first tensor itself where they are its own, or none are asked for."""
+    first, *others = images
+    if keys is None or tuple(keys) == _keys(first):
+        return first
+    known = {key: image for more in (*others, first) for key, image in zip(_keys(more), more, strict=True)}
+    return torch.stack([known[key] for key in keys])
+
+
+def _keys(images: Tensor) -> tuple[str, ...]:
+    """The digest of each input."""
+    return tuple(content_key(image) for image in images)
 
 
 def evaluate(shared: Evaluation, task: Task) -> Result:
@@ -110,7 +162,7 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
         budget=shared.budget,
         certificate=shared.certificate,
         time_limit=shared.time_limit,
-        references=shared.data.images,
+        references=shared.walked,
         seed=shared.seed,
     )
     return Result(found.as_record(), found.as_arrays())
@@ -177,7 +229,7 @@ def make_plan(
     parameters |= {} if shared.bound is None else {"bound": shared.bound}
     parameters |= {} if shared.micro_batch is None else {"micro_batch": shared.micro_batch}
     parameters |= model.execution.settings
-    mean, std = _normalisation(model.preprocessing)
+    mean, std = normalisation_of(model.preprocessing)
     before = () if model.preprocessing is None or mean is not None else (model.preprocessing,)
     digest = fingerprint(network.network, *before)  # before the network is called: that may change its attributes
     return Plan(
@@ -197,11 +249,12 @@ def make_plan(
             offset=data.indices[0],
             count=len(data),
             indices=None if consecutive(data.indices) else data.indices,
-            input_keys=tuple(content_key(image) for image in data.images),
+            input_keys=_keys(data.images),
+            references=_keys(shared.walked),
             labels=tuple(data.labels.tolist()),
             class_names=tuple(data.class_names),
         ),
-        threat=_threat_of(model, tuple(norms), tuple(targets), shared.unit, data.images[0].numel()),
+        threat=threat_of(model, tuple(norms), tuple(targets), shared.unit, data.images[0].numel()),
         orders=tuple(orders),
         parameters=parameters,
         seed=shared.seed,
@@ -210,8 +263,8 @@ def make_plan(
     )
 
 
-def _normalisation(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:
-    """Mean and standard deviation, where that is what is done before the network."""
+def normalisation_of(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:
+    """Mean and standard deviation, where that is what is done before the network; else nothing."""
     if not isinstance(part, Normalize):
         return None, None
     values = (part.get_buffer(name).double().flatten().tolist() for name in ("mean", "std"))
@@ -219,7 +272,7 @@ def _normalisation(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]:
     return mean, std
 
 
-def _threat_of(
+def threat_of(
     model: Classifier, norms: tuple[float, ...], targets: tuple[str | int, ...], unit: str | None, size: int
 ) -> ThreatModel:
     """The threat model of a run on inputs of so many coordinates."""

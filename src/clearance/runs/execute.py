@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from typing import Any
 from clearance.data.files import described, path_kind
 from clearance.errors import FileError, InputError
 from clearance.runs.database import create_database, take_lock
-from clearance.runs.differences import differences
 from clearance.runs.engines import Engine, Outcome, as_failure
-from clearance.runs.files import sync_folder
-from clearance.runs.plan import Plan, Task, read_plan, write_plan
+from clearance.runs.files import replacing, sync_folder
+from clearance.runs.growth import added, grow
+from clearance.runs.plan import Plan, Task, encode_plan, read_plan, write_plan
 from clearance.runs.store import TASK_FIELDS, Record, Result, Store
 
 PLAN_FILE, RESULTS_FILE = "plan.json", "results.sqlite"
@@ -70,10 +70,11 @@ class Run:
         folder: Where it lies.
         plan: What is computed.
         store: The results.
+        added: What this sitting has added to the plan, in words; nothing where it has not grown.
     """
 
-    def __init__(self, folder: Path, plan: Plan, store: Store) -> None:
-        self.folder, self.plan, self.store = folder, plan, store
+    def __init__(self, folder: Path, plan: Plan, store: Store, added: Sequence[str] = ()) -> None:
+        self.folder, self.plan, self.store, self.added = folder, plan, store, tuple(added)
         self.tasks = {task.key: task for task in plan.tasks()}
 
     def progress(self) -> Progress:
@@ -148,25 +149,32 @@ def open_run(folder: str | Path, plan: Plan, *, resume: bool = False) -> Generat
     Args:
         folder: Where it lies; made where it is not there.
         plan: What to compute.
-        resume: Go on with the run that is there; without one, start it.
+        resume: Go on with the run that is there; without one, start it. What the plan has besides (inputs, norms,
+            targets, orders) is added to the run (`growth.grow`).
 
     Yields:
         The open run.
 
     Raises:
-        FileError: If the folder holds other files, a run and `resume` is false, or a run of another plan; if it is
-            damaged, in use by another process, or cannot be written.
+        FileError: If the folder holds other files, a run and `resume` is false, or a run that has more than the plan
+            or differs from it; if it is damaged, in use by another process, or cannot be written.
     """
     place = Path(folder)
     check_run_folder(place, resume=resume)
     _make_folder(place)
     with closing(take_lock(place / RESULTS_FILE)):
-        stored = _settle_plan(place, plan)
+        stored, grown = _settle_plan(place, plan)
+        larger = None if grown.id == stored.id else encode_plan(grown)
         if path_kind(place / RESULTS_FILE) == "none":
             create_database(place / RESULTS_FILE, stored.id)
             sync_folder(place)
         with closing(Store.open(place / RESULTS_FILE, stored.id)) as store:
-            yield Run(place, stored, store)
+            if larger is not None:
+                # First the results are those of both plans, then the plan is replaced: they go together at any moment.
+                store.belong_to(grown.id)
+                with replacing(place / PLAN_FILE, force=True) as stream:
+                    stream.write(larger)
+            yield Run(place, grown, store, added(stored, grown))
 
 
 def require_run(place: Path) -> None:
@@ -241,15 +249,16 @@ def _make_folder(place: Path) -> None:
         raise FileError(f"{place}: cannot be used as a folder ({error.strerror or error})") from error
 
 
-def _settle_plan(place: Path, plan: Plan) -> Plan:
+def _settle_plan(place: Path, plan: Plan) -> tuple[Plan, Plan]:
+    """The plan that lies in the folder, written where there is none, and the one to go on with."""  # noqa: DOC501
     if path_kind(place / PLAN_FILE) == "none":
         write_plan(plan, place / PLAN_FILE)
-        return plan
+        return plan, plan
     stored = read_plan(place / PLAN_FILE)
-    found = differences(stored, plan)
-    if found:
-        raise FileError(f"{place}: cannot be resumed, its plan differs: {'; '.join(found)}")
-    return stored
+    try:
+        return stored, grow(stored, plan)
+    except InputError as error:
+        raise FileError(f"{place}: cannot be resumed, its plan differs: {error}") from None
 
 
 def _as_result(value: object) -> Result:

@@ -110,7 +110,7 @@ def _write_json(records: Sequence[Exported], stream: BinaryIO) -> None:
 
 
 def _write_csv(records: Sequence[Exported], stream: BinaryIO) -> None:
-    names, rows = _as_table(records)
+    names, rows = as_table(records)
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_cell(name) for name in names])
@@ -136,7 +136,7 @@ def _parquet_writer() -> Callable[[Sequence[Exported], BinaryIO], None]:
         raise InputError(message) from error
 
     def write(records: Sequence[Exported], stream: BinaryIO) -> None:
-        names, rows = _as_table(records)
+        names, rows = as_table(records)
         columns = {name: _column(arrow, [row.get(name) for row in rows]) for name in names}
         parquet.write_table(arrow.table(columns), stream)
 
@@ -150,8 +150,15 @@ def _column(arrow: Any, values: Sequence[Any]) -> Any:
         return arrow.array([None if value is None else _cell(value) for value in values])
 
 
-def _as_table(records: Sequence[Exported]) -> tuple[list[str], list[Exported]]:
-    """Column names in the order in which they first appear, and the flat records."""
+def as_table(records: Sequence[Exported]) -> tuple[list[str], list[Exported]]:
+    """Column names in the order in which they first appear, and the flat records.
+
+    Args:
+        records: As `iterate_records` gives them.
+
+    Returns:
+        The names; and of each record its values by name: `certified.radius` is the field `radius` of `certified`.
+    """
     rows = [_flatten({**record, "target": str(record["target"])}) for record in records]
     rows = [{name: _number(value) for name, value in row.items()} for row in rows]
     return list(dict.fromkeys(name for row in rows for name in row)) or list(TASK_FIELDS), rows

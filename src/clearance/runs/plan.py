@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -25,15 +25,22 @@ from pydantic import (
     model_validator,
 )
 
-from clearance.data.selection import in_words
 from clearance.errors import FileError, InputError
+from clearance.runs.data_spec import DataSpec
 from clearance.runs.files import read_limited, replacing
 from clearance.runs.threat import PlanPart, ThreatModel, write_norm
 
 PLAN_VERSION = 1
 """Version of the form of `plan.json`."""
 
-NEW_FIELDS = (("model", "answers"), ("data", "indices"), ("threat", "space"), ("threat", "unit"), ("threat", "fixed"))
+NEW_FIELDS = (
+    ("model", "answers"),
+    ("data", "indices"),
+    ("data", "references"),
+    ("threat", "space"),
+    ("threat", "unit"),
+    ("threat", "fixed"),
+)
 """Fields that older plans do not have: where they are empty they are no part of a plan's digest."""
 
 MAX_BYTES = 2**24
@@ -101,49 +108,6 @@ class ModelSpec(PlanPart):
     answers: Answers | None = None
 
 
-class DataSpec(PlanPart):
-    """The inputs.
-
-    Attributes:
-        source: What the user called them: a name or files.
-        name: What they are called in results.
-        offset: Place of the first input in the whole set.
-        count: How many inputs.
-        input_keys: Digest of each input's content (`clearance.model.seeds.content_key`).
-        labels: The true class of each input.
-        class_names: A name for each class; empty where there are none.
-        indices: The place of each input in the whole set; `None` where they follow each other from `offset` on.
-    """
-
-    source: str
-    name: str
-    offset: int = Field(ge=0)
-    count: int = Field(ge=1)
-    input_keys: tuple[str, ...]
-    labels: tuple[int, ...]
-    class_names: tuple[str, ...] = ()
-    indices: tuple[int, ...] | None = None
-
-    @property
-    def places(self) -> Sequence[int]:
-        """The place of each input in the whole set."""
-        return range(self.offset, self.offset + self.count) if self.indices is None else self.indices
-
-    @property
-    def where(self) -> str:
-        """Which inputs of the whole set, in words."""
-        return f"from index {self.offset}" if self.indices is None else f"at {in_words(self.indices)}"
-
-    @model_validator(mode="after")
-    def _one_each(self) -> Self:
-        if not self.count == len(self.input_keys) == len(self.labels):
-            got = f"{len(self.input_keys)} and {len(self.labels)}"
-            raise ValueError(f"expected {self.count} inputs and labels, got {got}")
-        if len(set(self.places)) < self.count or min(self.places) < 0 or self.places[0] != self.offset:
-            raise ValueError(f"expected {self.count} different places from {self.offset}, got {in_words(self.places)}")
-        return self
-
-
 class Plan(PlanPart):
     """Everything that determines the results of a run.
 
@@ -189,7 +153,8 @@ class Plan(PlanPart):
         """One task for each input, norm, target and order, in that order."""
         common = self.model_dump(mode="json", exclude={"data": True, "orders": True, "model": {"weights", "answers"}})
         threat = common.pop("threat")
-        context = digest([common, threat["bounds"], *filter(None, [threat["space"]])])
+        walked = self.data.references and {"references": self.data.references}
+        context = digest([common, threat["bounds"], *filter(None, [threat["space"], walked])])
         inputs = zip(self.data.places, self.data.input_keys, self.data.labels, strict=True)
         return [
             Task(
@@ -230,12 +195,14 @@ class Task:
     order: int
 
 
-def write_plan(plan: Plan, path: Path) -> None:
-    """Write a plan, all at once; a file that is there is never replaced.
+def encode_plan(plan: Plan) -> bytes:
+    """What `plan.json` holds.
 
     Args:
         plan: The plan.
-        path: The file.
+
+    Returns:
+        The content of the file.
 
     Raises:
         InputError: If the plan is larger than `MAX_BYTES`.
@@ -244,6 +211,17 @@ def write_plan(plan: Plan, path: Path) -> None:
     data = json.dumps(document, indent=1, allow_nan=False).encode()
     if len(data) > MAX_BYTES:
         raise InputError(f"plan: expected at most {MAX_BYTES:,} bytes, got {len(data):,}; choose fewer inputs")
+    return data
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write a plan, all at once; a file that is there is never replaced.
+
+    Args:
+        plan: The plan.
+        path: The file.
+    """
+    data = encode_plan(plan)
     with replacing(path, force=False) as stream:
         stream.write(data)
 

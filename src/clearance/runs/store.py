@@ -141,6 +141,15 @@ class Store:
             rows = self._connection.execute("SELECT key, error IS NOT NULL FROM results").fetchall()
         return {key: bool(failed) for key, failed in rows}
 
+    def belong_to(self, plan_id: str) -> None:
+        """Let the results belong to one more plan, whose tasks have the keys that they have in the plans before it.
+
+        Args:
+            plan_id: Id of the plan.
+        """
+        with explained(self.path), transaction(self._connection) as execute:
+            execute("INSERT INTO run SELECT ? WHERE ? NOT IN (SELECT plan_id FROM run)", (plan_id, plan_id))
+
     def add(
         self, key: str, result: Result, *, error: str | None = None, traceback: str = "", attempts: int, seconds: float
     ) -> Record:

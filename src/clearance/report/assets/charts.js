@@ -13,7 +13,7 @@ function theme() {
     return colour;
   };
   const [ink, soft, rule] = ["--ink", "--soft", "--rule"].map(style);
-  const axis = { labelColor: soft, titleColor: ink, gridColor: rule, domainColor: soft, tickColor: soft };
+  const axis = { labelColor: soft, titleColor: ink, gridColor: rule, domainColor: soft, tickColor: soft, labelFlush: false, labelSeparation: 4 };
   const legend = { labelColor: ink, titleColor: ink, layout: { direction: "vertical" } }; // one below the other: none is cut
   return { axis, legend, font: getComputedStyle(document.body).fontFamily, view: { stroke: null } };
 }
@@ -40,7 +40,7 @@ function draw(place, rows = {}) {
 
 async function drawNow(place, rows) {
   const spec = structuredClone(data.specs[place.dataset.chart]);
-  fitTo(place.clientWidth, spec);
+  fitTo(Math.min(place.clientWidth, paperWidth(place)), spec); // paper is narrow, and a legend cannot be folded later
   spec.datasets = rows;
   if (place.dataset.chart === "brackets") setBrackets(spec, rows.rows);
   drawn.get(place)?.finalize();
@@ -113,17 +113,18 @@ function startCharts() {
 
 // Width in pixels of a chart on paper, alone and beside another; without it a wide chart would shrink, and its texts too.
 const PAPER = { whole: 640, half: 310 };
+const paperWidth = (place) => (place.closest(".panels")?.children.length > 1 ? PAPER.half : PAPER.whole);
 const onScreen = new Map(); // chart on paper → its width on the screen
 function fitToPaper() {
   for (const [place, made] of drawn) {
     if (!place.closest("main") || data.specs[place.dataset.chart].width !== "container") continue;
-    onScreen.set(made, made.view.width());
-    made.view.width(place.closest(".panels")?.children.length > 1 ? PAPER.half : PAPER.whole).run();
+    onScreen.set(made, place.querySelector("svg.marks, canvas").clientWidth);
+    made.view.width(paperWidth(place)).run().resize().run(); // the second time with room for the new labels
   }
 }
 
 function fitToScreen() {
-  for (const [made, width] of onScreen) made.view.width(width).run();
+  for (const [made, width] of onScreen) made.view.width(width).run().resize().run();
   onScreen.clear();
 }
 

@@ -1,0 +1,66 @@
+"""Results as rows of a table: one for each input, with the columns that `clearance export` has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clearance.bracket import Bracket
+from clearance.errors import InputError
+from clearance.records import PublicRecord, in_words
+from clearance.results.setup import CallSetup
+from clearance.runs.export import as_table
+
+PARTS = {"clever": "estimated", "attack": "attacked", "certify": "certified", "audit": "audit"}
+"""Call -> the part of a bracket that it computes: its columns have the names that they have there."""
+LEFT_OUT_OF_ROWS = ("maxima",)
+"""What is too long for a cell; it is in the records."""
+
+
+def rows_of(records: Sequence[PublicRecord], setup: CallSetup) -> tuple[list[str], list[dict[str, Any]]]:
+    """The columns of a table, and of each record its values by column.
+
+    Args:
+        records: The records.
+        setup: What was asked.
+
+    Returns:
+        Names and rows.
+    """
+    return as_table([_row(place, record, setup) for place, record in enumerate(records)])
+
+
+def _row(place: int, record: PublicRecord, setup: CallSetup) -> dict[str, Any]:
+    given = record.given
+    if isinstance(record, Bracket):
+        asked = (record.label, record.threat.norm, record.threat.target, record.order)
+        values, flags = record.as_record(), record.audit.flags
+    else:
+        asked = (None if given is None else given.label, setup.norm, setup.target, setup.order)
+        plain: Mapping[str, Any] = record.as_record()  # pyright: ignore[reportAttributeAccessIssue]
+        values = {PARTS[setup.call]: {name: value for name, value in plain.items() if name not in LEFT_OUT_OF_ROWS}}
+        flags = getattr(record, "flags", None)
+    about = dict(zip(("label", "norm", "target", "order"), asked, strict=True))
+    row = {"input": place if given is None else given.place, **about, **in_words(values)}
+    return row if flags is None else {**row, "flags": ", ".join(flag.code for flag in flags)}
+
+
+def as_dataframe(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:
+    """A `pandas.DataFrame`.
+
+    Args:
+        columns: The names of its columns.
+        rows: One mapping for each row.
+
+    Returns:
+        The frame.
+
+    Raises:
+        InputError: If pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        message = "to_dataframe: expected the extra 'pandas', got none; pip install 'clearance[pandas]'"
+        raise InputError(message) from error
+    return pandas.DataFrame([{name: row.get(name) for name in columns} for row in rows], columns=list(columns))

@@ -1,0 +1,112 @@
+"""How results look in a notebook: a table and, for brackets, their chart. HTML that loads nothing and runs nothing."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from clearance.records import MISSING, PublicRecord, write_number
+from clearance.report.charts import for_file
+from clearance.report.figures.brackets import panels
+from clearance.report.figures.files import render_figure
+from clearance.report.records import RunRecords
+from clearance.results.frames import rows_of
+from clearance.results.setup import CallSetup
+
+MOST_ROWS = 20
+"""Rows of a table; the rest is counted."""
+
+Cell = Callable[[Mapping[str, Any]], str]
+
+
+def _number(column: str, kind: str) -> Cell:
+    return lambda row: write_number(row.get(column), kind)
+
+
+def _text(column: str) -> Cell:
+    def read(row: Mapping[str, Any]) -> str:
+        value = row.get(column)
+        return MISSING if value is None or value == "" else str(value)
+
+    return read
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    ends = row.get("estimated.interval")
+    return MISSING if ends is None else " to ".join(write_number(end) for end in ends)
+
+
+CERTIFIED, ATTACKED = _number("certified.radius", "certified"), _number("attacked.distance", "attacked")
+"""Cells of the two numbers that are facts."""
+ESTIMATED = _number("estimated.radius", "estimated")
+"""The cell of an estimate: empty where it must not be read, for then a row has none."""
+COLUMNS: dict[str, dict[str, Cell]] = {
+    "bracket": {
+        "certified (proof)": CERTIFIED,
+        "estimated": ESTIMATED,
+        "attacked (witness)": ATTACKED,
+        "status": _text("status"),
+        "flags": _text("flags"),
+    },
+    "clever": {"estimated": ESTIMATED, "interval": _interval, "status": _text("estimated.status")},
+    "attack": {
+        "attacked (witness)": ATTACKED,
+        "class": _text("attacked.predicted"),
+        "method": _text("attacked.method"),
+    },
+    "certify": {
+        "certified (proof)": CERTIFIED,
+        "method": _text("certified.method"),
+        "status": _text("certified.status"),
+    },
+    "audit": {"worst": _text("audit.worst"), "flags": _text("flags")},
+}
+"""Call -> the columns of its table besides input and label."""
+
+
+def table_html(records: Sequence[PublicRecord], setup: CallSetup) -> str:
+    """The first rows as a table.
+
+    Args:
+        records: The records.
+        setup: What was asked.
+
+    Returns:
+        HTML; every text in it is escaped.
+    """
+    _, rows = rows_of(records[:MOST_ROWS], setup)
+    cells = {"input": _text("input"), "label": _label(setup.class_names), **COLUMNS[setup.call]}
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in cells)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(cell(row))}</td>' for cell in cells.values())}</tr>" for row in rows
+    )
+    more = len(records) - MOST_ROWS
+    rest = f"<p><small>and {more:,} more: to_dataframe() has all of them</small></p>" if more > 0 else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+
+
+def _label(names: Sequence[str]) -> Cell:
+    def read(row: Mapping[str, Any]) -> str:
+        label = row.get("label")
+        return MISSING if label is None else str(names[label] if 0 <= label < len(names) else label)
+
+    return read
+
+
+def chart_html(run: RunRecords) -> str:
+    """The bracket chart as a picture that holds its own data; nothing where no input has a number.
+
+    Args:
+        run: The brackets as a run.
+
+    Returns:
+        HTML.
+    """
+    found = panels([run])
+    if not found:
+        return ""
+    picture = base64.b64encode(render_figure(for_file(found), "svg")).decode()
+    words = "Each input as a bracket: certified radius, estimated radius, attack distance."
+    return f'<img alt="{words}" src="data:image/svg+xml;base64,{picture}" style="max-width: 100%">'

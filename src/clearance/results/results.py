@@ -1,0 +1,140 @@
+"""The list that every call returns, one record for each input; it can show itself, be kept in a file, become a page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Generic, SupportsIndex, TypeVar, overload
+
+from clearance.records import PublicRecord, name_norm
+from clearance.report.page import render_report
+from clearance.report.render import write_page
+from clearance.results.frames import as_dataframe, rows_of
+from clearance.results.kept import KeptResults, read_results, write_results
+from clearance.results.notebook import chart_html, table_html
+from clearance.results.pages import as_run
+from clearance.results.setup import CallSetup
+from clearance.results.short import ResultsSummary, summarise_results
+
+Item = TypeVar("Item", bound=PublicRecord, covariant=False)
+
+
+class Results(list[Item], Generic[Item]):
+    """The records of a call, one for each input, in order: a list like any other, which knows what was asked.
+
+    A slice is such a list as well; so are the results that `load` reads back.
+
+    Args:
+        records: The records.
+        setup: What was asked.
+
+    Attributes:
+        setup: What was asked: model, norm, target, choices, versions.
+
+    >>> import torch, clearance as cl
+    >>> line = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = line.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> results = cl.certify(cl.Classifier(line), torch.tensor([[1.0, 0.5], [2.0, 1.0]]))
+    >>> results
+    Results(certify, Linear (in memory), l2, untargeted: 2 inputs (2 certified): median certified 1.49 over 2)
+    >>> results[0].radius == results[:1][0].radius, results.summary().proofs
+    (True, 2)
+    """
+
+    setup: CallSetup
+
+    def __init__(self, records: Iterable[Item], setup: CallSetup) -> None:
+        super().__init__(records)
+        self.setup = setup
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> Item: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Results[Item]: ...
+
+    def __getitem__(self, place: SupportsIndex | slice) -> Item | Results[Item]:
+        """One record, or those of a slice as such a list."""
+        if isinstance(place, slice):
+            return Results(super().__getitem__(place), self.setup)
+        return super().__getitem__(place)
+
+    def __repr__(self) -> str:
+        """What was asked, and what came out, in a line."""
+        asked = f"{self.setup.call}, {self.setup.model.name}, {name_norm(self.setup.norm)}, {self.setup.target}"
+        return f"{type(self).__name__}({asked}: {self.summary()})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.html()
+
+    def html(self) -> str:
+        """A table, and the chart of brackets, as a part of a page. It loads nothing from a network."""
+        head = f"<p>{html.escape(repr(self))}</p>"
+        if not self:
+            return head
+        chart = chart_html(as_run("results", self, self.setup, pictures=False)) if self.setup.call == "bracket" else ""
+        return f"<div>{head}{chart}{table_html(self, self.setup)}</div>"
+
+    def summary(self) -> ResultsSummary:
+        """Counts by status, medians, flags and cost: the numbers of the command line's summary.
+
+        Returns:
+            A record that prints as one line.
+        """
+        return summarise_results(self)
+
+    def to_dataframe(self) -> Any:
+        """A `pandas.DataFrame` with a row for each input (the extra `pandas`).
+
+        The columns are those of `clearance export`: `input`, `label`, `norm`, `target`, `order`, `status`,
+        `certified.radius`, `estimated.radius`, `attacked.distance`, `cost.seconds` and so on; of one part alone, such
+        as the results of `attack`, its own. `flags` has the codes of the flags as text. What must not be read is
+        missing.
+
+        Returns:
+            The frame.
+        """
+        return as_dataframe(*rows_of(self, self.setup))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the records to a file, tensors included, all at once; an older file is replaced. `load` reads it.
+
+        The file is a safetensors file: it holds no code.
+
+        Args:
+            path: The file.
+
+        Returns:
+            Its path.
+        """
+        write_results(KeptResults(self, self.setup), Path(path))
+        return Path(path)
+
+    def report(self, path: str | Path, *, radii: Sequence[float] = ()) -> Path:
+        """Write the page of these brackets, as `clearance report` does: one HTML file that needs nothing else.
+
+        Args:
+            path: The file; an older one is replaced.
+            radii: At which robust accuracy is written down; empty for round ones.
+
+        Returns:
+            Its path.
+        """
+        file = Path(path)
+        write_page(render_report(as_run(file.stem, self, self.setup), radii), file)
+        return file
+
+
+def load(path: str | Path) -> Results[Any]:
+    """Read back what `Results.save` wrote: equal records, tensors included. Nothing in the file is run.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The results.
+    """
+    found = read_results(Path(path))
+    return Results(found.records, found.setup)

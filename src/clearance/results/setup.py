@@ -1,0 +1,138 @@
+"""What a call was asked: model, threat, choices. Results carry it, for their summary, their file and their page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from clearance.geometry.norms import as_distance
+from clearance.model.classifier import Classifier
+from clearance.runs.evaluate import normalisation_of, threat_of
+from clearance.runs.fingerprint import fingerprint
+from clearance.runs.names import IN_MEMORY
+from clearance.runs.plan import ModelSpec, Scalar
+from clearance.runs.threat import ThreatModel
+from clearance.runs.versions import current_versions
+from clearance.zoo.classifiers import LoadedClassifier
+
+SEVERAL = "one for each input"
+"""In the place of a target that differs from input to input."""
+
+
+@dataclass(frozen=True)
+class CallSetup:
+    """What a call was asked.
+
+    Attributes:
+        call: Its name, such as `bracket`.
+        model: The network: its name, and of a bracket the digest of its values and code.
+        norm: The norm `p` of distances.
+        target: Where an adversarial example would go, in words.
+        order: Order of the estimate.
+        seed: The user's seed.
+        parameters: All other choices that are plain values, by name.
+        threat: The threat model; `None` for a norm that a run cannot have (0).
+        data: What the inputs are called.
+        class_names: A name for each class; empty where there are none.
+        versions: Of the code and of what it stands on.
+    """
+
+    call: str
+    model: ModelSpec
+    norm: float
+    target: str
+    order: int = 1
+    seed: int = 0
+    parameters: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    threat: ThreatModel | None = None
+    data: str = f"inputs{IN_MEMORY}"
+    class_names: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def name_of(model: Classifier) -> str:
+    """What a classifier is called: its spec, or the kind of its network where it was made in memory."""
+    if isinstance(model, LoadedClassifier):
+        return model.loaded.name
+    return f"{getattr(model.network, '__name__', type(model.network).__name__)}{IN_MEMORY}"
+
+
+def digest_of(model: Classifier) -> str:
+    """The digest of a classifier's network as a plan has it; taken before a call, which may change attributes."""
+    mean, _ = normalisation_of(model.preprocessing)
+    before = () if model.preprocessing is None or mean is not None else (model.preprocessing,)
+    network = model.loaded.network if isinstance(model, LoadedClassifier) else model.network
+    return fingerprint(network, *before)
+
+
+def model_spec(model: Classifier, digest: str = "") -> ModelSpec:
+    """A classifier as a plan has it.
+
+    Args:
+        model: The classifier.
+        digest: Of its network; empty where nobody needs it.
+
+    Returns:
+        The part of a plan.
+    """
+    mean, std = normalisation_of(model.preprocessing)
+    weights = model.loaded.weights if isinstance(model, LoadedClassifier) else None
+    return ModelSpec(
+        name=name_of(model),
+        weights=None if weights is None else str(weights),
+        weights_hash=digest,
+        mean=mean,
+        std=std,
+        device=model.device.type,
+        dtype=str(model.dtype).removeprefix("torch."),
+    )
+
+
+def setup_of(call: str, model: Classifier, x: Tensor, chosen: Mapping[str, Any], digest: str) -> CallSetup:
+    """What a call was asked, after it has checked its arguments.
+
+    Args:
+        call: Its name.
+        model: Its model.
+        x: Its inputs.
+        chosen: All of its other arguments by name.
+        digest: Of the network, where it was taken.
+
+    Returns:
+        The record.
+    """
+    norm, target = as_distance(chosen["norm"]), target_in_words(chosen["target"])
+    unit = model.unit if isinstance(model, LoadedClassifier) else "units of the classifier's scale"
+    threat = None
+    if norm >= 1:
+        threat = threat_of(model, (norm,), (target,), None if model.scale is None else unit, x[0].numel())
+    apart = {"norm", "target", "seed", "order", "progress"}
+    plain = {name: value for name, value in chosen.items() if name not in apart and is_plain(value)}
+    return CallSetup(
+        call=call,
+        model=model_spec(model, digest),
+        norm=norm,
+        target=target,
+        order=int(chosen.get("order", 1)),
+        seed=int(chosen["seed"]),
+        parameters=plain,
+        threat=threat,
+        class_names=model.loaded.class_names if isinstance(model, LoadedClassifier) else (),
+        versions=current_versions(),
+    )
+
+
+def is_plain(value: object) -> bool:
+    """Whether a plan can hold a value as it is."""
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def target_in_words(target: object) -> str:
+    """A target as a plan has it."""
+    one = isinstance(target, str | int) or (isinstance(target, Tensor) and target.dim() == 0)
+    if isinstance(target, Sequence | Tensor) and not one:
+        return SEVERAL
+    return str(int(target) if isinstance(target, Tensor) else target)
