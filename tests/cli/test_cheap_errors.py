@@ -62,10 +62,10 @@ EVALUATING = {
     "digits-robust digits --bounds 0 nan": "two finite numbers",
     "digits-robust digits --bounds 1 0": "bounds: expected low < high",
     "digits-robust digits --bounds 0 1 --no-bounds": "got both",
-    "digits-robust digits --mean 0.5": "expected both --mean and --std",
+    "digits-robust digits --mean 0.5": "expected both mean and std",
     "digits-robust digits --mean 0.5 --std 0": "std: expected positive numbers",
     "digits-robust digits --mean 1,2 --std 1": "as many numbers as in mean",
-    "digits-robust digits --mean 0.5 --std 1 --preset mnist": "--preset: expected either",
+    "digits-robust digits --mean 0.5 --std 1 --preset mnist": "preset: expected either",
     "digits-robust digits --scale nothing": "--scale: expected std or range",
 }
 """MODEL, DATA and the flags that choose inputs, the same for every command that evaluates a model."""
