@@ -37,6 +37,18 @@ def test_it_writes_the_pages_it_names(first: Ended, place: Path):
     assert len(pages) == 3 and all("<html" in (place / page).read_text() for page in pages)
 
 
+def test_it_says_where_its_time_went(first: Ended):
+    found = re.search(r"Where (\d+) s went: (.*)", " ".join(first.stdout.split()))
+    assert found is not None
+    parts = dict(re.findall(r"([a-z ]+?) (\d+\.\d) s", found[2]))
+    names = [name.strip() for name in parts]
+    assert names == ["import", "attacks", "estimates", "certificates", "audits", "pages", "the rest"]
+    assert sum(map(float, parts.values())) == pytest.approx(float(found[1]), abs=1.0)
+    assert float(parts["import"]) > 0 and float(parts[" audits"]) > 0 and "kept" not in found[2]
+
+
 def test_the_demo_can_be_repeated(first: Ended, place: Path):
     again = run_command("demo", "--count", "2", folder=place)
-    assert again == first
+    before, now = (done.stdout.partition("\nWhere ") for done in (first, again))
+    assert (again.returncode, again.stderr, now[0]) == (0, "", before[0])
+    assert "4 brackets of an earlier demo kept" in " ".join(now[2].split()) and "audits" not in now[2]

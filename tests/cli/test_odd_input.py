@@ -277,6 +277,6 @@ def test_where_no_witness_can_be_saved(places: str, place: str, message: str):
 def test_a_folder_without_permission(places: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("clearance.runs.execute.os.access", lambda *_: False)  # root may do everything
     assert refused("report", "folder") == "folder: no permission to read this folder"
-    monkeypatch.setattr("clearance.cli.run_values.os.access", lambda path, mode: mode != os.W_OK)
+    monkeypatch.setattr("clearance.cli.checks.os.access", lambda path, mode: mode != os.W_OK)
     line = refused("attack", f"{places}:linear", "data.npz", "--save", "folder/x.npz")
     assert line == "--save: expected a folder that can be written, got folder"

@@ -26,6 +26,7 @@ from clearance.training import (
     robust_accuracy,
     train,
 )
+from clearance.training.checkpoints import epochs_done
 from clearance.training.loop import STATE_FILE, crop_flip
 from training_cases import linear, two_clouds, weights
 
@@ -156,6 +157,18 @@ def test_training_that_was_killed_ends_with_the_same_bits(tmp_path: Path, optimi
     assert again == history
     assert torch.equal(weights(unbroken), weights(resumed))
     assert next(calls) == 2
+
+
+def test_each_step_is_told_and_what_is_done_can_be_read_from_the_state(tmp_path: Path):
+    x, y = two_clouds()
+    settings, shares = replace(SETTINGS, epochs=2), list[float]()
+    assert epochs_done(tmp_path / STATE_FILE) == 0
+    train(linear(), x, y, settings=settings, folder=tmp_path, watch=shares.append)
+    steps = -(-len(x) // settings.batch_size)
+    assert shares == [number / steps for number in range(steps)] * 2
+    assert epochs_done(tmp_path / STATE_FILE) == 2
+    (tmp_path / STATE_FILE).write_bytes(b"no state")
+    assert epochs_done(tmp_path / STATE_FILE) == 0
 
 
 def test_a_state_of_other_training_is_refused(tmp_path: Path):

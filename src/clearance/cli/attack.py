@@ -124,7 +124,7 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
     choices = f"{tables.norm_name(as_distance(flags.norm))}, {tables.towards(flags.target)}, budget {flags.budget}"
     choices += "" if flags.method == ENSEMBLE else f", method {flags.method}"
     choices += "" if flags.radius is None else f", radius {flags.radius:g}"
-    tables.print_heading(console, inputs.title(), f"{choices}, seed {flags.seed}")
+    tables.print_heading(console, inputs.title(), f"{choices}, seed {flags.seed}{tables.scaled(inputs.unit)}")
     columns = [
         GridColumn("input", right=True),
         GridColumn("label", right=True, drop=2),

@@ -134,7 +134,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
         click.echo(json.dumps(as_document(run, inputs, rows), indent=2, allow_nan=False))
         return
     console, parameters = tables.make_console(), run.plan.parameters
-    about = f"budget {parameters['budget']}, seed {run.plan.seed}, run {run.folder}"
+    about = f"budget {parameters['budget']}, seed {run.plan.seed}, run {run.folder}{tables.scaled(inputs.unit)}"
     tables.print_heading(console, inputs.title(), about)
     if len(records) <= MOST_LINES:
         bracket_tables.print_records(console, records, inputs.data.class_names)

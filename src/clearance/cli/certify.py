@@ -90,7 +90,7 @@ def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: CertifyFl
     """One line for each input, the median, and how to read it."""
     console, norm = tables.make_console(), as_norm(flags.norm)
     choices = f"{tables.norm_name(norm)}, {tables.towards(flags.target)}, method {flags.method}"
-    tables.print_heading(console, inputs.title(), choices)
+    tables.print_heading(console, inputs.title(), f"{choices}{tables.scaled(inputs.unit)}")
     columns = [
         GridColumn("input", right=True),
         GridColumn("label", right=True, drop=2),

@@ -5,7 +5,6 @@ The functions that compute check the same and more; each check here raises what 
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import fields
 from pathlib import Path
@@ -18,14 +17,15 @@ from clearance.data.files import path_kind
 from clearance.data.options import Options
 from clearance.data.scale_names import UNIT_NAMES
 from clearance.data.selection import read_indices
-from clearance.errors import BoundsError, FileError, InputError, ShapeError, TargetError
+from clearance.errors import FileError, InputError, TargetError
 from clearance.experiments.table import EXPERIMENTS
 from clearance.geometry.exponents import as_distance, as_norm
 from clearance.model.targets import TARGETS, unknown_target
+from clearance.zoo.requests import check_bounds, check_normalisation
 from clearance.zoo.specs import check_model
 
-DEVICE_KINDS = ("auto", "cpu", "cuda", "mps", "xpu", "hpu", "xla", "mtia", "maia", "npu", "privateuseone")
-"""What the name of a device begins with: those of torch that compute gradients."""
+DEVICE_KINDS = ("auto", "cpu", "cuda", "mps", "xpu", "hpu", "xla", "meta", "mtia", "maia", "npu", "privateuseone")
+"""What the name of a device begins with: those of torch that there may be."""
 
 
 DATA_FLAGS = {field.name for field in fields(Options)} | {
@@ -55,14 +55,8 @@ def check_inputs(flags: InputFlags) -> None:
 
 def _check_numbers(flags: InputFlags) -> None:
     """Bounds, normalisation, and which inputs."""  # noqa: DOC501
-    if flags.bounds is not None:
-        if flags.no_bounds:
-            raise InputError("--bounds: expected either --bounds LOW HIGH or --no-bounds, got both")
-        finite_bounds(flags.bounds)
-        if not flags.bounds[0] < flags.bounds[1]:
-            low, high = flags.bounds
-            raise BoundsError(f"bounds: expected low < high, or equal where fixed, got ({low:g}, {high:g})")
-    _check_normalisation(flags)
+    check_bounds(flags.bounds, no_bounds=flags.no_bounds)
+    check_normalisation(flags.mean, flags.std, flags.preset)
     if flags.indices is not None:
         others = sorted(flags.given & {"count", "offset", "classes"})
         if others:
@@ -72,38 +66,6 @@ def _check_numbers(flags: InputFlags) -> None:
         raise InputError(f"count: expected at least 1, got {flags.count}")
     if flags.offset < 0:
         raise InputError(f"offset: expected 0 or more, got {flags.offset}")
-
-
-def _check_normalisation(flags: InputFlags) -> None:
-    numbers = [name for name in ("mean", "std") if getattr(flags, name) is not None]
-    if flags.preset is not None and numbers:
-        raise InputError(f"--preset: expected either --preset or --mean and --std, got --{numbers[0]} as well")
-    if len(numbers) == 1:
-        raise InputError("--mean: expected both --mean and --std, got one of them")
-    if flags.mean is None or flags.std is None:
-        return
-    if not all(value > 0 for value in flags.std):
-        raise InputError(f"std: expected positive numbers, got {flags.std}")
-    if len(flags.mean) != len(flags.std):
-        raise ShapeError(f"std: expected as many numbers as in mean ({len(flags.mean)}), got {len(flags.std)}")
-
-
-def finite_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
-    """The bounds that were given, if they are numbers.
-
-    Args:
-        bounds: Low and high.
-
-    Returns:
-        The bounds.
-
-    Raises:
-        InputError: If one of them is infinite or NaN.
-    """
-    if not all(map(math.isfinite, bounds)):
-        got = " and ".join(f"{bound:g}" for bound in bounds)
-        raise InputError(f"--bounds: expected two finite numbers, low < high, got {got}; --no-bounds for none")
-    return bounds
 
 
 def check_device(name: str | None) -> None:

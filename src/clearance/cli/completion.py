@@ -16,7 +16,7 @@ from clearance.zoo.table import BUNDLED, SPECS
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 """What click calls for the values of an argument or an option."""
 
-NORMS = ("1", "2", "inf")
+COMMON_NORMS = ("1", "2", "inf")
 """The norms that are asked for most; any other number from 1 on is one too."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """The devices that `--help` names."""
@@ -94,7 +94,7 @@ def complete_words(words: Iterable[str]) -> Completer:
     return complete
 
 
-complete_target, complete_norm = complete_words(TARGETS), complete_words(NORMS)
+complete_target, complete_norm = complete_words(TARGETS), complete_words(COMMON_NORMS)
 complete_device, complete_experiment = complete_words(DEVICES), complete_words(EXPERIMENTS)
 
 

@@ -31,7 +31,7 @@ from clearance.zoo.table import DEMO
 
 BUDGET = "quick"
 """How hard the demo tries."""
-PARTS = {"attacked": "attacks", "estimated": "estimates", "certified": "certificates", "audit": "audits"}
+TIMED_PARTS = {"attacked": "attacks", "estimated": "estimates", "certified": "certificates", "audit": "audits"}
 """Parts of a bracket's record -> what they are called where it is said what they took."""
 FOLDER = "demo-run"
 """Where the runs and their pages go, one for each classifier."""
@@ -101,7 +101,7 @@ def _side(name: str, data: datasets.Dataset) -> DemoSide:
 
 def _add_seconds(spent: dict[str, float], values: Mapping[str, Any]) -> None:
     """Add what the parts of one bracket took."""
-    for part, name in PARTS.items():
+    for part, name in TIMED_PARTS.items():
         cost: dict[str, float] = (values.get(part) or {}).get("cost") or {}
         spent[name] = spent.get(name, 0.0) + cost.get("seconds", 0.0)
 
@@ -114,7 +114,7 @@ def print_seconds(spent: Mapping[str, float], whole: float, *, found: int) -> No
         whole: Seconds of all of it.
         found: How many brackets an earlier demo had left.
     """
-    parts = [f"{name} {spent[name]:.1f} s" for name in ("import", *PARTS.values(), "pages") if name in spent]
+    parts = [f"{name} {spent[name]:.1f} s" for name in ("import", *TIMED_PARTS.values(), "pages") if name in spent]
     rest = f"the rest {max(0.0, whole - sum(spent.values())):.1f} s"
     earlier = f" ({count_of(found, 'bracket')} of an earlier demo kept)" if found else ""
     tables.make_console().print(f"\nWhere {whole:.0f} s went: {', '.join([*parts, rest])}{earlier}")

@@ -84,7 +84,7 @@ class Grid:
         places, widest = list(range(len(self.columns))), self._least(range(len(self.columns)))
         while self._least(places) > console.width:
             droppable = [place for place in places if self.columns[place].drop]
-            if not droppable:
+            if not droppable or len(places) == 1:
                 break
             places.remove(max(droppable, key=lambda place: self.columns[place].drop))
         self._show(console, places)

@@ -115,7 +115,7 @@ def print_report(job: ScoreJob, scores: Sequence[Score]) -> None:
     level = None if settings.bound == "profile" else settings.level
     console, nearest = tables.make_console(), job.target == "untargeted"
     distance, other = tables.unit(settings.norm, inputs.units), "another" if nearest else "the target"
-    tables.print_heading(console, inputs.title(len(scores)), describe(job))
+    tables.print_heading(console, inputs.title(len(scores)), f"{describe(job)}{tables.scaled(inputs.unit)}")
     tables.print_scores(
         console, rows, names=inputs.data.class_names, level=level, to="nearest" if nearest else "target"
     )

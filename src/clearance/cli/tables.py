@@ -165,6 +165,15 @@ def unit(norm: float, values: str) -> str:
     return f"{norm_name(norm)} distance, {values if values.startswith('input') else f'in {values}'}"
 
 
+def scaled(unit: str | None) -> str:
+    """What a heading says of the unit of distances: nothing where it is the unit of the data.
+
+    >>> scaled("standard deviations of each feature"), scaled(None)
+    (', distances in standard deviations of each feature', '')
+    """
+    return "" if unit is None else f", distances in {unit}"
+
+
 def _cells(row: ScoreRow, names: Sequence[str]) -> list[Text]:
     score, first = row.score, [Text(str(row.index)), Text(class_name(row.label, names))]
     moves = class_name(score.predicted, names)

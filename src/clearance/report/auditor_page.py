@@ -102,7 +102,12 @@ def draw_figure(run: RunRecords, name: str) -> Drawn:
     figure = FIGURES[name]
     panels = figure.panels([run])
     drawn = tuple(
-        (panel.title, _within_page(render_figure(for_file([panel]), "svg").decode(), f"{name}-{place}"))
+        (
+            panel.title,
+            _within_page(
+                render_figure(for_file([panel], unit=run.plan.threat.unit), "svg").decode(), f"{name}-{place}"
+            ),
+        )
         for place, panel in enumerate(panels[:MOST_PANELS])
     )
     return Drawn(figure.title, figure.note, drawn, max(0, len(panels) - MOST_PANELS))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from clearance.report.marks import SERIES_COLOURS
 
@@ -30,6 +30,9 @@ PANEL_WIDTH = 300
 SQUARE = 280
 """Width and height of a square chart in pixels: with its axis it fits a screen of 390."""
 
+DISTANCE_TITLES = ("distance", "average distance", "distance from the input", "attack distance - estimated radius")
+"""Titles of axes along which a distance runs: the unit of a scale is added to them."""
+
 MOST_LEVEL_NAMES, SLANT = 4, -40
 """Names on an axis that are written level, and the angle of more of them, in degrees."""
 
@@ -49,19 +52,38 @@ class Panel:
     square: bool = False
 
 
-def for_page(chart: Chart, *, height: int = PANEL_HEIGHT, square: bool = False) -> Spec:
+def for_page(chart: Chart, *, height: int = PANEL_HEIGHT, square: bool = False, unit: str | None = None) -> Spec:
     """The specification of a chart that is as wide as its place on the page, or a square that fits a phone."""
     size = {"width": SQUARE, "height": SQUARE} if square else {"width": "container", "height": height}
-    return chart.properties(**size).configure(background="transparent").to_dict(validate=False)
+    return in_unit(chart.properties(**size).configure(background="transparent").to_dict(validate=False), unit)
 
 
-def for_file(panels: Sequence[Panel], *, columns: int = 2, width: int = PANEL_WIDTH) -> Spec:
+def in_unit(spec: Any, unit: str | None) -> Any:
+    """A specification whose axes name the unit of a distance, where that is not the unit of the inputs.
+
+    >>> in_unit({"y": {"title": "distance"}, "x": {"title": "blocks"}}, "ranges")
+    {'y': {'title': 'distance, in ranges'}, 'x': {'title': 'blocks'}}
+    """
+    if unit is None:
+        return spec
+    if isinstance(spec, list):
+        return [in_unit(part, unit) for part in cast("list[Any]", spec)]
+    if not isinstance(spec, dict):
+        return spec
+    return {
+        name: f"{part}, in {unit}" if name == "title" and part in DISTANCE_TITLES else in_unit(part, unit)
+        for name, part in cast("Spec", spec).items()
+    }
+
+
+def for_file(panels: Sequence[Panel], *, columns: int = 2, width: int = PANEL_WIDTH, unit: str | None = None) -> Spec:
     """The specification of panels beside and below each other, each with its title.
 
     Args:
         panels: The charts.
         columns: How many stand beside each other.
         width: Of a chart that is not square, in pixels.
+        unit: What a distance is measured in, where that is not the unit of the inputs.
 
     Returns:
         The specification.
@@ -77,7 +99,7 @@ def for_file(panels: Sequence[Panel], *, columns: int = 2, width: int = PANEL_WI
         for panel in panels
     ]
     whole = alt.concat(*sized, columns=columns).resolve_scale(color="shared") if len(sized) > 1 else sized[0]
-    return whole.configure(background="white").to_dict(validate=False)
+    return in_unit(whole.configure(background="white").to_dict(validate=False), unit)
 
 
 def data_of(rows: Sequence[Row] | None, name: str = "") -> Any:

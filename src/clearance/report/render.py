@@ -99,9 +99,10 @@ def render(
     """
     tables, figures = make_tables(runs), {section.value: page_figures(runs, section) for section in Section}
     specs = {panel.id: panel.spec for members in figures.values() for one in members for panel in one.panels}
-    specs |= {"brackets": for_page(bracket_chart(None), height=TALL)}
+    unit = runs[0].plan.threat.unit
+    specs |= {"brackets": for_page(bracket_chart(None), height=TALL, unit=unit)}
     specs |= {"fit": for_page(maxima_chart(None, None), height=LOW)}
-    specs |= {"profile": for_page(profile_chart(None, None), height=LOW)}
+    specs |= {"profile": for_page(profile_chart(None, None), height=LOW, unit=unit)}
     robust = (shares_table(runs, radii), radii_table(runs))
     said = [(run, missing_curve(run), remarks(run, radii)) for run in runs]
     copies = {table.name: _copies(table) for table in (*own_tables, *robust, *tables)}
@@ -141,9 +142,9 @@ def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigur
 
 def _page_figure(runs: Sequence[RunRecords], name: str) -> PageFigure:
     figure = FIGURES[name]
-    height = TALL if figure.section is Section.ANSWER else PANEL_HEIGHT
+    height, unit = TALL if figure.section is Section.ANSWER else PANEL_HEIGHT, runs[0].plan.threat.unit
     panels = (
-        PagePanel(f"{name}-{place}", panel.title, for_page(panel.chart, height=height, square=panel.square))
+        PagePanel(f"{name}-{place}", panel.title, for_page(panel.chart, height=height, square=panel.square, unit=unit))
         for place, panel in enumerate(figure.panels(runs))
     )
     return PageFigure(name, figure.title, figure.note, tuple(panels))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
 from clearance.zoo import specs
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument
+from clearance.zoo.requests import check_bounds, check_normalisation
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,7 @@ def read_network(spec: str, options: ModelOptions) -> LoadedNetwork:
     Returns:
         The network.
     """
-    if options.bounds is not None and not options.no_bounds:
-        finite_bounds(options.bounds)
+    check_bounds(options.bounds, no_bounds=options.no_bounds)
     return specs.load_model(
         spec, weights=options.weights, model_args=options.model_args, trust_pickle=options.trust_pickle
     )
@@ -222,7 +221,7 @@ def make_classifier(network: LoadedNetwork, options: ModelOptions, source: Sourc
         scale=scale,
     )
     found.loaded, found.unit = network, unit
-    found.given_bounds = None if options.no_bounds or options.bounds is None else finite_bounds(options.bounds)
+    found.given_bounds = None if options.no_bounds else options.bounds
     return found
 
 
@@ -235,25 +234,9 @@ def choose_bounds(options: ModelOptions, known: Bounds | None) -> Bounds | None:
 
     Returns:
         The bounds.
-
-    Raises:
-        InputError: If both bounds and none were asked for.
     """
-    if options.no_bounds and options.bounds:
-        raise InputError("bounds: expected either bounds (low, high) or no-bounds, got both")
+    check_bounds(options.bounds, no_bounds=options.no_bounds)
     return None if options.no_bounds else options.bounds or known
-
-
-def finite_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
-    """The bounds that were given, if they are numbers.
-
-    Raises:
-        InputError: If one of them is infinite or NaN.
-    """
-    if not all(map(math.isfinite, bounds)):
-        got = " and ".join(f"{bound:g}" for bound in bounds)
-        raise InputError(f"bounds: expected two finite numbers, low < high, got {got}; no-bounds for none")
-    return bounds
 
 
 def _precision(dtype: str | torch.dtype | None) -> torch.dtype | None:
@@ -275,15 +258,9 @@ def _within(bounds: Bounds | None, known: tuple[float, float] | None) -> bool:
 
 
 def _normalisation(options: ModelOptions) -> Normalize | None:
-    """What is subtracted and divided by per channel, as numbers or by a name."""  # noqa: DOC501
-    numbers = [name for name in ("mean", "std") if getattr(options, name) is not None]
-    if options.preset is not None and numbers:
-        raise InputError(f"preset: expected either a preset or mean and std, got {numbers[0]} as well")
+    """What is subtracted and divided by per channel, as numbers or by a name."""
+    check_normalisation(options.mean, options.std, options.preset)
     if options.preset is not None:
-        if options.preset not in PRESETS:
-            raise InputError(f"preset: expected one of {', '.join(PRESETS)}, got {options.preset!r}")
         preset = PRESETS[options.preset]
         return Normalize(preset.mean, preset.std)
-    if (options.mean is None) != (options.std is None):
-        raise InputError("mean: expected both mean and std, got one of them")
     return None if options.mean is None or options.std is None else Normalize(options.mean, options.std)

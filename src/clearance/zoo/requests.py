@@ -5,13 +5,16 @@ Each kind of spec has one function here, named in its line of `zoo.table.SPECS`;
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearance.data.files import path_kind, refuse_pickle, require_file
-from clearance.errors import FileError, InputError
+from clearance.data.presets import PRESETS
+from clearance.errors import FileError, InputError, ShapeError
 from clearance.zoo.headers import require_architecture
 
 if TYPE_CHECKING:
@@ -148,3 +151,51 @@ def require_weights(request: ModelRequest) -> None:
         if request.weights.suffix.lower() not in STATE_DICT_ENDINGS:
             refuse_pickle(request.weights, instead=CONVERSION)
         require_file(request.weights)
+
+
+def check_bounds(bounds: tuple[float, float] | None, *, no_bounds: bool) -> None:
+    """Check the bounds that were given.
+
+    Args:
+        bounds: Low and high; `None` for none given.
+        no_bounds: Whether there are to be none, whatever is known.
+
+    Raises:
+        InputError: If both bounds and none were asked for, they are not finite, or not in order.
+    """
+    if bounds is None:
+        return
+    if no_bounds:
+        raise InputError("bounds: expected either bounds (low, high) or no-bounds, got both")
+    if not all(map(math.isfinite, bounds)):
+        got = " and ".join(f"{bound:g}" for bound in bounds)
+        raise InputError(f"bounds: expected two finite numbers, low < high, got {got}; no-bounds for none")
+    if not bounds[0] < bounds[1]:
+        raise InputError(f"bounds: expected low < high, or equal where fixed, got ({bounds[0]:g}, {bounds[1]:g})")
+
+
+def check_normalisation(mean: Sequence[float] | None, std: Sequence[float] | None, preset: str | None) -> None:
+    """Check what is subtracted and divided by per channel.
+
+    Args:
+        mean: Subtracted.
+        std: Divided by, after that.
+        preset: A name for both.
+
+    Raises:
+        InputError: If one is missing, all three were given, a divisor is not positive, or there is no such preset.
+        ShapeError: If they are of different lengths.
+    """
+    numbers = [name for name, values in (("mean", mean), ("std", std)) if values is not None]
+    if preset is not None and numbers:
+        raise InputError(f"preset: expected either a preset or mean and std, got {numbers[0]} as well")
+    if preset is not None and preset not in PRESETS:
+        raise InputError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    if len(numbers) == 1:
+        raise InputError("mean: expected both mean and std, got one of them")
+    if mean is None or std is None:
+        return
+    if not all(value > 0 for value in std):
+        raise InputError(f"std: expected positive numbers, got {list(std)}")
+    if len(mean) != len(std):
+        raise ShapeError(f"std: expected as many numbers as in mean ({len(mean)}), got {len(std)}")

@@ -40,7 +40,7 @@ def write_figure(runs: Sequence[RunRecords], name: str, file: Path, *, force: bo
         missing = FIGURES[name].missing
         why = f". {missing(runs[0])}" if missing else ", got none of its numbers"
         raise InputError(f"figure {name}: expected a run with something to show{why}")
-    data = render_figure(for_file(panels, columns=FIGURES[name].columns), kind)
+    data = render_figure(for_file(panels, columns=FIGURES[name].columns, unit=runs[0].plan.threat.unit), kind)
     with replacing(file, force=force) as stream:
         stream.write(data)
 

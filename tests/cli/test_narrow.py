@@ -1,0 +1,125 @@
+"""Every table of every command on terminals of 40 to 120 columns: no number is cut, and what is left out is named."""
+
+import io
+import re
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from clearance.cli import attack, audit, bracket_tables, certify, demo, inspection, score, tables
+from clearance.cli.reproduce import print_table
+from clearance.experiments.outcome import PaperTable
+from clearance.report.marks import write_number
+from command_line import run_command
+from made_runs import bracket, run_of
+
+WIDTHS = (40, 60, 80, 120)
+NUMBER = re.compile(r"(?<![\w.,])[\d.,]*\d(?:e[+-]?\d+)?(?![\w.])")
+MODEL = ("digits-robust", "digits", "--count", "3")
+
+
+def at_widths(monkeypatch: pytest.MonkeyPatch, show: Callable[[], object]) -> dict[int, str]:
+    """What is printed on each terminal."""
+    found: dict[int, str] = {}
+    for width in WIDTHS:
+        monkeypatch.setenv("COLUMNS", str(width))
+        with redirect_stdout(io.StringIO()) as out:
+            show()
+        found[width] = out.getvalue()
+    return found
+
+
+def check(found: dict[int, str]) -> None:
+    """Nothing is cut; a number on a narrow terminal is one of those on the widest; what is left out is said."""
+    whole = set(NUMBER.findall(found[120]))
+    for width, text in found.items():
+        assert "…" not in text and "..." not in text, text
+        told = re.sub(r"Left out at \d+ columns: .*?\)", "", text, flags=re.S)
+        cut = {number for number in NUMBER.findall(told) if number not in whole}
+        assert not cut, (width, cut, text)
+        assert all(len(line.rstrip()) <= width for line in text.splitlines()), (width, text)
+
+
+def kept(monkeypatch: pytest.MonkeyPatch, module: object, name: str, *arguments: str) -> Callable[[], object]:
+    """What a command hands to the function that prints: the command runs once, and its result is printed often."""
+    real, calls = getattr(module, name), list[tuple[object, ...]]()
+    monkeypatch.setattr(module, name, lambda *given: calls.append(given))
+    done = run_command(*arguments)
+    assert done.returncode == 0, done.stderr
+    (given,) = calls
+    return lambda: real(*given)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "arguments"),
+    [
+        (score, "print_report", ("score", *MODEL, "--budget", "400")),
+        (score, "print_report", ("score", *MODEL, "--budget", "400", "--scale", "std")),
+        (attack, "print_results", ("attack", *MODEL, "--budget", "quick")),
+        (certify, "print_proofs", ("certify", *MODEL, "--method", "operator-norms")),
+        (audit, "print_report", ("audit", *MODEL)),
+        (inspection, "print_inspection", ("inspect", "digits-robust")),
+    ],
+    ids=["score", "score-scale", "attack", "certify", "audit", "inspect"],
+)
+def test_tables_of_one_model(monkeypatch: pytest.MonkeyPatch, module: object, name: str, arguments: tuple[str, ...]):
+    check(at_widths(monkeypatch, kept(monkeypatch, module, name, *arguments)))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[str]:
+    """Two runs with small, large and missing numbers, in two norms."""
+    answers = [
+        bracket(attacked=1.234e-5, estimated=1.1e-5, certified=1.05e-6),
+        bracket(attacked=123456.0, estimated=99999.0, certified=1234.0),
+        bracket(attacked=0.5),
+    ]
+    return [
+        str(run_of(tmp_path / name, answers, norms=(2.0, float("inf")))) for name in ("first", "second-with-a-name")
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compare", "RUN", "OTHER", "--out", "page.html"),
+        ("gate", "RUN", "--min-median", "0.5", "--max-misclassified", "0.5", "--min-attacked", "1e-6"),
+        ("report", "RUN", "--at", "0.001,0.1234,100", "--out", "page.html"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_tables_of_runs(here: Path, runs: list[str], command: tuple[str, ...]):
+    words = [runs[0] if word == "RUN" else runs[1] if word == "OTHER" else word for word in command]
+    found = {width: run_command(*words, columns=width) for width in WIDTHS}
+    assert all(done.returncode in (0, 1) and done.stderr == "" for done in found.values())
+    check({width: re.sub(r"^(gate, run|page\.html).*$", "", done.stdout, flags=re.M) for width, done in found.items()})
+
+
+def test_the_tables_of_the_demo(monkeypatch: pytest.MonkeyPatch, runs: list[str]):
+    from clearance.data import datasets
+    from clearance.runs.execute import read_run
+    from clearance.runs.export import iterate_records
+
+    records: dict[str, list[dict[str, object]]] = {}
+    for name, folder in zip(("digits-standard", "digits-robust"), runs, strict=True):
+        with read_run(folder) as run:
+            records[name] = [record for record in iterate_records(run) if record["norm"] == 2.0]
+    data = datasets.load("digits", count=3)
+    check(at_widths(monkeypatch, lambda: demo.show(records, data, [])))
+    check(
+        at_widths(
+            monkeypatch, lambda: bracket_tables.print_records(tables.make_console(), records["digits-robust"], ())
+        )
+    )
+
+
+def test_a_table_of_a_paper_goes_on_below(monkeypatch: pytest.MonkeyPatch):
+    columns = ("network", "target", *(f"a column {place}" for place in range(9)))
+    rows = tuple((f"mnist-{row}", "random", *(row + place / 8 for place in range(9))) for row in range(3))
+    table = PaperTable("Table 1", columns, rows)
+    found = at_widths(monkeypatch, lambda: print_table(tables.make_console(), table))
+    check(found)
+    for text in found.values():
+        assert all(write_number(number) in text for row in rows for number in row[2:])
