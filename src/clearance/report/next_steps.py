@@ -81,10 +81,10 @@ def _in_memory(run: RunRecords) -> bool:
     return run.plan.data.source.endswith(IN_MEMORY)
 
 
-def _in_python(step: Step) -> Step:
+def _in_python(step: NextStep) -> NextStep:
     """The same step without a command line: choices of a bracket as arguments, and nothing of what needs a folder.
 
-    >>> _in_python(Step("Ask for proofs", "", "clearance bracket … --time-limit 120")).command
+    >>> _in_python(NextStep("Ask for proofs", "", "clearance bracket … --time-limit 120")).command
     'cl.bracket(…, time_limit=120)'
     """
     found = re.fullmatch(r"clearance bracket … --([a-z-]+) (\S+)", step.command)
