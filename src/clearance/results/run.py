@@ -11,7 +11,7 @@ from typing import Any
 from clearance.errors import InputError
 from clearance.estimates.settings import Bound
 from clearance.geometry.exponents import as_norm
-from clearance.model.classifier import Classifier
+from clearance.model.classifier import check_classifier
 from clearance.model.progress import Progress, following
 from clearance.results.run_inputs import Count, DataLike, ModelLike, run_inputs
 from clearance.results.saved_run import SavedRun, read_run
@@ -130,7 +130,9 @@ def _parts(
     models: ModelLike | Sequence[ModelLike] | Mapping[str, ModelLike], out: Path
 ) -> list[tuple[str | None, Path, ModelLike]]:
     """The name, the folder and the model of each run."""  # noqa: DOC501
-    if isinstance(models, str | Classifier):
+    if not isinstance(models, Sequence | Mapping) or isinstance(models, str):
+        if not isinstance(models, str):
+            check_classifier(models, "models")
         return [(None, out, models)]
     if isinstance(models, Mapping):
         named = [(str(name), model) for name, model in models.items()]
