@@ -48,10 +48,10 @@ python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
 
 nitpicky = True
-OUTSIDE = ("torch", "numpy", "collections", "pathlib", "enum", "os", "scipy", "typing")
+OUTSIDE = ("torch", "nn", "np", "numpy", "collections", "pathlib", "enum", "os", "scipy", "typing")
 """Packages whose types this site cannot link to: it looks nothing up in a network."""
-INSIDE = (r"[A-Z]\w+", r"clearance\.records\.\w+")
-"""Short names that only type checkers resolve, and bases of records and enumerations that nobody calls."""
+INSIDE = (r"[A-Z]\w+", r"clearance\.records\.\w+", r"clearance\.runs\.engines\.(Task|Outcome)")
+"""Short names that only type checkers resolve, bases of records that nobody calls, and variables of types."""
 nitpick_ignore_regex = [("py:obj", "(?s).*"), ("py:class", rf"({'|'.join(OUTSIDE)})\..*|{'|'.join(INSIDE)}")]
 
 sphinx_gallery_conf = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import shutil
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ import clearance
 from clearance.cli import commands
 
 TITLES = {
+    "results": "Calls, results and runs",
     "bracket": "Brackets",
     "estimates": "Estimates",
     "attacks": "Attacks",
@@ -83,11 +85,12 @@ def _write(folder: Path, pages: dict[str, str]) -> None:
 
 def api_pages() -> dict[str, str]:
     """Page -> its text: `index`, and one for each folder that has public names."""
-    groups = _groups()
+    groups = _groups() | {top: ([], []) for top in sorted(_used_types()) if top not in _groups()}
     pages = {group: _api_page(group, names, modules) for group, (names, modules) in groups.items()}
     listed = "\n\n".join(
         f":doc:`{_title(group)} <{group}>`\n   " + ", ".join(map(_linked, [*names, *modules]))
         for group, (names, modules) in groups.items()
+        if names or modules
     )
     intro = (
         "All public names, by what they are for. ``import clearance as cl`` brings them in when they are first used,\n"
@@ -131,7 +134,7 @@ def _title(top: str) -> str:
 def _api_page(group: str, names: list[str], modules: list[str]) -> str:
     parts = [_heading(_title(group), "="), _summary(names), *map(_entry, names)]
     parts += [_module_entry(module, set(names)) for module in modules]
-    if used := _used_types(group):
+    if used := _used_types().get(group):
         parts += [_heading("Types that the above use", "-"), *(f".. autoclass:: {name}\n   :members:" for name in used)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -200,21 +203,22 @@ def _is_own(module: ModuleType, name: str) -> bool:
     return plain and (defined == module.__name__ or defined.startswith(f"{module.__name__}."))
 
 
-def _used_types(group: str) -> list[str]:
-    """Classes of this folder that annotations of public names mention, and that have no page of their own."""
-    public = {id(getattr(clearance, name)) for name in clearance.__all__}
+@cache
+def _used_types() -> dict[str, list[str]]:
+    """Folder -> its classes that annotations of public names mention, and that have no entry of their own."""
     listed = [_value(name) for names, _ in _groups().values() for name in names]
-    members = [(module, getattr(module, name)) for name in _own_modules() for module, name in _members(name)]
-    public |= {id(value) for _, value in members}
+    members = [getattr(module, name) for own in _own_modules() for module, name in _members(own)]
+    public = {id(value) for value in [*listed, *members]}
     found: dict[str, type] = {}
-    waiting = [*listed, *(value for _, value in members)]
+    waiting = [*listed, *members]
     while waiting:
         for used in _annotated(waiting.pop()):
             name = f"{used.__module__}.{used.__qualname__}"
-            if id(used) not in public and name not in found:
+            if id(used) not in public and name not in found and used.__module__ != "clearance.records":
                 found[name] = used
                 waiting.append(used)
-    return sorted(name for name in found if name.split(".")[1] == group)
+    tops = {name.split(".")[1] for name in found}
+    return {top: sorted(name for name in found if name.split(".")[1] == top) for top in tops}
 
 
 def _own_modules() -> list[str]:
