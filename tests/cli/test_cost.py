@@ -3,8 +3,7 @@
 import json
 import math
 import re
-import sys
-from io import StringIO
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -28,41 +27,41 @@ def model() -> Classifier:
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """What is said on stderr, at 100 gradients per second."""
     monkeypatch.delenv(PROGRESS_VARIABLE, raising=False)
     monkeypatch.setattr(cost, "typical_speed", lambda *_: Speed(8, 300.0, 100.0))
-    monkeypatch.setattr(sys, "stderr", StringIO())
-    assert isinstance(sys.stderr, StringIO)
-    return sys.stderr
+    return lambda: capsys.readouterr().err
 
 
-def test_a_long_run_says_tasks_passes_and_time(model: Classifier, said: StringIO):
+def test_a_long_run_says_tasks_passes_and_time(model: Classifier, said: Callable[[], str]):
     tell_cost(model, X, 200, passes=2000, noun="task")
-    assert said.getvalue() == "clearance: 200 tasks, up to 2,000 passes each: about 33 min on this machine\n"
+    assert said() == "clearance: 200 tasks, up to 2,000 passes each: about 33 min on this machine\n"
 
 
-def test_proofs_are_told_apart(model: Classifier, said: StringIO):
+def test_proofs_are_told_apart(model: Classifier, said: Callable[[], str]):
     tell_cost(model, X, 10, passes=2000, proof=5.0)
-    assert "about 1.7 min on this machine, and at most 50 s of proofs (5 s each)" in said.getvalue()
+    assert "about 1.7 min on this machine, and at most 50 s of proofs (5 s each)" in said()
     tell_cost(model, X, 10, passes=0, proof=60.0)
-    assert "10 inputs: at most 10 min of proofs on this machine (60 s each)" in said.getvalue()
+    assert "10 inputs: at most 10 min of proofs on this machine (60 s each)" in said()
 
 
 @pytest.mark.parametrize(("tasks", "passes", "proof"), [(1, 100, 0.0), (0, 2000, 60.0), (3, 0, math.inf)])
-def test_a_short_or_endless_one_says_nothing(model: Classifier, said: StringIO, tasks: int, passes: int, proof: float):
+def test_a_short_or_endless_one_says_nothing(
+    model: Classifier, said: Callable[[], str], tasks: int, passes: int, proof: float
+):
     tell_cost(model, X, tasks, passes=passes, proof=proof)
-    assert said.getvalue() == ""
+    assert said() == ""
 
 
-def test_quiet_measures_nothing(model: Classifier, said: StringIO, monkeypatch: pytest.MonkeyPatch):
+def test_quiet_measures_nothing(model: Classifier, said: Callable[[], str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(PROGRESS_VARIABLE, "none")
     monkeypatch.setattr(cost, "typical_speed", lambda *_: pytest.fail("measured"))
     tell_cost(model, X, 200, passes=2000)
-    assert said.getvalue() == ""
+    assert said() == ""
 
 
-def test_a_network_that_fails_is_left_to_the_run(said: StringIO, monkeypatch: pytest.MonkeyPatch):
+def test_a_network_that_fails_is_left_to_the_run(said: Callable[[], str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
 
     def broken(x: Tensor) -> Tensor:
@@ -90,12 +89,12 @@ def test_inspect_takes_its_costs_from_the_same_place(monkeypatch: pytest.MonkeyP
     assert [one["passes"] for one in document["brackets"]] == [7980, 19900, 78100]
 
 
-def test_training_says_its_cost_after_its_first_steps(said: StringIO, monkeypatch: pytest.MonkeyPatch):
+def test_training_says_its_cost_after_its_first_steps(said: Callable[[], str], monkeypatch: pytest.MonkeyPatch):
     pace, clock = Pace("training", 10), iter(range(100))
     monkeypatch.setattr(train_pace.time, "monotonic", lambda: 0.5 * next(clock))
     steps = FirstSteps(pace, 469)
     for number in range(9):
         steps(number / 469)
     assert pace.within == pytest.approx(8 / 469)
-    found = re.findall(r"10 epochs of 469 steps: about 39 min on this machine", said.getvalue())
-    assert len(found) == 1 and said.getvalue().count("\n") == 1
+    told = said()
+    assert re.match(r"clearance: 10 epochs of 469 steps: about 39 min on this machine", told) and told.count("\n") == 1

@@ -147,22 +147,26 @@ class _PaceColumn(ProgressColumn):
 
     max_refresh = 0.5
 
-    def __init__(self, pace: Pace, *, narrow: bool) -> None:
+    def __init__(self, pace: Pace, room: int) -> None:
         super().__init__()
-        self.pace, self.narrow = pace, narrow
+        self.pace, self.room = pace, room
 
     def render(self, task: Task) -> Text:
         """The column's text."""
         task.completed = self.pace.done + self.pace.within
-        parts = [f"{self.pace.spent:,} passes" if self.pace.spent else "", self.pace.left()]
-        return Text("  ".join(filter(None, parts[self.narrow :])), no_wrap=True)
+        parts = list(filter(None, [f"{self.pace.spent:,} passes" if self.pace.spent else "", self.pace.left()]))
+        while parts and len("  ".join(parts)) > self.room:
+            parts.pop(0)
+        return Text("  ".join(parts), no_wrap=True)
 
 
 @contextmanager
 def _bar(console: Console, pace: Pace) -> Generator[None]:
-    room = console.width - BESIDE_THE_BAR
-    bars = [BarColumn(bar_width=min(room, 40))] if room > 0 else []  # on a narrow terminal words alone
-    columns = (TextColumn(pace.doing), *bars, MofNCompleteColumn(), _PaceColumn(pace, narrow=room <= 0))
+    bar_room = console.width - BESIDE_THE_BAR
+    bars = [BarColumn(bar_width=min(bar_room, 40))] if bar_room > 0 else []  # on a narrow terminal words alone
+    words = console.width - len(f"{pace.doing} {pace.total}/{pace.total} ")
+    room = max(0, min(words, BESIDE_THE_BAR) if bars else words)
+    columns = (TextColumn(pace.doing), *bars, MofNCompleteColumn(), _PaceColumn(pace, room))
     with Progress(*columns, console=console, transient=True) as bar:
         bar.add_task(pace.doing, total=pace.total, completed=pace.done)
         yield
