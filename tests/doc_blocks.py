@@ -166,6 +166,7 @@ class Page:
         assert result.attempted and not result.failed, "".join(said)
 
     def _carry_out(self, words: list[str], *, parse_only: bool) -> None:
+        words = words[: words.index(">")] if ">" in words else words  # what is printed may go to a file
         match words[0]:
             case "clearance":
                 run_clearance(words[1:], self.folder, parse_only=parse_only)

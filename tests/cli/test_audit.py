@@ -178,7 +178,7 @@ def test_what_was_finished_is_shown_on_ctrl_c(
     monkeypatch.setattr(module, "audit", interrupted)
     assert run(["audit", f"{work}:linear", "data.npz", "--fail-on", "info"]) == 130
     out, err = capfd.readouterr()
-    assert "inputs 0 to 0 of 3; interrupted, 2 not done" in words(out) and "1 of 1 input audited" in words(out)
+    assert "input 0 of 3; interrupted, 2 not done" in words(out) and "1 of 1 input audited" in words(out)
     assert err.strip() == "clearance: interrupted"
 
 

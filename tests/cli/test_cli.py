@@ -203,7 +203,7 @@ def test_paper_sets_every_choice_of_the_paper(work: str, capfd: pytest.CaptureFi
 
 def test_the_default_takes_what_there_is(work: str, capfd: pytest.CaptureFixture[str]):
     assert run(["score", f"{work}:linear", "data.npz", "--offset", "2"]) == 0
-    assert "inputs 2 to 2 of 3" in capfd.readouterr().out
+    assert "input 2 of 3" in capfd.readouterr().out
 
 
 def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureFixture[str]):
@@ -255,7 +255,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --count 4", "count: expected 1 to 3 for data from offset 0, got 4"),
         ("{m}:linear data.npz --offset 3", "offset: expected 0 to 2 for data, got 3"),
         ("{m}:linear data.npz --radius 1e39", "radius: expected at most 1e.30, got 1e.39"),
-        ("{m}:linear data.npz --mean 1", "expected both --mean and --std"),
+        ("{m}:linear data.npz --mean 1", "expected both mean and std, got one of them"),
         ("{m}:linear data.npz --mean 1 --std 1,x", "expected numbers with commas between them, got '1,x'"),
         ("{m}:linear data.npz --device nowhere", "device: expected a device that torch has here"),
         ("{m}:linear", "DATA"),
@@ -334,7 +334,7 @@ def test_what_was_finished_is_shown_on_ctrl_c(
     assert run(["score", f"{work}:linear", "data.npz"]) == 130
     out, err = capfd.readouterr()
     assert (
-        "inputs 0 to 0 of 3; interrupted, 2 not done" in " ".join(out.split())
+        "input 0 of 3; interrupted, 2 not done" in " ".join(out.split())
         and err.strip() == "clearance: interrupted"
     )
 
