@@ -41,7 +41,6 @@ NO_TORCH = (
 # Everything else is imported where it is used.
 AT_START = {"clearance", "torch", "numpy", "scipy", "safetensors", "pydantic", "click", "rich"}
 BAR = "model.bars"
-AT_START_OF_BAR = AT_START - {"rich"}
 ONLY_IN = {"ray": ("runs.engines.ray",), "click": ("cli",), "rich": ("cli", BAR)}
 # It shows the progress of a call from Python, where a person watches and nowhere else (design, section 4): it
 # is imported then, and may print nothing but that bar. Everything else that prints is the command line's.
@@ -61,7 +60,7 @@ def misplaced_packages(module: str, source: str) -> list[str]:
         top, homes = name.split(".")[0], ONLY_IN.get(name.split(".")[0], ())
         if homes and not any(module == home or module.startswith(f"{home}.") for home in homes):
             complaints.append(f"{top} belongs in {' and '.join(homes)}")
-        elif at_start and top not in (AT_START_OF_BAR if module == BAR else AT_START) | sys.stdlib_module_names:
+        elif at_start and (module == BAR or not homes) and top not in AT_START - set(ONLY_IN) | sys.stdlib_module_names:
             complaints.append(f"{top} is imported where it is used, not with the module")
     return complaints
 

@@ -1,5 +1,7 @@
 """Metrics for validation loops: `update(x, labels)`, `compute()`, `reset()`, as those of torchmetrics behave.
 
+In a loop::
+
     metric = clearance.metrics.RobustAccuracyMetric(network, radius=8 / 255, norm="inf", bounds=(0, 1))
     for x, labels in loader:
         metric.update(x, labels)
@@ -283,14 +285,7 @@ class MedianRadiusMetric(ValidationMetric):
 
 
 def _estimated(metric: MedianRadiusMetric, x: Tensor, labels: Labels) -> list[float | None]:
-    scores = clever(
-        metric.classifier(),
-        x,
-        labels,
-        norm=metric.norm,
-        budget=metric.budget,
-        seed=metric.seed,
-    )
+    scores = clever(metric.classifier(), x, labels, norm=metric.norm, budget=metric.budget, seed=metric.seed)
     return [score.radius if score.status.has_number else None for score in scores if score.status.measured]
 
 

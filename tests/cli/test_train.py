@@ -150,7 +150,7 @@ def test_flags_that_do_not_go_together(capsys: pytest.CaptureFixture[str]):
         capsys, "--defense", "bounded-relu"
     )
     assert "labeller: guesses labels of --unlabelled" in refused(capsys, "--labeller", "digits-standard")
-    assert "network: digits_cnn does not take these arguments" in refused(capsys, "--network-args", "depth=3")
+    assert "network-args: digits_cnn takes seed; got depth" in refused(capsys, "--network-args", "depth=3")
     assert "no such file" in refused(capsys, "--start", "missing.safetensors")
     assert "norm: interval bounds are of l_inf boxes" in refused(
         capsys, "--defense", "interval-bounds", "--radius", "1", "--norm", "2"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from clearance.model.progress import Count
+from clearance.model.progress_count import Count
 
 
 @contextmanager

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from clearance.errors import InputError
+from clearance.model.progress_count import Count
 
 Item = TypeVar("Item")
 
@@ -29,41 +28,6 @@ PROGRESS_VARIABLE = "CLEARANCE_PROGRESS"
 """The environment variable that turns progress off with the value `none`."""
 
 _SHOWN: ContextVar[bool] = ContextVar("shown", default=False)
-
-
-@dataclass
-class Count:
-    """What is done of a job.
-
-    Attributes:
-        doing: What is done, such as "bracketing".
-        total: How many times.
-        done: How many times it was done.
-    """
-
-    doing: str
-    total: int
-    done: int = 0
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.started
-
-    @property
-    def left(self) -> float | None:
-        """Seconds that the rest will take at the average pace; `None` before anything is done."""
-        return self.elapsed / self.done * (self.total - self.done) if self.done else None
-
-    def line(self) -> str:
-        """All of it in one line.
-
-        >>> Count("scoring", 8, done=2, started=time.monotonic() - 60).line()
-        'scoring: 2 of 8, 60 s, about 180 s left'
-        """
-        left = "" if self.left is None or self.done == self.total else f", about {self.left:.0f} s left"
-        return f"{self.doing}: {self.done} of {self.total}, {self.elapsed:.0f} s{left}"
 
 
 @contextmanager

@@ -91,7 +91,9 @@ def make_records(
     Raises:
         FileError: If the results are no brackets.
     """
-    bounds = plan.threat.bounds if pictures else None  # without bounds nothing is an image
+    bounds = plan.threat.bounds if pictures else None
+    if bounds is not None and not all(map(math.isfinite, bounds)):  # without bounds nothing is an image
+        bounds = None
     drawings = Drawings(bounds, inputs=sharing * plan.data.count, tasks=sharing * total)
     try:
         done = [(task, record) for task, record in found if record.error is None]

@@ -20,12 +20,12 @@ from clearance.records import CallInput, PublicRecord
 from clearance.results.results import Results
 from clearance.results.setup import digest_of, setup_of
 
-P = ParamSpec("P")
+Arguments = ParamSpec("Arguments")
 Kind = TypeVar("Kind", bound=PublicRecord)
 Value = TypeVar("Value")
 
 
-def with_results(call: Callable[P, Sequence[Kind]]) -> Callable[P, Results[Kind]]:
+def with_results(call: Callable[Arguments, Sequence[Kind]]) -> Callable[Arguments, Results[Kind]]:
     """A call that returns its list as `Results`, which know what was asked.
 
     Args:
@@ -37,7 +37,7 @@ def with_results(call: Callable[P, Sequence[Kind]]) -> Callable[P, Results[Kind]
     signature = inspect.signature(call)
 
     @wraps(call)
-    def called(*arguments: P.args, **choices: P.kwargs) -> Results[Kind]:
+    def called(*arguments: Arguments.args, **choices: Arguments.kwargs) -> Results[Kind]:
         try:
             given = signature.bind(*arguments, **choices)
         except TypeError:
@@ -57,7 +57,7 @@ def with_results(call: Callable[P, Sequence[Kind]]) -> Callable[P, Results[Kind]
     return watched_by_default(called, signature)
 
 
-def watched_by_default(call: Callable[P, Value], signature: inspect.Signature) -> Callable[P, Value]:
+def watched_by_default(call: Callable[Arguments, Value], signature: inspect.Signature) -> Callable[Arguments, Value]:
     """A call that shows progress unless it is told not to.
 
     Args:
@@ -69,7 +69,7 @@ def watched_by_default(call: Callable[P, Value], signature: inspect.Signature) -
     """
 
     @wraps(call)
-    def called(*arguments: P.args, **choices: P.kwargs) -> Value:
+    def called(*arguments: Arguments.args, **choices: Arguments.kwargs) -> Value:
         choices.setdefault("progress", True)
         return call(*arguments, **choices)
 

@@ -55,7 +55,7 @@ RECORDS: dict[str, type[Any]] = {
     )
 }
 """Records that a file may hold, by name."""
-WORDS: dict[str, type[Enum]] = {kind.__name__: kind for kind in (CertificateStatus, FitStatus, Severity, Status)}
+ENUMERATIONS: dict[str, type[Enum]] = {kind.__name__: kind for kind in (CertificateStatus, FitStatus, Severity, Status)}
 """Enumerations that a file may hold."""
 PLAN_PARTS: dict[str, type[BaseModel]] = {kind.__name__: kind for kind in (ModelSpec, ThreatModel)}
 """Parts of a plan that a file may hold."""
@@ -142,7 +142,7 @@ def _record(content: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 FORMS: dict[str, Callable[[Any, Mapping[str, Tensor]], Any]] = {
-    "word": lambda content, _: WORDS[content[0]](content[1]),
+    "word": lambda content, _: ENUMERATIONS[content[0]](content[1]),
     "float": lambda content, _: float(content),
     "tensor": lambda content, tensors: tensors[content],
     "tuple": lambda content, tensors: tuple(decode(one, tensors) for one in content),

@@ -11,7 +11,7 @@ from clearance.records import PublicRecord, in_words
 from clearance.results.setup import CallSetup
 from clearance.runs.export import as_table
 
-PARTS = {"clever": "estimated", "attack": "attacked", "certify": "certified", "audit": "audit"}
+PART_OF_CALL = {"clever": "estimated", "attack": "attacked", "certify": "certified", "audit": "audit"}
 """Call -> the part of a bracket that it computes: its columns have the names that they have there."""
 LEFT_OUT_OF_ROWS = ("maxima",)
 """What is too long for a cell; it is in the records."""
@@ -40,7 +40,9 @@ def _row(place: int, record: PublicRecord, setup: CallSetup) -> dict[str, Any]:
     else:
         asked = (None if given is None else given.label, setup.norm, setup.target, setup.order)
         plain: Mapping[str, Any] = record.as_record()  # pyright: ignore[reportAttributeAccessIssue]
-        values = {PARTS[setup.call]: {name: value for name, value in plain.items() if name not in LEFT_OUT_OF_ROWS}}
+        values = {
+            PART_OF_CALL[setup.call]: {name: value for name, value in plain.items() if name not in LEFT_OUT_OF_ROWS}
+        }
         flags = getattr(record, "flags", None)
     about = dict(zip(("label", "norm", "target", "order"), asked, strict=True))
     raised = {} if flags is None else {"flags": ", ".join(flag.code for flag in flags)}

@@ -29,7 +29,7 @@ from clearance.zoo.loaded import one_line
 
 KEPT_VERSION = 1
 """Version of the form of a file of results."""
-KEPT = "clearance results"
+KEPT_KIND = "clearance results"
 """What such a file says of itself in its header."""
 
 
@@ -56,7 +56,7 @@ def write_results(found: KeptResults, path: Path) -> None:
     tensors: dict[str, Tensor] = {}
     content = {"setup": encode(found.setup, tensors), "records": [encode(one, tensors) for one in found.records]}
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    header = {"kind": KEPT, "version": str(KEPT_VERSION), "content": text, "digest": _digest(text, tensors)}
+    header = {"kind": KEPT_KIND, "version": str(KEPT_VERSION), "content": text, "digest": _digest(text, tensors)}
     data = save(tensors, metadata=header)
     with replacing(path, force=True) as stream:
         stream.write(data)
@@ -75,7 +75,7 @@ def read_results(path: Path) -> KeptResults:
         FileError: If the file is missing, damaged, of another kind or of another version.
     """
     header, tensors = _read(path)
-    if header.get("kind") != KEPT:
+    if header.get("kind") != KEPT_KIND:
         raise FileError(f"{path}: expected results that save() wrote, got another safetensors file")
     if header.get("version") != str(KEPT_VERSION):
         raise FileError(

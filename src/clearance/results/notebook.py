@@ -42,7 +42,7 @@ CERTIFIED, ATTACKED = _number("certified.radius", "certified"), _number("attacke
 """Cells of the two numbers that are facts."""
 ESTIMATED = _number("estimated.radius", "estimated")
 """The cell of an estimate: empty where it must not be read, for then a row has none."""
-COLUMNS: dict[str, dict[str, Cell]] = {
+COLUMNS_OF_CALLS: dict[str, dict[str, Cell]] = {
     "bracket": {
         "certified (proof)": CERTIFIED,
         "estimated": ESTIMATED,
@@ -77,7 +77,7 @@ def table_html(records: Sequence[PublicRecord], setup: CallSetup) -> str:
         HTML; every text in it is escaped.
     """
     _, rows = rows_of(records[:MOST_ROWS], setup)
-    cells = {"input": _text("input"), "label": _label(setup.class_names), **COLUMNS[setup.call]}
+    cells = {"input": _text("input"), "label": _label(setup.class_names), **COLUMNS_OF_CALLS[setup.call]}
     head = "".join(f"<th>{html.escape(name)}</th>" for name in cells)
     body = "".join(
         f"<tr>{''.join(f'<td>{html.escape(cell(row))}</td>' for cell in cells.values())}</tr>" for row in rows

@@ -8,16 +8,20 @@ from typing import Annotated
 from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 
-def _read_norm(value: object) -> object:
-    return math.inf if value == "inf" else value
+def _read_infinity(value: object) -> object:
+    return float(value) if value in ("inf", "-inf") else value  # pyright: ignore[reportArgumentType]
 
 
 def write_norm(value: float) -> float | str:
-    """A norm as JSON has it: infinity is a word."""
-    return "inf" if math.isinf(value) else value
+    """A norm or a bound as JSON has it: infinity is a word."""
+    return str(value) if math.isinf(value) else value
 
 
-Norm = Annotated[float, AllowInfNan(), Field(ge=1), BeforeValidator(_read_norm), PlainSerializer(write_norm)]
+INFINITE = (AllowInfNan(), BeforeValidator(_read_infinity), PlainSerializer(write_norm))
+"""What lets a number be infinite in a plan."""
+
+Norm = Annotated[float, Field(ge=1), *INFINITE]
+End = Annotated[float, Field(ge=-math.inf), *INFINITE]  # not a number is no bound
 
 
 class PlanPart(BaseModel):
@@ -41,7 +45,7 @@ class ThreatModel(PlanPart):
 
     norms: tuple[Norm, ...] = Field(min_length=1)
     targets: tuple[str | int, ...] = Field(min_length=1)
-    bounds: tuple[float, float] | None
+    bounds: tuple[End, End] | None
     space: str | None = None
     unit: str | None = None
     fixed: int | None = None
@@ -58,7 +62,7 @@ class ThreatModel(PlanPart):
         >>> ThreatModel(norms=(2.0,), targets=("untargeted",), bounds=(0.0, 1.0)).range
         'inputs in [0, 1]'
         """
-        if self.bounds is None:
+        if self.bounds in (None, (-math.inf, math.inf)):
             return "inputs without bounds"
         within = "each feature within its own bounds" if self.space else "inputs in [{:g}, {:g}]".format(*self.bounds)
         return f"{within}, {self.fixed} of them fixed" if self.fixed else within
