@@ -54,9 +54,14 @@ def test_a_table_from_a_file_to_a_gate(name: str, here: Path):
         records, threat = list(iterate_records(run)), run.plan.threat
     assert threat.range == "each feature within its own bounds"
     assert len(records) == 10
-    for record in records:
+    # One linf witness of wine is met on the way to another class, a sixth nearer than quick attacks come: that is said.
+    missed = [record for record in records if record["status"] != "ok"]
+    assert len(missed) <= (name == "wine")
+    for record in missed:
+        assert {flag["code"] for flag in record["audit"]["flags"]} == {"refuted", "reference_wins"}
+        assert record["norm"] == float("inf") and record["attacked"]["method"] == "audit"
+    for record in (record for record in records if record["status"] == "ok"):
         certified, attacked = record["certified"]["radius"], record["attacked"]["distance"]
-        assert record["status"] == "ok"
         assert 0 < certified <= record["estimated"]["radius"] * (1 + 1e-6) <= attacked * (1 + 1e-5)
     passes = run_command("gate", "run", "--min-certified", "0.05", "--max-misclassified", "0")
     fails = run_command("gate", "run", "--min-certified", "50")

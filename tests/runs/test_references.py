@@ -62,7 +62,7 @@ def test_what_cannot_be_used_is_said_and_the_runs_own_inputs_are_taken():
     images[2] = 7.0
     data = made(images)
     found = choose_references(data, MODEL)
-    assert torch.equal(found.images, data.images) and "bounds" in found.left_out
+    assert torch.equal(found.images, data.images) and "expected values in [0, 1], got [0, 7]" in found.left_out
     larger = choose_references(replace(made(0 * images), images=torch.zeros(2, 1, 3, 3)), MODEL)
     assert larger.images.shape == (2, 1, 3, 3)
     assert larger.left_out == "expected inputs of shape (1, 3, 3), got (1, 2, 2) for others"
