@@ -238,7 +238,7 @@ def test_the_command_says_what_is_missing(tmp_path: Path):
         (["RUN", "--out", "OUT"], "'--format'"),
         (["RUN", "--format", "csv", "--arrays", "--out", "OUT"], "got csv, which holds no arrays"),
         (["RUN", "--format", "json", "--out", "OUT/a/b"], "--out: expected a folder that exists"),
-        (["RUN", "--format", "json", "--out", "RUN"], "expected a new file, got a name that is a folder"),
+        (["RUN", "--format", "json", "--out", "RUN"], "--out: expected a file, got"),
         (["RUN", "--format", "json", "--out", "RUN/plan.json", "--force"], "belongs to the run"),
         (["OUT", "--format", "json", "--out", "OUT"], "expected the folder of a run, got no such folder"),
         (["RUN/plan.json", "--format", "json", "--out", "OUT"], "expected the folder of a run, got a file"),
