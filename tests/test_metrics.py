@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 import socket
+import sys
+import types
 import warnings
 from typing import Any
 
@@ -15,6 +17,8 @@ from torch import Tensor, multiprocessing
 import clearance as cl
 from clearance.errors import InputError
 from clearance.metrics import MedianRadiusMetric, RobustAccuracyMetric
+from conftest import ROOT
+from doc_blocks import blocks
 from result_cases import LABELS, X, linear
 from torchvision_operators import define_torchvision_operators
 from waiting import HANG
@@ -180,3 +184,23 @@ def test_misuse_is_one_line():
         RobustAccuracyMetric(cl.Classifier(linear()), radius=1, bounds=(0, 1))
     with pytest.raises(InputError, match="radius"):
         robust(radius=-1)(X, Y)
+
+
+def test_the_documents_callback_for_lightning(monkeypatch: pytest.MonkeyPatch):
+    """The block of docs/python.md, with a stand-in for Lightning: the calls of one validation epoch, in their order."""
+    (block,) = [one for one in blocks((ROOT / "docs" / "python.md").read_text()) if one.mark == "skip"]
+    lightning = types.ModuleType("lightning.pytorch")
+    lightning.Callback = object  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "lightning", types.ModuleType("lightning"))
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", lightning)
+    names: dict[str, Any] = {}
+    exec(block.code, names)
+    network, logged = linear(), []
+    network.log_dict = logged.append  # pyright: ignore
+    callback = names["RobustAccuracyCallback"](batches=1, **AT)
+    for _ in range(2):
+        callback.on_validation_epoch_start(None, network)
+        for index, batch in enumerate([(X, Y), (X[:1], Y[:1])]):
+            callback.on_validation_batch_end(None, network, None, batch, index)
+        callback.on_validation_epoch_end(None, network)
+    assert [numbers(one) for one in logged] == [{"robust/clean": 0.75, "robust/not_broken": 0.5}] * 2

@@ -20,6 +20,15 @@ def test_every_public_name_is_there():
     assert callable(clearance.clever) and clearance.PAPER["blocks"] == 500
 
 
+@pytest.mark.parametrize("name", ["clearance", "clearance.attacks", "clearance.training"])
+def test_names_that_are_not_imported_yet_are_listed(name: str):
+    in_a_fresh_process(f"import {name} as package; assert set(package.__all__) <= set(dir(package))")
+
+
+def test_the_metrics_are_a_module():
+    in_a_fresh_process("from clearance.metrics import RobustAccuracyMetric; import clearance.metrics")
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'cleverer'"):
         clearance.cleverer  # noqa: B018
