@@ -51,12 +51,31 @@ def write_reference(app: Sphinx) -> None:
 
 def plain_sentences(_app: Sphinx, what: str, _name: str, _value: Any, _options: Any, lines: list[str]) -> None:
     """Keep a colon within a sentence: napoleon, which comes next, would take what stands before it for a type."""
+    if what == "module":
+        lines[:] = with_examples(lines)
     if what in ("property", "attribute", "data") and lines:
         lines[0] = f": {lines[0]}"
     for place, line in enumerate(lines[:-1]):
         if line.strip() == "Returns:":
             indent = len(lines[place + 1]) - len(lines[place + 1].lstrip())
             lines[place + 1] = f"{' ' * indent}: {lines[place + 1].strip()}"
+
+
+def with_examples(lines: list[str]) -> list[str]:
+    """Indented lines of a module's text are code, as in Markdown: a mark before them says so.
+
+    >>> with_examples(["Text:", "", "    code", "    more", "", "Text."])
+    ['Text:', '', '::', '', '    code', '    more', '', 'Text.']
+    """
+    found: list[str] = []
+    inside = False
+    for line in lines:
+        indented = line.startswith(" ")
+        if indented and not inside and found and not found[-1].strip():
+            found += ["::", ""]
+        inside = indented or (inside and not line.strip())
+        found.append(line)
+    return found
 
 
 def short_types(_app: Sphinx, _what: str, _name: str, _value: Any, _options: Any, lines: list[str]) -> None:
