@@ -211,7 +211,7 @@ def test_the_command(tmp_path: Path):
     assert Xml.parse(tmp_path / "junit.xml").findall(".//failure")
     assert {path.name for path in tmp_path.iterdir()} == {"run", "old", "summary.md", "junit.xml"}
     robust = gate("run", "--min-not-broken", ".95", "--at", "8/255,.4", "--min-class-proved", "0.5", folder=tmp_path)
-    assert robust.returncode == 1 and "l2 at 8/255" in robust.stdout and "worst class" in robust.stdout
+    assert robust.returncode == 1 and "l2 at 0.4: 9 of 10 inputs" in robust.stdout and "8/255" in robust.stdout
     assert max(map(len, robust.stdout.splitlines())) <= 80
 
 
