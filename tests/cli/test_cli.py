@@ -333,10 +333,7 @@ def test_what_was_finished_is_shown_on_ctrl_c(
     monkeypatch.setattr(module, "iterate_clever", interrupted)
     assert run(["score", f"{work}:linear", "data.npz"]) == 130
     out, err = capfd.readouterr()
-    assert (
-        "input 0 of 3; interrupted, 2 not done" in " ".join(out.split())
-        and err.strip() == "clearance: interrupted"
-    )
+    assert "input 0 of 3; interrupted, 2 not done" in " ".join(out.split()) and err.strip() == "clearance: interrupted"
 
 
 def test_a_reader_that_leaves_is_no_error():
