@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import click
@@ -29,6 +28,7 @@ from clearance.estimates.status import Status
 from clearance.geometry.exponents import as_distance
 from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
+from clearance.results.short import summarise_results
 from clearance.runs.files import replacing
 from clearance.zoo.inputs import Inputs
 
@@ -144,17 +144,17 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
 
 def _summary(results: Sequence[AttackResult], flags: AttackFlags) -> list[str]:
     """What the results amount to, and what they cost."""
-    reached = [result.distance for result in results if result.success]
-    wrong = sum(result.method == MISCLASSIFIED for result in results)
-    there = sum(result.method == REACHED for result in results)
-    without = len(results) - len(reached) - wrong - there
+    all_of_it = summarise_results(results)
+    reached, counts = all_of_it.witnesses, all_of_it.statuses
+    wrong, there = counts.get(MISCLASSIFIED, 0), counts.get(REACHED, 0)
+    without = len(results) - reached - wrong - there
     skipped = f"{wrong} misclassified{f', {there} {REACHED}' if there else ''}"
     if flags.radius is None:
-        middle = tables.number(median(reached), "attacked") if reached else tables.NOTHING
-        first = f"Median attack distance {middle} over {len(reached)} of {len(results)} inputs ({without} without a "
+        middle = tables.number(all_of_it.attacked, "attacked")
+        first = f"Median attack distance {middle} over {reached} of {len(results)} inputs ({without} without a "
         lines = [f"{first}witness, {skipped})"]
     else:
-        found = f"{len(reached)} of {len(results)} inputs have a witness within the radius"
+        found = f"{reached} of {len(results)} inputs have a witness within the radius"
         lines = [f"{found} ({without} have none, {skipped})"]
     if (robust := _robust_accuracy(results, flags)) is not None:
         low, high = robust.not_broken.interval
@@ -163,7 +163,7 @@ def _summary(results: Sequence[AttackResult], flags: AttackFlags) -> list[str]:
             f"({robust.not_broken.count} of {len(robust)} inputs correct and not broken; "
             f"{robust.level:.0%} interval {low:.1%} to {high:.1%})"
         )
-    cost = sum((result.cost for result in results), Cost())
+    cost = all_of_it.cost
     return [*lines, f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s"]
 
 

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from statistics import median
 from typing import Any
 
 import click
@@ -27,6 +26,7 @@ from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
 from clearance.geometry.exponents import as_norm
 from clearance.model.cost import Cost
+from clearance.results.short import summarise_results
 from clearance.zoo.inputs import Inputs
 
 
@@ -105,9 +105,9 @@ def print_proofs(inputs: Inputs, proofs: Sequence[Certificate], flags: CertifyFl
     console.print()
     grid.print(console)
     console.print()
-    proved = [proof.radius for proof in proofs if proof.status.has_radius]
-    middle = tables.number(median(proved), "certified") if proved else tables.NOTHING
-    console.print(f"Median certified radius {middle} over {len(proved)} of {len(proofs)} inputs{_left_out(proofs)}")
+    found = summarise_results(proofs)
+    middle = tables.number(found.certified, "certified")
+    console.print(f"Median certified radius {middle} over {found.proofs} of {len(proofs)} inputs{_left_out(proofs)}")
     console.print(f"{sum(proof.cost.seconds for proof in proofs):.0f} s")
     print_reading(console, proofs, tables.unit(norm, inputs.units))
 

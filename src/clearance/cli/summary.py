@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
 from typing import Any
 
 from clearance.estimates.scores import Score
 from clearance.model.cost import Cost
+from clearance.results.short import summarise_results
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,5 @@ def summarise(scores: Sequence[Score]) -> Summary:
     Returns:
         Their median and counts.
     """
-    numbers = [score.radius for score in scores if score.status.has_number]
-    counts = Counter(score.status for score in scores)
-    statuses = {status.value: counts[status] for status in sorted(counts, key=lambda status: status.severity)}
-    middle = median(numbers) if numbers else None
-    return Summary(len(scores), len(numbers), middle, statuses, sum((score.cost for score in scores), Cost()))
+    found = summarise_results(scores)
+    return Summary(found.inputs, found.readable, found.estimated, found.statuses, found.cost)
