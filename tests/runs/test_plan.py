@@ -68,7 +68,7 @@ def test_a_plan_cannot_be_changed():
         {"threat": {"norms": (math.nan,), "targets": ("random",), "bounds": None}},
         {"threat": {"norms": (2.0, 2.0), "targets": ("random",), "bounds": None}},
         {"threat": {"norms": (2.0,), "targets": (), "bounds": None}},
-        {"threat": {"norms": (2.0,), "targets": ("random",), "bounds": (0.0, math.inf)}},
+        {"threat": {"norms": (2.0,), "targets": ("random",), "bounds": (0.0, math.nan)}},
     ],
 )
 def test_what_is_no_plan_is_refused(fields: dict):
