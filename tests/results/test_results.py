@@ -15,8 +15,10 @@ import torch
 
 import clearance as cl
 from clearance.errors import InputError
+from clearance.records import write_number
 from clearance.report.read import read_records
 from clearance.results.pages import as_run
+from command_line import run_command
 from result_cases import DISTANCES, KINDS, LABELS, X, linear
 
 EveryKind = Mapping[str, cl.Results[Any]]
@@ -160,3 +162,18 @@ def test_a_target_for_each_input_and_misuse(model: cl.Classifier):
         cl.attack(model, X, budgt=3)  # pyright: ignore
     with pytest.raises(InputError, match=r"expected a clearance\.Classifier, got Linear"):
         cl.bracket(linear(), X)  # pyright: ignore
+
+
+def test_the_command_line_prints_the_same_numbers():
+    """Both have them from `summarise_results`; one input at a time on the command line changes nothing."""
+    model, data = cl.load_model("digits-robust"), cl.load_data("digits", count=3)
+    found = cl.attack(model, data.images, data.labels, budget=100).summary()
+    said = run_command("attack", "digits-robust", "digits", "--count", "3", "--budget", "100", columns=200).stdout
+    said = " ".join(said.split())
+    middle = write_number(found.attacked, "attacked")
+    assert f"Median attack distance {middle} over {found.witnesses} of 3 inputs" in said
+    assert f"{found.statuses['misclassified']} misclassified" in said
+    proofs = cl.certify(model, data.images, data.labels, method="crown").summary()
+    said = run_command("certify", "digits-robust", "digits", "--count", "3", "--method", "crown", columns=200).stdout
+    said = " ".join(said.split())
+    assert f"Median certified radius {write_number(proofs.certified, 'certified')} over {proofs.proofs} of 3" in said
