@@ -1,6 +1,7 @@
 """Fixtures that more than one test file uses."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 # Lines that only a slow machine would write; the tests of progress bring them back.
 os.environ["CLEARANCE_PROGRESS"] = "none"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the cases of a test marked `thinned(every)`, the first of each `every` stays; the others are slow."""
+    met: Counter[str] = Counter()
+    for item in items:
+        if mark := item.get_closest_marker("thinned"):
+            name = item.nodeid.partition("[")[0]
+            if met[name] % mark.args[0]:
+                item.add_marker(pytest.mark.slow)
+            met[name] += 1
+
 
 ROOT = Path(__file__).resolve().parent.parent
 

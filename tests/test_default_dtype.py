@@ -61,6 +61,7 @@ CALLS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
+@pytest.mark.thinned(2)
 def test_results_are_the_same_bits_under_another_default(name: str):
     torch.set_default_dtype(torch.float32)
     expected = CALLS[name]()

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import pytest
 
@@ -49,6 +50,13 @@ def lists(source: str) -> Iterator[tuple[int, list[str]]]:
             yield node.lineno, re.findall(r"[`\"']([A-Za-z_-]+)[`\"']", node.value)
 
 
+@cache
+def read(source: str) -> tuple[list[tuple[int, list[str]]], set[int]]:
+    """The lists of a source, and the lines of docstrings that say which flags a check raises."""
+    raises = {text.lineno for text in ast.walk(ast.parse(source)) if is_text(text) and "Raise `" in text.value}
+    return list(lists(source)), raises
+
+
 def is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
@@ -56,8 +64,8 @@ def is_text(node: ast.AST) -> bool:
 def repeated(names: Mapping[str, object], source: str) -> list[int]:
     """Lines of a source that list names of a table; a check's docstring may say which flags it raises."""
     fewest = min(ENOUGH, len(names))
-    raises = {text.lineno for text in ast.walk(ast.parse(source)) if is_text(text) and "Raise `" in text.value}
-    return [line for line, words in lists(source) if len(set(words) & set(names)) >= fewest and line not in raises]
+    known, raises = read(source)
+    return [line for line, words in known if len(set(words) & set(names)) >= fewest and line not in raises]
 
 
 @pytest.mark.parametrize("family", TABLES)

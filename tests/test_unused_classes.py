@@ -37,6 +37,7 @@ def test_the_attack_finds_the_closed_form_distance(value: float, norm: float):
 
 @pytest.mark.parametrize("value", [-1e9, MASKS[-1]])
 @pytest.mark.parametrize("method", ATTACKS)
+@pytest.mark.thinned(4)
 def test_each_attack_ends_at_the_same_bits(method: str, value: float):
     norm = next(p for p in (2.0, 1.0, float("inf"), 0.0) if ATTACKS[method].is_for(p))
 
@@ -91,6 +92,7 @@ SCORES: dict[str, Callable[[cl.Classifier], list[float]]] = {
 
 @pytest.mark.parametrize("value", [-1e9, MASKS[-1]])
 @pytest.mark.parametrize("name", SCORES)
+@pytest.mark.thinned(3)
 def test_every_estimate_ends_at_the_same_bits(name: str, value: float):
     found, expected = SCORES[name](masked(value, curved=True)), SCORES[name](masked(-50.0, curved=True))
     assert found == expected and all(radius > 0 for radius in found)

@@ -62,16 +62,19 @@ def plain_sentences(_app: Sphinx, what: str, _name: str, _value: Any, _options: 
 
 
 def with_examples(lines: list[str]) -> list[str]:
-    """Indented lines of a module's text are code, as in Markdown: a mark before them says so.
+    """Indented lines of a module's text are code, as in Markdown: a mark before them says so, where none does.
 
     >>> with_examples(["Text:", "", "    code", "    more", "", "Text."])
     ['Text:', '', '::', '', '    code', '    more', '', 'Text.']
+    >>> with_examples(["Text::", "", "    code"])
+    ['Text::', '', '    code']
     """
     found: list[str] = []
     inside = False
     for line in lines:
         indented = line.startswith(" ")
-        if indented and not inside and found and not found[-1].strip():
+        marked = found[-2:-1] and found[-2].endswith("::")
+        if indented and not inside and found and not found[-1].strip() and not marked:
             found += ["::", ""]
         inside = indented or (inside and not line.strip())
         found.append(line)

@@ -1,6 +1,6 @@
 """Metrics for validation loops: `update(x, labels)`, `compute()`, `reset()`, as those of torchmetrics behave.
 
-In a loop::
+In a loop:
 
     metric = clearance.metrics.RobustAccuracyMetric(network, radius=8 / 255, norm="inf", bounds=(0, 1))
     for x, labels in loader:

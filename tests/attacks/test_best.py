@@ -41,6 +41,7 @@ each_norm = pytest.mark.parametrize("norm", [1.0, 2.0, INF])
 
 @each_norm
 @pytest.mark.parametrize("budget", ["quick", "standard"])
+@pytest.mark.thinned(2)
 def test_within_half_a_percent_on_linear_classifiers(norm: float, budget: str):
     for seed in range(3):
         network, x = random_linear(seed), random_inputs(seed, 8, 6)
@@ -59,6 +60,7 @@ def test_any_norm(norm: float):
 
 @pytest.mark.parametrize("norm", [1.0, INF])
 @pytest.mark.parametrize("target", ["untargeted", "runner-up", "least-likely"])
+@pytest.mark.thinned(2)
 def test_active_bounds_never_below_the_linear_program(norm: float, target: str):
     reached = 0
     for seed in range(6):
@@ -75,6 +77,7 @@ def test_active_bounds_never_below_the_linear_program(norm: float, target: str):
 
 
 @pytest.mark.parametrize("norm", [1.0, INF])
+@pytest.mark.thinned(2)
 def test_tiny_relu_networks_against_the_mixed_integer_program(norm: float):
     ratios: list[float] = []
     for seed in range(8):
@@ -244,6 +247,7 @@ def test_best_keeps_the_nearest_of_each_method():
 @pytest.mark.parametrize("norm", [1.0, 2.0, 3.0, INF])
 @pytest.mark.parametrize("bounds", [None, (0.0, 1.0)])
 @pytest.mark.parametrize("dead", [constant, flat, undefined, staircase, undefined_around])
+@pytest.mark.thinned(11)
 def test_a_network_without_gradients_ends_without_success(dead, norm: float, bounds, budget: str):
     x = small_inputs(0, 2)
     for result in attack(Classifier(dead, bounds), x, norm=norm, budget=budget):
@@ -284,6 +288,7 @@ def test_the_same_bits_whatever_else_is_in_the_batch():
     assert [found.distance for found in together] == [found.distance for found in alone]
 
 
+@pytest.mark.slow
 def test_a_larger_budget_is_never_worse_for_one_method_either():
     worse: list[str] = []
     for name, line in ATTACKS.items():

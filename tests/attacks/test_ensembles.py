@@ -50,6 +50,7 @@ def twice(runs: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:
 
 
 @each_norm
+@pytest.mark.thinned(4)
 def test_twice_the_iterations_never_give_a_larger_distance(norm: float):
     for seed in range(3):
         model, x = Classifier(relu_network(seed, 4), (0, 1)), small_inputs(seed, 6)
@@ -63,6 +64,7 @@ def test_twice_the_iterations_never_give_a_larger_distance(norm: float):
         assert all(more.distance <= less.distance for less, more in zip(*budgets, strict=True))
 
 
+@pytest.mark.slow
 def test_a_larger_budget_never_needs_more_coordinates():
     for seed in range(3):
         model, x = Classifier(relu_network(seed, 4), (0, 1)), small_inputs(seed, 6)

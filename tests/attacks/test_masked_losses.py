@@ -76,6 +76,7 @@ def test_all_are_broken(network: Callable[[Tensor], Tensor], norm: float):
 
 @pytest.mark.parametrize("norm", [2.0, INF])
 @pytest.mark.parametrize(("network", "loss"), MASKS)
+@pytest.mark.thinned(3)
 def test_with_the_masked_loss_alone_none_is(network, loss: str, norm: float, monkeypatch):
     rank = 0 if loss == "dlr" else None
     monkeypatch.setattr(fixed_radius, "sequence", lambda norm: iter([Stage("apgd", 50, loss=loss, rank=rank)] * 9))

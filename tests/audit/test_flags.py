@@ -118,6 +118,7 @@ IN_BRACKETS = {"contradiction", "below_certificate"}
 
 
 @pytest.mark.parametrize("code", MASKED)
+@pytest.mark.thinned(2)
 def test_a_classifier_that_raises_it(code: str):
     found = seen(MASKED[code])
     (flag,) = [flag for flag in found.flags if flag.code == code]
@@ -211,6 +212,7 @@ def witness() -> AttackResult:
         ("at_radius", {"radius": 0.01, "ball_radius": 0.01, "status": cl.Status.AT_RADIUS}, Severity.INFO),
     ],
 )
+@pytest.mark.thinned(2)
 def test_an_estimate_that_raises_it(code, change, severity, score: cl.CleverScore, witness: AttackResult):
     assert not look_at(network(), scores=[score], attacks=[witness]).has(code)
     found = look_at(network(), scores=[replace(score, **change)], attacks=[witness])
@@ -349,6 +351,7 @@ def with_unused(function: Any, value: float) -> Any:
 
 
 @pytest.mark.parametrize("code", ["batch_dependent", "precision", "saturated", "flat", "squashed", "probabilities"])
+@pytest.mark.thinned(2)
 def test_an_unused_class_hides_no_flag(code: str):
     assert look_at(with_unused(MASKED[code], -1e6)).has(code)
 
@@ -366,6 +369,7 @@ BY_SIZE = {"saturated", "flat"}
 
 
 @pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.thinned(4)
 def test_no_scale_of_logits_or_inputs_makes_an_honest_network_masked(scale: float):
     line = nn.Linear(DIMENSION, CLASSES)
     line.weight.data = torch.randn(CLASSES, DIMENSION, generator=torch.Generator().manual_seed(3))
@@ -380,6 +384,7 @@ def test_no_scale_of_logits_or_inputs_makes_an_honest_network_masked(scale: floa
 
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
 @pytest.mark.parametrize("share", [1e-3, 1e-5, 3e-6])
+@pytest.mark.thinned(4)
 def test_an_input_close_to_the_boundary_raises_nothing_but_precision(share: float, norm: float):
     model = Classifier(network(), bounds=(0, 1))
     witness = cl.attack(model, X)[0].adversarial

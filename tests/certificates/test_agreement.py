@@ -116,6 +116,7 @@ class Staircase(nn.Module):
 
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.thinned(3)
 def test_a_staircase_of_floats_is_refused(last: bool, seed: int):
     x = random_inputs(seed, 2, 4).float()
     refused(Staircase(last=last), x)
@@ -261,6 +262,7 @@ def test_the_points_are_the_same_alone_and_in_a_batch_and_are_counted():
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.thinned(3)
 def test_honest_networks_are_never_refused(norm: float, dtype: torch.dtype):
     for name in NETWORKS:
         model = model_of(name)

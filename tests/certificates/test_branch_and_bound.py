@@ -47,6 +47,7 @@ def test_it_agrees_with_brute_force_in_two_dimensions(norm: float):
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.thinned(5)
 def test_no_point_of_a_dense_search_is_nearer(seed: int, norm: float):
     """Dense and convolutional networks with residual sums, ReLU and LeakyReLU, stopped early or finished."""
     model, x = small_network(seed)

@@ -18,6 +18,7 @@ def solve(case: Case, seconds: float = 60.0) -> Answer:
 @pytest.mark.parametrize("norm", [1.0, math.inf])
 @pytest.mark.parametrize("bounds", [False, True])
 @pytest.mark.parametrize("left", [0.0, 0.3])
+@pytest.mark.thinned(3)
 def test_it_is_the_nearest_of_all_sign_patterns(norm: float, bounds: bool, left: float):
     reached = 0
     for seed in range(5):

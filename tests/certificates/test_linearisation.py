@@ -132,6 +132,7 @@ def test_it_is_given_up_when_the_time_is_up() -> None:
 
 
 @pytest.mark.parametrize("norm", [2.0, math.inf])
+@pytest.mark.thinned(2)
 def test_a_deep_network_has_a_radius_by_its_linear_part(norm: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Interval arithmetic explodes through 30 layers; the radius is that of CROWN, and no point of the ball differs."""
     torch.manual_seed(2)

@@ -62,6 +62,7 @@ NEGATIVE: dict[str, nn.Module] = {
 
 @pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0, math.inf])
 @pytest.mark.parametrize("name", NEGATIVE)
+@pytest.mark.thinned(5)
 def test_negative_weights_count_by_their_size(name: str, norm: float):
     """Alone before a linear layer the network is affine: the distance to each hyperplane is known."""
     step, x = NEGATIVE[name], images(3)

@@ -49,6 +49,7 @@ def test_there_are_enough_forms():
 
 
 @pytest.mark.parametrize("third", range(3))
+@pytest.mark.thinned(3)
 def test_no_certificate_is_larger_than_a_witness(third: int):
     lines = judged(list(FORMS)[third::3])
     assert not [said for line in lines.values() for said in line.violations]
@@ -104,6 +105,7 @@ PLANTED: dict[str, tuple[object, str, Any, str]] = {
 
 
 @pytest.mark.parametrize("mistake", PLANTED)
+@pytest.mark.thinned(2)
 def test_it_finds_what_is_planted(mistake: str, monkeypatch: pytest.MonkeyPatch):
     where, name, wrong, form = PLANTED[mistake]
     monkeypatch.setattr(where, name, wrong)
@@ -113,6 +115,7 @@ def test_it_finds_what_is_planted(mistake: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("mistake", PLANTED)
+@pytest.mark.thinned(2)
 def test_what_is_planted_does_not_get_out(mistake: str, monkeypatch: pytest.MonkeyPatch):
     """The points of the ball alone refute it."""
     where, name, wrong, form = PLANTED[mistake]

@@ -44,6 +44,7 @@ def make(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*Maximum iterations")
 @pytest.mark.parametrize("name", ["cancer", "wine"])
+@pytest.mark.thinned(2)
 def test_a_table_from_a_file_to_a_gate(name: str, here: Path):
     make(name)
     chosen = ["--scale", "std", "--norm", "2,inf", "--count", "5", "--skip-misclassified", "--budget", "quick"]

@@ -48,6 +48,7 @@ def fixed_point(curvature: Tensor, slope: Tensor, margin: float) -> float:
 
 @pytest.mark.parametrize("dimension", [2, 5, 20])
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.thinned(4)
 def test_the_radius_search_finds_the_fixed_point(dimension: int, seed: int):
     generator = torch.Generator().manual_seed(seed)
     square = torch.randn(dimension, dimension, generator=generator, dtype=torch.float64)
@@ -79,6 +80,7 @@ def test_bounds_limit_the_ball():
     assert score.status is Status.AT_RADIUS
 
 
+@pytest.mark.slow
 def test_of_many_classes_short_blocks_drop_the_first(monkeypatch: pytest.MonkeyPatch):
     torch.manual_seed(2)
     model = Classifier(nn.Sequential(nn.Linear(30, 64), nn.Tanh(), nn.Linear(64, 100)))

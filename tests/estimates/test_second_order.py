@@ -27,6 +27,7 @@ SMALL = {"order": 2, "blocks": 4, "block_size": 48}
 @pytest.mark.parametrize("sampler", ["directed", "uniform"])
 @pytest.mark.parametrize("radius", ["auto", 5.0])
 @pytest.mark.parametrize("size", [2, 6, 40])
+@pytest.mark.thinned(5)
 def test_quadratic_classifiers_are_exact(curvature: str, sampler: str, radius: Any, size: int):
     for seed in range(2):
         network = quadratic(size, seed)

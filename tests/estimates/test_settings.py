@@ -57,7 +57,7 @@ def test_options_are_named_once_for_all():
     assert set(SecondOrderOptions.__annotations__) == names
     assert set(ScoreOptions.__annotations__) == names - {"order", "bound"}
     assert set(BallOptions.__annotations__) == names - {"order"}
-    assert set(inspect.signature(clever).parameters) - {"model", "x", "labels", "target"} == names
+    assert set(inspect.signature(clever).parameters) - {"model", "x", "labels", "target", "progress"} == names
 
 
 @pytest.mark.parametrize(

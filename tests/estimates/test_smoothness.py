@@ -19,6 +19,7 @@ def kinked_maximum(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("activation", SMOOTH, ids=str)
+@pytest.mark.thinned(4)
 def test_smooth_networks_are_twice_differentiable(activation: nn.Module, dtype: torch.dtype):
     for seed in range(3):
         model = Classifier(deep_mlp(activation, seed=seed), dtype=dtype)
@@ -31,6 +32,7 @@ def test_smooth_networks_are_twice_differentiable(activation: nn.Module, dtype: 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("activation", KINKED, ids=str)
+@pytest.mark.thinned(3)
 def test_kinked_networks_are_not(activation: nn.Module, dtype: torch.dtype):
     for seed in range(3):
         model = Classifier(deep_mlp(activation, seed=seed), dtype=dtype)

@@ -3,6 +3,8 @@
 import math
 from pathlib import Path
 
+import pytest
+
 from clearance.experiments.adversarial_training import MedianBracket, _all_grow
 from tiny_experiments import tiny
 
@@ -11,6 +13,7 @@ def row(network: str, proved: float, estimated: float | None, attacked: float) -
     return MedianBracket(network, "digits", "", "", proved, estimated, attacked, 2)
 
 
+@pytest.mark.slow
 def test_adversarial_training_raises_all_three_numbers_of_the_bracket(tmp_path: Path):
     found = tiny("adversarial-training", tmp_path)
     assert [finding.holds for finding in found.findings] == [True], found.findings

@@ -36,5 +36,6 @@ def test_a_random_defence_is_judged_by_the_mean_over_its_draws():
     assert found == pytest.approx(0.75, abs=4.5 * (0.25 * 0.75 / 4000) ** 0.5)  # standard errors
 
 
+@pytest.mark.slow
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     assert [finding.holds for finding in tiny("bpda-eot", tmp_path).findings] == [True, True, True, True]

@@ -67,6 +67,7 @@ def test_the_first_correct_inputs_are_those():
     assert first_correct(line(), x, torch.tensor([0, 0, 0]), 5).tolist() == [0, 2]
 
 
+@pytest.mark.slow
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     found = tiny("goodfellow-2018", tmp_path)
     holds = {finding.sentence: finding.holds for finding in found.findings}

@@ -32,6 +32,7 @@ def test_passes_without_gradients_are_forward_only():
     assert counted_passes(layer, lambda: None).forward == 0  # no hook is left behind
 
 
+@pytest.mark.slow
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     found = tiny("training-cost", tmp_path)
     assert [finding.holds for finding in found.findings] == [True, True, True, True]

@@ -460,6 +460,7 @@ def test_a_seeded_average_leaves_every_generator_as_it_was(make, network: nn.Mod
 
 
 @pytest.mark.parametrize("seeded", [False, True])
+@pytest.mark.thinned(2)
 def test_the_variance_falls_as_one_over_the_samples(seeded: bool):
     """Linear logits of x + noise: a logit's variance is `sigma² ||w||² / samples`, exactly."""
     weight, x, repeats = images(2, dtype=torch.float64).flatten(1), images(1, dtype=torch.float64), 400

@@ -238,6 +238,7 @@ def test_a_table_that_cannot_be_copied_is_shown(browser: Browser, real: Path):
 
 
 @pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.thinned(2)
 def test_no_serious_violation_of_accessibility(browser: Browser, real: Path, doubtful: Path, dark: bool):
     for page, row in ((real, "0-2-runner-up"), (doubtful, "0-2-untargeted")):
         for fragment in ("", f"#input-{row}-order1"):

@@ -162,6 +162,7 @@ def mixed(task: Task, shape: tuple[int, ...]) -> Any:
 @pytest.mark.parametrize(
     ("count", "limit", "shape"), [(100, 6 * MEGABYTE, (3, 96, 96)), (1000, 15 * MEGABYTE, (1, 28, 28))]
 )
+@pytest.mark.thinned(2)
 def test_a_large_run_keeps_to_its_size(tmp_path: Path, monkeypatch, count: int, limit: int, shape: tuple[int, ...]):
     """Noise compresses worst of all pictures."""
     fit = {"location": 10.1, "scale": 0.4, "shape": 3.0, "ks": 0.1, "p_value": 0.7, "status": "ok"}

@@ -66,6 +66,7 @@ NAMES = ("report", "auditor", "compare", "report-masked", "auditor-masked")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thinned(3)
 def test_a_page_is_whole_at_every_width_and_in_both_themes(
     browser: Browser, pages: dict[str, Path], name: str, width: int, dark: bool
 ):

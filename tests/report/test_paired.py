@@ -27,6 +27,7 @@ from clearance.runs.summary import middle
 from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, bracket, records_of
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_median_at_its_rate():
     # 300 samples of a skewed distribution whose median is known; at a rate of .95 fewer than 270 has probability 2e-4.
     def eighth(values: np.ndarray) -> float:

@@ -71,6 +71,7 @@ def test_norms_and_targets_that_are_added_change_nothing_that_is_finished(tmp_pa
     assert two == one and two[0] == first and len(two) == 4
 
 
+@pytest.mark.slow
 def test_ray_workers_go_on_with_what_this_process_began(tmp_path: Path, whole: list[str]):
     pytest.importorskip("ray", reason="needs ray: pip install 'clearance[ray]'")
     from clearance.runs.engines.ray import RayEngine

@@ -145,6 +145,7 @@ def test_a_driver_of_ray_workers_killed_at_random_moments_loses_nothing(tmp_path
         assert len(set(computed)) == 20
 
 
+@pytest.mark.slow
 def test_workers_killed_in_mid_task_change_nothing(tmp_path: Path, expected: Any):
     pytest.importorskip("ray", reason="needs ray: pip install 'clearance[ray]'")
     shared = {"digits": load_shared(COUNT), "folder": str(tmp_path)}

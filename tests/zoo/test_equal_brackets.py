@@ -46,6 +46,7 @@ def expected(files: tuple[nn.Module, Mapping[str, dict[str, str]]]) -> dict[floa
 
 @pytest.mark.parametrize("norm", [2.0, float("inf")])
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.thinned(3)
 def test_a_file_gives_the_bracket_of_its_eager_form(
     name: str, norm: float, files: tuple[nn.Module, Mapping[str, dict[str, str]]], expected: dict[float, list[float]]
 ):
@@ -55,6 +56,7 @@ def test_a_file_gives_the_bracket_of_its_eager_form(
 
 
 @pytest.mark.parametrize("kind", ["vision transformer", "residual network"])
+@pytest.mark.slow
 def test_a_folder_of_transformers_gives_the_bracket_of_its_eager_form(kind: str, tmp_path: Path):
     write, shape, mean, std = {
         "vision transformer": (write_vision_transformer, (1, 8, 8), [0.5], [0.25]),

@@ -75,9 +75,11 @@ def attack(
     Raises:
         ClearanceError: If an argument or the network cannot be used.
 
+    >>> import torch
+    >>> import clearance as cl
     >>> line = torch.nn.Linear(2, 2, bias=False)
     >>> _ = line.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-    >>> (result,) = attack(Classifier(line), torch.tensor([[1.0, 0.5]]), budget="quick")
+    >>> (result,) = cl.attack(cl.Classifier(line), torch.tensor([[1.0, 0.5]]), budget="quick")
     >>> round(result.distance, 3), result.predicted
     (1.0, 1)
     """

@@ -70,10 +70,11 @@ def audit(
         ClearanceError: If an argument or the network cannot be used.
 
     >>> import torch
+    >>> import clearance as cl
     >>> network = torch.nn.Linear(2, 2, bias=False)
     >>> with torch.no_grad():
     ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-    >>> (found,) = audit(Classifier(network), torch.tensor([[1.0, 1.0]]))
+    >>> (found,) = cl.audit(cl.Classifier(network), torch.tensor([[1.0, 1.0]]))
     >>> found.worst is None, round(found.measured["path_integral"], 3)
     (True, 0.0)
     """

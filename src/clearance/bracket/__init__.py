@@ -85,10 +85,11 @@ def bracket(
         ClearanceError: If another argument or the network cannot be used.
 
     >>> import torch
+    >>> import clearance as cl
     >>> network = torch.nn.Linear(2, 2, bias=False)
     >>> with torch.no_grad():
     ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-    >>> (found,) = bracket(Classifier(network), torch.tensor([[1.0, 1.0]]), budget="quick")
+    >>> (found,) = cl.bracket(cl.Classifier(network), torch.tensor([[1.0, 1.0]]), budget="quick")
     >>> round(found.lower, 3), round(found.radius, 3), round(found.attacked.distance, 3), found.status.value
     (1.4, 1.4, 1.4, 'ok')
     """

@@ -94,10 +94,11 @@ def robust_accuracy(
         ClearanceError: If another argument or the network cannot be used.
 
     >>> import torch
+    >>> import clearance as cl
     >>> line = torch.nn.Linear(2, 2, bias=False)
     >>> _ = line.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
     >>> x = torch.tensor([[1.0, 0.5], [0.1, 0.1], [-1.0, 0.0]])  # at distances 1 and 0.14; misclassified
-    >>> found = robust_accuracy(Classifier(line), x, [0, 0, 0], 0.5, 2, budget="quick")
+    >>> found = cl.robust_accuracy(cl.Classifier(line), x, [0, 0, 0], 0.5, 2, budget="quick")
     >>> found.proved.count, found.not_broken.count, [status.value for status in found.statuses]
     (1, 1, ['proved', 'broken', 'misclassified'])
     """

@@ -70,9 +70,11 @@ def certify(
         InputError: If the method or the time limit cannot be used.
         ClearanceError: If another argument or the network's answer cannot be used.
 
+    >>> import torch
+    >>> import clearance as cl
     >>> line = torch.nn.Linear(2, 2, bias=False)
     >>> _ = line.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-    >>> (proof,) = certify(Classifier(line), torch.tensor([[1.0, 0.5]]))
+    >>> (proof,) = cl.certify(cl.Classifier(line), torch.tensor([[1.0, 0.5]]))
     >>> round(proof.radius, 6), proof.method, proof.target
     (1.0, 'linear', 1)
     """

@@ -174,10 +174,12 @@ def clever(
     Raises:
         ClearanceError: If an argument cannot be used; the subclass and the message say which and why.
 
+    >>> import torch
+    >>> import clearance as cl
     >>> network = torch.nn.Linear(2, 2, bias=False)
     >>> with torch.no_grad():
     ...     _ = network.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-    >>> score = clever(Classifier(network), torch.tensor([[1.0, 1.0]]), norm=2)[0]
+    >>> score = cl.clever(cl.Classifier(network), torch.tensor([[1.0, 1.0]]), norm=2)[0]
     >>> round(score.radius, 4), score.status.value  # 7 / ||(3, 4)||_2
     (1.4, 'ok')
     """

@@ -115,7 +115,7 @@ def write_apart(values: Sequence[float]) -> list[str]:
     """Numbers with so many digits that the largest can be told from the next: logits of a witness at a boundary.
 
     >>> write_apart([14.835, 3.9931, -0.3251]), write_apart([5.1234567, 5.1234561, 0.5])
-    (['14.8', '4.0', '-0.3'], ['5.1234567', '5.1234561', '0.5000000'])
+    (['14.8', '4.0', '-0.3'], ['5.123457', '5.123456', '0.500000'])
     """
     finite = sorted((value for value in values if math.isfinite(value)), reverse=True)
     if not finite:

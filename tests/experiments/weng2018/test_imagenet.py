@@ -25,6 +25,7 @@ def made(tmp_path: Path, clearance_data: Path, monkeypatch: pytest.MonkeyPatch) 
     return reproduce(Sitting("weng-2018-imagenet", Scale.TINY, 0, "cpu", tmp_path), lambda _: None)
 
 
+@pytest.mark.slow
 def test_every_table_and_figure_is_there_and_the_finding_holds(made: tuple[Reproduction, list[Path]]):
     found, files = made
     assert [table.title.partition(".")[0] for table in found.tables] == ["Table 4", "Table 3a", "Table 3b", "Table 5"]

@@ -16,6 +16,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reproduction, list[P
     return reproduce(Sitting("weng-2018", Scale.TINY, 0, "cpu", out), lambda _: None)
 
 
+@pytest.mark.slow
 def test_every_table_and_figure_is_there(made: tuple[Reproduction, list[Path]]):
     found, files = made
     assert [table.title.partition(".")[0] for table in found.tables] == ["Table 2", "Table 3a", "Table 3b", "Table 5"]
@@ -26,6 +27,7 @@ def test_every_table_and_figure_is_there(made: tuple[Reproduction, list[Path]]):
     assert len(list(runs.glob("*/report.html"))) == 4
 
 
+@pytest.mark.slow
 def test_findings_of_direction(made: tuple[Reproduction, list[Path]]):
     verdicts = {finding.sentence: finding for finding in made[0].findings}
     held = {sentence for sentence, finding in verdicts.items() if finding.holds}
@@ -36,6 +38,7 @@ def test_findings_of_direction(made: tuple[Reproduction, list[Path]]):
     assert len(untold) == 2 and all("CLEVER" in finding.evidence for finding in untold)
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was(made: tuple[Reproduction, list[Path]]):
     said: list[str] = []
     out = made[1][0].parents[1]

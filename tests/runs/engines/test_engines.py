@@ -41,7 +41,9 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture(params=["local", pytest.param("ray-1", marks=needs_ray), pytest.param("ray-2", marks=needs_ray)])
+@pytest.fixture(
+    params=["local", pytest.param("ray-1", marks=[needs_ray, pytest.mark.slow]), pytest.param("ray-2", marks=needs_ray)]
+)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn."""
     if request.param == "local":

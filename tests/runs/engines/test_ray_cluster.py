@@ -55,6 +55,7 @@ def where(shared: tuple[np.ndarray, Path], task: int) -> dict[str, Any]:
     return {"node": node, "value": float(numbers[task]), "stored": not numbers.flags.writeable}
 
 
+@pytest.mark.slow
 def test_a_node_that_is_lost_in_mid_run_loses_no_task(two_nodes: tuple[Any, Any], tmp_path: Path):
     (cluster, node), outcomes = two_nodes, []
     shared = np.arange(SIZE, dtype=np.float64), tmp_path
@@ -68,6 +69,7 @@ def test_a_node_that_is_lost_in_mid_run_loses_no_task(two_nodes: tuple[Any, Any]
     assert len({outcome.value["node"] for outcome in outcomes[:2]}) == 2
 
 
+@pytest.mark.slow
 def test_two_nodes_give_the_same_bits_as_none(two_nodes: tuple[Any, Any]):
     tasks, shared = digits_plan(2).tasks(), load_shared(2)
     expected = {o.task.key: o.value for o in LocalEngine().map(attack_digit, shared, tasks)}
