@@ -105,8 +105,13 @@ class TestRefusals:
         with pytest.raises(FileError, match=r"a\.png: expected a picture, got one that cannot be read"):
             read_picture(tmp_path / "a.png", str(tmp_path / "a.png"))
 
+    @pytest.mark.parametrize("limit", [Image.MAX_IMAGE_PIXELS, None, 1])
     @pytest.mark.parametrize("side", [15_000, 100_000, 2**31 - 1])
-    def test_a_small_file_that_states_a_huge_picture(self, side: int):
+    def test_a_small_file_that_states_a_huge_picture(
+        self, side: int, limit: int | None, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)  # as other libraries of the process do
+
         def chunk(name: bytes, data: bytes) -> bytes:
             return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 

@@ -5,7 +5,8 @@
 - Palettes, CMYK and other colour models become RGB; of an animation the first frame is read.
 - Grey pictures have one channel in a set that begins with a grey picture, and three equal ones in a set of colours.
 - 16-bit grey keeps its precision: its levels 0 to 65,535 become 0 to 1.
-- Pillow's own limit on pixels holds, as an error: a small file can state a picture that fills the memory.
+- Pillow's limit on pixels holds, as an error, wherever other libraries of the process have moved it: a small file can
+  state a picture that fills the memory.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 GREY_MODES = ("1", "L", *DEEP_MODES)
 """What Pillow calls pictures without colour and without transparency; `LA` is one with it."""
+
+MOST_PIXELS = 1024**3 // 4 // 3
+"""Pillow's limit as it is when it is imported: a quarter of a gigabyte in three channels."""
 
 
 def read_picture(
@@ -85,11 +89,11 @@ def read_levels(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as opened:
+                _check_pixels(*opened.size)
                 return _as_levels(_cropped(_resized(_upright(opened), resize), crop, called))
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        limit = f"at most {Image.MAX_IMAGE_PIXELS:,} pixels (Pillow's limit)"
+    except Image.DecompressionBombError:
+        limit = f"at most {MOST_PIXELS:,} pixels (Pillow's limit)"
         raise FileError(f"{called}: expected a picture of {limit}, got one that states more") from None
     except Image.UnidentifiedImageError:
         raise FileError(f"{called}: expected a picture, got a file that is damaged or of another kind") from None
@@ -98,6 +102,13 @@ def read_levels(
     except Exception as error:  # a damaged picture fails in many ways, and all mean the same
         said = reason_of(error)
         raise FileError(f"{called}: expected a picture, got one that cannot be read ({said})") from None
+
+
+def _check_pixels(width: int, height: int) -> None:
+    from PIL import Image
+
+    if width * height > MOST_PIXELS:
+        raise Image.DecompressionBombError
 
 
 def _upright(image: Image) -> Image:
@@ -127,8 +138,7 @@ def _resized(image: Image, size: Size | None) -> Image:
         width, height = (max(1, round(side * factor)) for side in image.size)
     else:
         height, width = size
-    if width * height > (Image.MAX_IMAGE_PIXELS or width * height):
-        raise Image.DecompressionBombError
+    _check_pixels(width, height)
     return image.resize((width, height), Image.Resampling.BILINEAR)
 
 
