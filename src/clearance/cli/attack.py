@@ -28,6 +28,7 @@ from clearance.estimates.status import Status
 from clearance.geometry.exponents import as_distance
 from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
+from clearance.report.marks import write_ends
 from clearance.results.short import summarise_results
 from clearance.runs.files import replacing
 from clearance.zoo.inputs import Inputs
@@ -157,11 +158,11 @@ def _summary(results: Sequence[AttackResult], flags: AttackFlags) -> list[str]:
         found = f"{reached} of {len(results)} inputs have a witness within the radius"
         lines = [f"{found} ({without} have none, {skipped})"]
     if (robust := _robust_accuracy(results, flags)) is not None:
-        low, high = robust.not_broken.interval
+        low, high = write_ends(robust.not_broken.interval)
         lines.append(
             f"Robust accuracy at radius {robust.radius:g}: at most {robust.not_broken.share:.1%} "
             f"({robust.not_broken.count} of {len(robust)} inputs correct and not broken; "
-            f"{robust.level:.0%} interval {low:.1%} to {high:.1%})"
+            f"{robust.level:.0%} interval {low} to {high})"
         )
     cost = all_of_it.cost
     return [*lines, f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s"]

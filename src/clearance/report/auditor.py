@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from clearance.certificates.table import CERTIFICATES
 from clearance.estimates.status import Status
 from clearance.model.robustness import Proportion, Robustness
-from clearance.report.marks import count, name_norm, write_number, write_share
+from clearance.report.marks import count, name_norm, write_ends, write_number
 from clearance.report.paired import readable
 from clearance.report.records import Entry, RunRecords
 from clearance.report.security import security_curves
@@ -263,10 +263,10 @@ def _accuracy_account(run: RunRecords) -> ArticleAccount:
     if found is None:
         shown = "Nothing: no task has succeeded."
     else:
-        low, high = found.interval
+        low, high = write_ends(found.interval)
         shown = (
-            f"Accuracy on {count(found.of, 'input')}: {write_count(found)}; {LEVEL} interval {write_share(low)} to "
-            f"{write_share(high)} (Clopper and Pearson)."
+            f"Accuracy on {count(found.of, 'input')}: {write_count(found)}; {LEVEL} interval {low} to {high} "
+            "(Clopper and Pearson)."
         )
     return ArticleAccount(
         "Accuracy (paragraphs 1 and 3)",

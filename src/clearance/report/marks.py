@@ -19,6 +19,7 @@ __all__ = [
     "name_norm",
     "name_weights",
     "write_apart",
+    "write_ends",
     "write_evidence",
     "write_given",
     "write_norm",
@@ -109,6 +110,17 @@ def write_share(value: float | None) -> str:
     ('12.5 %', '–')
     """
     return MISSING if value is None else f"{100 * value:.3g} %"
+
+
+def write_ends(interval: tuple[float, float]) -> tuple[str, str]:
+    """The ends of an interval of shares in per cent, rounded outwards.
+
+    >>> write_ends((0.35877, 0.4123)), write_ends((0.0, 1.0))
+    (('35.8 %', '41.3 %'), ('0 %', '100 %'))
+    """
+    low, high = (100 * end for end in interval)
+    ends = write_number(low, "certified"), "100" if high >= 100.0 else write_number(high, "attacked")
+    return f"{ends[0]} %", f"{ends[1]} %"
 
 
 def write_apart(values: Sequence[float]) -> list[str]:

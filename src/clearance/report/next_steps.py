@@ -13,7 +13,7 @@ from clearance.model.robustness import Proportion
 from clearance.report.answer import BELOW_PROOF, reaches_zero
 from clearance.report.contest import Comparison, DifferenceVerdict
 from clearance.report.flags import flag_groups
-from clearance.report.marks import count, write_share
+from clearance.report.marks import count, write_ends
 from clearance.report.paired import FEWEST_FOR_INTERVAL
 from clearance.report.records import RunRecords
 from clearance.report.security import has_robust_accuracy
@@ -174,12 +174,11 @@ def _more_inputs(run: RunRecords) -> list[NextStep]:
     inputs = {(entry.input_key, entry.label): entry.judged for entry in run.entries}
     if not inputs:
         return []
-    low, high = Proportion(sum(inputs.values()), len(inputs)).interval
-    if high - low <= WIDE_INTERVAL:
+    interval = Proportion(sum(inputs.values()), len(inputs)).interval
+    if interval[1] - interval[0] <= WIDE_INTERVAL:
         return []
-    why = (
-        f"{count(len(inputs), 'input')} leave the accuracy anywhere between {write_share(low)} and {write_share(high)}"
-    )
+    low, high = write_ends(interval)
+    why = f"{count(len(inputs), 'input')} leave the accuracy anywhere between {low} and {high}"
     return [NextStep("Take more inputs", why, f"clearance bracket … --count {LARGER_RUN * len(inputs)}")]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from clearance.data.files import PIXEL_LEVELS
 from clearance.model.robustness import Proportion, RobustShares
-from clearance.report.marks import MISSING, count, name_norm, write_given, write_number, write_share
+from clearance.report.marks import MISSING, count, name_norm, write_ends, write_given, write_number, write_share
 from clearance.report.paired import INTERVAL_LEVEL
 from clearance.report.records import RunRecords
 from clearance.report.security import SecurityCurve, security_curves
@@ -67,8 +67,8 @@ def write_count(found: Proportion) -> str:
 
 def write_interval(found: RobustShares) -> str:
     """The interval of robust accuracy in per cent, rounded outwards."""
-    low, high = (100 * end for end in found.interval)
-    return f"{write_number(low, 'certified')}–{write_number(min(high, 100.0), 'attacked')} %"
+    low, high = write_ends(found.interval)
+    return f"{low.removesuffix(' %')}–{high}"
 
 
 def shares_table(runs: Sequence[RunRecords], radii: Sequence[float] = ()) -> Table:
