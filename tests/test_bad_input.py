@@ -465,6 +465,7 @@ def found_as_usual(name: str) -> list[str]:
 
 @each_call
 @pytest.mark.parametrize("inside", [torch.inference_mode, torch.no_grad])
+@pytest.mark.thinned(3)
 def test_a_caller_who_switched_gradients_off_gets_the_same(name: str, inside: Callable[[], Any]):
     expected = found_as_usual(name)
     with inside():

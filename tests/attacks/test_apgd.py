@@ -60,6 +60,7 @@ def test_units():
 
 
 @each_norm
+@pytest.mark.thinned(3)
 def test_success_does_not_fall_as_the_radius_grows(norm: float):
     assert_success_grows_with_the_radius(norm, apgd)
 

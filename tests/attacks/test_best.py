@@ -60,7 +60,7 @@ def test_any_norm(norm: float):
 
 @pytest.mark.parametrize("norm", [1.0, INF])
 @pytest.mark.parametrize("target", ["untargeted", "runner-up", "least-likely"])
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(4)
 def test_active_bounds_never_below_the_linear_program(norm: float, target: str):
     reached = 0
     for seed in range(6):

@@ -40,6 +40,7 @@ SHORT: Variants = {
 
 @each(FULL)
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.thinned(3)
 def test_within_5_percent_on_linear_classifiers(name: str, seed: int):
     norm, method = FULL[name]
     case = linear_case(seed)

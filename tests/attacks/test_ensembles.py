@@ -50,7 +50,7 @@ def twice(runs: tuple[AttackRun, ...]) -> tuple[AttackRun, ...]:
 
 
 @each_norm
-@pytest.mark.thinned(4)
+@pytest.mark.slow
 def test_twice_the_iterations_never_give_a_larger_distance(norm: float):
     for seed in range(3):
         model, x = Classifier(relu_network(seed, 4), (0, 1)), small_inputs(seed, 6)

@@ -119,6 +119,7 @@ def test_only_survivors_are_attacked_on():
 
 @each_norm
 @pytest.mark.parametrize("passes", [1, 2, 3, 17, 280, 901])
+@pytest.mark.thinned(4)
 def test_no_input_costs_more_than_its_passes(norm: float, passes: int):
     model, x = Classifier(relu_network(1, 4), (0, 1)), small_inputs(1, 6).clamp(0, 1)
     before = model.meter.read()

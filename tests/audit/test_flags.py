@@ -118,7 +118,7 @@ IN_BRACKETS = {"contradiction", "below_certificate"}
 
 
 @pytest.mark.parametrize("code", MASKED)
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(3)
 def test_a_classifier_that_raises_it(code: str):
     found = seen(MASKED[code])
     (flag,) = [flag for flag in found.flags if flag.code == code]
@@ -357,6 +357,7 @@ def test_an_unused_class_hides_no_flag(code: str):
 
 
 @pytest.mark.parametrize("value", [-1e9, -1e30, torch.finfo(torch.float32).min])
+@pytest.mark.thinned(3)
 def test_an_unused_class_moves_no_number(value: float):
     found = look_at(with_unused(MASKED["batch_dependent"], value))
     assert found.has("batch_dependent") and found.measured["batch_dependent"] > 0.1

@@ -142,12 +142,12 @@ def agreement(entry: masking.Entry, x: Tensor) -> float:
 
 
 @pytest.mark.parametrize("name", masking.HONEST)
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(8)
 def test_an_honest_classifier_shows_no_symptom(name: str):
     assert not symptoms(masking.HONEST[name]())
 
 
 @pytest.mark.parametrize("name", masking.MASKED)
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(8)
 def test_a_masked_classifier_shows_a_symptom(name: str):
     assert name in KNOWN or symptoms(masking.MASKED[name]())

@@ -55,6 +55,7 @@ def test_a_witness_no_farther_than_where_the_straight_line_crosses(norm: float):
 
 
 @pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.thinned(3)
 def test_a_gradient_that_leads_away_is_found_out(norm: float):
     model = Classifier(misled, bounds=(0, 1))
     (found,) = cl.audit(model, X, norm=norm, references=OTHER)

@@ -80,6 +80,7 @@ def test_a_network_that_differs_away_from_the_input_only(bounds: tuple[float, fl
 
 
 @pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.thinned(3)
 def test_a_masked_class_does_not_hide_a_difference(mask: float):
     line, x = random_linear(1), random_inputs(1, 1, 6).float()
     network = as_module(line).float()

@@ -18,6 +18,7 @@ METHOD = "branch-and-bound"
 
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
 @pytest.mark.parametrize("bounds", [None, (0.0, 1.0)])
+@pytest.mark.thinned(3)
 def test_it_agrees_with_the_exact_solver(norm: float, bounds: tuple[float, float] | None):
     for seed in range(4):
         activation = nn.ReLU if seed % 2 else lambda: nn.LeakyReLU(0.2)

@@ -48,5 +48,6 @@ def test_what_passes_is_a_witness_without_an_alarm():
     assert row.flagged == pytest.approx([0.5, 0.5])
 
 
+@pytest.mark.slow
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     assert [finding.holds for finding in tiny("detector", tmp_path).findings] == [True, True, True, True]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from clearance.experiments.extra_data import LabelledInputs
@@ -16,6 +17,7 @@ def test_classes_are_numbered_from_zero_and_parts_do_not_overlap():
     assert part.after(3, 2).images.flatten().tolist() == [3, 4]
 
 
+@pytest.mark.slow
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     found = tiny("extra-data", tmp_path)
     assert [finding.holds for finding in found.findings] == [True, True, True]

@@ -79,6 +79,7 @@ def test_parameters_are_checked():
         ToyModel(1.0, 0.1, 5)
 
 
+@pytest.mark.slow
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     found = tiny("toy-model", tmp_path)
     assert all(finding.holds for finding in found.findings)

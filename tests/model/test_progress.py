@@ -43,6 +43,7 @@ def watching(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.thinned(3)
 def test_a_function_is_told_of_every_input(call: str):
     told: list[tuple[int, int, float | None]] = []
     CALLS[call](progress=lambda *now: told.append(now))
@@ -61,6 +62,7 @@ def test_a_terminal_shows_one_bar(call: str, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.thinned(3)
 def test_nothing_is_written_where_nobody_watches(call: str, capfd: pytest.CaptureFixture[str]):
     CALLS[call]()
     assert capfd.readouterr() == ("", "")

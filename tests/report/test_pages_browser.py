@@ -66,7 +66,7 @@ NAMES = ("report", "auditor", "compare", "report-masked", "auditor-masked")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(5)
 def test_a_page_is_whole_at_every_width_and_in_both_themes(
     browser: Browser, pages: dict[str, Path], name: str, width: int, dark: bool
 ):
@@ -93,6 +93,7 @@ def test_an_overlap_would_be_seen(browser: Browser, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thinned(2)
 def test_a_page_is_printed_whole(browser: Browser, pages: dict[str, Path], name: str):
     browser.open(pages[name], width=1400)
     browser.finish()
@@ -167,6 +168,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("name", ["report", "compare"])
+@pytest.mark.thinned(2)
 def test_the_bars_of_intervals_stand_out_from_the_page(browser: Browser, pages: dict[str, Path], name: str, dark: bool):
     """At least 3 to 1, what WCAG 2.1 asks of graphics, and not thinner than a pixel."""
     browser.open(pages[name], dark=dark)

@@ -49,6 +49,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     return records_of(tmp_path_factory.mktemp("local") / "run", LocalEngine())
 
 
+@pytest.mark.slow
 def test_two_ray_workers_give_the_same_records_bit_for_bit(local: list[dict[str, object]], tmp_path: Path):
     pytest.importorskip("ray", reason="needs ray: pip install 'clearance[ray]'")
     from clearance.runs.engines.ray import RayEngine

@@ -30,6 +30,7 @@ def test_endpoint_of_beta_norms(shape: int, least_median: float) -> None:
 
 @pytest.mark.parametrize("blocks", [8, 20, 50])
 @pytest.mark.parametrize("shape", [1, 2, 4, 8, 16])
+@pytest.mark.thinned(4)
 def test_interval_covers_with_few_blocks(shape: int, blocks: int) -> None:
     """At least 92 %; with so few maxima the interval may be conservative, and is often unbounded."""
     low, high = fit_reverse_weibull(beta_maxima(shape, blocks, rows=1000, seed=blocks + shape)).interval
@@ -203,6 +204,7 @@ def test_order_does_not_matter(maxima: Array, random: object) -> None:
 
 @pytest.mark.parametrize("blocks", range(1, 11))
 @pytest.mark.filterwarnings("error")
+@pytest.mark.thinned(4)
 def test_tiny_samples_are_silent(blocks: int) -> None:
     generator = np.random.default_rng(blocks)
     for maxima in (generator.random((20, blocks)), np.round(3 * generator.random((20, blocks)))):
