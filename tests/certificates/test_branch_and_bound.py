@@ -38,8 +38,10 @@ def test_it_agrees_with_brute_force_in_two_dimensions(norm: float):
     for seed in range(3):
         network = random_network(seed, (2, 5, 4, 3), nn.ReLU)
         bounds, x = (0.0, 1.0) if seed % 2 else None, random_inputs(seed, 1, 2)
-        (proof,) = certify(Classifier(network, bounds), x, norm=norm, method=METHOD, time_limit=2)
-        farthest = 3.0 if math.isinf(proof.radius) else 1.05 * proof.radius
+        patience = 2 if norm == 1.5 else 60  # its distances are not exact, and the last of the gap stays
+        (proof,) = certify(Classifier(network, bounds), x, norm=norm, method=METHOD, time_limit=patience)
+        gap = 0.0 if math.isnan(proof.gap) else proof.gap
+        farthest = 3.0 if math.isinf(proof.radius) else 1.05 * (proof.radius + gap)
         found = nearest_on_rays(network, x[0], norm, farthest, bounds=bounds, rays=1440, steps=300)
         assert found >= proof.radius * (1 - 1e-9)
         assert math.isnan(proof.gap) or found <= 1.02 * (proof.radius + proof.gap)
