@@ -404,6 +404,7 @@ def test_another_precision_works_on_a_copy():
     assert everything(network) == before and network.calls == 0 and len(scores) == 2
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("target", ["untargeted", "random"])
 @each_estimate
 def test_global_random_states_are_neither_read_nor_written(choices: dict[str, Any], target: str):
@@ -510,6 +511,7 @@ def test_a_tensor_of_inference_mode_that_no_copy_reaches():
     refused(cl.NetworkError, message, lambda: cl.clever(answering(lambda x: x @ weight), X))
 
 
+@pytest.mark.thinned(3)
 @each_call
 def test_a_default_device_changes_nothing(name: str):
     model, expected = cl.Classifier(curved(), bounds=(0, 1)), found_as_usual(name)
@@ -569,6 +571,7 @@ def test_a_logit_that_is_not_finite_names_its_input(score: Callable[..., object]
     refused(cl.NetworkError, "got NaN or infinity for input 2$", lambda: score(model, X[[0, 0, 1]]))
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "target", [2, np.int64(2), torch.tensor(2), [2, 2], torch.tensor([2, 2]), np.array([2, 2]), [np.int64(2)] * 2]
 )

@@ -61,7 +61,7 @@ CALLS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(6)
 def test_results_are_the_same_bits_under_another_default(name: str):
     torch.set_default_dtype(torch.float32)
     expected = CALLS[name]()

@@ -27,6 +27,7 @@ def masked(value: float, *, curved: bool = False) -> cl.Classifier:
     return cl.Classifier(network)
 
 
+@pytest.mark.thinned(8)
 @pytest.mark.parametrize("norm", [1.0, 2.0, float("inf")])
 @pytest.mark.parametrize("value", MASKS)
 def test_the_attack_finds_the_closed_form_distance(value: float, norm: float):
@@ -37,7 +38,7 @@ def test_the_attack_finds_the_closed_form_distance(value: float, norm: float):
 
 @pytest.mark.parametrize("value", [-1e9, MASKS[-1]])
 @pytest.mark.parametrize("method", ATTACKS)
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(8)
 def test_each_attack_ends_at_the_same_bits(method: str, value: float):
     norm = next(p for p in (2.0, 1.0, float("inf"), 0.0) if ATTACKS[method].is_for(p))
 

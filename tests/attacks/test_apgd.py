@@ -43,6 +43,7 @@ def test_the_exact_radius_on_linear_classifiers(norm: float):
     assert_exact_radius(norm, apgd)
 
 
+@pytest.mark.thinned(3)
 @each_norm
 @pytest.mark.parametrize("seed", range(3))
 def test_bisected_within_5_percent_on_linear_classifiers(norm: float, seed: int):

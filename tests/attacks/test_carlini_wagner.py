@@ -58,6 +58,7 @@ def test_with_bounds_above_the_program(name: str):
     assert_above_the_program(*FULL[name])
 
 
+@pytest.mark.thinned(6)
 @each(FULL)
 def test_targeted_at_each_class_in_turn(name: str):
     assert_targeted_is_near(*FULL[name])

@@ -128,12 +128,14 @@ def test_units(name: str):
     assert_scales_with_units(*VARIANTS[name])
 
 
+@pytest.mark.slow
 @on_any_network()
 def test_promises(threat):
     for variant in VARIANTS.values():
         assert_promises(*variant, *threatened(threat))
 
 
+@pytest.mark.thinned(3)
 @each_dead
 @each(VARIANTS)
 def test_nothing_without_gradients(name, dead):

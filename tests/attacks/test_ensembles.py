@@ -33,6 +33,7 @@ def test_every_run_is_of_a_method_for_the_norm(norm: float, budget: str):
     assert all(ATTACKS[run.method].is_for(norm) for run in ensemble(norm, budget))
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(("budget", "least", "most"), [("quick", 200, 330), ("standard", 1500, 2150)])
 @pytest.mark.parametrize("norm", [0.0, 1.0, 2.0, INF])
 def test_budgets_cost_what_they_say(norm: float, budget: str, least: int, most: int):

@@ -50,6 +50,7 @@ def test_with_bounds_above_the_program(norm: float):
     assert_above_the_program(norm, partial(fast_minimum_norm, norm=norm))
 
 
+@pytest.mark.thinned(3)
 @each_norm
 @pytest.mark.parametrize("seed", range(3))
 def test_aimed_at_each_class_in_turn(norm: float, seed: int):
@@ -98,6 +99,7 @@ def test_never_farther_than_an_adversarial_start(norm: float, seed: int, share: 
     assert (found.distance <= vector_norm(start - x, norm))[adversarial].all()
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("bounds", [None, (-20.0, 20.0)])
 @pytest.mark.parametrize("norm", [1.0, 2.0, 3.0, INF])
 @pytest.mark.parametrize("seed", range(3))

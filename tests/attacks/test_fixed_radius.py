@@ -145,7 +145,7 @@ def test_what_a_pass_alone_takes_back_is_no_witness_and_is_counted():
 
 @pytest.mark.parametrize("dead", [constant, flat, undefined])
 @each_norm
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(12)
 def test_a_network_without_gradients_ends_without_success(dead, norm: float):
     for result in within(Classifier(dead, (0, 1)), small_inputs(0, 2).clamp(0, 1), 0.1, norm, 2000):
         assert not result.success and spent(result) <= 2000

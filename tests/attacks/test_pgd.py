@@ -42,6 +42,7 @@ def test_the_exact_radius_on_linear_classifiers(norm: float):
     assert_exact_radius(norm, pgd, share=5e-2)
 
 
+@pytest.mark.thinned(3)
 @each_norm
 @pytest.mark.parametrize("seed", range(3))
 def test_bisected_within_5_percent_on_linear_classifiers(norm: float, seed: int):

@@ -42,6 +42,7 @@ def fewest(seed: int, classes: int) -> tuple[Classifier, Tensor, Goal, Tensor]:
     return model, x, goal, torch.tensor(exact)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("classes", [2, 4])
 def test_in_a_box_never_fewer_than_the_closed_form_and_mostly_as_many(classes: int):
     """Alone it is seldom more than one coordinate off; with what `attack` does to its witnesses it is exact."""

@@ -59,6 +59,7 @@ def test_patches_shrink_as_the_paper_has_them():
     assert [_share(moment) for moment in moments] == [0.8 / 2**halvings for halvings in range(len(moments))]
 
 
+@pytest.mark.thinned(2)
 @each_norm
 def test_success_does_not_fall_as_the_radius_grows(norm: float):
     assert_success_grows_with_the_radius(norm, partial(square, steps=150))

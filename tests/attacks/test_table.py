@@ -165,6 +165,7 @@ def test_a_new_attack_is_one_line_for_python(dummy: types.ModuleType):
     assert "`far_away`" in page_table() and "far_away" in package_list()
 
 
+@pytest.mark.slow
 def test_a_new_attack_is_one_line_for_the_command_line(tmp_path: Path):
     (tmp_path / "dummy_attack.py").write_text(DUMMY + ONE_LINE)
     code = "import dummy_attack; from clearance.cli import main; main({})"

@@ -73,7 +73,7 @@ def test_links_lead_somewhere(path: Path):
 
 
 @each_code
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(6)
 def test_the_example_raises_the_flag(code: str):
     source = examples(page(code).read_text())
     assert f'flag.code == "{code}"' in source

@@ -118,7 +118,7 @@ IN_BRACKETS = {"contradiction", "below_certificate"}
 
 
 @pytest.mark.parametrize("code", MASKED)
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(6)
 def test_a_classifier_that_raises_it(code: str):
     found = seen(MASKED[code])
     (flag,) = [flag for flag in found.flags if flag.code == code]
@@ -219,6 +219,7 @@ def test_an_estimate_that_raises_it(code, change, severity, score: cl.CleverScor
     assert [flag.severity for flag in found.flags if flag.code == code] == [severity]
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize(
     ("code", "change", "severity"),
     [
@@ -351,7 +352,7 @@ def with_unused(function: Any, value: float) -> Any:
 
 
 @pytest.mark.parametrize("code", ["batch_dependent", "precision", "saturated", "flat", "squashed", "probabilities"])
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(6)
 def test_an_unused_class_hides_no_flag(code: str):
     assert look_at(with_unused(MASKED[code], -1e6)).has(code)
 

@@ -36,7 +36,7 @@ def audits(entry: masking.Entry, *, quick: bool) -> list[Audit]:
 
 @as_a_user
 @pytest.mark.parametrize("name", masking.MASKED)
-@pytest.mark.thinned(20)
+@pytest.mark.thinned(24)
 def test_a_masked_classifier_is_flagged_on_every_input(name: str, quick: bool):
     found = audits(masking.MASKED[name](), quick=quick)
     assert len(found) >= 2 and all(one.masked for one in found)
@@ -45,7 +45,7 @@ def test_a_masked_classifier_is_flagged_on_every_input(name: str, quick: bool):
 
 @as_a_user
 @pytest.mark.parametrize("name", masking.HONEST)
-@pytest.mark.thinned(24)
+@pytest.mark.thinned(36)
 def test_an_honest_classifier_is_not(name: str, quick: bool):
     found = audits(masking.HONEST[name](), quick=quick)
     raised = {flag.code: dict(flag.evidence) for one in found for flag in one.flags if flag.severity != Severity.INFO}
@@ -56,7 +56,7 @@ def test_an_honest_classifier_is_not(name: str, quick: bool):
 @pytest.mark.parametrize(
     "name", [*masking.PUBLIC[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in masking.PUBLIC[2:])]
 )
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(4)
 def test_a_public_network_is_not(name: str, norm: float):
     entry = masking.public(name)
     rest, known = entry.inputs[:2], entry.labels[:2]

@@ -44,6 +44,7 @@ def test_the_networks_are_what_was_asked_for():
     assert not set(masking.MASKED) & set(masking.HONEST)
 
 
+@pytest.mark.thinned(3)
 @each_entry
 def test_an_entry_is_right_about_its_inputs(name: str):
     entry = entry_of(name)
@@ -148,6 +149,6 @@ def test_an_honest_classifier_shows_no_symptom(name: str):
 
 
 @pytest.mark.parametrize("name", masking.MASKED)
-@pytest.mark.thinned(8)
+@pytest.mark.thinned(16)
 def test_a_masked_classifier_shows_a_symptom(name: str):
     assert name in KNOWN or symptoms(masking.MASKED[name]())

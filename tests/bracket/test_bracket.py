@@ -177,6 +177,7 @@ def test_the_estimate_is_never_shown_below_the_proof(small_networks: list[Bracke
     assert all(found.radius is None or found.radius >= found.lower for found in small_networks)
 
 
+@pytest.mark.slow
 def test_what_the_audit_met_is_in_the_lipschitz_constant():
     """On a network whose steepest part lies on the way to the witness, every gradient norm met there counts."""
     raised: set[str] = set()

@@ -134,6 +134,7 @@ class FusedLinearReLU(nn.Linear):
         return super().forward(x).relu()
 
 
+@pytest.mark.slow
 def test_fused_layers_are_refused():
     for seed in range(20):
         with torch.random.fork_rng(devices=[]):
@@ -263,7 +264,7 @@ def test_the_points_are_the_same_alone_and_in_a_batch_and_are_counted():
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(6)
 def test_honest_networks_are_never_refused(norm: float, dtype: torch.dtype):
     for name in NETWORKS:
         model = model_of(name)

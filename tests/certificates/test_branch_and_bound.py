@@ -33,6 +33,7 @@ def test_it_agrees_with_the_exact_solver(norm: float, bounds: tuple[float, float
             assert 0 <= found.gap <= 1e-5 * found.radius + 1e-9
 
 
+@pytest.mark.thinned(6)
 @pytest.mark.parametrize("norm", NORMS)
 def test_it_agrees_with_brute_force_in_two_dimensions(norm: float):
     for seed in range(3):

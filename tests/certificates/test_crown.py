@@ -22,7 +22,7 @@ each = pytest.mark.parametrize("name", NETWORKS)
 @each
 @pytest.mark.parametrize("norm", [1.0, 1.7, 2.0, math.inf])
 @pytest.mark.parametrize("method", ["crown", "operator-norms"])
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(10)
 def test_no_point_of_the_ball_changes_the_class(name: str, norm: float, method: str):
     bounds = None if norm == 1.7 else (0.0, 1.0)
     model, x = model_of(name, bounds=bounds), images(3)

@@ -16,7 +16,7 @@ each_norm = pytest.mark.parametrize("norm", NORMS)
 @each_norm
 @pytest.mark.parametrize("bounds", [None, (0.0, 1.0)])
 @pytest.mark.parametrize("target", ["untargeted", "runner-up"])
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(6)
 def test_it_agrees_with_brute_force_in_two_dimensions(norm: float, bounds: tuple[float, float] | None, target: str):
     for seed in range(6):
         sizes = (2, 7, 3) if seed % 2 else (2, 5, 4, 3)

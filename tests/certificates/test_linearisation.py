@@ -72,6 +72,7 @@ def check_holds(found: Relaxation, radius: float, norm: float) -> None:
         assert (low <= value + room).all() and (value <= high + room).all(), index
 
 
+@pytest.mark.thinned(3)
 @each
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
 @pytest.mark.parametrize("tighten", [False, True])

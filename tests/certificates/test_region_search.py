@@ -15,6 +15,7 @@ def solve(case: Case, seconds: float = 60.0) -> Answer:
     return nearest_by_regions(case.encoding, case.ahead, radius=case.radius, box=box, seconds=seconds)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("bounds", [False, True])
 @pytest.mark.parametrize("left", [0.0, 0.3])
 def test_it_is_the_nearest_of_all_sign_patterns(bounds: bool, left: float):

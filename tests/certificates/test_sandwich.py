@@ -120,7 +120,7 @@ KINDS: dict[str, Callable[[int], list[float]]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(4)
 def test_certified_is_at_most_exact(kind: str):
     excess = [value for seed in range(50) for value in KINDS[kind](seed)]
     assert len(excess) == 250

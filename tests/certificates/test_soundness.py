@@ -105,7 +105,7 @@ PLANTED: dict[str, tuple[object, str, Any, str]] = {
 
 
 @pytest.mark.parametrize("mistake", PLANTED)
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(6)
 def test_it_finds_what_is_planted(mistake: str, monkeypatch: pytest.MonkeyPatch):
     where, name, wrong, form = PLANTED[mistake]
     monkeypatch.setattr(where, name, wrong)
@@ -115,7 +115,7 @@ def test_it_finds_what_is_planted(mistake: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("mistake", PLANTED)
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(4)
 def test_what_is_planted_does_not_get_out(mistake: str, monkeypatch: pytest.MonkeyPatch):
     """The points of the ball alone refute it."""
     where, name, wrong, form = PLANTED[mistake]

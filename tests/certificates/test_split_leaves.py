@@ -17,6 +17,7 @@ from exact_cases import make_case
 from split_cases import points_in, relaxed, small_network, unit_values
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
 @pytest.mark.parametrize("bounds", [False, True])
 def test_the_nearest_of_all_patterns_is_the_distance_by_enumeration(norm: float, bounds: bool):

@@ -117,6 +117,7 @@ def test_best_tries_a_line_that_asks_for_it(dummy: Path):
     assert (after.method, after.radius) == ("dummy", 0.125)
 
 
+@pytest.mark.slow
 def test_a_new_line_is_a_choice_of_the_command_line(dummy: Path):
     code = (
         "import dummy_certificate\n"

@@ -52,6 +52,7 @@ def kept(monkeypatch: pytest.MonkeyPatch, module: object, name: str, *arguments:
     return lambda: real(*given)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("module", "name", "arguments"),
     [
@@ -90,7 +91,7 @@ def runs(tmp_path: Path) -> list[str]:
     ],
     ids=lambda command: command[0],
 )
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(4)
 def test_tables_of_runs(here: Path, runs: list[str], command: tuple[str, ...]):
     words = [runs[0] if word == "RUN" else runs[1] if word == "OTHER" else word for word in command]
     found = {width: run_command(*words, columns=width) for width in WIDTHS}

@@ -14,7 +14,7 @@ SMALL = {"bound": "ball", "blocks": 8, "block_size": 64}
 
 @pytest.mark.parametrize("radius", ["auto", 0.4])
 @pytest.mark.parametrize("sampler", ["directed", "uniform"])
-@pytest.mark.thinned(4)
+@pytest.mark.slow
 def test_racing_finds_the_plain_minimum(sampler: str, radius: float):
     model, x = Classifier(small_mlp(2), dtype=torch.float64), normal(6, 6, seed=1)
     settings = {"bound": "ball", "sampler": sampler, "radius": radius, "blocks": 48, "block_size": 64}

@@ -30,7 +30,7 @@ def linear_distance(network: Linear, x: Tensor, score_target: int, order: float)
 @pytest.mark.parametrize("order", [*ORDERS, 1.001, 300.0])
 @pytest.mark.parametrize("target", ["untargeted", "runner-up", "random", "least-likely"])
 @pytest.mark.parametrize("sampler", ["directed", "uniform"])
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(10)
 def test_linear_classifiers_are_exact(order: float, target: str, sampler: str):
     network, x = random_linear(3), normal(5, 6)
     model = Classifier(network, dtype=torch.float64)
@@ -42,6 +42,7 @@ def test_linear_classifiers_are_exact(order: float, target: str, sampler: str):
         assert score.status is Status.OK
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("order", [*ORDERS, 1.001, 300.0])
 @pytest.mark.parametrize("target", ["runner-up", "random", "least-likely"])
 def test_the_profile_of_a_linear_margin_is_exact(order: float, target: str):
@@ -89,6 +90,7 @@ def test_linear_classifiers_are_exact_in_single_precision_at_a_given_radius():
         assert score.radius == pytest.approx(float(network.distance(row[None].double(), 2.0)), rel=1e-4)
 
 
+@pytest.mark.thinned(2)
 @BOTH
 def test_the_same_input_gives_the_same_bits_whatever_is_beside_it(choices: dict):
     model, x = Classifier(small_mlp(), dtype=torch.float64), normal(4, 6)
@@ -177,6 +179,7 @@ def test_a_memory_budget_sets_the_micro_batch():
     assert 1 <= small < large <= 4096
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "settings", [QUICK, SMALL, {**SMALL, "radius": 1.0}, {"order": 2}, {**SMALL, "sampler": "uniform"}]
 )
@@ -201,6 +204,7 @@ def test_untargeted_is_at_most_the_distance_of_any_class():
         assert untargeted.radius <= min(distances) and untargeted.witness_distance <= 1.05 * min(distances)
 
 
+@pytest.mark.thinned(3)
 @BOTH
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
 @pytest.mark.parametrize("embedded", [False, True])

@@ -48,7 +48,7 @@ def fixed_point(curvature: Tensor, slope: Tensor, margin: float) -> float:
 
 @pytest.mark.parametrize("dimension", [2, 5, 20])
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(12)
 def test_the_radius_search_finds_the_fixed_point(dimension: int, seed: int):
     generator = torch.Generator().manual_seed(seed)
     square = torch.randn(dimension, dimension, generator=generator, dtype=torch.float64)

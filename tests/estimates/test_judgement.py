@@ -86,7 +86,7 @@ def hidden_class(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("settings", [{}, {"racing": False}, {"radius": 2.0}, {"sampler": "uniform"}])
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(8)
 def test_untargeted_a_contradiction_of_any_class_refutes(settings: dict):
     found = clever(Classifier(hidden_class), torch.zeros(1, 8), bound="ball", **settings)[0]
     assert found.status is Status.REFUTED and found.target == 2

@@ -29,7 +29,7 @@ def load(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch, count: int) -
 
 @pytest.mark.parametrize("norm", [2.0, math.inf])
 @pytest.mark.parametrize("name", ["mnist-eran-6x100", "mnist-kw-0.1"])
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(6)
 def test_no_estimate_exceeds_a_witness(clearance_data: Path, monkeypatch: pytest.MonkeyPatch, name: str, norm: float):
     network, x, labels = load(clearance_data, name, monkeypatch, 5)
     model = Classifier(network, (0, 1))

@@ -52,6 +52,7 @@ def test_examples_transfer_to_a_network_with_the_same_boundary_only():
     assert found["one"] == {"one": 1.0, "same": 1.0, "other": 0.0}
 
 
+@pytest.mark.slow
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     grown, resists, _, transfers = tiny("linear-explanation", tmp_path).findings
     # Not the confidence: a linear network is sure of few digits, wherever it is right.

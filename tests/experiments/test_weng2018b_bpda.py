@@ -40,6 +40,7 @@ def test_the_papers_scores_do_not_rise_behind_a_front():
     assert max(ratios) < NOTICEABLE
 
 
+@pytest.mark.slow
 def test_the_experiment_on_its_tiny_scale(tmp_path: Path):
     found = tiny("weng-2018b-bpda", tmp_path)
     assert [finding.holds for finding in found.findings] == [True, True, True]

@@ -66,7 +66,7 @@ NAMES = ("report", "auditor", "compare", "report-masked", "auditor-masked")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(10)
 def test_a_page_is_whole_at_every_width_and_in_both_themes(
     browser: Browser, pages: dict[str, Path], name: str, width: int, dark: bool
 ):
@@ -93,7 +93,7 @@ def test_an_overlap_would_be_seen(browser: Browser, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(3)
 def test_a_page_is_printed_whole(browser: Browser, pages: dict[str, Path], name: str):
     browser.open(pages[name], width=1400)
     browser.finish()
@@ -122,6 +122,7 @@ def test_charts_are_as_wide_as_paper_while_it_is_printed(browser: Browser, pages
     assert during <= PAPER < before and float(browser.run(width)) == pytest.approx(before, abs=2)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_heading_is_doubled_and_each_is_said_once(browser: Browser, pages: dict[str, Path], name: str):
     browser.open(pages[name])

@@ -24,6 +24,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(folder, radii=[8 / 255, 0.3])
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
 def test_robust_accuracy_and_the_checklist_are_seen_whole(browser: Browser, page: Path, width: int, dark: bool):
     browser.open(page, "#robust", width=width, dark=dark)

@@ -31,6 +31,7 @@ def test_results_side_by_side(brackets: cl.Results[cl.Bracket], others: cl.Resul
     assert "data:image/svg+xml;base64," in shown and "<table>" in shown and "http" not in shown
 
 
+@pytest.mark.slow
 def test_a_run_its_folder_and_results_may_be_mixed(brackets: cl.Results[cl.Bracket], here: Path):
     choices = {"budget": "quick", "certificate": "linear", "time_limit": 2, "progress": False}
     saved = cl.run(cl.Classifier(Named()), (X, LABELS), out="run", **choices)

@@ -110,6 +110,7 @@ def test_the_bound_is_part_of_the_plan_where_it_is_chosen():
     assert plan.parameters["bound"] == "ball" and len({plan.id, other.id, plan_of(share()).id}) == 3
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(("bound", "sampler"), [(None, "profile"), ("profile", "profile"), ("ball", "directed")])
 def test_a_task_is_computed_with_the_bound_of_its_run(bound: Bound | None, sampler: str):
     shared = share(bound=bound, certificate="none")

@@ -63,6 +63,7 @@ def test_inputs_that_are_added_change_nothing_that_is_finished(tmp_path: Path, w
     assert sorted(found) == sorted(whole) and len(set(whole)) == 3
 
 
+@pytest.mark.slow
 def test_norms_and_targets_that_are_added_change_nothing_that_is_finished(tmp_path: Path):
     data, larger = at(3), {"norms": [2.0, math.inf], "targets": ["random", "runner-up"]}
     (first,) = compute(tmp_path / "two", share(data))

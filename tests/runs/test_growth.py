@@ -205,6 +205,7 @@ with execute.open_run(sys.argv[1], LARGER["all"], resume=True):
 """
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("moment", ["before", "between", "before the name changes", "after"])
 def test_killed_at_any_moment_the_run_is_one_or_the_other(tmp_path: Path, moment: str):
     folder = tmp_path / "run"

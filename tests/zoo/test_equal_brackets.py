@@ -46,7 +46,7 @@ def expected(files: tuple[nn.Module, Mapping[str, dict[str, str]]]) -> dict[floa
 
 @pytest.mark.parametrize("norm", [2.0, float("inf")])
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(4)
 def test_a_file_gives_the_bracket_of_its_eager_form(
     name: str, norm: float, files: tuple[nn.Module, Mapping[str, dict[str, str]]], expected: dict[float, list[float]]
 ):

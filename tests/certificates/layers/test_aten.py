@@ -39,6 +39,7 @@ def check(name: str) -> None:
     assert torch.allclose(found - found[:, :1], logits - logits[:, :1], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", FAST)
 def test_an_exported_network_answers_as_the_network(name: str):
     check(name)

@@ -128,6 +128,7 @@ def test_no_point_of_the_plane_is_nearer_than_the_radius(norm: float):
     check_radius(nn.Sequential(nn.Linear(2, 12), nn.Unflatten(1, (3, 4)), seeded(lambda: Heads(False))), norm)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("norm", [2.0, math.inf])
 @pytest.mark.parametrize(("make", "side"), [(VisionTransformer, 6), (ConvNeXt, 6)])
 def test_networks_of_one_block_have_a_radius(make: type[nn.Module], side: int, norm: float):

@@ -54,6 +54,7 @@ def test_every_bound_holds_at_points(name: str):
     check_graph(network_of(LAYERS[name]), (3,))
 
 
+@pytest.mark.thinned(3)
 @each
 @pytest.mark.parametrize("norm", [2.0, math.inf])
 def test_no_point_of_the_plane_is_nearer_than_the_radius(name: str, norm: float):

@@ -52,6 +52,7 @@ def test_the_lines_enclose_the_least_area(name: str):
     check_tightness(CURVES[name][0], *((low + 4.5, high + 4.5) if name in POSITIVE else (low, high)))
 
 
+@pytest.mark.thinned(3)
 @each
 @pytest.mark.parametrize("norm", [2.0, math.inf])
 def test_no_point_of_the_plane_is_nearer_than_the_radius(name: str, norm: float):

@@ -73,6 +73,7 @@ def test_a_prior_keeps_the_endpoint_within_half_the_largest() -> None:
 # --- maxima without an endpoint -----------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("blocks", [2, 3, 5, 8, 20, 40, 200])
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_penalised_estimate_is_a_modest_factor(name: str, blocks: int) -> None:

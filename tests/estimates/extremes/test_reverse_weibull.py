@@ -93,6 +93,7 @@ def test_a_bad_row_does_not_touch_its_neighbours() -> None:
 # --- against independent optimisers -------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(12)
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("shape", "blocks"), [(2, 30), (4, 60), (8, 500), (16, 500)])
 def test_agrees_with_brute_force(shape: int, blocks: int, seed: int) -> None:

@@ -78,6 +78,7 @@ def test_a_sphere_in_every_direction_is_its_radius() -> None:
     assert profile_radius(fine, 2 * fine, 1.0) == pytest.approx(1, rel=1e-3)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("norm", [2.0, math.inf])
 def test_with_exact_levels_it_never_exceeds_the_exact_distance_and_the_search_comes_near(norm: float) -> None:
     """ReLU networks whose regions are enumerated: the exact profile, the exact distance, and the searched one."""
@@ -101,6 +102,7 @@ def test_with_exact_levels_it_never_exceeds_the_exact_distance_and_the_search_co
     assert len(ratios) >= 6 and float(np.median(ratios)) <= 1.06  # slivers of regions at a level are missed
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
 def test_on_bounded_networks_no_reading_exceeds_the_exact_distance(norm: float) -> None:
     """Tiny ReLU networks in the unit box, whose exact distance is a mixed-integer program (not for l2)."""

@@ -46,6 +46,7 @@ def test_searches_stay_in_the_ball_and_spend_their_budget(order: float, size: in
         assert evidence.derivative.distance <= 0.3 * (1 + 1e-6)
 
 
+@pytest.mark.slow
 def test_searches_find_more_than_uniform_points_in_few_dimensions():
     found: dict[str, list[float]] = {"directed": [], "uniform": []}
     for seed in range(12):

@@ -74,6 +74,7 @@ def test_a_smooth_function_is_recognised_and_searched_by_steps():
     assert max(np.linalg.norm(p) for p in points if np.linalg.norm(p) <= 1 + 1e-9) > 0.999
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("seed", [3, 11, 28, 31])
 def test_slivers_that_random_points_miss(seed: int):
     """Networks whose steepest region fills less than 1 / 100,000 of the ball, met all the same."""

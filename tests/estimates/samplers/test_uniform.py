@@ -26,7 +26,7 @@ def exact_cdf(network: ReluNetwork, radius: float, cells: int = 1500) -> dict[fl
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.thinned(4)
+@pytest.mark.slow
 def test_sampled_norms_follow_the_exact_law(seed: int):
     network = ReluNetwork.random(2, 6, seed)
     model = Classifier(network.module())
@@ -55,7 +55,7 @@ def test_enumeration_finds_every_region_that_a_grid_finds(seed: int):
 
 @pytest.mark.parametrize("norm", [2.0, math.inf])
 @pytest.mark.parametrize("sampler", ["directed", "uniform"])
-@pytest.mark.thinned(4)
+@pytest.mark.slow
 def test_the_true_lipschitz_constant_is_found_in_the_plane(norm: float, sampler: str):
     dual = {2.0: 2, math.inf: 1}[norm]
     box = sample_ball(

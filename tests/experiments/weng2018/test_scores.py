@@ -69,6 +69,7 @@ def test_attacks_are_measured_in_both_norms(found: list[Measurement]):
             assert one.cw <= one.ifgsm * (1 + 1e-6) and other.ifgsm <= other.cw * 1.3
 
 
+@pytest.mark.slow
 def test_what_is_known_goes_to_its_record(found: list[Measurement]):
     known = [(one.input, one.norm, one.target) for one in found if one.witness is not None]
     assert known == [(4, 2.0, "random")]

@@ -123,6 +123,7 @@ def test_results_are_the_same_bits_in_any_order(engine: Engine):
     assert all(np.array_equal(found[task], expected[task]) for task in expected)
 
 
+@pytest.mark.thinned(2)
 def test_attacks_are_the_same_bits(engine: Engine):
     tasks, shared = digits_plan(3).tasks(), load_shared(3)
     expected = {o.task.key: o.value for o in LocalEngine().map(attack_digit, shared, tasks)}
@@ -134,6 +135,7 @@ def test_attacks_are_the_same_bits(engine: Engine):
     assert sum("witness" in value.arrays for value in expected.values()) >= 4
 
 
+@pytest.mark.thinned(2)
 def test_an_exception_is_an_outcome_and_is_not_tried_again(engine: Engine, tmp_path: Path):
     outcomes = {outcome.task: outcome for outcome in engine.map(fails, tmp_path, range(4))}
     assert [outcomes[task].value for task in range(4)] == [0, None, 2, None]
@@ -235,6 +237,7 @@ class Unwelcome:
         return {"a": 1}
 
 
+@pytest.mark.slow
 @needs_ray
 def test_a_worker_that_cannot_start_ends_the_work_at_once(cluster: None):
     with pytest.raises(EngineError, match=r"ray: a worker cannot start: .*my_networks") as caught:
@@ -250,6 +253,7 @@ def test_needs_that_no_machine_has_are_refused(cluster: None):
         list(RayEngine(gpus_per_task=3).map(describe, Heavy(0), [1]))
 
 
+@pytest.mark.slow
 @needs_ray
 def test_closing_stops_the_workers(cluster: None, tmp_path: Path):
     assert ray is not None
