@@ -33,6 +33,11 @@ def test_there_is_one_address():
 
 def test_the_version_is_the_same_everywhere():
     assert CITATION["version"] == clearance.__version__
+    cited = re.search(
+        r"^@software.*?version\s*= \{(.*?)\}.*?year\s*= \{(\d+)\}", (ROOT / "docs/cite.md").read_text(), re.M | re.S
+    )
+    assert cited is not None
+    assert cited.groups() == (clearance.__version__, str(CITATION["date-released"])[:4])
     log = (ROOT / "CHANGELOG.md").read_text()
     newest = re.search(r"^## \[(\d[^]]*)\] - (\d{4}-\d\d-\d\d)$", log, re.M)
     assert newest is not None

@@ -245,6 +245,17 @@ def test_best_keeps_the_nearest_of_each_method():
     assert_near(found.witnesses.distance, exact, 1.5 / 2**SEGMENT_HALVINGS)
 
 
+@pytest.mark.parametrize("radius", [None, 0.01])
+@pytest.mark.parametrize("norm", [1.0, 2.0, INF])
+@pytest.mark.parametrize(
+    ("network", "nothing"), [(flat, True), (staircase, True), (undefined, True), (relu_network(1, 4), False)]
+)
+def test_a_gradient_that_leads_nowhere_is_said(network, nothing: bool, norm: float, radius: float | None):
+    results = attack(Classifier(network, (0.0, 1.0)), small_inputs(0, 2), norm=norm, budget=120, radius=radius)
+    assert [result.zero_gradient for result in results] == [nothing, nothing]
+    assert [result.as_record()["zero_gradient"] for result in results] == [nothing, nothing]
+
+
 @pytest.mark.parametrize("budget", ["quick", "standard", pytest.param("thorough", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("norm", [1.0, 2.0, 3.0, INF])
 @pytest.mark.parametrize("bounds", [None, (0.0, 1.0)])

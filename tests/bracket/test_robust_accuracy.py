@@ -85,6 +85,22 @@ def test_at_radius_zero_it_is_the_accuracy():
     assert found.not_broken.count == found.proved.count == found.correct.count == 11
 
 
+def test_attacks_that_had_no_gradient_to_follow_are_counted():
+    network = torch.nn.Sequential(Steps(), torch.nn.Linear(2, 2, bias=False))
+    network[1].weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    x = torch.tensor([[0.6, 0.6], [-0.6, -0.6]])
+    found = robust_accuracy(cl.Classifier(network), x, [0, 0], 0.05, 2, budget="quick", certificate="none")
+    assert found.zero_gradient == found.as_record()["zero_gradient"] == 1  # the other one is misclassified
+    assert repr(found).endswith("no gradient at 1: they may be far too many)")
+    honest = robust_accuracy(cl.Classifier(network[1]), x, [0, 0], 0.05, 2, budget="quick", certificate="none")
+    assert honest.zero_gradient == 0 and "gradient" not in repr(honest)
+
+
+class Steps(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.round()
+
+
 def test_the_record_is_strict_json():
     model, _, x, labels = case()
     record = json.loads(

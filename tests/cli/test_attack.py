@@ -78,8 +78,31 @@ def test_within_a_radius():
     share, (low, high) = robust["not_broken"]["share"], robust["not_broken"]["interval"]
     line = " ".join(result.stdout.split())
     assert f"Robust accuracy at radius 0.12549: at most {share:.1%}" in line
-    ends = re.search(r"interval (\S+) % to (\S+) %\)", line)
+    ends = re.search(r"interval of the share not broken is (\S+) % to (\S+) %\)", line)
+    assert "gradient is zero" not in line and robust["zero_gradient"] == 0
     assert ends and 100 * low - 0.1 < float(ends[1]) <= 100 * low < 100 * high <= float(ends[2]) < 100 * high + 0.1
+
+
+STEPS = """
+import clearance as cl
+import torch
+
+class Steps(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = cl.load_model("digits-standard").network
+
+    def forward(self, x):
+        return self.network(torch.round(3 * x) / 3)
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["--radius", "0.01"]])
+def test_no_robustness_where_there_is_no_gradient(here: Path, more: list[str]):
+    (here / "steps.py").write_text(STEPS)
+    result = run_command("attack", "steps.py:Steps", "digits", "--count", "2", "--budget", "280", *more, columns=100)
+    assert result.returncode == 0, result.stderr
+    assert "The gradient is zero at " in result.stdout and "clearance audit" in result.stdout
 
 
 def test_within_a_radius_towards_one_class_there_is_no_robust_accuracy():

@@ -250,6 +250,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --budget huge", "quick.*huge"),
         ("{m}:linear data.npz --paper --bound profile", "--paper: sets --bound to ball, got --bound profile"),
         ("{m}:linear data.npz --paper --radius 4", r"--paper: sets --radius to 5\.0, got --radius 4\.0"),
+        ("{m}:linear data.npz --paper --blocks 9", "instead of --paper: --blocks 9 --bound ball --sampler uniform"),
         ("{m}:linear data.npz --paper --sampler directed", "sets --sampler to uniform, got --sampler directed"),
         ("{m}:linear data.npz --paper --block-size 5", "sets --block-size to 1024"),
         ("{m}:linear data.npz --count 4", "count: expected 1 to 3 for data from offset 0, got 4"),

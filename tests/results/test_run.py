@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 from pathlib import Path
@@ -81,6 +82,8 @@ def test_results_are_those_of_a_call(here: Path):
     assert [one.given for one in read] == [one.given for one in called] and torch.equal(read[0].x0, called[0].x0)
     assert torch.equal(read[0].attacked.adversarial, called[0].attacked.adversarial)  # pyright: ignore
     assert read[0].estimated.maxima == called[0].estimated.maxima
+    if importlib.util.find_spec("pandas"):
+        assert list(saved.to_dataframe()["flags"])[:4] == list(called.to_dataframe()["flags"])
     assert read.summary().attacked == called.summary().attacked and len(saved.results()) == 8
     read.save("kept")
     assert cl.load("kept") == read

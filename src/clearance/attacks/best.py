@@ -189,6 +189,7 @@ class Best:
             method=self.method[row] if success else "none",
             cost=cost,
             distances={name: float(distance[row]) for name, distance in self.distances.items()},
+            zero_gradient=bool(self.task.zero_gradient[row]),
         )
 
 

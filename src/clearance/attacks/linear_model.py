@@ -91,10 +91,44 @@ def linear_distance(model: Classifier, x: Tensor, goal: Goal, norm: float) -> Te
     Returns:
         `(batch,)`, positive.
     """
-    seen = evaluate(model, x, goal)
+    return distance_scale(model, x, evaluate(model, x, goal), norm)
+
+
+def distance_scale(model: Classifier, x: Tensor, seen: LossEvaluation, norm: float) -> Tensor:
+    """As `linear_distance`, of what a pass says about the inputs already.
+
+    Source: as `linear_distance`.
+
+    Args:
+        model: The classifier.
+        x: `(batch, *input)`.
+        seen: Of the inputs, with the margin as loss.
+        norm: The norm `p`.
+
+    Returns:
+        `(batch,)`, positive.
+    """
     linear = zero_crossing(seen.loss, vector_norm(seen.gradient, dual_norm(norm)))
     scale = _scale(model, x, norm)
     return torch.where(linear > 0, linear if model.bounds is None else torch.minimum(linear, scale), scale)
+
+
+def zero_gradient(gradient: Tensor) -> Tensor:
+    """Where a gradient leads nowhere: all of its entries are zero.
+
+    Source: Athalye, Carlini and Wagner (2018), shattered gradients. A network is not robust at an input for that
+    reason: whatever follows gradients has nothing to follow.
+
+    Args:
+        gradient: As `attacks.passes.evaluate` gives it, zero where it is not finite: `(batch, *input)`.
+
+    Returns:
+        `(batch,)`.
+
+    >>> zero_gradient(torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
+    tensor([ True, False])
+    """
+    return (gradient == 0).flatten(1).all(1)
 
 
 def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, norm: float, most: int) -> Tensor:

@@ -32,6 +32,8 @@ class AttackResult(PublicRecord):
         cost: Passes spent on this input, and its share of the seconds.
         distances: The smallest confirmed distance of each method, starts beyond the boundary apart; infinite where it
             found nothing.
+        zero_gradient: Whether the margin's gradient at the input is zero or not finite: then what follows gradients had
+            nothing to follow, the distance may be far too large, and a missing witness says nothing (`cl.audit`).
     """
 
     adversarial: Tensor | None
@@ -41,6 +43,7 @@ class AttackResult(PublicRecord):
     method: str
     cost: Cost
     distances: Mapping[str, float] = field(default_factory=dict[str, float])
+    zero_gradient: bool = False
 
     def in_short(self) -> str:
         """The distance, the class of the witness and the method.
@@ -63,6 +66,7 @@ class AttackResult(PublicRecord):
             "method": self.method,
             "distances": {name: plain(distance) for name, distance in self.distances.items()},
             "cost": asdict(self.cost),
+            "zero_gradient": self.zero_gradient,
         }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal, dlr, goal_of, margin, soft_margin
+from clearance.attacks.linear_model import zero_gradient
 from clearance.attacks.passes import LossEvaluation, Streams, evaluate, look
 from clearance.attacks.result import AttackResult
 from clearance.errors import InputError
@@ -78,6 +80,7 @@ class Survivors:
         self.forward = torch.ones(len(inputs), dtype=torch.int64, device=self.x.device)
         self.backward, self.broken = torch.zeros_like(self.forward), torch.zeros_like(self.forward, dtype=torch.bool)
         self._found = [_Kept() for _ in range(len(inputs))]
+        self._zero_gradient: dict[int, bool] = {}
         self._gaps = torch.full_like(inputs.logits, torch.inf)
         self._lowest = inputs.logits.new_full((len(inputs), len(LOSSES)), torch.inf)
         self._meet(self._all, inputs.logits)
@@ -143,6 +146,8 @@ class Survivors:
         goal = self.goal.rows(rows)
         seen = evaluate(self.model, points, goal, loss=LOSSES[loss], aim=aim)
         self.count(rows, 1, 1)
+        for row, flat in zip(rows.tolist(), zero_gradient(seen.gradient).tolist(), strict=True):
+            self._zero_gradient.setdefault(row, flat)  # the first evaluation is at the input
         left, place = margin(seen.logits, goal), list(LOSSES).index(loss)
         left = torch.where(self._inside(rows, points) & left.isfinite(), left, torch.inf)
         self._lowest[rows, place] = torch.minimum(self._lowest[rows, place], left)
@@ -205,7 +210,8 @@ class Survivors:
     def result(self, row: int, seconds: float) -> AttackResult:
         """The public record of one input; `seconds` is its share."""
         cost = Cost(int(self.forward[row]), int(self.backward[row]), 0, seconds)
-        return self._found[row].result(int(self.goal.source[row]), cost)
+        found = self._found[row].result(int(self.goal.source[row]), cost)
+        return replace(found, zero_gradient=self._zero_gradient.get(row, False))
 
 
 class _Kept:

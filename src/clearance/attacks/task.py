@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from clearance.attacks.goals import Goal, goal_of
-from clearance.attacks.linear_model import linear_distance, rank_classes
+from clearance.attacks.linear_model import distance_scale, rank_classes, zero_gradient
+from clearance.attacks.passes import evaluate
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs
 
@@ -32,6 +33,7 @@ class AttackTask:
             above the number of coordinates on the box `[-1, 1]`.
         seed: The user's seed.
         keys: Content key of each input.
+        zero_gradient: Whether the margin's gradient at each input is zero or not finite, `(batch,)`.
         aim: The goal that the loss leads to: `goal`, or one wanted class of each row.
         start: Where runs start, `(batch, *input)`; `None`: at the inputs.
     """
@@ -44,6 +46,7 @@ class AttackTask:
     norm: float
     seed: int
     keys: tuple[str, ...]
+    zero_gradient: Tensor
     aim: Goal
     start: Tensor | None = None
 
@@ -56,6 +59,7 @@ class AttackTask:
             near=self.near[index],
             scale=self.scale[index],
             keys=tuple(self.keys[place] for place in index.tolist()),
+            zero_gradient=self.zero_gradient[index],
             aim=self.aim.rows(index),
             start=None if self.start is None else self.start[index],
         )
@@ -76,8 +80,9 @@ def make_task(inputs: CheckedInputs) -> AttackTask:
     model, x, logits, norm = inputs.model, inputs.x, inputs.logits, max(inputs.norm, 1.0)
     goal = goal_of(inputs)
     near = rank_classes(model, x, goal, logits, norm=norm, most=RANKED_CLASSES)
-    scale = linear_distance(model, x, goal, norm)
-    return AttackTask(model, x, goal, near, scale, inputs.norm, inputs.seed, inputs.keys, goal)
+    seen = evaluate(model, x, goal)
+    scale, flat = distance_scale(model, x, seen, norm), zero_gradient(seen.gradient)
+    return AttackTask(model, x, goal, near, scale, inputs.norm, inputs.seed, inputs.keys, flat, goal)
 
 
 @dataclass(frozen=True)

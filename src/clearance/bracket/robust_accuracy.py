@@ -46,9 +46,19 @@ class RobustAccuracy(RobustShares):
     certified: tuple[Certificate | None, ...]
     cost: Cost
 
+    def __repr__(self) -> str:
+        """The two ends in short, and where the upper one rests on attacks without a gradient."""
+        without = f", no gradient at {self.zero_gradient}: they may be far too many" if self.zero_gradient else ""
+        return f"{super().__repr__().removesuffix(')')}{without})"
+
+    @property
+    def zero_gradient(self) -> int:
+        """Inputs at which the margin's gradient is zero or not finite: `not_broken` may be far too large there."""
+        return sum(found.zero_gradient for found in self.attacked)
+
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON; an infinite norm is a word."""
-        return {**super().as_record(), "cost": asdict(self.cost)}
+        return {**super().as_record(), "zero_gradient": self.zero_gradient, "cost": asdict(self.cost)}
 
 
 def robust_accuracy(

@@ -19,7 +19,7 @@ from clearance.attacks.fixed_radius import GROUP
 from clearance.attacks.table import ENSEMBLE
 from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
-from clearance.cli.cost import tell_cost
+from clearance.cli.cost import SEARCHES, STOPS_EARLY, tell_cost
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.inputs import as_target, load_inputs
@@ -68,7 +68,8 @@ def _attack(inputs: Inputs, flags: AttackFlags) -> list[AttackResult]:
     at_once = 1 if flags.radius is None else GROUP
     passes = passes_of(flags.budget)
     judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
-    tell_cost(inputs.model, images[:1], judged, passes=passes)
+    wording = SEARCHES if flags.radius is None else STOPS_EARLY
+    tell_cost(inputs.model, images[:1], judged, passes=passes, wording=wording)
     with progress("attacking", len(left), meter=inputs.model.meter, passes=passes) as pace:
         for start in range(0, len(left), at_once):
             rows = left[start : start + at_once]
@@ -162,7 +163,13 @@ def _summary(results: Sequence[AttackResult], flags: AttackFlags) -> list[str]:
         lines.append(
             f"Robust accuracy at radius {robust.radius:g}: at most {robust.not_broken.share:.1%} "
             f"({robust.not_broken.count} of {len(robust)} inputs correct and not broken; "
-            f"{robust.level:.0%} interval {low} to {high})"
+            f"the {robust.level:.0%} interval of the share not broken is {low} to {high})"
+        )
+    if without := sum(result.zero_gradient for result in results):
+        lines.append(
+            f"The gradient is zero at {without} of {len(results)} inputs: attacks have nothing to follow there, "
+            "so that distances and what is not broken may be far too large. `clearance audit` looks for nearer "
+            "witnesses; cl.bpda puts a stand-in behind a step that has no gradient."
         )
     cost = all_of_it.cost
     return [*lines, f"{cost.forward:,} forward and {cost.backward:,} backward passes, {cost.seconds:.0f} s"]

@@ -13,7 +13,7 @@ import click
 from clearance import __version__
 from clearance.audit import CHECKS, Audit, Severity, audit
 from clearance.cli.audit_table import AuditJob, AuditRow, print_report
-from clearance.cli.cost import tell_cost
+from clearance.cli.cost import AUDITED, tell_cost
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import as_target, load_inputs
 from clearance.cli.progress import progress
@@ -64,7 +64,7 @@ def _audit_all(job: AuditJob, rows: list[AuditRow]) -> None:
     images, labels = inputs.data.images, inputs.data.labels
     checked, reached = inputs.check(target, seed=seed)
     judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
-    tell_cost(inputs.model, images[:1], judged, passes=AUDIT_PASSES)
+    tell_cost(inputs.model, images[:1], judged, passes=AUDIT_PASSES, wording=AUDITED)
     with progress("auditing", len(images), meter=inputs.model.meter, passes=AUDIT_PASSES) as pace:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             found = Audit((), None, Cost())

@@ -12,7 +12,7 @@ import click
 from clearance import __version__
 from clearance.cli import bracket_tables, tables
 from clearance.cli.checks import check_target
-from clearance.cli.cost import tell_cost
+from clearance.cli.cost import AUDITED, tell_cost
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
 from clearance.cli.inputs import load_inputs
 from clearance.cli.progress import progress
@@ -94,8 +94,9 @@ def _tell(shared: Evaluation, engine: Engine, missing: int, passes: int) -> None
     """Say what the missing tasks will cost, on one thread, as they are computed."""
     where = "on this machine" if isinstance(engine, LocalEngine) else "on one worker, shared out among all"
     proof = 0.0 if shared.certificate == "none" else shared.time_limit
+    model, one = shared.model, shared.data.images[:1]
     with limit_threads(engine.threads):
-        tell_cost(shared.model, shared.data.images[:1], missing, passes=passes, noun="task", proof=proof, workers=where)
+        tell_cost(model, one, missing, passes=passes, noun="task", proof=proof, workers=where, wording=AUDITED)
 
 
 def say_growth(run: Run) -> None:

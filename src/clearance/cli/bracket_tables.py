@@ -161,9 +161,9 @@ def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Su
     other = ", other (no gradient, not finite, failed, target is predicted class)" if any(_others(rows)) else ""
     console.print(
         f"\nDistances are in {values}. No adversarial example lies within the certified radius (0: nothing is proved"
-        f"{sure}); one lies at the attack distance. The estimated radius is an estimate, not a bound. It is left out "
-        "where it must not be read: refuted (a witness or a slope contradicts it), masked (the audit warns: see the "
-        "flags), "
+        f"{sure}; rounded down); one lies at the attack distance (rounded up). The estimated radius is an estimate, "
+        "not a bound. It is left out where it must not be read: refuted (a witness or a slope contradicts it), masked "
+        "(the audit warns: see the flags), "
         f"wrong (the prediction differs from the label){other}."
     )
     above = sum(_needless(record) for record in records)

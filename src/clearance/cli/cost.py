@@ -53,7 +53,24 @@ def bracket_cost(budget: str, speed: Speed) -> BracketCost:
     return BracketCost(budget, passes, speed.seconds(passes), certificate_seconds(budget))
 
 
-def in_one_line(tasks: str, passes: int, seconds: float, *, proofs: float = 0.0, each: float = 0.0, where: str) -> str:
+AUDITED = "about {passes:,} passes each, several times as many where gradients are masked: about"
+"""Where an audit is part of a task: it tries harder where it has found a sign."""
+STOPS_EARLY = "up to {passes:,} passes each: at most"
+"""Where a task ends at its first find."""
+SEARCHES = "up to {passes:,} passes each: about"
+"""Any other search."""
+
+
+def in_one_line(
+    tasks: str,
+    passes: int,
+    seconds: float,
+    *,
+    proofs: float = 0.0,
+    each: float = 0.0,
+    where: str,
+    wording: str = SEARCHES,
+) -> str:
     """What a run will cost, in words.
 
     Args:
@@ -63,21 +80,22 @@ def in_one_line(tasks: str, passes: int, seconds: float, *, proofs: float = 0.0,
         proofs: The most seconds of all proofs together; 0 for none.
         each: The most seconds of one proof.
         where: Such as "on this machine".
+        wording: `SEARCHES`, `AUDITED` or `STOPS_EARLY`.
 
     Returns:
         The words.
 
     >>> in_one_line("200 tasks", 2000, 720.0, where="on this machine")
     '200 tasks, up to 2,000 passes each: about 12 min on this machine'
-    >>> in_one_line("10 tasks", 7980, 30.0, proofs=50.0, each=5.0, where="on this machine")
-    '10 tasks, up to 7,980 passes each: about 30 s on this machine, and at most 50 s of proofs (5 s each)'
+    >>> in_one_line("10 tasks", 2000, 30.0, proofs=50.0, each=5.0, where="on this machine", wording=STOPS_EARLY)
+    '10 tasks, up to 2,000 passes each: at most 30 s on this machine, and at most 50 s of proofs (5 s each)'
     >>> in_one_line("10 inputs", 0, 0.0, proofs=600.0, each=60.0, where="on this machine")
     '10 inputs: at most 10 min of proofs on this machine (60 s each)'
     """
     limit = f" ({duration(each)} each)"
     if not passes:
         return f"{tasks}: at most {duration(proofs)} of proofs {where}{limit}"
-    searches = f"{tasks}, up to {passes:,} passes each: about {duration(seconds)} {where}"
+    searches = f"{tasks}, {wording.format(passes=passes)} {duration(seconds)} {where}"
     return f"{searches}, and at most {duration(proofs)} of proofs{limit}" if proofs else searches
 
 
@@ -90,6 +108,7 @@ def tell_cost(
     noun: str = "input",
     proof: float = 0.0,
     workers: str = "on this machine",
+    wording: str = SEARCHES,
 ) -> None:
     """Say on stderr what a run will cost, where it will take long enough to wait for.
 
@@ -101,6 +120,7 @@ def tell_cost(
         noun: What a task is called.
         proof: The most seconds of each proof.
         workers: Where it is computed, in words.
+        wording: As in `in_one_line`.
     """
     if is_quiet() or not tasks:
         return
@@ -113,4 +133,5 @@ def tell_cost(
     proofs = 0.0 if endless else proof * tasks
     if seconds + proofs >= SECONDS_BETWEEN_LINES:
         each = 0.0 if endless else proof
-        tell(in_one_line(count(tasks, noun), passes, seconds, proofs=proofs, each=each, where=workers))
+        tasks_in_words = count(tasks, noun)
+        tell(in_one_line(tasks_in_words, passes, seconds, proofs=proofs, each=each, where=workers, wording=wording))

@@ -101,7 +101,9 @@ def read_npz(
     except Exception as error:  # a damaged archive fails in many ways, and all mean the same
         raise FileError(f"{path}: damaged ({' '.join(str(error).split())})") from None
     if any(name not in arrays for name in required):
-        raise FileError(f"{path}: expected arrays {', '.join(required)}; got {', '.join(present) or 'none'}")
+        got = f"expected arrays {', '.join(required)}; got {', '.join(present) or 'none'}"
+        written = ", ".join(f"{name}=…" for name in required)
+        raise FileError(f"{path}: {got}; numpy.savez({path.name!r}, {written}) writes them")
     read = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
     if len(read) < len(arrays):
         raise FileError(f"{path}: expected arrays as numpy.savez writes them, got other data under those names")

@@ -49,6 +49,22 @@ def _row(place: int, record: PublicRecord, setup: CallSetup) -> dict[str, Any]:
     return {"input": place if given is None else given.place, **about, **raised, **in_words(values)}
 
 
+def flags_as_text(record: Mapping[str, Any]) -> dict[str, str]:
+    """The column `flags` of a task of a run: the codes of its audit's flags; nothing without an audit.
+
+    Args:
+        record: As `runs.export.iterate_records` gives it.
+
+    Returns:
+        The column and its value.
+
+    >>> flags_as_text({"audit": {"flags": [{"code": "flat"}, {"code": "budget"}]}}), flags_as_text({"error": "no"})
+    ({'flags': 'flat, budget'}, {})
+    """
+    audit = record.get("audit")
+    return {"flags": ", ".join(flag["code"] for flag in audit["flags"])} if audit else {}
+
+
 def as_dataframe(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:
     """A `pandas.DataFrame`.
 

@@ -17,7 +17,7 @@ from clearance.report.compare_page import COMPARE_FILE, write_comparison
 from clearance.report.page import write_report
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
-from clearance.results.frames import as_dataframe
+from clearance.results.frames import as_dataframe, flags_as_text
 from clearance.results.results import Results
 from clearance.results.setup import CallSetup, is_plain
 from clearance.results.short import ResultsSummary
@@ -138,7 +138,7 @@ class SavedRun:
         return {group: results.summary() for group, results in self.groups().items()}
 
     def to_dataframe(self) -> Any:
-        """A `pandas.DataFrame` with a row for each finished task: the columns of `clearance export`.
+        """A `pandas.DataFrame` with a row for each finished task: the columns of `clearance export`, and `flags`.
 
         With several models the first column, `model`, names them.
 
@@ -149,7 +149,7 @@ class SavedRun:
         for name, folder in self.parts.items():
             with open_to_read(folder) as run:
                 named = {"model": name} if len(self.parts) > 1 else {}
-                rows += [{**named, **record} for record in iterate_records(run)]
+                rows += [{**named, **record, **flags_as_text(record)} for record in iterate_records(run)]
         return as_dataframe(*as_table(rows))
 
     def report(self, *, radii: Sequence[float] = ()) -> list[Path]:
