@@ -86,7 +86,7 @@ def runs(tmp_path: Path) -> list[str]:
     "command",
     [
         ("compare", "RUN", "OTHER", "--out", "page.html"),
-        ("gate", "RUN", "--min-median", "0.5", "--max-misclassified", "0.5", "--min-attacked", "1e-6"),
+        ("gate", "RUN", "--min-median", "0.5", "--max-misclassified", "0.5", "--min-attacked", "1/255"),
         ("report", "RUN", "--at", "0.001,0.1234,100", "--out", "page.html"),
     ],
     ids=lambda command: command[0],

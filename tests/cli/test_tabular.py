@@ -47,7 +47,7 @@ def make(name: str) -> None:
 @pytest.mark.thinned(2)
 def test_a_table_from_a_file_to_a_gate(name: str, here: Path):
     make(name)
-    chosen = ["--scale", "std", "--norm", "2,inf", "--count", "5", "--skip-misclassified", "--budget", "quick"]
+    chosen = ["--scale", "std", "--norm", "2,inf", "--count", "5", "--budget", "quick"]
     ended = run_command("bracket", f"{name}.skops", f"{name}.csv", *chosen, "--out", "run")
     assert ended.returncode == 0, ended.stderr
     assert "Distances are in standard deviations of each feature." in ended.stdout.replace("\n", " ").replace("  ", " ")

@@ -1,4 +1,4 @@
-"""What lies outside its bounds is shown with the digits that say so."""
+"""What lies outside its bounds is shown with the digits that say so, and with what may have been meant."""
 
 import math
 
@@ -27,6 +27,15 @@ def test_the_digits_show_what_is_outside(value: float, dtype: torch.dtype, said:
     with pytest.raises(cl.BoundsError) as caught:
         model.logits(model.check_inputs(x))
     assert said in str(caught.value)
+
+
+def test_values_that_look_normalised_are_recognised():
+    model = cl.Classifier(nn.Linear(2, 2), bounds=(0, 1))
+    with pytest.raises(cl.BoundsError, match=r"got \[-1\.5, 2\] \(input 0\); .*preprocessing=clearance.Normalize"):
+        model.check_inputs(torch.tensor([[-1.5, 2.0]]))
+    with pytest.raises(cl.BoundsError, match=r"\(input 0\)$"):
+        model.check_inputs(torch.tensor([[0.0, 200.0]]))
+    assert repr(cl.Normalize([0.4914, 0.5], 0.25)) == "Normalize(mean=[0.4914, 0.5], std=0.25)"
 
 
 def test_a_bound_of_its_own_is_named():

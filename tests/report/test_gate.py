@@ -219,8 +219,8 @@ def test_the_command(tmp_path: Path):
     ("arguments", "message"),
     [
         ((), "gate: expected at least one of --min-median"),
-        (("--min-median", "-1"), "--min-median: expected a finite number, 0 or more, got -1.0"),
-        (("--min-median", "nan"), "--min-median: expected a finite number"),
+        (("--min-median", "-1"), "'--min-median': expected a number >= 0 or a fraction such as 8/255, got '-1'"),
+        (("--min-median", "nan"), "'--min-median': expected a number >= 0"),
         (("--max-flagged", "5"), "--max-flagged: expected a share from 0 to 1, got 5.0"),
         (("--max-failed", "-1"), "--max-failed"),
         (("--min-proved", "1.5", "--at", "0.1"), "--min-proved: expected a share from 0 to 1, got 1.5"),

@@ -36,6 +36,26 @@ def test_counts():
         cl.load_data("digits", count=400)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (["--count", "3"], True),
+        (["--count", "2", "--skip-misclassified"], True),
+        (["--count", "6"], False),
+        (["--indices", "0,1,2"], False),
+        (["--classes", "0"], False),
+        (["--count", "all"], False),
+    ],
+)
+def test_inputs_of_few_classes_are_said(here: Path, chosen: list[str], said: bool):
+    (here / "net.py").write_text("from torch import nn\n\ndef make():\n    return nn.Flatten()\n")
+    labels = np.repeat([0, 1, 2], 3)
+    np.savez("sorted.npz", images=np.eye(3, dtype=np.float32)[labels].reshape(9, 1, 1, 3), labels=labels)
+    done = run_command("attack", "net.py:make", "sorted.npz", *chosen, "--budget", "60")
+    assert done.returncode == 0, done.stderr
+    assert ("of 1 of the 3 classes: the set is sorted by class" in " ".join(done.stderr.split())) is said
+
+
 def test_pixels_come_in_the_units_of_the_bounds_that_were_given(here: Path):
     np.savez("p.npz", images=np.array([[[[200, 50], [20, 100]]]], dtype=np.uint8), labels=[0])
     network = torch.nn.Flatten()

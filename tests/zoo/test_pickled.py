@@ -1,5 +1,6 @@
 """TorchScript and whole pickled networks: refused with the way out, or loaded where they are trusted."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,16 @@ def test_an_exported_program_under_another_name(here: Path):
     Path("n.pt2").rename("n.pt")
     with pytest.raises(InputError, match=r"n\.pt is an exported program; its name has to end in \.pt2"):
         load_model("n.pt")
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_a_pickle_of_another_library(here: Path, trust: bool, recwarn: pytest.WarningsRecorder):
+    Path("credit.pkl").write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(
+        PickleRefusedError, match=r"credit\.pkl: .* another library.*skops\.io\.dump\(model, 'credit\.sk"
+    ):
+        load_model("credit.pkl", trust_pickle=trust)
+    assert not recwarn.list
 
 
 def test_files_that_are_missing_empty_or_noise(here: Path):

@@ -54,10 +54,10 @@ _QUICK = {
     2.0: (_LINEAR, AttackRun("ddn", 40), AttackRun("ddn", 66, deep=True), _MISSING, *_walks(1, 1)),
     math.inf: (
         _LINEAR,
-        AttackRun("fast_minimum_norm", 30),
-        AttackRun("apgd", 15, rounds=5),
+        *_side_by_side("fast_minimum_norm", 26, _lead(), _lead(inward=0)),
+        AttackRun("apgd", 11, rounds=5),
         _MISSING,
-        *_walks(2, 1),
+        *_walks(1, 1),
     ),
 }
 """The smallest ensemble of each norm (that of infinity serves every other `p`): a short run from the input, a long one

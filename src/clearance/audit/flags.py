@@ -184,7 +184,7 @@ CHECKS: dict[str, Check] = {
         1.001,
         "info: by more than this factor (uniform sampling misses them on nearly every network)",
         "Wood and Zhang 1996; this project (design, section 2)",
-        "use sampler='directed', which looks for them",
+        "give a larger budget; with bound='ball' use sampler='directed', which looks for them",
     ),
     "cliff": Check(
         "the largest gradient grows steeply between the input and the boundary: near the input it says little",

@@ -24,7 +24,7 @@ from clearance.cli.options import (
     with_seed,
 )
 from clearance.cli.values import BudgetType
-from clearance.model.budgets import describe_budgets
+from clearance.model.budgets import LEAST_BRACKET, describe_budgets
 from clearance.model.targets import describe_targets
 
 
@@ -77,7 +77,8 @@ def demo(count: int) -> None:
     metavar="[quick|standard|thorough|N]",
     default="standard",
     show_default=True,
-    help=f"How hard attack and estimate try: {describe_budgets('whole')} passes per input with the audit, or a number.",
+    help=f"How hard attack and estimate try: {describe_budgets('whole')} passes per input with the audit, or a number, "
+    f"at least {LEAST_BRACKET:,}.",
 )
 @click.option(
     "--certificate",

@@ -8,7 +8,7 @@ import click
 
 from clearance.cli.completion import complete_file, complete_folder
 from clearance.cli.options import CONTEXT, commands, given_flags, with_json
-from clearance.cli.values import Radii
+from clearance.cli.values import Radii, Radius
 
 
 @commands.command(context_settings=CONTEXT, short_help="Write the results of a run as Parquet, CSV or JSON.")
@@ -32,9 +32,11 @@ def export(**flags: Any) -> None:
 
 @commands.command(context_settings=CONTEXT, short_help="Exit with code 1 where a run falls short of what is asked.")
 @click.argument("run", shell_complete=complete_folder)
-@click.option("--min-median", type=float, metavar="R", help="Smallest median estimated radius (an estimate, no bound).")
-@click.option("--min-certified", type=float, metavar="R", help="Smallest median certified radius (proved).")
-@click.option("--min-attacked", type=float, metavar="R", help="Smallest median attack distance (witnessed).")
+@click.option(
+    "--min-median", type=Radius(), metavar="R", help="Smallest median estimated radius (an estimate, no bound)."
+)
+@click.option("--min-certified", type=Radius(), metavar="R", help="Smallest median certified radius (proved).")
+@click.option("--min-attacked", type=Radius(), metavar="R", help="Smallest median attack distance (witnessed).")
 @click.option(
     "--min-readable",
     type=float,
@@ -79,9 +81,9 @@ def export(**flags: Any) -> None:
     help="Smallest robust accuracy that no witness contradicts at --at EPS.",
 )
 @click.option("--at", type=Radii(), metavar="EPS[,EPS...]", help="Radii of robust accuracy, such as 8/255.")
-@click.option("--min-class-median", type=float, metavar="R", help="As --min-median, for the worst class.")
-@click.option("--min-class-certified", type=float, metavar="R", help="As --min-certified, for the worst class.")
-@click.option("--min-class-attacked", type=float, metavar="R", help="As --min-attacked, for the worst class.")
+@click.option("--min-class-median", type=Radius(), metavar="R", help="As --min-median, for the worst class.")
+@click.option("--min-class-certified", type=Radius(), metavar="R", help="As --min-certified, for the worst class.")
+@click.option("--min-class-attacked", type=Radius(), metavar="R", help="As --min-attacked, for the worst class.")
 @click.option("--min-class-proved", type=float, metavar="SHARE", help="As --min-proved, for the worst class.")
 @click.option("--min-class-not-broken", type=float, metavar="SHARE", help="As --min-not-broken, for the worst class.")
 @click.option(

@@ -7,6 +7,11 @@ from torch import Tensor
 
 from clearance.errors import BoundsError, InputError, ShapeError
 
+NORMALISED = (
+    "; values so far below 0 look normalised: give pixel values, and preprocessing=clearance.Normalize(mean, std)"
+)
+"""What most who meet this error have done."""
+
 Bound = float | Tensor
 
 
@@ -71,7 +76,10 @@ def check_within(x: Tensor, low: Tensor, high: Tensor) -> None:
     outside = torch.maximum(low - x, x - high).flatten(1).amax(1) > 0
     if bool(outside.any()):
         span = f"[{low.min().item():g}, {high.max().item():g}]"
-        raise BoundsError(f"inputs: expected values in {span}, got {_outside(x, low, high)} ({name_inputs(outside)})")
+        hint = NORMALISED if float(low.min()) == 0 and float(x.min()) < -0.1 * float(high.max()) else ""
+        raise BoundsError(
+            f"inputs: expected values in {span}, got {_outside(x, low, high)} ({name_inputs(outside)}){hint}"
+        )
 
 
 def _outside(x: Tensor, low: Tensor, high: Tensor) -> str:

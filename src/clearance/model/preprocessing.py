@@ -36,6 +36,11 @@ class Normalize(nn.Module):
         self.register_buffer("mean", mean_tensor)
         self.register_buffer("std", std_tensor)
 
+    def extra_repr(self) -> str:
+        """Both, as they were given."""
+        numbers = (self.get_buffer(name).double().round(decimals=6).tolist() for name in ("mean", "std"))
+        return ", ".join(f"{name}={values}" for name, values in zip(("mean", "std"), numbers, strict=True))
+
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `(batch, channels, *rest)`.
 

@@ -179,7 +179,8 @@ def _more_inputs(run: RunRecords) -> list[NextStep]:
         return []
     low, high = write_ends(interval)
     why = f"{count(len(inputs), 'input')} leave the accuracy anywhere between {low} and {high}"
-    return [NextStep("Take more inputs", why, f"clearance bracket … --count {LARGER_RUN * len(inputs)}")]
+    wanted = LARGER_RUN * max(len(inputs), len(run.plan.data.input_keys))  # an unfinished run has more than it shows
+    return [NextStep("Take more inputs", why, f"clearance bracket … --count {wanted}")]
 
 
 def _targets(run: RunRecords) -> list[NextStep]:

@@ -102,8 +102,19 @@ class InputChoice:
             wrong = f"{skipped} of {skipped + len(rows)} inputs are misclassified"
             warning = f"{wrong}: {ORDER_OR_INPUTS}" if skipped > len(rows) else ""
         data = self.read(rows)
+        warning = "; ".join(filter(None, (warning, self._few_classes(data))))
         names = data.class_names or (() if self.network is None else self.network.class_names)
         return replace(data, class_names=names, source=self.spec, whole=self.source), skipped, warning
+
+    def _few_classes(self, data: Dataset) -> str:
+        """What a person should know of the first inputs of a set that is sorted by class."""
+        asked, inputs, met = self.options, len(data.labels), len(data.labels.unique())
+        chosen = asked.indices is not None or asked.classes is not None or asked.count == "all"
+        total = len(set(self.source.labels.tolist()))
+        if chosen or 2 * met > inputs or met >= total:
+            return ""
+        few = f"these {inputs} inputs are of {met} of the {total} classes"
+        return f"{few}: the set is sorted by class; indices or classes choose others"
 
     def read(self, rows: Sequence[int]) -> Dataset:
         """Some inputs by their places, in the units of the bounds that were given for the model."""

@@ -19,6 +19,8 @@ TORCHSCRIPT_NOTE = (
 
 PICKLE_NOTE = "a pickled network: loading it ran code of the file"
 """What a person should know of a network that was unpickled."""
+BEFORE_ARCHIVES = b"l\xfc\x9cF\xf9 j\xa8P\x19."
+"""In the first bytes of what `torch.save` wrote before its files were archives: its magic number, pickled."""
 
 
 def read_pickled(request: ModelRequest) -> LoadedNetwork:
@@ -37,6 +39,11 @@ def read_pickled(request: ModelRequest) -> LoadedNetwork:
     """
     path = request.path
     kind = _kind_of(path)
+    if kind == "other":
+        raise PickleRefusedError(
+            f"{path}: expected what torch saved, got a pickle of another library, which is not loaded; a scikit-learn "
+            f"model: skops.io.dump(model, {path.with_suffix('.skops').name!r})"
+        )
     if kind == "export":
         raise InputError(f"model: {path} is an exported program; its name has to end in .pt2")
     if kind != "TorchScript" and _holds_values(path):
@@ -61,7 +68,9 @@ def _kind_of(path: Path) -> str:
     if not path.stat().st_size:
         raise FileError(f"{path}: expected a network that torch saved, got an empty file")
     if not is_archive(path):
-        return "pickle"
+        with path.open("rb") as file:
+            start = file.read(32)
+        return "other" if start.startswith(b"\x80") and BEFORE_ARCHIVES not in start else "pickle"
     with opened_archive(path, "a network that torch saved", compressed=True) as archive:
         names = archive.namelist()
     if any(name.endswith("/constants.pkl") for name in names):
