@@ -123,6 +123,12 @@ def test_a_file_of_scales_that_does_not_fit_is_one_line(table: list[str], rows: 
     assert re.search(said, ended.stderr.splitlines()[-1])
 
 
+def test_a_fixed_feature_needs_no_scale(table: list[str]):
+    write_table(Path("units.csv"), ["feature", "scale"], [["income", 10], ["age", 0.5]])
+    chosen = [part for part in table if part != "--no-bounds"]
+    assert proved(chosen, "--scale", "units.csv", "--fixed", "share")[1] == "the units of units.csv"
+
+
 def test_a_scale_that_is_neither_a_name_nor_a_file_is_one_line(table: list[str]):
     ended = run_command("certify", *table, "--scale", "meters")
     assert ended.returncode == 2

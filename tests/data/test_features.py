@@ -60,6 +60,12 @@ class TestBounds:
         low, high = read(tmp_path, bounds_file=tmp_path / "bounds.csv").bounds
         assert (low.tolist(), high.tolist()) == ([18, 0, 0], [99, 1, 100])
 
+    def test_what_a_file_of_bounds_lacks_or_leaves_outside_is_said(self, tmp_path: Path):
+        (tmp_path / "bounds.csv").write_text("feature,low,high\nage,18,60\nsmoker,0,1\n")
+        notes = read(tmp_path, bounds_file=tmp_path / "bounds.csv").notes
+        assert any(note.endswith("has no bounds of income: the range of the column is taken") for note in notes)
+        assert "age: 1 of 3 values lie outside its bounds 18, 60" in notes
+
     @pytest.mark.parametrize(
         ("lines", "message"),
         [

@@ -67,7 +67,7 @@ def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: 
     def read(rows: Sequence[int]) -> NDArray[np.float32]:
         return values[list(rows)]
 
-    bounds = _bounds(names, columns, options, bounds_of)
+    bounds = _bounds(names, columns, options, bounds_of, notes)
     import torch  # all that can be wrong with a table has been told
 
     return Source(
@@ -119,18 +119,31 @@ def _fixed(names: Sequence[str], columns: Sequence[Column], options: Options, so
 
 
 def _bounds(
-    names: Sequence[str], columns: Sequence[Column], options: Options, bounds_of: Callable[[Path], DataTable]
+    names: Sequence[str],
+    columns: Sequence[Column],
+    options: Options,
+    bounds_of: Callable[[Path], DataTable],
+    notes: list[str],
 ) -> Bounds | None:
-    """The range of each feature; none where no feature has two different values."""
+    """The range of each feature; none where no feature has two different values. Adds notes on a file of bounds."""
     lows = np.array([0.0 if column.kind == "bool" else column.values.min() for column in columns], dtype=np.float64)
     highs = np.array([1.0 if column.kind == "bool" else column.values.max() for column in columns], dtype=np.float64)
     if options.bounds_file is not None:
-        _set_bounds(bounds_of(Path(options.bounds_file)), names, lows, highs)
+        missing = _set_bounds(bounds_of(Path(options.bounds_file)), names, lows, highs)
+        if missing:
+            notes.append(f"{options.bounds_file} has no bounds of {_named(missing)}: the range of the column is taken")
+        for name, column, low, high in zip(names, columns, lows, highs, strict=True):
+            if outside := int(((column.values < low) | (column.values > high)).sum()):
+                notes.append(
+                    f"{name}: {outside} of {len(column.values)} values lie outside its bounds {low:g}, {high:g}"
+                )
     return one_range(lows, highs) if (lows < highs).any() else None
 
 
-def _set_bounds(table: DataTable, names: Sequence[str], lows: NDArray[np.float64], highs: NDArray[np.float64]) -> None:
-    """Put the bounds of a file into the place of those of the columns."""  # noqa: DOC501
+def _set_bounds(
+    table: DataTable, names: Sequence[str], lows: NDArray[np.float64], highs: NDArray[np.float64]
+) -> list[str]:
+    """Put the bounds of a file into the place of those of the columns; the features that it lacks."""  # noqa: DOC501
     features = table.texts("feature")
     low, high = (table.numbers(column).values for column in ("low", "high"))
     places = {name: place for place, name in enumerate(names)}
@@ -143,6 +156,7 @@ def _set_bounds(table: DataTable, names: Sequence[str], lows: NDArray[np.float64
             got = f"{low[row]:g} and {high[row]:g}"
             raise InputError(f"{table.at(row)}: expected low <= high for {feature!r}, got {got}")
         lows[place], highs[place] = low[row], high[row]
+    return list(places)
 
 
 def _named(names: Sequence[str]) -> str:

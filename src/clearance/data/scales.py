@@ -54,7 +54,7 @@ def _spread(name: str, source: Source) -> NDArray[np.float64]:
 
 
 def _from_file(path: Path, source: Source) -> NDArray[np.float32]:
-    """One positive number for each feature, by its name."""  # noqa: DOC501
+    """One positive number for each feature that can move, by its name; 1 for a fixed one without."""  # noqa: DOC501
     table = read_csv(path)
     lacking = [column for column in ("feature", "scale") if column not in table.names]
     if lacking:
@@ -62,6 +62,11 @@ def _from_file(path: Path, source: Source) -> NDArray[np.float32]:
     if not source.feature_names:
         raise InputError(f"scale: expected data whose features have names for {path}, got {source.name} without")
     given = dict(zip(table.texts("feature"), table.numbers("scale").values, strict=True))
+    if source.fixed is not None:
+        held = [
+            name for name, fixed in zip(source.feature_names, source.fixed.flatten().tolist(), strict=True) if fixed
+        ]
+        given = dict.fromkeys((name for name in held if name not in given), 1.0) | given
     wrong = [name for name in source.feature_names if not given.get(name, 0) > 0]
     alien = [name for name in given if name not in source.feature_names]
     if wrong or alien:
