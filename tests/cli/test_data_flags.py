@@ -180,7 +180,10 @@ class TestRuns:
         assert plan.data.indices == (9, 2, 3) and [task.index for task in plan.tasks()] == [9, 2, 3]
         whole = load("digits")
         assert plan.data.labels == tuple(whole.labels[[9, 2, 3]].tolist())
-        assert run_command("export", "run", "--format", "json", "--out", "all.json").returncode == 0
+        refused = run_command("export", "run", "--out", "all.xlsx")
+        assert refused.returncode == 2
+        assert "--out: expected a name that ends in .parquet, .csv, .json, or --format" in refused.stderr
+        assert run_command("export", "run", "--out", "all.json").returncode == 0
         assert [record["input"] for record in json.loads(Path("all.json").read_text())] == [9, 2, 3]
 
     def test_pages_and_later_sittings_name_them(self, made: Path):

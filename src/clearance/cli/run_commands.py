@@ -13,7 +13,9 @@ from clearance.cli.values import Radii, Radius
 
 @commands.command(context_settings=CONTEXT, short_help="Write the results of a run as Parquet, CSV or JSON.")
 @click.argument("run", shell_complete=complete_folder)
-@click.option("--format", "kind", type=click.Choice(["parquet", "csv", "json"]), required=True, help="Kind of file.")
+@click.option(
+    "--format", "kind", type=click.Choice(["parquet", "csv", "json"]), help="Kind of file.  [default: as FILE ends]"
+)
 @click.option("--out", required=True, metavar="FILE", shell_complete=complete_file, help="The file.")
 @click.option("--arrays", is_flag=True, help="With witnesses and block maxima (json and parquet).")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
