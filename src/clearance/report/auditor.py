@@ -259,8 +259,10 @@ def article_accounts(run: RunRecords) -> list[ArticleAccount]:
 
 
 def _accuracy_account(run: RunRecords) -> ArticleAccount:
-    found = accuracy(run)
-    if found is None:
+    found, data = accuracy(run), run.plan.data
+    if data.passed_over is not None:
+        shown = f"Not measured by this run: {data.choice}."
+    elif found is None:
         shown = "Nothing: no task has succeeded."
     else:
         low, high = write_ends(found.interval)

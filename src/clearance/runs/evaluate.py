@@ -251,6 +251,7 @@ def make_plan(
             indices=None if consecutive(data.indices) else data.indices,
             input_keys=_keys(data.images),
             references=_keys(shared.walked),
+            passed_over=data.passed_over,
             labels=tuple(data.labels.tolist()),
             class_names=tuple(data.class_names),
         ),

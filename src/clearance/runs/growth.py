@@ -38,9 +38,10 @@ def grow(stored: Plan, asked: Plan) -> Plan:
         raise InputError("; ".join(found))
     threat = {"norms": _union(stored.threat.norms, asked.threat.norms)}
     threat |= {"targets": _union(stored.threat.targets, asked.threat.targets)}
+    data = stored.data.holding(_union(stored.data.inputs, asked.data.inputs))
     changes: dict[str, Any] = {
         "model": stored.model.model_copy(update={"answers": _answers(stored.model.answers, asked.model.answers)}),
-        "data": stored.data.holding(_union(stored.data.inputs, asked.data.inputs)),
+        "data": data.model_copy(update={"passed_over": asked.data.passed_over}),
         "threat": stored.threat.model_copy(update=threat),
         "orders": _union(stored.orders, asked.orders),
     }
@@ -97,7 +98,12 @@ def _as_large(stored: Plan, asked: Plan) -> Plan:
     """What is asked for, of the inputs, norms, targets and orders of the run alone: the rest must be equal."""
     here = {place: (place, key, label) for place, key, label in asked.data.inputs}
     data = asked.data.holding(here.get(one[0], one) for one in stored.data.inputs)
-    data = data.model_copy(update={"references": _references(stored.data, asked.data)})
+    data = data.model_copy(
+        update={
+            "references": _references(stored.data, asked.data),
+            "passed_over": _passed_over(stored.data, asked.data),
+        }
+    )
     threat = asked.threat.model_copy(update={"norms": stored.threat.norms, "targets": stored.threat.targets})
     return asked.model_copy(update={"data": data, "threat": threat, "orders": stored.orders})
 
@@ -108,6 +114,11 @@ def _references(stored: DataSpec, asked: DataSpec) -> tuple[str, ...] | None:
         return asked.references
     at_hand = set(stored.references) <= {*asked.references, *asked.input_keys}
     return stored.references if at_hand else asked.references
+
+
+def _passed_over(stored: DataSpec, asked: DataSpec) -> int | None:
+    """That of the run, where both take correctly classified inputs alone: among more inputs more are passed over."""
+    return asked.passed_over if None in (stored.passed_over, asked.passed_over) else stored.passed_over
 
 
 def _answers(then: Answers | None, now: Answers | None) -> Answers | None:

@@ -37,6 +37,7 @@ NEW_FIELDS = (
     ("model", "answers"),
     ("data", "indices"),
     ("data", "references"),
+    ("data", "passed_over"),
     ("threat", "space"),
     ("threat", "unit"),
     ("threat", "fixed"),

@@ -103,7 +103,8 @@ class InputChoice:
             warning = f"{wrong}: {ORDER_OR_INPUTS}" if skipped > len(rows) else ""
         data = self.read(rows)
         names = data.class_names or (() if self.network is None else self.network.class_names)
-        return replace(data, class_names=names, source=self.spec, whole=self.source), skipped, warning
+        found = replace(data, class_names=names, source=self.spec, passed_over=skipped, whole=self.source)
+        return found, skipped, warning
 
     def read(self, rows: Sequence[int]) -> Dataset:
         """Some inputs by their places, in the units of the bounds that were given for the model."""
