@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from clearance.cli.report import as_document
-from clearance.report.auditor import LIMITS, article_accounts, method_accounts, outcome_table, status_table
+from clearance.report.auditor import article_accounts, method_accounts, outcome_table, status_table
+from clearance.report.auditor_limits import LIMITS
 from clearance.report.auditor_page import render_auditor
 from clearance.report.demands import Limits
 from clearance.report.gate import judge

@@ -14,6 +14,7 @@ from clearance.data.selection import in_words
 from clearance.errors import InputError
 from clearance.runs.data_spec import DataSpec
 from clearance.runs.differences import differences
+from clearance.runs.origin import Origin
 from clearance.runs.plan import Answers, Plan
 from clearance.runs.threat import write_norm
 
@@ -44,6 +45,7 @@ def grow(stored: Plan, asked: Plan) -> Plan:
         "data": data.model_copy(update={"passed_over": asked.data.passed_over}),
         "threat": stored.threat.model_copy(update=threat),
         "orders": _union(stored.orders, asked.orders),
+        "origin": _origin(stored.origin, asked.origin),
     }
     return stored.model_copy(update=changes)
 
@@ -124,6 +126,11 @@ def _passed_over(stored: DataSpec, asked: DataSpec) -> int | None:
 def _answers(then: Answers | None, now: Answers | None) -> Answers | None:
     """The answers to more inputs, where they hold all that were asked before; else those of the first sitting."""
     return now if then is not None and now is not None and set(then.keys) < set(now.keys) else then
+
+
+def _origin(then: Origin | None, now: Origin | None) -> Origin | None:
+    """The flags that make the larger plan, and when the run was started."""
+    return now if then is None or now is None else now.model_copy(update={"started": then.started})
 
 
 def _union(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...]:
