@@ -98,6 +98,7 @@ def make_plan(count: int, **changes: Any) -> Plan:
     first, labels = changes.pop("first", 0), changes.pop("labels", (0,) * count)
     name, weights = changes.pop("model", "net"), changes.pop("weights_hash", "ab12")
     names = {"source": "digits", "name": changes.pop("data", "digits-test"), "offset": changes.pop("offset", 0)}
+    names |= {"passed_over": changes.pop("passed_over", None)}
     keys = tuple(f"key{first + place}" for place in range(count))
     parameters = {"budget": changes.pop("budget", "quick"), "certificate": changes.pop("certificate", "best")}
     threat = {"norms": (2.0,), "targets": ("untargeted",), "bounds": (0.0, 1.0)}

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from clearance.report.auditor import LIMITS, article_accounts, method_accounts, outcome_table, status_table
+from clearance.cli.report import as_document
+from clearance.report.auditor import article_accounts, method_accounts, outcome_table, status_table
+from clearance.report.auditor_limits import LIMITS
 from clearance.report.auditor_page import render_auditor
+from clearance.report.demands import Limits
+from clearance.report.gate import judge
 from clearance.report.page import auditor_file, write_report
 from clearance.report.read import read_records
+from clearance.report.security_tables import remarks, shares_table
 from made_runs import CONTRADICTION, HOSTILE, MASKED, WRONG, Answer, bracket, records_of, run_of
 
 ANSWERS: list[Answer] = [*(bracket(0.1 * k, 0.2 * k, 0.3 * k) for k in range(1, 9)), MASKED, WRONG, bracket(0.0), None]
@@ -62,6 +67,21 @@ def test_article_15_says_what_is_shown_and_what_is_not(tmp_path: Path):
     assert "poisoning" in found[2].not_shown and all(one.not_shown for one in found)
     empty = article_accounts(records_of(tmp_path / "none", [None]))
     assert empty[0].shown.startswith("Nothing") and empty[1].shown.startswith("Nothing")
+
+
+def test_inputs_that_were_passed_over_are_said_and_accuracy_is_not_measured(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket()] * 2, passed_over=1)
+    said = "2 correctly classified inputs, chosen; 1 misclassified passed over"
+    page, accuracy = text_of(render_auditor(run)), article_accounts(run)[0].shown
+    assert page.count(said) >= 3 and "classifies 2 of 2" not in page
+    assert accuracy == f"Not measured by this run: {said}."
+    assert remarks(run)[0].startswith(said) and shares_table([run], [0.5]).rows[0][1] == "0.5"
+    assert any(note.startswith(said) for note in judge(run, Limits(min_certified=0.01)).notes)
+    assert as_document(run, [0.5])["passed_over"] == 1
+    plain = records_of(tmp_path / "plain", [bracket()] * 2)
+    assert plain.plan.id != run.plan.id and [task.key for task in plain.plan.tasks()] == [
+        task.key for task in run.plan.tasks()
+    ]
 
 
 def test_statuses_are_counted_with_what_they_mean(tmp_path: Path):

@@ -21,7 +21,7 @@ from clearance.report.paired import INTERVAL_LEVEL
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
 from clearance.report.security import missing_curve, security_curves
-from clearance.report.security_tables import remarks, round_radii, shares_table
+from clearance.report.security_tables import at_zero, remarks, round_radii, shares_table
 
 
 def run_report(run: str, *, out: str | None, radii: Sequence[float] | None, as_json: bool) -> None:
@@ -76,13 +76,16 @@ def as_document(run: RunRecords, radii: Sequence[float]) -> dict[str, Any]:
         "plan": run.plan.id,
         "model": run.plan.model.name,
         "data": run.plan.data.name,
+        "passed_over": run.plan.data.passed_over,
         "targets": list(threat.targets),
         "units": threat.units,
         "range": threat.range,
         "level": INTERVAL_LEVEL,
         "missing": missing_curve(run) or None,
         "notes": remarks(run, radii),
-        "robust_accuracy": [curve.as_record([0.0, *(radii or round_radii(curve))]) for curve in security_curves(run)],
+        "robust_accuracy": [
+            curve.as_record([*at_zero(run), *(radii or round_radii(curve))]) for curve in security_curves(run)
+        ],
     }
 
 

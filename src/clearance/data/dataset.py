@@ -41,6 +41,7 @@ class Dataset:
         total: How many inputs the whole set has; by default as many as there are here.
         notes: Sentences for a person: what was decided about these data without being asked.
         source: What the user called the data: a name or a place; empty where they were made in memory.
+        passed_over: How many misclassified inputs were passed over when these were chosen; `None`: none were to be.
         whole: The set that these inputs are of, where it is known; it does not travel to other processes.
     """
 
@@ -56,6 +57,7 @@ class Dataset:
     total: int = 0
     notes: tuple[str, ...] = ()
     source: str = ""
+    passed_over: int | None = None
     whole: Source | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

@@ -62,11 +62,16 @@ class GradientsSentence:
 
 
 def accuracy_sentence(run: RunRecords) -> str:
-    """How many of the inputs with a result are classified correctly; empty without a result."""
+    """How many of the inputs with a result are classified correctly; empty without a result.
+
+    Where correctly classified inputs alone were taken, that says nothing: then how they were chosen.
+    """
     inputs = {(entry.input_key, entry.label): entry.judged for entry in run.entries}
     if not inputs:
         return ""
     name = as_text(run.plan.model.name, LONGEST_IN_SENTENCE)
+    if run.plan.data.passed_over is not None:
+        return f"{name} was evaluated on {run.plan.data.choice}."
     return f"{name} classifies {sum(inputs.values())} of {count(len(inputs), 'input')} correctly."
 
 

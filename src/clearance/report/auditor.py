@@ -74,25 +74,6 @@ OUTCOMES = {
 }
 """Standing of an input at a radius → what ISO/IEC 24029-2 calls the outcome, where it has a word for it."""
 
-LIMITS = (
-    "Nothing about inputs that are not among these. An interval of a share holds for the inputs that these were drawn "
-    "from, and only if they were drawn at random.",
-    "Nothing about changes that no small distance in the stated norm describes: rotation, blur, weather, another "
-    "sensor, another population, drift.",
-    "An estimated radius is no bound. An adversarial example may lie closer than any estimate, and its interval covers "
-    "the error of a statistical fit alone, not gradients that the search never met.",
-    "An attack distance is the distance of the nearest witness that was found. A stronger attack may find a nearer "
-    "one; where none was found, nothing follows.",
-    "A proof is about the network alone, with its weights as real numbers; arithmetic in floating point may differ "
-    "from it by rounding. It says nothing of what stands before or behind the network.",
-    "A flag of the audit is no proof that gradients are hidden, and no flag is no proof that they are not.",
-    "Nothing about poisoned training data or pre-trained parts, stolen models, leaked training data, faults of "
-    "hardware, or feedback loops of a system that goes on learning.",
-    "Nothing about other versions: another network, precision or pre-processing is another plan.",
-    "Whether a level is appropriate to the intended purpose is for the provider and the auditor to decide.",
-)
-"""What the numbers of a run do not show."""
-
 
 def accuracy(run: RunRecords) -> Proportion | None:
     """How many of the inputs with a result are classified correctly; `None` without a result."""
@@ -259,8 +240,10 @@ def article_accounts(run: RunRecords) -> list[ArticleAccount]:
 
 
 def _accuracy_account(run: RunRecords) -> ArticleAccount:
-    found = accuracy(run)
-    if found is None:
+    found, data = accuracy(run), run.plan.data
+    if data.passed_over is not None:
+        shown = f"Not measured by this run: {data.choice}."
+    elif found is None:
         shown = "Nothing: no task has succeeded."
     else:
         low, high = write_ends(found.interval)

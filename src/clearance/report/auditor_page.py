@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from clearance.report.answer import accuracy_sentence, answers, cautions, gradients
 from clearance.report.auditor import (
-    LIMITS,
     article_accounts,
     median_table,
     method_accounts,
     outcome_table,
     status_table,
 )
+from clearance.report.auditor_limits import feature_limits, feature_table, limits
 from clearance.report.charts import for_file
 from clearance.report.figures.files import render_figure
 from clearance.report.figures.table import FIGURES
@@ -22,7 +22,7 @@ from clearance.report.flags import flag_groups
 from clearance.report.notices import notices
 from clearance.report.records import RunRecords
 from clearance.report.render import fill, read_asset
-from clearance.report.repeat import command_of
+from clearance.report.repeat import command_of, lacks
 from clearance.report.security import missing_curve
 from clearance.report.security_tables import remarks
 
@@ -78,14 +78,21 @@ def render_auditor(run: RunRecords, radii: Sequence[float] = (), *, report: str 
         cautions=cautions(run),
         methods=method_accounts(run),
         articles=article_accounts(run),
-        limits=LIMITS,
-        tables={"medians": median_table(run), "outcomes": outcome_table(run, radii), "statuses": status_table(run)},
+        limits=limits(run),
+        real_numbers=feature_limits(run),
+        tables={
+            "features": feature_table(run),
+            "medians": median_table(run),
+            "outcomes": outcome_table(run, radii),
+            "statuses": status_table(run),
+        },
         missing=missing_curve(run),
         remarks=remarks(run, radii),
         doubts=[group for group in groups if group.doubts],
         noted=[group for group in groups if not group.doubts],
         drawn=[draw_figure(run, name) for name in DRAWN],
         command=command_of(run.plan),
+        lacking=lacks(run.plan),
     )
 
 

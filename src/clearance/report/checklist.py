@@ -16,7 +16,7 @@ from clearance.records import Word
 from clearance.report.flags import FlagGroup, flag_groups
 from clearance.report.marks import count, name_norm, name_weights
 from clearance.report.records import RunRecords
-from clearance.report.repeat import command_of
+from clearance.report.repeat import command_of, lacks
 from clearance.report.security import missing_curve, security_curves
 from clearance.report.security_tables import write_count, write_radius
 
@@ -139,7 +139,10 @@ def _repeatable(shown: Shown) -> Answer:
     hashes = f"plan {plan.id[:12]}, weights {plan.model.weights_hash[:12]}, every input by its content"
     timed = plan.parameters.get("certificate") != "none"
     limit = "; proofs end at a time limit, so that another machine may prove more or less" if timed else ""
-    said = f"{hashes}; seed {plan.seed}; {versions}{limit}; computed again by {command_of(plan)}"
+    said = f"{hashes}; seed {plan.seed}; {versions}{limit}"
+    if lacking := lacks(plan):
+        return Met.NO, f"{lacking}; {said}; as far as it is known: {command_of(plan)}"
+    said = f"{said}; computed again by {command_of(plan)}"
     if answers is None:
         return Met.UNKNOWN, f"{said}; the plan does not say whether the network answers twice in the same way"
     if answers.calls > 2:

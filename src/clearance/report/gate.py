@@ -17,6 +17,7 @@ from clearance.report.drop import compare_plans, drop, find_same
 from clearance.report.marks import count, write_norm
 from clearance.report.outcome import GateCheck, GateOutcome
 from clearance.report.records import RunRecords
+from clearance.report.security_tables import passed_over_note
 from clearance.report.statistics import Group
 
 
@@ -57,7 +58,7 @@ def judge(
             if criterion.judge is not None and limits.of(name) is not None
         ]
     checks += _robust_accuracy(run, limits, norms)
-    notes = _absent_classes(run, limits)
+    notes = [*filter(None, [passed_over_note(run)]), *_absent_classes(run, limits)]
     if baseline is not None and limits.max_drop is not None:
         pairs = zip(parts, find_same(run, baseline, parts), strict=True)
         notes += compare_plans(run, baseline)

@@ -14,7 +14,7 @@ def command_of(plan: Plan) -> str:
 
     Of a network or of inputs that were handed over in Python there is no command.
 
-    What the plan knows by a digest alone (arguments of a factory, bounds of features, a scale) is not in it.
+    What cannot be given is not in it (`lacks`).
 
     Args:
         plan: The plan.
@@ -26,20 +26,48 @@ def command_of(plan: Plan) -> str:
     if model.name.endswith(IN_MEMORY) or data.source.endswith(IN_MEMORY):
         return "the same call in Python: the network or the inputs were in memory"
     words = ["clearance", "bracket", model.name, data.source]
-    if model.weights is not None and name_weights(model.name, model.weights) == model.weights:
-        words += ["--weights", model.weights]
+    words += _known(plan) if plan.origin is None or plan.origin.flags is None else plan.origin.flags
+    words += ["--norm", ",".join(map(write_norm, plan.threat.norms))]
+    words += ["--target", ",".join(map(str, plan.threat.targets))]
+    words += [] if plan.orders == (1,) else ["--order", ",".join(map(str, plan.orders))]
+    known = {"bound": "--bound", "budget": "--budget", "certificate": "--certificate"}
+    for name, flag in (*known.items(), ("certificate_seconds", "--time-limit")):
+        value = parameters.get(name)
+        words += [] if value is None else [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join([*words, "--seed", str(plan.seed)])
+
+
+def lacks(plan: Plan) -> str:
+    """What the command of a plan does not say, and why; empty where the command makes the same plan.
+
+    Args:
+        plan: The plan.
+
+    Returns:
+        A clause.
+    """
+    if plan.model.name.endswith(IN_MEMORY) or plan.data.source.endswith(IN_MEMORY):
+        return "the network or the inputs were in memory, and no command reads them again"
+    if plan.origin is not None and plan.origin.flags is not None:
+        return ""
+    left = "the scale, the bounds of features or the fixed features, of which it has a digest alone"
+    kept = [left] if plan.threat.space is not None else []
+    kept += ["--skip-misclassified with its --count"] if plan.data.passed_over is not None else []
+    return f"the plan does not hold {', and '.join(kept)}" if kept else ""
+
+
+def _known(plan: Plan) -> list[str]:
+    """The flags for model and data, as far as a plan without them knows."""
+    model, data, words = plan.model, plan.data, list[str]()
+    given = model.weights is not None and name_weights(model.name, model.weights) == model.weights
+    if given and model.weights not in (model.name, model.name.partition(":")[2]):
+        words += ["--weights", str(model.weights)]
     if data.indices is None:
         words += ["--count", str(data.count), *(["--offset", str(data.offset)] if data.offset else [])]
     else:
         words += ["--indices", ",".join(map(str, data.indices))]
     for name, values in (("--mean", model.mean), ("--std", model.std)):
         words += [] if values is None else [name, ",".join(f"{value:.9g}" for value in values)]
-    words += ["--norm", ",".join(map(write_norm, plan.threat.norms))]
-    words += ["--target", ",".join(map(str, plan.threat.targets))]
-    words += [] if plan.orders == (1,) else ["--order", ",".join(map(str, plan.orders))]
-    known = {"bound": "--bound", "budget": "--budget", "certificate": "--certificate", "micro_batch": "--micro-batch"}
-    for name, flag in (*known.items(), ("certificate_seconds", "--time-limit")):
-        value = parameters.get(name)
-        words += [] if value is None else [flag, f"{value:g}" if isinstance(value, float) else str(value)]
-    words += ["--seed", str(plan.seed), *([] if model.device == "cpu" else ["--device", model.device])]
-    return shlex.join(words)
+    size = plan.parameters.get("micro_batch")
+    words += [] if size is None else ["--micro-batch", str(size)]
+    return [*words, *([] if model.device == "cpu" else ["--device", model.device])]

@@ -71,6 +71,19 @@ def write_interval(found: RobustShares) -> str:
     return f"{low.removesuffix(' %')}–{high}"
 
 
+def at_zero(run: RunRecords) -> tuple[float, ...]:
+    """Radius 0, where robust accuracy is accuracy; none where correctly classified inputs alone were taken."""
+    return (0.0,) if run.plan.data.passed_over is None else ()
+
+
+def passed_over_note(run: RunRecords) -> str:
+    """What it means that misclassified inputs were passed over; empty where none were to be."""
+    data = run.plan.data
+    if data.passed_over is None:
+        return ""
+    return f"{data.choice}: every share is one of correctly classified inputs, and accuracy was not measured."
+
+
 def shares_table(runs: Sequence[RunRecords], radii: Sequence[float] = ()) -> Table:
     """Robust accuracy at radius 0, which is accuracy, and at some radii.
 
@@ -86,7 +99,7 @@ def shares_table(runs: Sequence[RunRecords], radii: Sequence[float] = ()) -> Tab
     rows = [
         (*_first(run, curve, runs), write_radius(radius), *_cells(curve.at(radius)))
         for run, curve in found
-        for radius in (0.0, *(radii or round_radii(widest[curve.norm])))
+        for radius in (*at_zero(run), *(radii or round_radii(widest[curve.norm])))
     ]
     units = runs[0].plan.threat
     return Table(
@@ -161,6 +174,8 @@ def remarks(run: RunRecords, radii: Sequence[float] = ()) -> list[str]:
             found.setdefault(sentence, []).append(name_norm(curve.norm))
     several = len(curves) > 1
     said = [f"{', '.join(norms)}: {sentence}" if several else sentence for sentence, norms in found.items()]
+    if curves and (chosen := passed_over_note(run)):
+        said.insert(0, chosen)
     if curves and not curves[0].with_certificates:
         said.append("No certificates were asked for: nothing is proved, and there is no lower end.")
     return said

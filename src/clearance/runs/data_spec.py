@@ -28,6 +28,8 @@ class DataSpec(PlanPart):
         indices: The place of each input in the whole set; `None` where they follow each other from `offset` on.
         references: Digest of each input that the audits walk to (`runs.references`); `None` in plans of versions where
             these were the inputs of the run.
+        passed_over: How many misclassified inputs were passed over, where correctly classified ones alone were
+            taken; `None` where inputs were taken whatever the network answers.
     """
 
     source: str
@@ -39,6 +41,7 @@ class DataSpec(PlanPart):
     class_names: tuple[str, ...] = ()
     indices: tuple[int, ...] | None = None
     references: tuple[str, ...] | None = None
+    passed_over: int | None = Field(default=None, ge=0)
 
     @property
     def places(self) -> Sequence[int]:
@@ -61,6 +64,19 @@ class DataSpec(PlanPart):
         one_by_one = None if consecutive(places) else tuple(places)
         rows = {"offset": places[0], "count": len(places), "indices": one_by_one, "input_keys": keys, "labels": labels}
         return DataSpec.model_validate({**dict(self), **rows})
+
+    @property
+    def choice(self) -> str:
+        """How many inputs, and how they were chosen, in words.
+
+        >>> data = DataSpec(source="x", name="x", offset=0, count=1, input_keys=("a",), labels=(0,), passed_over=3)
+        >>> data.choice
+        '1 correctly classified input, chosen; 3 misclassified passed over'
+        """
+        noun = "input" if self.count == 1 else "inputs"
+        if self.passed_over is None:
+            return f"{self.count:,} {noun}"
+        return f"{self.count:,} correctly classified {noun}, chosen; {self.passed_over:,} misclassified passed over"
 
     @property
     def where(self) -> str:

@@ -37,7 +37,7 @@ def differences(plan: Plan, other: Plan) -> list[str]:
 
 def _apart(name: str) -> bool:
     """Whether a field is not compared as text: where something was found, and what is compared with a tolerance."""
-    return name in WHERE_FROM or name.startswith(("model.answers", "data.references"))
+    return name in WHERE_FROM or name.startswith(("model.answers", "data.references", "origin"))
 
 
 def _other_references(old: Sequence[str] | None, new: Sequence[str] | None) -> list[str]:

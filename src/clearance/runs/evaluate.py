@@ -27,11 +27,12 @@ from clearance.model.preprocessing import Normalize
 from clearance.model.seeds import content_key
 from clearance.runs.agreement import changed_answer
 from clearance.runs.answers import record_answers
+from clearance.runs.features import features_of
 from clearance.runs.fingerprint import fingerprint
 from clearance.runs.plan import Answers, DataSpec, ModelSpec, Plan, Task
 from clearance.runs.references import References, choose_references
 from clearance.runs.store import Result
-from clearance.runs.threat import ThreatModel
+from clearance.runs.threat import Feature, ThreatModel
 from clearance.runs.versions import current_versions
 from clearance.zoo.specs import LoadedNetwork
 
@@ -251,10 +252,13 @@ def make_plan(
             indices=None if consecutive(data.indices) else data.indices,
             input_keys=_keys(data.images),
             references=_keys(shared.walked),
+            passed_over=data.passed_over,
             labels=tuple(data.labels.tolist()),
             class_names=tuple(data.class_names),
         ),
-        threat=threat_of(model, tuple(norms), tuple(targets), shared.unit, data.images[0].numel()),
+        threat=threat_of(
+            model, tuple(norms), tuple(targets), shared.unit, data.images[0].numel(), features=features_of(model, data)
+        ),
         orders=tuple(orders),
         parameters=parameters,
         seed=shared.seed,
@@ -273,14 +277,23 @@ def normalisation_of(part: Callable[[Tensor], Tensor] | None) -> tuple[Any, Any]
 
 
 def threat_of(
-    model: Classifier, norms: tuple[float, ...], targets: tuple[str | int, ...], unit: str | None, size: int
+    model: Classifier,
+    norms: tuple[float, ...],
+    targets: tuple[str | int, ...],
+    unit: str | None,
+    size: int,
+    *,
+    features: tuple[Feature, ...] | None = None,
 ) -> ThreatModel:
     """The threat model of a run on inputs of so many coordinates."""
     fixed = None
     if model.fixed is not None:
         fixed = int(model.fixed.sum()) * (size // model.fixed.numel())
     bounds = valid_range(model)
-    return ThreatModel(norms=norms, targets=targets, bounds=bounds, space=_space(model), unit=unit, fixed=fixed)
+    space = _space(model)
+    return ThreatModel(
+        norms=norms, targets=targets, bounds=bounds, space=space, unit=unit, fixed=fixed, features=features
+    )
 
 
 def _space(model: Classifier) -> str | None:

@@ -14,6 +14,7 @@ from clearance.data.selection import in_words
 from clearance.errors import InputError
 from clearance.runs.data_spec import DataSpec
 from clearance.runs.differences import differences
+from clearance.runs.origin import Origin
 from clearance.runs.plan import Answers, Plan
 from clearance.runs.threat import write_norm
 
@@ -38,11 +39,13 @@ def grow(stored: Plan, asked: Plan) -> Plan:
         raise InputError("; ".join(found))
     threat = {"norms": _union(stored.threat.norms, asked.threat.norms)}
     threat |= {"targets": _union(stored.threat.targets, asked.threat.targets)}
+    data = stored.data.holding(_union(stored.data.inputs, asked.data.inputs))
     changes: dict[str, Any] = {
         "model": stored.model.model_copy(update={"answers": _answers(stored.model.answers, asked.model.answers)}),
-        "data": stored.data.holding(_union(stored.data.inputs, asked.data.inputs)),
+        "data": data.model_copy(update={"passed_over": asked.data.passed_over}),
         "threat": stored.threat.model_copy(update=threat),
         "orders": _union(stored.orders, asked.orders),
+        "origin": _origin(stored.origin, asked.origin),
     }
     return stored.model_copy(update=changes)
 
@@ -97,7 +100,12 @@ def _as_large(stored: Plan, asked: Plan) -> Plan:
     """What is asked for, of the inputs, norms, targets and orders of the run alone: the rest must be equal."""
     here = {place: (place, key, label) for place, key, label in asked.data.inputs}
     data = asked.data.holding(here.get(one[0], one) for one in stored.data.inputs)
-    data = data.model_copy(update={"references": _references(stored.data, asked.data)})
+    data = data.model_copy(
+        update={
+            "references": _references(stored.data, asked.data),
+            "passed_over": _passed_over(stored.data, asked.data),
+        }
+    )
     threat = asked.threat.model_copy(update={"norms": stored.threat.norms, "targets": stored.threat.targets})
     return asked.model_copy(update={"data": data, "threat": threat, "orders": stored.orders})
 
@@ -110,9 +118,19 @@ def _references(stored: DataSpec, asked: DataSpec) -> tuple[str, ...] | None:
     return stored.references if at_hand else asked.references
 
 
+def _passed_over(stored: DataSpec, asked: DataSpec) -> int | None:
+    """That of the run, where both take correctly classified inputs alone: among more inputs more are passed over."""
+    return asked.passed_over if None in (stored.passed_over, asked.passed_over) else stored.passed_over
+
+
 def _answers(then: Answers | None, now: Answers | None) -> Answers | None:
     """The answers to more inputs, where they hold all that were asked before; else those of the first sitting."""
     return now if then is not None and now is not None and set(then.keys) < set(now.keys) else then
+
+
+def _origin(then: Origin | None, now: Origin | None) -> Origin | None:
+    """The flags that make the larger plan, and when the run was started."""
+    return now if then is None or now is None else now.model_copy(update={"started": then.started})
 
 
 def _union(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...]:

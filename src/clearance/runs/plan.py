@@ -28,6 +28,7 @@ from pydantic import (
 from clearance.errors import FileError, InputError
 from clearance.runs.data_spec import DataSpec
 from clearance.runs.files import read_limited, replacing
+from clearance.runs.origin import Origin
 from clearance.runs.threat import PlanPart, ThreatModel, write_norm
 
 PLAN_VERSION = 1
@@ -37,9 +38,11 @@ NEW_FIELDS = (
     ("model", "answers"),
     ("data", "indices"),
     ("data", "references"),
+    ("data", "passed_over"),
     ("threat", "space"),
     ("threat", "unit"),
     ("threat", "fixed"),
+    ("threat", "features"),
 )
 """Fields that older plans do not have: where they are empty they are no part of a plan's digest."""
 
@@ -121,6 +124,7 @@ class Plan(PlanPart):
         threads: How many threads a task is computed with.
         versions: Of the code and of what it stands on, by name (`current_versions`).
         schema_version: Version of the form of `plan.json`.
+        origin: Where the plan comes from: no part of its id; `None` in plans of versions that did not keep it.
     """
 
     model: ModelSpec
@@ -132,6 +136,7 @@ class Plan(PlanPart):
     threads: int = Field(default=1, ge=1)
     versions: Versions
     schema_version: Literal[1] = PLAN_VERSION
+    origin: Origin | None = None
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -142,8 +147,8 @@ class Plan(PlanPart):
 
     @property
     def id(self) -> str:
-        """Digest of the whole content (hex)."""
-        content = self.model_dump(mode="json")
+        """Digest of the whole content but its origin (hex)."""
+        content = self.model_dump(mode="json", exclude={"origin"})
         for part, name in NEW_FIELDS:  # as plans of versions without such a field
             if content[part][name] is None:
                 del content[part][name]
@@ -151,7 +156,7 @@ class Plan(PlanPart):
 
     def tasks(self) -> list[Task]:
         """One task for each input, norm, target and order, in that order."""
-        common = self.model_dump(mode="json", exclude={"data": True, "orders": True, "model": {"weights", "answers"}})
+        common = self.model_dump(mode="json", exclude=_NOT_COMMON)
         threat = common.pop("threat")
         walked = self.data.references and {"references": self.data.references}
         context = digest([common, threat["bounds"], *filter(None, [threat["space"], walked])])
@@ -170,6 +175,9 @@ class Plan(PlanPart):
                 inputs, self.threat.norms, self.threat.targets, self.orders
             )
         ]
+
+
+_NOT_COMMON: Any = {"data": True, "orders": True, "origin": True, "model": {"weights", "answers"}}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from clearance.certificates.best import check_time_limit
 from clearance.estimates.settings import Bound
 from clearance.model.budgets import certificate_seconds
 from clearance.runs.evaluate import Evaluation, make_plan
+from clearance.runs.origin import make_origin
 from clearance.runs.plan import Plan
 from clearance.zoo.inputs import Inputs
 
@@ -61,6 +62,7 @@ def plan_run(inputs: Inputs, choices: RunChoices) -> tuple[Plan, Evaluation]:
         micro_batch=inputs.micro_batch,
         unit=inputs.unit,
     )
+    origin = make_origin(inputs.flags, inputs.files)
     # The network's digest is taken before its first pass, which may change its attributes.
     plan = make_plan(
         shared,
@@ -69,7 +71,7 @@ def plan_run(inputs: Inputs, choices: RunChoices) -> tuple[Plan, Evaluation]:
         norms=choices.norms,
         targets=choices.targets,
         orders=[choices.order],
-    )
+    ).model_copy(update={"origin": origin})
     for target in choices.targets:  # a target that an input cannot have is refused before anything is written
         inputs.check(target, seed=choices.seed)
     return plan, shared

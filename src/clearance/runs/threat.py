@@ -30,6 +30,26 @@ class PlanPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Feature(PlanPart):
+    """One feature of inputs that have few: what a distance along it is, and where it may go.
+
+    Attributes:
+        name: Its name.
+        unit: How much of it is one unit of distance.
+        low: Its lowest valid value.
+        high: Its highest valid value.
+        moves: Whether an adversary may change it.
+        whole: Whether it has whole numbers only in the data; `None` where that was not looked at.
+    """
+
+    name: str
+    unit: float
+    low: End
+    high: End
+    moves: bool
+    whole: bool | None = None
+
+
 class ThreatModel(PlanPart):
     """What an adversary may do.
 
@@ -41,6 +61,7 @@ class ThreatModel(PlanPart):
             coordinates have the same bounds, distances are in the units of the input, and everything moves.
         unit: What a distance is measured in, in words; `None`: the units of the input.
         fixed: How many coordinates of an input cannot move; `None`: all can.
+        features: Each feature of inputs whose features have names and are few; `None` for others.
     """
 
     norms: tuple[Norm, ...] = Field(min_length=1)
@@ -49,6 +70,7 @@ class ThreatModel(PlanPart):
     space: str | None = None
     unit: str | None = None
     fixed: int | None = None
+    features: tuple[Feature, ...] | None = None
 
     @property
     def units(self) -> str:

@@ -104,7 +104,8 @@ class InputChoice:
         data = self.read(rows)
         warning = "; ".join(filter(None, (warning, self._few_classes(data))))
         names = data.class_names or (() if self.network is None else self.network.class_names)
-        return replace(data, class_names=names, source=self.spec, whole=self.source), skipped, warning
+        found = replace(data, class_names=names, source=self.spec, passed_over=skipped, whole=self.source)
+        return found, skipped, warning
 
     def _few_classes(self, data: Dataset) -> str:
         """What a person should know of the first inputs of a set that is sorted by class."""

@@ -13,6 +13,7 @@ from clearance.data.selection import consecutive, in_words
 from clearance.errors import InputError, TargetError
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs, prepare
+from clearance.zoo.asked import files_of, flags_of
 from clearance.zoo.choice import DataOptions, InputChoice, open_data
 from clearance.zoo.classifiers import LoadedClassifier, ModelOptions, make_classifier, read_network
 from clearance.zoo.loaded import LoadedNetwork
@@ -31,6 +32,8 @@ class Inputs:
         micro_batch: Inputs per pass, where that was asked for.
         unit: What a distance is measured in, where that is not the units of the data.
         warning: What a person should know of those that were passed over; empty for nothing.
+        flags: What was said of both, as flags of the command line; `None` where it is not known.
+        files: Role and place of what both may have been read from.
     """
 
     network: LoadedNetwork
@@ -41,6 +44,8 @@ class Inputs:
     micro_batch: int | None = None
     unit: str | None = None
     warning: str = ""
+    flags: tuple[str, ...] | None = None
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -197,4 +202,15 @@ def read_inputs(model: str, data: str, about: ModelOptions, chosen: DataOptions)
     source = open_data(data, chosen, network)
     classifier = make_classifier(network, about, source)
     found, skipped, warning = InputChoice(source, data, chosen, classifier, network).take()
-    return Inputs(network, classifier, found, data, skipped, about.micro_batch, classifier.unit, warning)
+    return Inputs(
+        network,
+        classifier,
+        found,
+        data,
+        skipped,
+        about.micro_batch,
+        classifier.unit,
+        warning,
+        flags_of(about, chosen, len(found)),
+        tuple(files_of(model, data, network.weights, about, chosen.reader)),
+    )

@@ -1,0 +1,50 @@
+"""The features of a table as a plan has them: their units, their bounds, and which of them may move."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from clearance.data.dataset import Dataset
+from clearance.data.scales import MOST_INPUTS
+from clearance.model.classifier import Classifier
+from clearance.runs.threat import Feature
+
+MOST_FEATURES = 50
+"""Features that a plan lists one by one: a table of more is no longer read, and pictures have thousands."""
+
+
+def features_of(model: Classifier, data: Dataset) -> tuple[Feature, ...] | None:
+    """Each feature of inputs whose features have names.
+
+    Args:
+        model: The classifier: its scale, bounds and fixed coordinates.
+        data: The inputs.
+
+    Returns:
+        The features in their order; `None` where they have no names, or are more than `MOST_FEATURES`.
+    """
+    names, shape = data.feature_names, data.images.shape[1:]
+    if not 0 < len(names) == shape.numel() <= MOST_FEATURES:
+        return None
+
+    def each(value: Tensor | float | bool) -> list[float]:
+        return torch.as_tensor(value).cpu().expand(shape).flatten().tolist()
+
+    low, high = model.bounds or (-math.inf, math.inf)
+    fixed = False if model.fixed is None else model.fixed
+    columns = (each(1.0 if model.scale is None else model.scale), each(low), each(high), each(fixed))
+    return tuple(
+        Feature(name=name, unit=float(unit), low=float(low), high=float(high), moves=not held, whole=whole)
+        for name, unit, low, high, held, whole in zip(names, *columns, _whole(data), strict=True)
+    )
+
+
+def _whole(data: Dataset) -> list[bool | None]:
+    """Whether each feature has whole numbers only in the whole set (its first `MOST_INPUTS`), where that is known."""
+    if data.whole is None:
+        return [None] * len(data.feature_names)
+    values = data.whole.take(range(min(len(data.whole), MOST_INPUTS))).images.flatten(1)
+    return [bool(whole) for whole in (values == values.round()).all(0).tolist()]
