@@ -152,6 +152,12 @@ def test_a_stand_in_for_a_fine_staircase_fails_on_short_segments_only():
     assert raised.get("path_integral", Severity.INFO) is Severity.INFO
 
 
+def test_a_remedy_does_not_ask_for_the_stand_in_that_is_there():
+    coarse = {flag.code: flag.remedy for flag in look_at(nn.Sequential(bpda(Staircase(2)), network())).flags}
+    assert coarse["locally_constant"] == CHECKS["locally_constant"].beside_stand_in
+    assert not any("put a differentiable stand-in" in remedy for remedy in coarse.values())
+
+
 def test_train_mode_without_dropout_is_worth_knowing_and_no_more():
     found = look_at(nn.Sequential(nn.BatchNorm1d(DIMENSION), network()).train())
     assert {flag.code: flag.severity for flag in found.flags}["train_mode"] is Severity.INFO

@@ -35,7 +35,7 @@ from clearance.model.cost import Cost
 from clearance.model.gradients import margin_gradients
 from clearance.model.inputs import CheckedInputs
 from clearance.model.seeds import derive_seed
-from clearance.model.transforms import eot
+from clearance.model.transforms import eot, stand_ins
 
 WITHOUT_GRADIENTS = "box_points"
 """The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
@@ -100,6 +100,8 @@ def audit_judged(inputs: CheckedInputs, known: Given, *, cut: str | None) -> Aud
     with inputs.model.frozen():
         witness, nearest = _run_checks(inputs, ledger, known, cut)
     flags = sort_flags(settle(ledger))
+    if stand_ins(inputs.model):  # who has one must not be told to put one in place
+        flags = tuple(replace(flag, remedy=CHECKS[flag.code].beside_stand_in or flag.remedy) for flag in flags)
     worst = flags[0].severity if flags else None
     cost = inputs.model.meter.since(start)
     return Audit(flags, worst, cost, ledger.measured, tuple(ledger.integrals), witness, nearest)

@@ -18,6 +18,7 @@ class Check:
         raised: When the flag is raised, in words, with its severity.
         source: Where the check comes from.
         remedy: What the user should try.
+        beside_stand_in: What to try instead where a stand-in (`bpda`) is in place already; empty: the same.
         about: `"gradients"` where a flag puts the gradients themselves in doubt, `"attacks"` where it says how attacks
             fare (which counts against an estimate only beside one about gradients), else `"other"`.
     """
@@ -28,12 +29,22 @@ class Check:
     source: str
     remedy: str
     about: Literal["gradients", "attacks", "other"] = "other"
+    beside_stand_in: str = ""
 
 
 _ATHALYE = "Athalye, Carlini and Wagner 2018, section 3.1"
 _CARLINI = "Carlini et al. 2019, section 4"
 _PINTOR = "Pintor et al. 2022, section 3"
 _BPDA = "put a differentiable stand-in behind the part that has no gradient: clearance.bpda(transform)"
+_IN_PLACE = "a stand-in is in place (clearance.bpda)"
+_COARSE = (
+    f"{_IN_PLACE}, and what it stands for takes steps too coarse for any estimate: read the witnesses only; for an "
+    "estimate, bracket the network without that part, and say so"
+)
+_ANOTHER = (
+    f"{_IN_PLACE}, and does not lead there: give it a closer one (backward=…), or look for another part that hides "
+    "gradients"
+)
 
 CHECKS: dict[str, Check] = {
     "non_finite": Check(
@@ -51,6 +62,7 @@ CHECKS: dict[str, Check] = {
         f"{_PINTOR} (unavailable gradients)",
         f"remove the cut, or {_BPDA}",
         about="gradients",
+        beside_stand_in=_ANOTHER,
     ),
     "zero_gradient": Check(
         "many gradients in the ball are exactly zero",
@@ -60,6 +72,7 @@ CHECKS: dict[str, Check] = {
         f"Goodfellow 2018, section 3; {_PINTOR} (unavailable gradients)",
         f"{_BPDA}; for saturated outputs use the logits, or double precision",
         about="gradients",
+        beside_stand_in=_ANOTHER,
     ),
     "vanishing_gradient": Check(
         "gradients are far too small to have any part in what the margin does over the same distance: soft steps that "
@@ -70,6 +83,7 @@ CHECKS: dict[str, Check] = {
         "this project (Hölder's inequality); Goodfellow 2018, section 4 (saturation)",
         f"look for sigmoid, tanh or softmax of large arguments; evaluate what lies before them, or {_BPDA}",
         about="gradients",
+        beside_stand_in=_ANOTHER,
     ),
     "path_integral": Check(
         "the gradients do not integrate to the function",
@@ -80,6 +94,7 @@ CHECKS: dict[str, Check] = {
         "this project (fundamental theorem of calculus)",
         f"the gradients belong to another function: {_BPDA}, and read the score as that stand-in's",
         about="gradients",
+        beside_stand_in=_COARSE,
     ),
     "rough_gradient": Check(
         "gradients a thirty-second of the ball apart point in different directions (shattered gradients)",
@@ -95,6 +110,7 @@ CHECKS: dict[str, Check] = {
         "at this share of small steps or more; warning: the path integral fails too; info: it does not",
         "Goodfellow 2018, section 3 (staircase)",
         f"{_BPDA}; the distances stay those of the quantised network",
+        beside_stand_in=_COARSE,
     ),
     "random": Check(
         "two forward passes of the same input differ",
@@ -234,6 +250,7 @@ CHECKS: dict[str, Check] = {
         f"this project; Brendel, Rauber and Bethge 2018 (decision-based attacks); {_ATHALYE} (unbounded attacks)",
         f"the gradients mislead: {_BPDA}; read the nearer witness's distance, and not the estimate",
         about="gradients",
+        beside_stand_in=_ANOTHER,
     ),
     "blind_wins": Check(
         "an attack without gradients finds a nearer witness than attacks with gradients",
@@ -242,6 +259,7 @@ CHECKS: dict[str, Check] = {
         f"{_ATHALYE}; AutoAttack's check (Croce and Hein 2020)",
         f"the gradients mislead: {_BPDA}, or clearance.eot for a random network",
         about="attacks",
+        beside_stand_in=_ANOTHER,
     ),
     "one_step_wins": Check(
         "one step along the gradient finds a nearer witness than iterative attacks",

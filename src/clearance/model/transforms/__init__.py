@@ -13,7 +13,7 @@ Two remedies take the mask off (Athalye, Carlini and Wagner 2018):
     eot(classifier, samples)      logits and gradients averaged over the classifier's own randomness
 """
 
-from clearance.model.transforms.bpda import Bpda, bpda, identity
+from clearance.model.transforms.bpda import Bpda, bpda, identity, stand_ins
 from clearance.model.transforms.eot import AveragedClassifier, eot
 from clearance.model.transforms.jpeg import Jpeg
 from clearance.model.transforms.randomised import GaussianNoise, RandomCropResize, RandomDrop, RandomTransform
@@ -33,4 +33,5 @@ __all__ = [
     "bpda",
     "eot",
     "identity",
+    "stand_ins",
 ]

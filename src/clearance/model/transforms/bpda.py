@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from clearance.errors import InputError, ShapeError
+
+if TYPE_CHECKING:
+    from clearance.model.classifier import Classifier
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -69,6 +72,28 @@ class Bpda(nn.Module):
             expected, got = tuple(value.shape), tuple(standin.shape)
             raise ShapeError(f"bpda: expected backward to return the transform's shape {expected}, got {got}")
         return value
+
+
+def stand_ins(model: Classifier) -> tuple[str, ...]:
+    """What a classifier has stand-ins for: the transform of every `Bpda` in its network or its preprocessing, by name.
+
+    Source: this project. Only what `bpda` made is seen: a stand-in that a network writes by itself (a custom
+    `autograd.Function`, `x + (h(x) - x).detach()`) declares nothing.
+
+    Args:
+        model: The classifier.
+
+    Returns:
+        Names of classes or functions, each once; none without a stand-in.
+
+    >>> from clearance.model.classifier import Classifier
+    >>> stand_ins(Classifier(nn.Linear(2, 2), preprocessing=bpda(torch.round)))
+    ('round',)
+    """
+    parts = (model.network, model.preprocessing)
+    modules = (module for part in parts if isinstance(part, nn.Module) for module in part.modules())
+    found = (module.transform for module in modules if isinstance(module, Bpda))
+    return tuple(dict.fromkeys(getattr(one, "__name__", type(one).__name__) for one in found))
 
 
 class _ValueOfOne(torch.autograd.Function):
