@@ -131,7 +131,8 @@ def doubt_table(runs: Sequence[RunRecords]) -> Table:
         "doubts",
         "Share of inputs whose estimate must not be read",
         "Of the correctly classified inputs. The estimate exceeds a witness: table 4 of Weng et al. 2018. Refuted: a "
-        "witness, a slope or a certificate contradicts a part. Flagged: the audit raised a warning or an error.",
+        "witness, a slope or a certificate contradicts a part. Masked: the audit warns of something else; it outranks "
+        "refuted, so an estimate that is both counts as masked. Flagged: the audit raised a warning or an error.",
         ("inputs", "exceeds a witness", "refuted", "masked", "flagged"),
         runs,
         cells,
