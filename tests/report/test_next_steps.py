@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from clearance.audit import CHECKS
 from clearance.report.next_steps import MOST_STEPS, next_steps, steps_of_comparison
 from made_runs import GOOD, MASKED, WRONG, Answer, bracket, comparison_of, far, records_of
 
@@ -62,3 +64,35 @@ def test_a_comparison_that_is_not_settled_asks_for_inputs_and_a_doubted_run_for_
     assert masked[0].text == "Look" and masked[0].why == "zero_gradient, in 10 brackets of b"
     settled = steps_of_comparison(comparison_of(tmp_path / "settled", [far(1.0)] * 10, [far(2.0)] * 10))
     assert [step.text for step in settled] == ["Read the report of each run", "Keep it so in CI"]
+
+
+def flagged(*remedies: tuple[str, str]) -> dict[str, Any]:
+    found = bracket(estimated=None, status="masked", flags=[(code, "error") for code, _ in remedies])
+    for flag, (_, remedy) in zip(found["audit"]["flags"], remedies, strict=True):
+        flag["remedy"] = remedy
+    return found
+
+
+def test_flags_that_ask_for_a_stand_in_are_one_step(tmp_path: Path):
+    codes = ("zero_gradient", "path_integral", "locally_constant", "blind_wins")
+    asked = flagged(*((code, CHECKS[code].remedy) for code in codes))
+    (step, *others) = next_steps(records_of(tmp_path / "run", [asked] * 8))
+    assert "clearance.bpda(transform)" in step.text and all(code in step.why for code in codes)
+    assert step.why.endswith("in 8 brackets") and not any("bpda" in other.text for other in others)
+
+
+def test_nobody_is_told_to_put_a_stand_in_where_one_is(tmp_path: Path):
+    codes = ("path_integral", "locally_constant")
+    asked = flagged(*((code, CHECKS[code].beside_stand_in) for code in codes))
+    (step, *others) = next_steps(records_of(tmp_path / "run", [asked] * 8))
+    assert step.text.startswith("A stand-in is in place")
+    assert step.why == "locally_constant, path_integral, in 8 brackets"
+    assert not any("stand-in" in other.text for other in others)
+
+
+def test_more_time_is_not_asked_for_where_no_method_of_proof_applies(tmp_path: Path):
+    unknown = bracket(0.0)
+    unknown["certified"] |= {"status": "unsupported", "reason": "round: not a known step"}
+    steps = next_steps(records_of(tmp_path / "run", [unknown] * 8))
+    (step,) = [step for step in steps if "round: not a known step" in step.why]
+    assert not step.command and not any("time" in other.text for other in steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from clearance.estimates.status import Status
@@ -30,6 +30,19 @@ LARGER_RUN = 5
 
 LONGER_HELPS = {Status.WIDE, Status.NOT_CONVERGED, Status.POOR_FIT, Status.NO_ENDPOINT}
 """Statuses of an estimate that a larger budget can mend."""
+
+
+ASKS_FOR_STAND_IN = "put a differentiable stand-in"
+"""What the remedy of a flag says that asks for a stand-in (`clearance.audit.CHECKS`)."""
+
+PUT_STAND_IN = (
+    "put a differentiable stand-in behind the part that has no gradient: clearance.bpda(transform); then run again, "
+    "and read the witnesses"
+)
+"""The step that all of these remedies amount to."""
+
+UNSUPPORTED = "unsupported"
+"""Status of a certificate where no method knows the network (`clearance.certificates.CertificateStatus`)."""
 
 
 @dataclass(frozen=True)
@@ -109,16 +122,28 @@ def _completion(run: RunRecords) -> list[NextStep]:
 
 
 def _remedies(runs: Sequence[RunRecords]) -> list[NextStep]:
-    """The remedy of each flag that casts doubt, over all runs."""
-    groups = [group for group in flag_groups(entry for run in runs for entry in run.judged) if group.doubts]
-    several = len(runs) > 1
-    steps: list[NextStep] = []
-    for group in groups:
-        raised = [run.name for run in runs if any(f.code == group.code for e in run.judged for f in e.flags)]
-        where = f" of {', '.join(raised)}" if several else ""
-        text = f"{group.remedy[:1].upper()}{group.remedy[1:]}"
-        steps.append(NextStep(text, f"{group.code}, in {count(len(group.entries), 'bracket')}{where}"))
-    return steps
+    """The remedies of the flags that cast doubt, over all runs, each remedy once."""
+    alike: dict[str, dict[str, None]] = {}
+    brackets: dict[str, set[tuple[str, str]]] = {}
+    for run in runs:
+        for group in flag_groups(run.judged):
+            if group.doubts:
+                advice = _advice(group.remedy)
+                alike.setdefault(advice, {})[group.code] = None
+                brackets.setdefault(advice, set()).update((run.name, entry.key) for entry in group.entries)
+    return [NextStep(advice, _because(codes, brackets[advice], runs)) for advice, codes in alike.items()]
+
+
+def _advice(remedy: str) -> str:
+    """A remedy as a step: flags that ask for a stand-in, each in its own words, ask for one thing."""
+    advice = PUT_STAND_IN if ASKS_FOR_STAND_IN in remedy else remedy
+    return f"{advice[:1].upper()}{advice[1:]}"
+
+
+def _because(codes: Iterable[str], brackets: Collection[tuple[str, str]], runs: Sequence[RunRecords]) -> str:
+    names = [run.name for run in runs if any(name == run.name for name, _ in brackets)]
+    where = f" of {', '.join(names)}" if len(runs) > 1 else ""
+    return f"{', '.join(codes)}, in {count(len(brackets), 'bracket')}{where}"
 
 
 def _longer(run: RunRecords) -> list[NextStep]:
@@ -157,6 +182,11 @@ def _proofs(run: RunRecords) -> list[NextStep]:
     if below := sum(any(flag.code == BELOW_PROOF for flag in entry.flags) for entry in judged):
         why = f"in {count(below, 'bracket')} more is proved than was estimated"
         return [NextStep("Quote the certified radius, not the estimated one", why)]
+    unknown = [entry for entry in judged if entry.proof[1] == UNSUPPORTED]
+    if 2 * len(unknown) >= len(judged):
+        reasons = "; ".join(dict.fromkeys(entry.proof[2] for entry in unknown))
+        why = f"no method of proof applies to this network, however long it takes ({reasons})"
+        return [NextStep("Prove the network without that part, and say that the proof is of that one", why)]
     unproved = sum(entry.certified == 0 for entry in judged)
     if 2 * unproved >= len(judged):
         why = f"nothing is proved for {unproved} of {count(len(judged), 'input')}"
