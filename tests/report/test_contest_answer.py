@@ -61,7 +61,7 @@ def test_two_runs_have_one_sentence(tmp_path: Path, first: list[Answer], other: 
             "a stands farther out on 2 of 2, by 1.00 in the median (too few inputs for an interval)",
         ),
         ([far(1.5)] * 8, [far(1.0), far(2.0)] * 4, "undecided: b is farther out on 4, a on 4 of 8 inputs"),
-        ([far(1.0)] * 8, [MASKED] * 8, "attack distances may be read in both on 0 of 8 inputs only"),
+        ([far(1.0)] * 8, [MASKED] * 8, "Attack distances may be read in both on 0 of 8 inputs only"),
     ],
 )
 def test_a_list_has_a_line_for_each(tmp_path: Path, first: list[Answer], other: list[Answer], short: str):
@@ -74,4 +74,9 @@ def test_several_runs_are_ranked_and_a_run_without_a_rank_is_in_doubt(tmp_path: 
     (found,) = contest_answers(comparison)
     assert found.text.startswith("By the median distance of the nearest witness the order is b (2.00), a (1.00).")
     assert "b stands farther out than a on 8 of 8" in found.text and "c and a cannot be compared" in found.text
-    assert found.doubt == "c has no rank"
+    assert found.doubt == "no rank: c"
+
+
+def test_one_ranked_run_is_no_order(tmp_path: Path):
+    (found,) = contest_answers(comparison_of(tmp_path, [far(1.0)] * 8, [MASKED] * 8, [MASKED] * 8))
+    assert found.text.startswith("Only a (1.00) has a rank") and found.doubt == "no rank: b, c"

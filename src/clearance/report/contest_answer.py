@@ -25,7 +25,7 @@ def contest_answers(comparison: Comparison) -> list[PageAnswer]:
         pairs = [one for one in contest.differences if one.quantity == "attacked"]
         said = [*([_ranking(contest)] if len(contest.standings) > 2 else []), *map(pair_sentence, pairs)]
         lost = [as_text(one.run, LONGEST_IN_SENTENCE) for one in contest.standings if one.rank is None]
-        doubt = f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} no rank" if lost else ""
+        doubt = f"no rank: {', '.join(lost)}" if lost else ""
         text = " ".join(said)
         short = text if len(contest.standings) > 2 else short_sentence(pairs[0])
         found.append(PageAnswer(as_text(contest.threat), text, short, doubt))
@@ -73,7 +73,7 @@ def short_sentence(one: Difference) -> str:
     """
     run, against = as_text(one.run, LONGEST_IN_SENTENCE), as_text(one.against, LONGEST_IN_SENTENCE)
     if one.value is None or one.ahead is None or one.behind is None:
-        return f"attack distances may be read in both on {one.inputs} of {count(one.asked, 'input')} only"
+        return f"Attack distances may be read in both on {one.inputs} of {count(one.asked, 'input')} only"
     ahead, behind = (round(share * one.inputs) for share in (one.ahead, one.behind))
     if one.verdict is DifferenceVerdict.UNDECIDED:
         return f"undecided: {run} is farther out on {ahead}, {against} on {behind} of {count(one.inputs, 'input')}"
@@ -99,6 +99,8 @@ def _ranking(contest: Contest) -> str:
         for one in contest.standings
         if one.rank is not None
     ]
+    if len(ranked) == 1:
+        return f"Only {ranked[0]} has a rank, by the median distance of the nearest witness."
     if not ranked:
         return "No run has a rank."
     return f"By the median distance of the nearest witness the order is {', '.join(ranked)}."
