@@ -12,14 +12,14 @@ from clearance.report.tables import Table
 LIMITS = (
     "Nothing about inputs that are not among these. An interval of a share holds for the inputs that these were drawn "
     "from, and only if they were drawn at random.",
-    "Nothing about changes that no small distance in the stated norm describes: rotation, blur, weather, another "
-    "sensor, another population, drift.",
+    "Nothing about changes that no small distance in the stated norm describes: for pictures rotation, blur or weather; "
+    "for any data another way of measuring, another population, drift.",
     "An estimated radius is no bound. An adversarial example may lie closer than any estimate, and its interval covers "
     "the error of a statistical fit alone, not gradients that the search never met.",
     "An attack distance is the distance of the nearest witness that was found. A stronger attack may find a nearer "
     "one; where none was found, nothing follows.",
-    "A proof is about the network alone, with its weights as real numbers; arithmetic in floating point may differ "
-    "from it by rounding. It says nothing of what stands before or behind the network.",
+    "A proof is about the network alone, with its weights as real numbers; what runs in floating point differs "
+    "from it by rounding (about 1e-6 in float32). It says nothing of what stands before or behind the network.",
     "A flag of the audit is no proof that gradients are hidden, and no flag is no proof that they are not.",
     "Nothing about poisoned training data or pre-trained parts, stolen models, leaked training data, faults of "
     "hardware, or feedback loops of a system that goes on learning.",
