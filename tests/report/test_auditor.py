@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from clearance.cli.report import as_document
-from clearance.report.auditor import article_accounts, method_accounts, outcome_table, status_table
-from clearance.report.auditor_limits import LIMITS
+from clearance.data.scale_names import UNIT_NAMES
+from clearance.report.answer import answers
+from clearance.report.auditor import article_accounts, median_table, method_accounts, outcome_table, status_table
+from clearance.report.auditor_limits import LIMITS, feature_table
 from clearance.report.auditor_page import render_auditor
 from clearance.report.demands import Limits
 from clearance.report.gate import judge
 from clearance.report.page import auditor_file, write_report
 from clearance.report.read import read_records
 from clearance.report.security_tables import remarks, shares_table
+from clearance.runs.threat import Feature, ThreatModel
 from made_runs import CONTRADICTION, HOSTILE, MASKED, WRONG, Answer, bracket, records_of, run_of
 
 ANSWERS: list[Answer] = [*(bracket(0.1 * k, 0.2 * k, 0.3 * k) for k in range(1, 9)), MASKED, WRONG, bracket(0.0), None]
@@ -35,7 +38,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_three_outcomes_add_up_to_all_inputs(tmp_path: Path):
     found = outcome_table(records_of(tmp_path / "run", ANSWERS), [0.3, 0.5])
     kinds = ("proof", "counterexample", "inconclusive", "misclassified", "not measured")
-    assert found.columns == ("norm", "radius", *kinds, "robust accuracy, 95 %")
+    assert found.columns == ("norm", "radius (input units)", *kinds, "robust accuracy, 95 %")
     assert [row[1:7] for row in found.rows] == [
         ("0.3", "6 of 12", "1 of 12", "3 of 12", "1 of 12", "1 of 12"),
         ("0.5", "4 of 12", "1 of 12", "5 of 12", "1 of 12", "1 of 12"),
@@ -82,6 +85,37 @@ def test_inputs_that_were_passed_over_are_said_and_accuracy_is_not_measured(tmp_
     assert plain.plan.id != run.plan.id and [task.key for task in plain.plan.tasks()] == [
         task.key for task in run.plan.tasks()
     ]
+
+
+def test_an_estimate_below_a_proof_is_in_no_median(tmp_path: Path):
+    below = bracket(0.4, 0.4, 1.0, flags=[("below_certificate", "info")])
+    run = records_of(tmp_path / "run", [below, below, bracket(0.1, 0.5, 1.0)])
+    assert median_table(run).rows[0][-2:] == ("0.500 (1 of 3)", "1.00 (3 of 3)")
+    assert "is 0.500 (over the 1 of 3 that are above what is proved)" in answers(run)[0].text
+    alone = records_of(tmp_path / "alone", [below])
+    assert median_table(alone).rows[0][-2] == "– (0 of 1)" and "no estimate is above" in answers(alone)[0].text
+
+
+def test_features_their_units_and_what_is_fixed_are_listed(tmp_path: Path):
+    features = (
+        Feature(name="age", unit=11.5, low=18.0, high=99.0, moves=True, whole=True),
+        Feature(name="married", unit=1.0, low=0.0, high=1.0, moves=False, whole=True),
+    )
+    threat = ThreatModel(
+        norms=(2.0,),
+        targets=("untargeted",),
+        bounds=(0.0, 99.0),
+        space="ab",
+        unit=UNIT_NAMES["std"],
+        fixed=1,
+        features=features,
+    )
+    run = records_of(tmp_path / "run", [bracket()], threat=threat)
+    assert feature_table(run).rows[0] == ("age", "11.5", "18", "99", "yes", "whole")
+    assert feature_table(run).rows[1][4] == "no, fixed" and "of this run (digits;" in feature_table(run).note
+    text = text_of(render_auditor(run))
+    assert text.count("changes of the fixed features (married)") == 2 and "(age) move as real numbers" in text
+    assert text.count("standard deviations of each feature") >= 6 and "1 coordinate cannot" in text
 
 
 def test_statuses_are_counted_with_what_they_mean(tmp_path: Path):

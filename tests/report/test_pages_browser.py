@@ -209,6 +209,6 @@ def test_a_radius_of_the_profile_is_written_once(browser: Browser, tmp_path: Pat
     assert (
         len(re.findall(r"\b0\.432 \(", text)) == 1
         and "0.432 " not in text.replace("0.432 (", "")
-        and "0.625 (0.600 to 0.625), a second estimate" in text
+        and "0.625 (0.600 to 0.625). All of these are estimates, and no bounds." in text
     )
     assert "By the largest gradient norm: at the estimated radius of the bracket." in text

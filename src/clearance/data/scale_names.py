@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MOST_INPUTS = 10_000
+"""Inputs from which standard deviations and ranges are taken: the first of the whole set."""
+
 UNIT_NAMES = {
     "std": "standard deviations of each feature",
     "range": "widths of each feature's range",

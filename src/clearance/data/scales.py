@@ -12,11 +12,8 @@ from torch import Tensor
 from clearance.data.csv_tables import read_csv
 from clearance.data.dataset import Source
 from clearance.data.files import path_kind
-from clearance.data.scale_names import UNIT_NAMES
+from clearance.data.scale_names import MOST_INPUTS, UNIT_NAMES
 from clearance.errors import InputError
-
-MOST_INPUTS = 10_000
-"""Inputs from which standard deviations and ranges are taken: the first of the whole set."""
 
 
 def choose_scale(asked: str | None, source: Source) -> tuple[Tensor | None, str | None]:

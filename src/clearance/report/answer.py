@@ -17,7 +17,7 @@ from clearance.report.outcome import as_text
 from clearance.report.paired import distance_doubted
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group, doubts, grouped
-from clearance.runs.summary import SummaryRow
+from clearance.runs.summary import SummaryRow, middle
 
 REACHES_ZERO = 0.01
 """An interval whose lower end is at most this share of the estimate reaches down to 0: it excludes nothing."""
@@ -94,14 +94,26 @@ def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> PageAnsw
     proof, witness = _proof(row.certified), _witness(row.attacked, row.witnesses, inputs)
     whose = f"In the median of {inputs} inputs" if inputs > 1 else "For the one input"
     order = f", order {group.order}" if len(run.plan.orders) > 1 else ""
-    about = f"{name_norm(group.norm)}, {as_text(group.target, LONGEST_IN_SENTENCE)}{order}"
-    text = f"{whose}, {proof}, and {witness}; {_estimate(row.estimated, row.readable, inputs)}."
-    return PageAnswer(about, text, _short(row, inputs), _doubt(members))
+    unit = f" in {run.plan.threat.unit}" if run.plan.threat.unit else ""
+    about = f"{name_norm(group.norm)}{unit}, {as_text(group.target, LONGEST_IN_SENTENCE)}{order}"
+    text = f"{whose}, {proof}, and {witness}; {_estimate(members)}."
+    return PageAnswer(about, text, _short(row, members), _doubt(members))
 
 
-def _short(row: SummaryRow, inputs: int) -> str:
-    estimate = f"estimated {write_number(row.estimated)}{_of(row.readable, inputs)} (no bound)"
-    estimate = estimate if row.readable else "no estimate"
+def own_estimates(members: Sequence[Entry]) -> list[float]:
+    """The estimates that may be read and are the estimate's own: none in whose place a larger proof is shown."""
+    return [one.estimated for one in members if one.estimated is not None and not below_proof(one)]
+
+
+def below_proof(entry: Entry) -> bool:
+    """Whether more is proved than was estimated: the record then holds the proof in the estimate's place."""
+    return any(flag.code == BELOW_PROOF for flag in entry.flags)
+
+
+def _short(row: SummaryRow, members: Sequence[Entry]) -> str:
+    own, inputs = own_estimates(members), len(members)
+    estimate = f"estimated {write_number(middle(own))}{_of(len(own), inputs)} (no bound)" if own else "no estimate"
+    estimate = estimate if own or not any(map(below_proof, members)) else "no estimate above what is proved"
     witness = f"witnessed at {write_number(row.attacked, 'attacked')}{_of(row.witnesses, inputs)}"
     proof = f"proved within {write_number(row.certified, 'certified')}" if row.certified else "nothing proved"
     return f"{proof}, {estimate}, {witness if row.witnesses else 'no witness'}"
@@ -125,11 +137,14 @@ def _witness(distance: float | None, witnesses: int, inputs: int) -> str:
     return f"one lies at {write_number(distance, 'attacked')} (witnessed{_of(witnesses, inputs)})"
 
 
-def _estimate(radius: float | None, readable: int, inputs: int) -> str:
-    if not readable:
-        return "no estimate may be read"
+def _estimate(members: Sequence[Entry]) -> str:
+    own, inputs = own_estimates(members), len(members)
+    readable, below = sum(one.estimated is not None for one in members), sum(map(below_proof, members))
+    if not own:
+        return "no estimate is above what is proved" if below else "no estimate may be read"
     over = f" ({readable} of {inputs} may be read)" if readable < inputs else ""
-    return f"the estimated radius is {write_number(radius)}{over}, an estimate and no bound"
+    over = f" (over the {len(own)} of {inputs} that are above what is proved)" if below else over
+    return f"the estimated radius is {write_number(middle(own))}{over}, an estimate and no bound"
 
 
 def _of(some: int, every: int) -> str:
@@ -194,10 +209,11 @@ def cautions(run: RunRecords) -> list[str]:
     judged = run.judged
     shown = [entry for entry in judged if entry.estimated is not None]
     said: list[str] = []
-    if below := sum(any(flag.code == BELOW_PROOF for flag in entry.flags) for entry in judged):
+    if below := sum(map(below_proof, judged)):
         said.append(
-            f"In {below} of {count(len(judged), 'bracket')} more is proved than was estimated: the proof is shown in "
-            "the estimate's place as well, and the estimate adds nothing."
+            f"In {below} of {count(len(judged), 'bracket')} more is proved than was estimated, and the estimate "
+            "adds nothing: such estimates are in no median here. Where single inputs are listed, the proof stands in "
+            "their place."
         )
     if empty := sum(reaches_zero(entry) for entry in shown):
         said.append(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from clearance.certificates.table import CERTIFICATES
 from clearance.estimates.status import Status
 from clearance.model.robustness import Proportion, Robustness
+from clearance.report.answer import own_estimates
 from clearance.report.marks import count, name_norm, write_ends, write_number
 from clearance.report.paired import readable
 from clearance.report.records import Entry, RunRecords
@@ -29,6 +30,7 @@ from clearance.report.security_tables import (
 )
 from clearance.report.statistics import grouped
 from clearance.report.tables import Table
+from clearance.runs.summary import middle
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ def outcome_table(run: RunRecords, radii: Sequence[float] = ()) -> Table:
         "Proof: the class is the same for every valid input within the radius. Counterexample: a witness lies within "
         "it. Inconclusive: neither was found. A misclassified input is broken at every radius. Robust accuracy: "
         f"between the share of proofs and the share without a counterexample. {INTERVAL_NOTE}",
-        ("norm", "radius", *(OUTCOMES[kind] for kind in kinds), f"robust accuracy, {LEVEL}"),
+        ("norm", f"radius ({run.plan.threat.units})", *(OUTCOMES[kind] for kind in kinds), f"robust accuracy, {LEVEL}"),
         tuple(rows),
         1,
     )
@@ -191,8 +193,10 @@ def outcome_table(run: RunRecords, radii: Sequence[float] = ()) -> Table:
 def median_table(run: RunRecords) -> Table:
     """The medians of each norm and target, and how many inputs each rests on."""
     orders = len(run.plan.orders) > 1
+    groups = {(group.norm, group.target, group.order): members for group, members in grouped(run.entries).items()}
     rows: list[tuple[str, ...]] = []
     for row in run.rows:
+        own = own_estimates([one for one in groups.get((row.norm, str(row.target), row.order), []) if one.judged])
         judged = row.tasks - row.failed - row.misclassified - row.target_is_predicted
         order = [str(row.order)] if orders else []
         rows.append(
@@ -200,18 +204,19 @@ def median_table(run: RunRecords) -> Table:
                 name_norm(row.norm),
                 str(row.target),
                 *order,
+                run.plan.threat.units,
                 str(judged),
                 write_number(row.certified, "certified"),
-                f"{write_number(row.estimated)} ({row.readable} of {judged})",
+                f"{write_number(middle(own) if own else None)} ({len(own)} of {judged})",
                 f"{write_number(row.attacked, 'attacked')} ({row.witnesses} of {judged})",
             )
         )
-    head = ("norm", "target", *(["order"] if orders else []))
+    head = ("norm", "target", *(["order"] if orders else []), "unit")
     return Table(
         "medians",
         "Medians over the correctly classified inputs",
-        "Proved: 0 where nothing is proved; rounded down. Estimated: no bound. Witnessed: rounded up. In parentheses: "
-        "how many inputs have that number.",
+        "Proved: 0 where nothing is proved; rounded down. Estimated: no bound; without the inputs of which more is "
+        "proved. Witnessed: rounded up. In parentheses: how many inputs have that number.",
         (*head, "inputs", "proved", "estimated", "witnessed"),
         tuple(rows),
         len(head),
@@ -261,7 +266,12 @@ def _accuracy_account(run: RunRecords) -> ArticleAccount:
 
 def _robustness_account(run: RunRecords) -> ArticleAccount:
     groups = {group: [e for e in members if e.judged] for group, members in grouped(run.entries).items()}
-    said = [_stability(name_norm(group.norm), group.target, members) for group, members in groups.items() if members]
+    unit = run.plan.threat.units
+    said = [
+        _stability(f"{name_norm(group.norm)} in {unit}", group.target, members)
+        for group, members in groups.items()
+        if members
+    ]
     return ArticleAccount(
         "Robustness (paragraphs 1 and 4)",
         " ".join(said) or "Nothing: no correctly classified input has a result.",
@@ -290,5 +300,6 @@ def _cybersecurity_account(run: RunRecords) -> ArticleAccount:
         f"Inputs designed to cause a mistake (adversarial examples, model evasion), by attackers who know the network, "
         f"in {norms}, {threat.range}: see the outcomes above.",
         "Data poisoning, model poisoning, confidentiality attacks, and measures to prevent, detect, respond to, "
-        "resolve and control attacks. Attacks in other norms, on the physical object, or made for this very defence.",
+        "resolve and control attacks. Attacks in other norms, by other means than changed values of the input, or made "
+        "for this very defence.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from clearance.data.scale_names import UNIT_NAMES
+from clearance.data.scale_names import MOST_INPUTS, UNIT_NAMES
 from clearance.report.marks import write_given
 from clearance.report.records import RunRecords
 from clearance.report.tables import Table
@@ -12,14 +12,14 @@ from clearance.report.tables import Table
 LIMITS = (
     "Nothing about inputs that are not among these. An interval of a share holds for the inputs that these were drawn "
     "from, and only if they were drawn at random.",
-    "Nothing about changes that no small distance in the stated norm describes: rotation, blur, weather, another "
-    "sensor, another population, drift.",
+    "Nothing about changes that no small distance in the stated norm describes: for pictures rotation, blur or "
+    "weather; for any data another way of measuring, another population, drift.",
     "An estimated radius is no bound. An adversarial example may lie closer than any estimate, and its interval covers "
     "the error of a statistical fit alone, not gradients that the search never met.",
     "An attack distance is the distance of the nearest witness that was found. A stronger attack may find a nearer "
     "one; where none was found, nothing follows.",
-    "A proof is about the network alone, with its weights as real numbers; arithmetic in floating point may differ "
-    "from it by rounding. It says nothing of what stands before or behind the network.",
+    "A proof is about the network alone, with its weights as real numbers; what runs in floating point differs "
+    "from it by rounding (about 1e-6 in float32). It says nothing of what stands before or behind the network.",
     "A flag of the audit is no proof that gradients are hidden, and no flag is no proof that they are not.",
     "Nothing about poisoned training data or pre-trained parts, stolen models, leaked training data, faults of "
     "hardware, or feedback loops of a system that goes on learning.",
@@ -42,7 +42,8 @@ def feature_table(run: RunRecords) -> Table:
         for one in features
     ]
     unit = run.plan.threat.unit
-    whence = f" One unit is what {unit} are in the file {source}." if unit in UNIT_NAMES.values() else ""
+    data = f"the data of this run ({source}; at most its first {MOST_INPUTS:,} inputs)"
+    whence = f" The unit was measured on {data}." if unit in UNIT_NAMES.values() else ""
     return Table(
         "features",
         "Features",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clearance.data.dataset import Dataset
-from clearance.data.scales import MOST_INPUTS
+from clearance.data.scale_names import MOST_INPUTS
 from clearance.model.classifier import Classifier
 from clearance.runs.threat import Feature
 

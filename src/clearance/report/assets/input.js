@@ -151,9 +151,9 @@ function profilePart(details, estimated) {
   const spent = (name, [radius, low, high]) => {
     if (radius === null) return "";
     if (radius === estimated) return ` ${name}: at the estimated radius of the bracket.`;
-    return ` ${name}: at ${show(radius)} (${show(low)} to ${show(high)}), a second estimate, and no bound either.`;
+    return ` ${name}: at ${show(radius)} (${show(low)} to ${show(high)}).`;
   };
-  const ends = spent("By the largest gradient norm", norm) + spent("By the steepest fall along rays", radial);
+  const ends = spent("By the largest gradient norm", norm) + spent("By the steepest fall along rays", radial) + (norm[0] === null && radial[0] === null ? "" : " All of these are estimates, and no bounds.");
   const said = `How fast the margin can fall at each distance; the largest gradient norm rises ${show(rise)}-fold on the way.${
     ends ? ` Dashed: where a reading has spent the margin.${ends}` : ""}`;
   return make("div", {}, make("p", { class: "caption" }, "The Lipschitz profile"), chart, make("p", { class: "note" }, said));
