@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clearance.report.next_steps import MOST_STEPS, next_steps, steps_of_comparison
+from clearance.runs.threat import Feature, ThreatModel
 from made_runs import GOOD, MASKED, WRONG, Answer, bracket, comparison_of, far, records_of
 
 
@@ -62,3 +63,15 @@ def test_a_comparison_that_is_not_settled_asks_for_inputs_and_a_doubted_run_for_
     assert masked[0].text == "Look" and masked[0].why == "zero_gradient, in 10 brackets of b"
     settled = steps_of_comparison(comparison_of(tmp_path / "settled", [far(1.0)] * 10, [far(2.0)] * 10))
     assert [step.text for step in settled] == ["Read the report of each run", "Keep it so in CI"]
+
+
+@pytest.mark.parametrize(
+    ("certified", "certificate", "told"), [(0.1, "best", True), (0.3, "best", False), (0.1, "crown", False)]
+)
+def test_a_gap_of_a_table_is_closed_by_branch_and_bound(tmp_path: Path, certified: float, certificate: str, told: bool):
+    age = Feature(name="age", unit=1.0, low=0.0, high=1.0, moves=True)
+    threat = ThreatModel(norms=(2.0,), targets=("untargeted",), bounds=(0.0, 1.0), features=(age,) * 4)
+    steps = next_steps(
+        records_of(tmp_path / "run", [bracket(certified, 0.3, 0.3)] * 40, threat=threat, certificate=certificate)
+    )
+    assert any("branch-and-bound" in step.command for step in steps) == told
