@@ -278,3 +278,9 @@ def test_the_worked_example_uses_flags_that_exist():
     for name, rest in calls:
         known = {option for parameter in commands.commands[name].params for option in (*parameter.opts, "--help")}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known
+
+
+def test_a_run_of_correct_inputs_alone_is_not_judged_by_its_wrong_ones(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket()] * 2, passed_over=1)
+    with pytest.raises(InputError, match=r"--max-misclassified: .* got one with --skip-misclassified"):
+        judge(run, Limits(max_misclassified=0.0))

@@ -10,6 +10,7 @@ import pytest
 
 from clearance.audit import CHECKS
 from clearance.report.next_steps import MOST_STEPS, next_steps, steps_of_comparison
+from clearance.runs.threat import Feature, ThreatModel
 from made_runs import GOOD, MASKED, WRONG, Answer, bracket, comparison_of, far, records_of
 
 
@@ -96,3 +97,15 @@ def test_more_time_is_not_asked_for_where_no_method_of_proof_applies(tmp_path: P
     steps = next_steps(records_of(tmp_path / "run", [unknown] * 8))
     (step,) = [step for step in steps if "round: not a known step" in step.why]
     assert not step.command and not any("time" in other.text for other in steps)
+
+
+@pytest.mark.parametrize(
+    ("certified", "certificate", "told"), [(0.1, "best", True), (0.3, "best", False), (0.1, "crown", False)]
+)
+def test_a_gap_of_a_table_is_closed_by_branch_and_bound(tmp_path: Path, certified: float, certificate: str, told: bool):
+    age = Feature(name="age", unit=1.0, low=0.0, high=1.0, moves=True)
+    threat = ThreatModel(norms=(2.0,), targets=("untargeted",), bounds=(0.0, 1.0), features=(age,) * 4)
+    steps = next_steps(
+        records_of(tmp_path / "run", [bracket(certified, 0.3, 0.3)] * 40, threat=threat, certificate=certificate)
+    )
+    assert any("branch-and-bound" in step.command for step in steps) == told

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from clearance.report.pictures import MOST_BYTES, MOST_CHANGES, Drawings, encode, largest_changes, magnification
+from clearance.runs.threat import Feature
 
 
 def test_the_largest_changes_come_first():
@@ -82,3 +83,11 @@ def test_few_changes_are_kept_and_equal_ones_in_order():
     found = largest_changes(before, after)
     assert len(found) == MOST_CHANGES and [change.place for change in found[:2]] == [(0, 0), (0, 1)]
     assert largest_changes(before, before) == ()
+
+
+def test_named_features_are_held_against_each_other_in_their_units():
+    units = {"income": 10_000.0, "age": 2.0}
+    features = [Feature(name=name, unit=unit, low=0, high=1e6, moves=True) for name, unit in units.items()]
+    age, income = largest_changes(np.array([14749.0, 68.0]), np.array([10459.4, 66.5]), features)
+    assert (age.name, age.unit, age.written) == ("age", 2.0, ("68.00", "66.50", "-1.50"))
+    assert (income.name, income.place, income.written) == ("income", (0,), ("14749", "10459", "-4290"))

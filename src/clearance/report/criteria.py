@@ -156,7 +156,12 @@ CRITERIA: dict[str, Criterion] = {
         "the audit",
         flagged_at_most,
     ),
-    "max_misclassified": Criterion(LimitKind.SHARE, "share of all inputs ≤ SHARE", "the labels", misclassified_at_most),
+    "max_misclassified": Criterion(
+        LimitKind.SHARE,
+        "share of all inputs ≤ SHARE",
+        "the labels; refused for a run with `--skip-misclassified`",
+        misclassified_at_most,
+    ),
     "max_failed": Criterion(LimitKind.COUNT, "failed tasks ≤ N; 0 unless given, and always judged", "the run's tasks"),
     "max_drop": Criterion(
         LimitKind.SHARE,

@@ -43,12 +43,18 @@ def judge(
 
     Raises:
         InputError: If the run has not the norm or the target, `max_drop` and `baseline`, or limits on robust accuracy
-            and radii, do not come together, the run has no robust accuracy, or the baseline cannot be compared: no
+            and radii, do not come together, a run of correctly classified inputs alone is judged by
+            `max_misclassified`, the run has no robust accuracy, or the baseline cannot be compared: no
             input in common, other bounds, another budget, no such norm or target.
     """
     if (limits.max_drop is None) != (baseline is None):
         expected, got = ("--baseline", "--max-drop") if baseline is None else ("--max-drop", "--baseline")
         raise InputError(f"{got}: expected {expected} with it, got none")
+    if limits.max_misclassified is not None and run.plan.data.passed_over is not None:
+        raise InputError(
+            "--max-misclassified: expected a run that takes inputs whatever the network answers, got one with "
+            "--skip-misclassified: no input of it can fail"
+        )
     parts = _parts(run, norms, targets)
     checks = [_finished(parts, limits), _failed(parts, limits)]
     for part in parts:

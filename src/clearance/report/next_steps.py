@@ -25,6 +25,9 @@ MOST_STEPS = 6
 WIDE_INTERVAL = 0.3
 """An interval of the share of correct inputs that is wider than this asks for more inputs first."""
 
+CLOSED = 0.95
+"""A proof below this share of the attack distance leaves a gap that is worth more work."""
+
 LARGER_RUN = 5
 """Of a run with too few inputs, so many times the inputs are proposed."""
 
@@ -197,12 +200,25 @@ def _proofs(run: RunRecords) -> list[NextStep]:
                 "clearance bracket … --time-limit 120",
             )
         ]
-    return []
+    return _closing(run)
+
+
+def _closing(run: RunRecords) -> list[NextStep]:
+    """Branch-and-bound, which `best` leaves out, where inputs have few features and a gap is left."""
+    if run.plan.threat.features is None or run.plan.parameters.get("certificate") != "best":
+        return []
+    found = [(one.certified, one.attacked) for one in run.judged]
+    gaps = sum(None not in (low, high) and low < CLOSED * high for low, high in found)  # pyright: ignore
+    if not gaps:
+        return []
+    why = f"best leaves it out, and {count(gaps, 'bracket')} {'has' if gaps == 1 else 'have'} a gap"
+    text = "For a small network, close the bracket by branch-and-bound (clearance inspect says whether it applies)"
+    return [NextStep(text, why, "clearance bracket … --certificate branch-and-bound")]
 
 
 def _more_inputs(run: RunRecords) -> list[NextStep]:
     inputs = {(entry.input_key, entry.label): entry.judged for entry in run.entries}
-    if not inputs:
+    if not inputs or run.plan.data.passed_over is not None:  # of correct inputs alone there is no accuracy
         return []
     interval = Proportion(sum(inputs.values()), len(inputs)).interval
     if interval[1] - interval[0] <= WIDE_INTERVAL:

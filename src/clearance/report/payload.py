@@ -16,6 +16,7 @@ from clearance.estimates.status import Status
 from clearance.report.families import families_of
 from clearance.report.figures.maxima import bin_row
 from clearance.report.marks import name_norm, write_apart, write_norm, write_number
+from clearance.report.pictures import Change
 from clearance.report.records import Entry, ProfileCurves, Raised, RunRecords
 
 STORED_DIGITS = 4
@@ -133,9 +134,14 @@ def _details(entry: Entry, texts: dict[str, int]) -> Packed:
     if drawing is not None:
         found["picture"] = [drawing.witness, drawing.difference, drawing.factor, *drawing.size]
     if entry.changes:
-        changes = ((", ".join(map(str, one.place)), one.before, one.after) for one in entry.changes)
-        found["changes"] = [[place, short(before), short(after)] for place, before, after in changes]
+        found["changes"] = [_change(one) for one in entry.changes]
     return found
+
+
+def _change(one: Change) -> list[Any]:
+    """Name or place, before, after and their difference as texts, and the change in units of distance."""
+    units = None if one.unit is None else short((one.after - one.before) / one.unit)
+    return [one.name or ", ".join(map(str, one.place)), *one.written, units]
 
 
 def _logits(entry: Entry) -> list[list[Any]]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from clearance.runs.threat import Feature
 
 Values = NDArray[np.generic]
 """An input or a witness, `(*input)`, of any kind of number."""
@@ -34,6 +37,9 @@ QUALITIES = (90, 70, 50)
 
 MOST_CHANGES = 20
 """Features in a table of changes."""
+
+MOST_DECIMALS = 12
+"""Decimals of a value in a table of changes: a 32-bit value has fewer that count."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,29 @@ class Change:
         place: Its index, one number for each dimension.
         before: Its value in the input.
         after: Its value in the witness.
+        name: Its name; empty without one.
+        unit: How much of it is one unit of distance; `None` where that is not known.
     """
 
     place: tuple[int, ...]
     before: float
     after: float
+    name: str = ""
+    unit: float | None = None
+
+    @property
+    def written(self) -> tuple[str, str, str]:
+        """Before, after and their difference, in so many digits that each follows from the other two.
+
+        >>> Change((0,), 14749.0, 10459.4).written
+        ('14749', '10459', '-4290')
+        >>> Change((0,), 68.0, 67.99712).written
+        ('68.00000', '67.99712', '-0.00288')
+        """
+        size = abs(self.after - self.before)
+        decimals = min(MOST_DECIMALS, max(0, 2 - math.floor(math.log10(size)))) if 0 < size < math.inf else 0
+        before, after = (round(value, decimals) for value in (self.before, self.after))
+        return f"{before:.{decimals}f}", f"{after:.{decimals}f}", f"{after - before:.{decimals}f}"
 
 
 class Drawings:
@@ -165,21 +189,28 @@ def _compress(picture: Any, allowance: int) -> bytes:
     return data
 
 
-def largest_changes(values: Values, witness: Values) -> tuple[Change, ...]:
-    """The features that a witness changes most.
+def largest_changes(values: Values, witness: Values, features: Sequence[Feature] | None = None) -> tuple[Change, ...]:
+    """The features that a witness changes most, in units of distance where these are known.
 
     Args:
         values: The input, `(*input)`.
         witness: The witness.
+        features: Name and unit of each; `None` where they are not known.
 
     Returns:
         At most `MOST_CHANGES`, the largest first; none that did not change.
     """
     before, after = (np.asarray(array, dtype=np.float64) for array in (values, witness))
     size = np.abs(after - before).ravel()
+    if features:
+        size = size / np.array([one.unit for one in features])
     order = np.argsort(-size, kind="stable")[:MOST_CHANGES]
-    places = [tuple(int(i) for i in np.unravel_index(place, before.shape)) for place in order if size[place] > 0]
-    return tuple(Change(place, float(before[place]), float(after[place])) for place in places)
+    found: list[Change] = []
+    for flat in (int(index) for index in order if size[index] > 0):
+        place = tuple(int(i) for i in np.unravel_index(flat, before.shape))
+        change = Change(place, float(before[place]), float(after[place]))
+        found.append(replace(change, name=features[flat].name, unit=features[flat].unit) if features else change)
+    return tuple(found)
 
 
 def _as_pixels(values: NDArray[np.float64]) -> Pixels:

@@ -29,6 +29,7 @@ from clearance.runs.export import as_exported
 from clearance.runs.plan import Plan, Task
 from clearance.runs.store import Record
 from clearance.runs.summary import number, summarise
+from clearance.runs.threat import Feature
 
 TOP_CLASSES = 5
 """Of the input and of the witness, so many of the largest logits are kept."""
@@ -98,7 +99,7 @@ def make_records(
     try:
         done = [(task, record) for task, record in found if record.error is None]
         measured = [(task, record) for task, record in done if record.values["status"] != LEFT_OUT]
-        entries = tuple(as_entry(task, record, drawings) for task, record in measured)
+        entries = tuple(as_entry(task, record, drawings, plan.threat.features) for task, record in measured)
         classes = max((len(record.values["logits"]) for _, record in done), default=0)
         attacks = _names(record.values["attacked"].get("distances") for _, record in measured)
         checks = _names(record.values["audit"].get("measured") for _, record in measured)
@@ -123,13 +124,14 @@ def make_records(
     )
 
 
-def as_entry(task: Task, record: Record, drawings: Drawings) -> Entry:
+def as_entry(task: Task, record: Record, drawings: Drawings, features: Sequence[Feature] | None = None) -> Entry:
     """One bracket from what `Bracket.as_record` and `Bracket.as_arrays` left in the store.
 
     Args:
         task: The task.
         record: What became of it.
         drawings: Where pictures are drawn.
+        features: Of inputs that have few: name and unit of each.
 
     Returns:
         The entry.
@@ -170,7 +172,7 @@ def as_entry(task: Task, record: Record, drawings: Drawings) -> Entry:
         logits=_as_logits(values["logits"], values["witness_logits"], task.label),
         costs=_as_costs(values),
         drawing=drawings.draw(task.input_key, arrays["input"], witness) if image else None,
-        changes=() if image or witness is None else largest_changes(arrays["input"], witness),
+        changes=() if image or witness is None else largest_changes(arrays["input"], witness, features),
     )
 
 

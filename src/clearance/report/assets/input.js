@@ -125,15 +125,12 @@ function differenceText(factor) {
   return `Difference, grey is no change, black and white are changes by ${show(0.5 / factor)} of the range of values`;
 }
 
-// Six digits: with three, income 14749 would be 14800, and the change would not be the difference of the two beside it.
-function precise(value) {
-  return String(Number(number(value).toPrecision(6)));
-}
-
 function changes(details) {
   if (!details.changes) return null;
-  const rows = details.changes.map(([place, before, after]) => [place, precise(before), precise(after), precise(number(after) - number(before))]);
-  return simpleTable("The features that the witness changes most", ["feature", "input", "witness", "change"], rows);
+  const scaled = details.changes.some(([, , , , units]) => units !== null);
+  const heads = ["feature", "input", "witness", "change", ...(scaled ? ["change in units of distance"] : [])];
+  const rows = details.changes.map(([name, before, after, change, units]) => [name, before, after, change, ...(scaled ? [show(units)] : [])]);
+  return simpleTable("The features that the witness changes most", heads, rows);
 }
 
 function logits(run, details) {
