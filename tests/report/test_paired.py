@@ -113,3 +113,13 @@ def test_what_forbids_a_comparison_and_what_only_explains_a_difference(tmp_path:
         "budget: quick in a, thorough in c",
     ]
     assert setup_differences(first, other) == ["c has another seed (3, not 0)", "c was certified by crown, not best"]
+
+
+def test_where_no_method_of_proof_applies_that_is_said(tmp_path: Path):
+    unknown = bracket(0.0)
+    unknown["certified"] |= {"status": "unsupported", "reason": "round: not a known step"}
+    first = records_of(tmp_path / "a", [bracket()])
+    other = records_of(tmp_path / "b", [unknown, WRONG])
+    said = "no method of proof applies to b (round: not a known step): that nothing is proved of it says nothing of it"
+    assert setup_differences(first, other) == setup_differences(other, first) == [said]
+    assert setup_differences(first, records_of(tmp_path / "c", [unknown, bracket()])) == []

@@ -154,7 +154,7 @@ def _kept(run: RunRecords, contests: Sequence[Contest]) -> RunRecords:
 def _notes(runs: Sequence[RunRecords], contests: Sequence[Contest]) -> list[str]:
     """What is left out of the comparison, and what else may explain a difference."""
     first, *others = runs
-    notes = [note for other in others for note in setup_differences(first, other)]
+    notes = list(dict.fromkeys(note for other in others for note in setup_differences(first, other)))
     compared = {(c.group.norm, c.group.target, c.group.order) for c in contests}
     everywhere = set(first.plan.data.input_keys).intersection(*(other.plan.data.input_keys for other in others))
     for run in runs:

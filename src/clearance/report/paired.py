@@ -171,7 +171,15 @@ def setup_differences(first: RunRecords, other: RunRecords) -> list[str]:
     found += [f"{other.name} has another seed ({two.seed}, not {one.seed})"] if one.seed != two.seed else []
     methods = [run.plan.parameters.get("certificate") for run in (first, other)]
     found += [f"{other.name} was certified by {methods[1]}, not {methods[0]}"] if methods[0] != methods[1] else []
-    return found
+    return found + [text for run in (first, other) if (text := _beyond_proofs(run))]
+
+
+def _beyond_proofs(run: RunRecords) -> str:
+    """That no method of proof applies to a network, so that its certified radii of 0 say nothing of it."""
+    unknown = [entry.proof[2] for entry in run.judged if entry.proof[1] == "unsupported"]
+    if not unknown or len(unknown) < len(run.judged):
+        return ""
+    return f"no method of proof applies to {run.name} ({unknown[0]}): that nothing is proved of it says nothing of it"
 
 
 def _said(value: object) -> str:
