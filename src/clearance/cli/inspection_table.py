@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clearance.certificates.table import CERTIFICATES
 from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.tables import NOTHING, class_name, make_console
 from clearance.cli.values import printable
@@ -141,7 +142,8 @@ def _work_rows(found: Inspection) -> Rows:
         steps = f"{_counts(proofs.nonlinear)}, of {proofs.units:,} units" if proofs.nonlinear else "none"
         yield "certificates", f"every step has a proof; nonlinear steps: {steps}"
         for name, reason in proofs.methods.items():
-            yield f"  {name}", f"no: {reason}" if reason else "yes"
+            apart = "" if CERTIFICATES[name].in_best else f" (best leaves it out: --certificate {name})"
+            yield f"  {name}", f"no: {reason}" if reason else f"yes{apart}"
     yield "ONNX, VNN-LIB", f"no: {found.export}" if found.export else "yes (clearance export-vnnlib)"
 
 
