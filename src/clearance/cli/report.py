@@ -56,15 +56,14 @@ def print_robust_accuracy(console: Console, run: RunRecords, radii: Sequence[flo
     if missing := missing_curve(run):
         console.print(Text(f"{printable(missing)}\n", "yellow"))
         return
+    for sentence in remarks(run, radii):  # above the table, which may be copied without them
+        console.print(Text(f"{printable(sentence)}\n", "yellow"))
     found = shares_table([run], radii)
     grid = Grid([GridColumn(name, right=name != "norm") for name in found.columns])
     for row in found.rows:
         grid.add_row(*row)
     grid.print_in_parts(console, keys=found.columns.index("radius") + 1 if "radius" in found.columns else 1)
-    console.print(f"\n{printable(found.note)}")
-    for sentence in remarks(run, radii):
-        console.print(Text(f"\n{printable(sentence)}", "yellow"))
-    console.print()
+    console.print(f"\n{printable(found.note)}\n")
 
 
 def as_document(run: RunRecords, radii: Sequence[float]) -> dict[str, Any]:
