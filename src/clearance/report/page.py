@@ -10,6 +10,7 @@ from clearance.report.answer import accuracy_sentence, answers, cautions, gradie
 from clearance.report.auditor_page import AUDITOR_FILE, render_auditor
 from clearance.report.checklist import checklist
 from clearance.report.flags import flag_groups
+from clearance.report.grey_levels import grey_levels
 from clearance.report.next_steps import next_steps
 from clearance.report.notices import notices
 from clearance.report.read import read_records
@@ -87,6 +88,7 @@ def render_report(run: RunRecords, radii: Sequence[float] = (), *, auditor: str 
         notices=notices(run),
         accuracy=accuracy_sentence(run),
         answers=answers(run),
+        levels=grey_levels(run),
         gradients=gradients([run]),
         cautions=cautions(run),
         steps=next_steps(run),
