@@ -11,7 +11,7 @@ import pytest
 
 from clearance.report.answer import accuracy_sentence, answers, cautions, gradients
 from clearance.report.page import render_report
-from made_runs import MASKED, REFUTED, WRONG, Answer, bracket, records_of
+from made_runs import MASKED, MASKING, REFUTED, WRONG, Answer, bracket, records_of
 
 CALM = "no flag casts doubt"
 BELOW = ("below_certificate", "info")
@@ -167,3 +167,11 @@ def test_doubt_stands_before_the_numbers_and_metadata_last(tmp_path: Path):
 def test_a_name_in_a_sentence_turns_nothing_around(tmp_path: Path):
     run = records_of(tmp_path / "run", [bracket()], model="a\u202eb" + "x" * 300)
     assert accuracy_sentence(run).startswith("a?bx") and len(accuracy_sentence(run)) < 120
+
+
+def test_a_forgotten_eval_is_no_hidden_gradient(tmp_path: Path):
+    late = bracket(estimated=None, status="masked", flags=[("train_mode", "warning")])
+    text = gradients([records_of(tmp_path / "run", [late, bracket()])]).text
+    assert "call network.eval()" in text and "1 estimate of 2 is left out" in text and "hidden" not in text
+    both = bracket(estimated=None, status="masked", flags=[("train_mode", "warning"), MASKING])
+    assert "signs of hidden gradients" in gradients([records_of(tmp_path / "both", [both])]).text

@@ -22,6 +22,8 @@ from clearance.runs.summary import SummaryRow, middle
 REACHES_ZERO = 0.01
 """An interval whose lower end is at most this share of the estimate reaches down to 0: it excludes nothing."""
 
+TRAINING_MODE = "train_mode"
+"""The one flag that is a sign of haste, as a rule, and of nothing hidden."""
 LONGEST_IN_SENTENCE = 60
 """Characters of a name in a sentence: a longer one is cut."""
 
@@ -190,6 +192,12 @@ def _where(clean: Sequence[str], audited: Sequence[str], runs: int) -> str:
 def _signs(name: str, found: Sequence[Entry], of: int) -> str:
     codes = [group.code for group in flag_groups(found) if group.doubts and group.code not in ("refuted",)]
     where = f" of {name}" if name else ""
+    if codes == [TRAINING_MODE]:
+        return (
+            f"The network{where} came in training mode, with dropout active, and was measured in evaluation mode: if "
+            "that is what you deploy, call network.eval() and measure again. Until then "
+            f"{count(len(found), 'estimate')} of {of} {'is' if len(found) == 1 else 'are'} left out."
+        )
     why = f" ({', '.join(codes)})" if codes else ""
     return (
         f"The audit sees signs of hidden gradients in {len(found)} of {count(of, 'bracket')}{where}{why}: their "
