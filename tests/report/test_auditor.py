@@ -100,6 +100,7 @@ def test_features_their_units_and_what_is_fixed_are_listed(tmp_path: Path):
     features = (
         Feature(name="age", unit=11.5, low=18.0, high=99.0, moves=True, whole=True),
         Feature(name="married", unit=1.0, low=0.0, high=1.0, moves=False, whole=True),
+        *(Feature(name=name, unit=2.5, low=0.0, high=9.0, moves=True, whole=False) for name in ("income", "debt")),
     )
     threat = ThreatModel(
         norms=(2.0,),

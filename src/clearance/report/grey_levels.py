@@ -7,7 +7,7 @@ import math
 from clearance.report.marks import count
 from clearance.report.records import RunRecords
 
-GREY_LEVELS = 255
+LEVELS_OF_8_BITS = 255
 """Steps between black and white in a file of 8 bits per channel."""
 
 
@@ -27,8 +27,10 @@ def grey_levels(run: RunRecords) -> str:
     if not entries or run.plan.threat.bounds != (0.0, 1.0) or run.plan.threat.unit is not None:
         return ""
     witnesses = [entry.attacked for entry in entries if entry.attacked is not None and entry.attacked < math.inf]
-    near = sum(distance < 0.5 / GREY_LEVELS for distance in witnesses)
-    level = f"In l∞ a distance of 1/{GREY_LEVELS} = {1 / GREY_LEVELS:.3g} is one grey level of an 8-bit picture."
+    near = sum(distance < 0.5 / LEVELS_OF_8_BITS for distance in witnesses)
+    level = (
+        f"In l∞ a distance of 1/{LEVELS_OF_8_BITS} = {1 / LEVELS_OF_8_BITS:.3g} is one grey level of an 8-bit picture."
+    )
     if not near:
         return level
     lie = f"{count(near, 'witness lies', 'witnesses lie')} nearer than half of one"

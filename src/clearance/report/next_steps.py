@@ -25,7 +25,7 @@ MOST_STEPS = 6
 WIDE_INTERVAL = 0.3
 """An interval of the share of correct inputs that is wider than this asks for more inputs first."""
 
-CLOSED = 0.95
+NEARLY_CLOSED = 0.95
 """A proof below this share of the attack distance leaves a gap that is worth more work."""
 
 LARGER_RUN = 5
@@ -208,7 +208,7 @@ def _closing(run: RunRecords) -> list[NextStep]:
     if run.plan.threat.features is None or run.plan.parameters.get("certificate") != "best":
         return []
     found = [(one.certified, one.attacked) for one in run.judged]
-    gaps = sum(None not in (low, high) and low < CLOSED * high for low, high in found)  # pyright: ignore
+    gaps = sum(None not in (low, high) and low < NEARLY_CLOSED * high for low, high in found)  # pyright: ignore
     if not gaps:
         return []
     why = f"best leaves it out, and {count(gaps, 'bracket')} {'has' if gaps == 1 else 'have'} a gap"

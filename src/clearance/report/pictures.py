@@ -38,7 +38,7 @@ QUALITIES = (90, 70, 50)
 MOST_CHANGES = 20
 """Features in a table of changes."""
 
-MOST_DECIMALS = 12
+DECIMALS_OF_CHANGES = 12
 """Decimals of a value in a table of changes: a 32-bit value has fewer that count."""
 
 
@@ -89,7 +89,7 @@ class Change:
         ('68.00000', '67.99712', '-0.00288')
         """
         size = abs(self.after - self.before)
-        decimals = min(MOST_DECIMALS, max(0, 2 - math.floor(math.log10(size)))) if 0 < size < math.inf else 0
+        decimals = min(DECIMALS_OF_CHANGES, max(0, 2 - math.floor(math.log10(size)))) if 0 < size < math.inf else 0
         before, after = (round(value, decimals) for value in (self.before, self.after))
         return f"{before:.{decimals}f}", f"{after:.{decimals}f}", f"{after - before:.{decimals}f}"
 
