@@ -235,7 +235,7 @@ def test_the_command_says_what_is_missing(tmp_path: Path):
     [
         (["RUN", "--format", "xml", "--out", "OUT"], "'parquet', 'csv', 'json'"),
         (["RUN", "--format", "json"], "'--out'"),
-        (["RUN", "--out", "OUT"], "'--format'"),
+        (["RUN", "--out", "OUT.xlsx"], "--out: expected a name that ends in .parquet, .csv, .json, or --format"),
         (["RUN", "--format", "csv", "--arrays", "--out", "OUT"], "got csv, which holds no arrays"),
         (["RUN", "--format", "json", "--out", "OUT/a/b"], "--out: expected a folder that exists"),
         (["RUN", "--format", "json", "--out", "RUN"], "--out: expected a file, got"),
