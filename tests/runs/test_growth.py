@@ -16,6 +16,7 @@ from clearance.runs.export import iterate_records
 from clearance.runs.growth import added, grow
 from clearance.runs.plan import Answers, DataSpec, ModelSpec, Plan, ThreatModel
 from clearance.runs.store import Record
+from clearance.runs.threat import Feature
 from conftest import ROOT
 from run_tasks import make_data, make_plan, numbers, without_times
 
@@ -65,6 +66,16 @@ def test_a_run_in_two_goes_is_the_run_in_one(tmp_path: Path, what: str):
     with read_run(tmp_path / "two") as two, read_run(tmp_path / "one") as one:
         assert two.plan == one.plan and two.progress() == Progress(len(larger.tasks()), 0, len(larger.tasks()))
     assert compute(tmp_path / "two", larger) == []
+
+
+def test_a_run_of_a_version_that_did_not_list_features_goes_on(tmp_path: Path):
+    age = Feature(name="age", unit=11.5, low=18.0, high=99.0, moves=True)
+    asked = small(threat=threat(2.0).model_copy(update={"features": (age,)}))
+    assert compute(tmp_path / "run", small()) and compute(tmp_path / "run", asked) == []
+    with read_run(tmp_path / "run") as run:
+        assert run.plan.id == small().id != asked.id
+    with pytest.raises(InputError, match=r"threat\.features"):
+        grow(asked, small(threat=threat(2.0).model_copy(update={"features": (age, age)})))
 
 
 def test_a_run_that_is_not_finished_grows_as_well(tmp_path: Path):

@@ -106,8 +106,11 @@ def _as_large(stored: Plan, asked: Plan) -> Plan:
             "passed_over": _passed_over(stored.data, asked.data),
         }
     )
-    threat = asked.threat.model_copy(update={"norms": stored.threat.norms, "targets": stored.threat.targets})
-    return asked.model_copy(update={"data": data, "threat": threat, "orders": stored.orders})
+    threat: dict[str, Any] = {"norms": stored.threat.norms, "targets": stored.threat.targets}
+    if stored.threat.features is None:  # of a version that did not list them: their digest is in `space`
+        threat["features"] = None
+    smaller = asked.threat.model_copy(update=threat)
+    return asked.model_copy(update={"data": data, "threat": smaller, "orders": stored.orders})
 
 
 def _references(stored: DataSpec, asked: DataSpec) -> tuple[str, ...] | None:
