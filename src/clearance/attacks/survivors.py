@@ -80,7 +80,7 @@ class Survivors:
         self.forward = torch.ones(len(inputs), dtype=torch.int64, device=self.x.device)
         self.backward, self.broken = torch.zeros_like(self.forward), torch.zeros_like(self.forward, dtype=torch.bool)
         self._found = [_Kept() for _ in range(len(inputs))]
-        self._zero_gradient: dict[int, bool] = {}
+        self._zero_gradient = torch.zeros_like(self.broken)
         self._gaps = torch.full_like(inputs.logits, torch.inf)
         self._lowest = inputs.logits.new_full((len(inputs), len(LOSSES)), torch.inf)
         self._meet(self._all, inputs.logits)
@@ -145,9 +145,9 @@ class Survivors:
         """Loss and gradient at a point of each of some inputs, `(rows, *input)`; a witness is confirmed and kept."""
         goal = self.goal.rows(rows)
         seen = evaluate(self.model, points, goal, loss=LOSSES[loss], aim=aim)
+        if bool((first := self.backward[rows] == 0).any()):  # at the input itself
+            self._zero_gradient[rows[first]] = zero_gradient(seen.gradient[first])
         self.count(rows, 1, 1)
-        for row, flat in zip(rows.tolist(), zero_gradient(seen.gradient).tolist(), strict=True):
-            self._zero_gradient.setdefault(row, flat)  # the first evaluation is at the input
         left, place = margin(seen.logits, goal), list(LOSSES).index(loss)
         left = torch.where(self._inside(rows, points) & left.isfinite(), left, torch.inf)
         self._lowest[rows, place] = torch.minimum(self._lowest[rows, place], left)
@@ -211,7 +211,7 @@ class Survivors:
         """The public record of one input; `seconds` is its share."""
         cost = Cost(int(self.forward[row]), int(self.backward[row]), 0, seconds)
         found = self._found[row].result(int(self.goal.source[row]), cost)
-        return replace(found, zero_gradient=self._zero_gradient.get(row, False))
+        return replace(found, zero_gradient=bool(self._zero_gradient[row]))
 
 
 class _Kept:

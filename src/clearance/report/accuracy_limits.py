@@ -110,8 +110,7 @@ def accuracy_parts(run: RunRecords, norms: Sequence[float], limits: Limits, aske
 
 
 def _threat(run: RunRecords, norm: float, radius: float) -> str:
-    unit = f" in {run.plan.threat.unit}" if run.plan.threat.unit else ""
-    return f"{name_norm(norm)}{unit} at {write_radius(radius)}"
+    return f"{name_norm(norm)}{run.plan.threat.in_unit} at {write_radius(radius)}"
 
 
 def accuracy_at_least(end: str) -> JudgeAtRadius:

@@ -96,8 +96,7 @@ def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> PageAnsw
     proof, witness = _proof(row.certified), _witness(row.attacked, row.witnesses, inputs)
     whose = f"In the median of {inputs} inputs" if inputs > 1 else "For the one input"
     order = f", order {group.order}" if len(run.plan.orders) > 1 else ""
-    unit = f" in {run.plan.threat.unit}" if run.plan.threat.unit else ""
-    about = f"{name_norm(group.norm)}{unit}, {as_text(group.target, LONGEST_IN_SENTENCE)}{order}"
+    about = f"{name_norm(group.norm)}{run.plan.threat.in_unit}, {as_text(group.target, LONGEST_IN_SENTENCE)}{order}"
     text = f"{whose}, {proof}, and {witness}; {_estimate(members)}."
     return PageAnswer(about, text, _short(row, members), _doubt(members))
 

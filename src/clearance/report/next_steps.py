@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from clearance.estimates.status import Status
 from clearance.model.budgets import BUDGETS
 from clearance.model.robustness import Proportion
-from clearance.report.answer import BELOW_PROOF, reaches_zero
+from clearance.report.answer import below_proof, reaches_zero
 from clearance.report.contest import Comparison, DifferenceVerdict
 from clearance.report.flags import flag_groups
 from clearance.report.marks import count, write_ends
@@ -43,9 +43,6 @@ PUT_STAND_IN = (
     "and read the witnesses"
 )
 """The step that all of these remedies amount to."""
-
-UNSUPPORTED = "unsupported"
-"""Status of a certificate where no method knows the network (`clearance.certificates.CertificateStatus`)."""
 
 
 @dataclass(frozen=True)
@@ -182,10 +179,10 @@ def _proofs(run: RunRecords) -> list[NextStep]:
                 "clearance bracket … --certificate best",
             )
         ]
-    if below := sum(any(flag.code == BELOW_PROOF for flag in entry.flags) for entry in judged):
+    if below := sum(map(below_proof, judged)):
         why = f"in {count(below, 'bracket')} more is proved than was estimated"
         return [NextStep("Quote the certified radius, not the estimated one", why)]
-    unknown = [entry for entry in judged if entry.proof[1] == UNSUPPORTED]
+    unknown = [entry for entry in judged if entry.beyond_proofs]
     if 2 * len(unknown) >= len(judged):
         reasons = "; ".join(dict.fromkeys(entry.proof[2] for entry in unknown))
         why = f"no method of proof applies to this network, however long it takes ({reasons})"

@@ -119,9 +119,8 @@ def bootstrap_interval(
 
 def threat_name(group: Group, run: RunRecords) -> str:
     """Norm, its unit where it is not that of the inputs, and target in words, and the order where it is not 1."""
-    unit = f" in {run.plan.threat.unit}" if run.plan.threat.unit else ""
     order = f", order {group.order}" if len(run.plan.orders) > 1 or group.order != 1 else ""
-    return f"{name_norm(group.norm)}{unit}, {group.target}{order}"
+    return f"{name_norm(group.norm)}{run.plan.threat.in_unit}, {group.target}{order}"
 
 
 def input_key(entry: Entry) -> Key:
@@ -176,7 +175,7 @@ def setup_differences(first: RunRecords, other: RunRecords) -> list[str]:
 
 def _beyond_proofs(run: RunRecords) -> str:
     """That no method of proof applies to a network, so that its certified radii of 0 say nothing of it."""
-    unknown = [entry.proof[2] for entry in run.judged if entry.proof[1] == "unsupported"]
+    unknown = [entry.proof[2] for entry in run.judged if entry.beyond_proofs]
     if not unknown or len(unknown) < len(run.judged):
         return ""
     return f"no method of proof applies to {run.name} ({unknown[0]}): that nothing is proved of it says nothing of it"

@@ -13,6 +13,9 @@ from clearance.report.pictures import Change, Drawing
 from clearance.runs.plan import Plan
 from clearance.runs.summary import SummaryRow
 
+UNSUPPORTED = "unsupported"
+"""Status of a certificate where no method knows the network (`clearance.certificates.CertificateStatus`)."""
+
 
 @dataclass(frozen=True)
 class Raised:
@@ -198,6 +201,11 @@ class Entry:
     def judged(self) -> bool:
         """Whether there is anything to measure: the prediction is the label."""
         return self.status is not Status.MISCLASSIFIED
+
+    @property
+    def beyond_proofs(self) -> bool:
+        """Whether no method of proof knows the network, so that a certified radius of 0 says nothing of it."""
+        return self.proof[1] == UNSUPPORTED
 
     @property
     def doubted(self) -> bool:

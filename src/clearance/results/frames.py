@@ -36,24 +36,23 @@ def _row(place: int, record: PublicRecord, setup: CallSetup) -> dict[str, Any]:
     given = record.given
     if isinstance(record, Bracket):
         asked = (record.label, record.threat.norm, record.threat.target, record.order)
-        values, flags = record.as_record(), record.audit.flags
+        values = record.as_record()
     else:
         asked = (None if given is None else given.label, setup.norm, setup.target, setup.order)
         plain: Mapping[str, Any] = record.as_record()  # pyright: ignore[reportAttributeAccessIssue]
         values = {
             PART_OF_CALL[setup.call]: {name: value for name, value in plain.items() if name not in LEFT_OUT_OF_ROWS}
         }
-        flags = getattr(record, "flags", None)
     about = dict(zip(("label", "norm", "target", "order"), asked, strict=True))
-    raised = {} if flags is None else {"flags": ", ".join(flag.code for flag in flags)}
-    return {"input": place if given is None else given.place, **about, **raised, **in_words(values)}
+    place = place if given is None else given.place
+    return {"input": place, **about, **flags_as_text(values), **in_words(values)}
 
 
 def flags_as_text(record: Mapping[str, Any]) -> dict[str, str]:
-    """The column `flags` of a task of a run: the codes of its audit's flags; nothing without an audit.
+    """The column `flags` of a row: the codes of its audit's flags; nothing without an audit.
 
     Args:
-        record: As `runs.export.iterate_records` gives it.
+        record: As `runs.export.iterate_records` gives it, or the plain values of a record by part.
 
     Returns:
         The column and its value.

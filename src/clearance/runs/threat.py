@@ -73,6 +73,11 @@ class ThreatModel(PlanPart):
     features: tuple[Feature, ...] | None = None
 
     @property
+    def in_unit(self) -> str:
+        """`" in UNIT"` where distances are not in the units of the input; else nothing."""
+        return f" in {self.unit}" if self.unit else ""
+
+    @property
     def units(self) -> str:
         """What a distance is measured in, in words."""
         return self.unit or "input units"

@@ -111,9 +111,11 @@ class InputChoice:
         """What a person should know of the first inputs of a set that is sorted by class."""
         asked, inputs, met = self.options, len(data.labels), len(data.labels.unique())
         chosen = asked.indices is not None or asked.classes is not None or asked.count == "all"
+        if chosen or 2 * met > inputs:
+            return ""
         labels = self.source.labels
         total, changes = len(set(labels.tolist())), int((labels[1:] != labels[:-1]).sum())
-        if chosen or 2 * met > inputs or met >= total or changes >= total:  # a set in random order changes far more
+        if met >= total or changes >= total:  # a set in random order changes far more
             return ""
         few = f"these {inputs} inputs are of {met} of the {total} classes"
         return f"{few}: the set is sorted by class; indices or classes choose others"
