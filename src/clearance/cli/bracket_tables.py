@@ -16,6 +16,9 @@ from clearance.runs.summary import SummaryRow, number
 
 Record = Mapping[str, Any]
 
+BELOW = "below proof"
+"""In the place of an estimate that is smaller than what is proved."""
+
 
 def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[str] = (), more: str = "") -> None:
     """One line for each norm and target: the median bracket, and what must not be read.
@@ -46,7 +49,7 @@ def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[
         order = f", order {row.order}" if row.order != 1 else ""
         cells = [names[index]] if names else []
         cells += [f"{_threat(row.norm, row.target)}{order}"] if what else []
-        cells += [tables.number(row.certified, "certified"), tables.number(row.estimated)]
+        cells += [tables.number(row.certified, "certified"), _estimated(row)]
         cells += [_attacked(row)]
         counts = (row.tasks, row.misclassified, row.refuted, row.masked, *([others[index]] if any(others) else []))
         grid.add_row(*cells, *map(str, counts))
@@ -54,6 +57,12 @@ def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[
     grid.print(console)
     passes, seconds = sum(row.forward + row.backward for row in rows), sum(row.seconds for row in rows)
     console.print(f"\n{passes:,} passes, {seconds:.0f} s")
+
+
+def _estimated(row: SummaryRow) -> str:
+    """The median of the estimates' own numbers, and over how many inputs where proofs stand in the place of some."""
+    some = f" ({row.readable} of {row.readable + row.below_proof})" if row.below_proof else ""
+    return f"{tables.number(row.estimated)}{some}"
 
 
 def _attacked(row: SummaryRow) -> str:
@@ -65,7 +74,7 @@ def _attacked(row: SummaryRow) -> str:
 
 def _others(rows: Sequence[SummaryRow]) -> list[int]:
     """Tasks of each row without a number for any other reason."""
-    return [row.tasks - row.misclassified - row.refuted - row.masked - row.readable for row in rows]
+    return [row.tasks - row.misclassified - row.refuted - row.masked - row.readable - row.below_proof for row in rows]
 
 
 def print_records(console: Console, records: Sequence[Record], names: Sequence[str], *, group: str = "") -> None:
@@ -141,7 +150,7 @@ def _bracket(record: Record) -> list[Text | str]:
     proof, own = record["certified"], status.measured
     shown = [
         Text(tables.number(number(proof["radius"]) or 0.0, "certified") if proof and own else tables.NOTHING),
-        Text(tables.number(number(record["estimated"]["radius"])), "bold"),
+        Text(BELOW if _below(record) else tables.number(number(record["estimated"]["radius"])), "bold"),
         Text(tables.number(number(record["attacked"]["distance"]), "attacked")),
     ]
     return [*shown, _named(status), Text(told, "red")]
@@ -166,17 +175,14 @@ def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Su
         "(the audit warns: see the flags), "
         f"wrong (the prediction differs from the label){other}."
     )
-    above = sum(_needless(record) for record in records)
+    above = sum(map(_below, records))
     if above:
         console.print(
-            f"\nThe certified radius is above the estimated one for {above} of {len(records)}: there the estimate is "
-            "needlessly low, and the certified radius is the better number."
+            f"\nMore is proved than estimated for {above} of {len(records)} ({BELOW}): there the estimate adds "
+            "nothing, and is in no median."
         )
 
 
-def _needless(record: Record) -> bool:
-    """Whether what is proved lies above what is estimated."""
-    if record["error"] is not None:
-        return False
-    proved, estimated = number((record["certified"] or {}).get("radius")), number(record["estimated"]["radius"])
-    return proved is not None and estimated is not None and proved > estimated * (1 + 1e-6)
+def _below(record: Record) -> bool:
+    """Whether more is proved than was estimated."""
+    return record["error"] is None and record["estimated"]["below_proof"]

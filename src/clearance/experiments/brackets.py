@@ -49,7 +49,7 @@ class KnownBracket:
 
     Attributes:
         proof: Certified radius; 0 where nothing is proved, `None` where no certificate was asked for.
-        estimate: The profile's estimate; `None` where it must not be read.
+        estimate: The profile's estimate, or the proof where that is larger; `None` where it must not be read.
         witness: Distance of the nearest adversarial example; `None` where none was found.
         status: The bracket's standing.
     """
@@ -113,13 +113,19 @@ def as_brackets(records: Sequence[dict[str, Any]]) -> Brackets:
     return {
         (record["input"], record["norm"], record["target"]): KnownBracket(
             proof=_proof(record["certified"]),
-            estimate=record["estimated"]["radius"],
+            estimate=_larger(record),
             witness=record["attacked"]["distance"],
             status=record["status"],
         )
         for record in records
         if record["error"] is None
     }
+
+
+def _larger(record: dict[str, Any]) -> float | None:
+    """The estimate, or the proof where that is larger."""
+    estimated = record["estimated"]
+    return _proof(record["certified"]) if estimated["below_proof"] else estimated["radius"]
 
 
 def _proof(certificate: dict[str, Any] | None) -> float | None:

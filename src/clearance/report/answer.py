@@ -27,9 +27,6 @@ TRAINING_MODE = "train_mode"
 LONGEST_IN_SENTENCE = 60
 """Characters of a name in a sentence: a longer one is cut."""
 
-BELOW_PROOF = "below_certificate"
-"""The flag of a bracket whose estimate was smaller than what is proved."""
-
 
 @dataclass(frozen=True)
 class PageAnswer:
@@ -103,18 +100,13 @@ def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> PageAnsw
 
 def own_estimates(members: Sequence[Entry]) -> list[float]:
     """The estimates that may be read and are the estimate's own: none in whose place a larger proof is shown."""
-    return [one.estimated for one in members if one.estimated is not None and not below_proof(one)]
-
-
-def below_proof(entry: Entry) -> bool:
-    """Whether more is proved than was estimated: the record then holds the proof in the estimate's place."""
-    return any(flag.code == BELOW_PROOF for flag in entry.flags)
+    return [one.own_estimate for one in members if one.own_estimate is not None]
 
 
 def _short(row: SummaryRow, members: Sequence[Entry]) -> str:
     own, inputs = own_estimates(members), len(members)
     estimate = f"estimated {write_number(middle(own))}{_of(len(own), inputs)} (no bound)" if own else "no estimate"
-    estimate = estimate if own or not any(map(below_proof, members)) else "no estimate above what is proved"
+    estimate = estimate if own or not any(one.below_proof for one in members) else "no estimate above what is proved"
     witness = f"witnessed at {write_number(row.attacked, 'attacked')}{_of(row.witnesses, inputs)}"
     proof = f"proved within {write_number(row.certified, 'certified')}" if row.certified else "nothing proved"
     return f"{proof}, {estimate}, {witness if row.witnesses else 'no witness'}"
@@ -140,7 +132,7 @@ def _witness(distance: float | None, witnesses: int, inputs: int) -> str:
 
 def _estimate(members: Sequence[Entry]) -> str:
     own, inputs = own_estimates(members), len(members)
-    readable, below = sum(one.estimated is not None for one in members), sum(map(below_proof, members))
+    readable, below = sum(one.estimated is not None for one in members), sum(one.below_proof for one in members)
     if not own:
         return "no estimate is above what is proved" if below else "no estimate may be read"
     over = f" ({readable} of {inputs} may be read)" if readable < inputs else ""
@@ -216,7 +208,7 @@ def cautions(run: RunRecords) -> list[str]:
     judged = run.judged
     shown = [entry for entry in judged if entry.estimated is not None]
     said: list[str] = []
-    if below := sum(map(below_proof, judged)):
+    if below := sum(one.below_proof for one in judged):
         said.append(
             f"In {below} of {count(len(judged), 'bracket')} more is proved than was estimated, and the estimate "
             "adds nothing: such estimates are in no median here. Where single inputs are listed, the proof stands in "

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from clearance.certificates.table import CERTIFICATES
 from clearance.estimates.status import Status
 from clearance.model.robustness import Proportion, Robustness
-from clearance.report.answer import own_estimates
 from clearance.report.marks import count, name_norm, write_ends, write_number
 from clearance.report.paired import readable
 from clearance.report.records import Entry, RunRecords
@@ -30,7 +29,6 @@ from clearance.report.security_tables import (
 )
 from clearance.report.statistics import grouped
 from clearance.report.tables import Table
-from clearance.runs.summary import middle
 
 
 @dataclass(frozen=True)
@@ -193,10 +191,8 @@ def outcome_table(run: RunRecords, radii: Sequence[float] = ()) -> Table:
 def median_table(run: RunRecords) -> Table:
     """The medians of each norm and target, and how many inputs each rests on."""
     orders = len(run.plan.orders) > 1
-    groups = {(group.norm, group.target, group.order): members for group, members in grouped(run.entries).items()}
     rows: list[tuple[str, ...]] = []
     for row in run.rows:
-        own = own_estimates([one for one in groups.get((row.norm, str(row.target), row.order), []) if one.judged])
         judged = row.tasks - row.failed - row.misclassified - row.target_is_predicted
         order = [str(row.order)] if orders else []
         rows.append(
@@ -207,7 +203,7 @@ def median_table(run: RunRecords) -> Table:
                 run.plan.threat.units,
                 str(judged),
                 write_number(row.certified, "certified"),
-                f"{write_number(middle(own) if own else None)} ({len(own)} of {judged})",
+                f"{write_number(row.estimated)} ({row.readable} of {judged})",
                 f"{write_number(row.attacked, 'attacked')} ({row.witnesses} of {judged})",
             )
         )

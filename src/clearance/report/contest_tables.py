@@ -43,8 +43,9 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
         "misclassified, if the audit doubts its attacks, or if it has no witness. A run for which more than half of "
         "the inputs count as 0 has no rank. Ahead on: share of the inputs on which this distance is the largest of "
         "all runs. Flagged: share of the correctly classified inputs whose estimate must not be read. Certified, "
-        "estimated, attacked: medians over the correctly classified inputs alone whose number may be read, left out "
-        "where these are fewer than half; so attacked is larger than the ranking distance where inputs count as 0.",
+        "estimated, attacked: medians over the correctly classified inputs alone whose number may be read (estimated: "
+        "or the proof where that is larger), left out where these are fewer than half; so attacked is larger than the "
+        "ranking distance where inputs count as 0.",
         (*head, *numbers),
         tuple(rows),
         len(head),

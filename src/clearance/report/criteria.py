@@ -132,7 +132,10 @@ def _unread_statuses() -> str:
 
 CRITERIA: dict[str, Criterion] = {
     "min_median": Criterion(
-        LimitKind.RADIUS, "median **estimated** radius ≥ R", "an estimate, no bound", median_at_least("estimated")
+        LimitKind.RADIUS,
+        "median **estimated** radius, or proof where that is larger, ≥ R",
+        "an estimate, no bound",
+        median_at_least("estimated"),
     ),
     "min_certified": Criterion(
         LimitKind.RADIUS,
@@ -185,7 +188,7 @@ CRITERIA: dict[str, Criterion] = {
     ),
     "min_class_median": Criterion(
         LimitKind.RADIUS,
-        "median **estimated** radius of the class where it is smallest ≥ R",
+        "median **estimated** radius, or proof where that is larger, of the class where it is smallest ≥ R",
         "an estimate, no bound",
         worst_median_at_least("estimated"),
         of_class=True,

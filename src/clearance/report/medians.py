@@ -2,6 +2,9 @@
 
 A median is taken over the correctly classified inputs whose number may be read. Where these are fewer than half of the
 correctly classified inputs, failed tasks included, it counts for nothing, whatever it is.
+
+A limit on estimates reads, at each input, the estimate or the proof where that is larger, and says at how many it is
+the proof: a network of which more is proved must not fail for it.
 """
 
 from __future__ import annotations
@@ -29,17 +32,20 @@ class MedianFound:
         numbers: How many these are.
         asked: Of how many correctly classified inputs, failed tasks included.
         doubt: Why the median must not be taken; empty where it may.
+        proofs: At how many inputs the number is a proof that is larger than the estimate.
     """
 
     value: float | None
     numbers: int
     asked: int
     doubt: str
+    proofs: int = 0
 
     def shown(self, limit: float, where: str = "") -> str:
         """The median with what it rests on."""
         text = "nothing" if self.value is None else precise(self.value, limit)
-        return f"{text}{where} ({self.numbers} of {count(self.asked, 'input')})"
+        larger = f", the larger proof at {self.proofs}" if self.proofs else ""
+        return f"{text}{where} ({self.numbers} of {count(self.asked, 'input')}{larger})"
 
     def at_least(self, limit: float) -> bool:
         """Whether it may be taken and reaches a limit."""
@@ -63,7 +69,8 @@ def median_of(part: Part, kind: str) -> MedianFound:
     """
     numbers = [value for entry in part.judged if (value := readable(entry, kind)) is not None]
     asked, known = len(part.judged) + part.failed, len(numbers)
-    return MedianFound(middle(numbers) if numbers else None, known, asked, _doubt(part, kind, known, asked))
+    proofs = sum(entry.below_proof for entry in part.judged) if kind == "estimated" else 0
+    return MedianFound(middle(numbers) if numbers else None, known, asked, _doubt(part, kind, known, asked), proofs)
 
 
 def median_at_least(kind: str) -> Judge:

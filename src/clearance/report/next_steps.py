@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from clearance.estimates.status import Status
 from clearance.model.budgets import BUDGETS
 from clearance.model.robustness import Proportion
-from clearance.report.answer import below_proof, reaches_zero
+from clearance.report.answer import reaches_zero
 from clearance.report.contest import Comparison, DifferenceVerdict
 from clearance.report.flags import flag_groups
 from clearance.report.marks import count, write_ends
@@ -179,7 +179,7 @@ def _proofs(run: RunRecords) -> list[NextStep]:
                 "clearance bracket … --certificate best",
             )
         ]
-    if below := sum(map(below_proof, judged)):
+    if below := sum(one.below_proof for one in judged):
         why = f"in {count(below, 'bracket')} more is proved than was estimated"
         return [NextStep("Quote the certified radius, not the estimated one", why)]
     unknown = [entry for entry in judged if entry.beyond_proofs]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from clearance.estimates.status import Status
 from clearance.report.pictures import Change, Drawing
+from clearance.runs.own_estimates import BELOW_PROOF
 from clearance.runs.plan import Plan
 from clearance.runs.summary import SummaryRow
 
@@ -145,7 +146,7 @@ class Entry:
         certified: Proved radius, 0 where nothing is proved, infinite where the bounds hold no adversarial example;
             `None` where no certificate was asked for or the input is misclassified.
         proof: Method, status and reason of the certificate; empty texts without one.
-        estimated: Estimated radius; `None` where it must not be read.
+        estimated: Estimated radius, or the proof in its place where that is larger; `None` where it must not be read.
         interval: Of the estimate.
         attacked: Distance of the nearest witness; `None` without one.
         method: The attack that found it.
@@ -206,6 +207,16 @@ class Entry:
     def beyond_proofs(self) -> bool:
         """Whether no method of proof knows the network, so that a certified radius of 0 says nothing of it."""
         return self.proof[1] == UNSUPPORTED
+
+    @property
+    def below_proof(self) -> bool:
+        """Whether more is proved than was estimated: the proof then stands in the estimate's place."""
+        return self.estimated is not None and any(flag.code == BELOW_PROOF for flag in self.flags)
+
+    @property
+    def own_estimate(self) -> float | None:
+        """The estimated radius, where it may be read and is the estimate's own."""
+        return None if self.below_proof else self.estimated
 
     @property
     def doubted(self) -> bool:

@@ -1,6 +1,7 @@
 """What the figures and tables of a report say, as plain rows: computed from entries, of one run or of several.
 
-An estimate that must not be read (refuted, masked) is in none of the averages. Where that leaves out an input, the
+An estimate that must not be read (refuted, masked), or in whose place a larger proof stands, is in none of the
+averages. Where that leaves out an input, the
 number of inputs that are left is beside the average.
 """
 
@@ -43,7 +44,8 @@ class Average:
     Attributes:
         group: Norm, target and order.
         inputs: Correctly classified inputs.
-        paired: How many of them have both an estimate that may be read and a witness: the averages are over these.
+        paired: How many of them have both an estimate of their own that may be read and a witness: the averages are
+            over these.
         certified: Average certified radius; `None` where no certificate was asked for.
         estimated: Average estimated radius.
         attacked: Average attack distance.
@@ -135,14 +137,14 @@ def averages(entries: Iterable[Entry]) -> list[Average]:
 
 
 def _average(group: Group, judged: Sequence[Entry]) -> Average:
-    paired = [entry for entry in judged if entry.estimated is not None and entry.attacked is not None]
+    paired = [entry for entry in judged if entry.own_estimate is not None and entry.attacked is not None]
     certified = [entry.certified for entry in paired if entry.certified is not None]
     return Average(
         group,
         inputs=len(judged),
         paired=len(paired),
         certified=fmean(certified) if certified else None,
-        estimated=_mean(entry.estimated for entry in paired),
+        estimated=_mean(entry.own_estimate for entry in paired),
         attacked=_mean(entry.attacked for entry in paired),
     )
 
@@ -186,10 +188,11 @@ def gaps(entries: Iterable[Entry]) -> list[GapShare]:
     """The distribution of attack distance less estimate (figure 5 of Weng et al. 2018), over inputs with a witness.
 
     An input whose estimate must not be read counts as a gap below all others: each curve starts at the share of these.
+    One of which more is proved than was estimated is left out.
     """
     steps: list[GapShare] = []
     for group, members in grouped(entries).items():
-        attacked = [entry for entry in members if entry.judged and entry.attacked is not None]
+        attacked = [e for e in members if e.judged and e.attacked is not None and not e.below_proof]
         known = sorted(e.attacked - e.estimated for e in attacked if e.attacked is not None and e.estimated is not None)
         lost = len(attacked) - len(known)
         if known:

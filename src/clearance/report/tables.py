@@ -110,8 +110,8 @@ def average_table(runs: Sequence[RunRecords]) -> Table:
         "averages",
         "Averages by target and norm",
         "Tables 2 and 3 of Weng et al. 2018, with a proof beside them. Averages are over the inputs that have both an "
-        "estimate that may be read and a witness; the first number says how many of the correctly classified ones "
-        "these are. Certified: 0 where nothing is proved.",
+        "estimate that may be read, with no larger proof in its place, and a witness; the first number says how many "
+        "of the correctly classified ones these are. Certified: 0 where nothing is proved.",
         ("inputs", "certified (proof)", "estimated", "attacked (witness)"),
         runs,
         cells,

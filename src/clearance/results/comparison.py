@@ -56,7 +56,8 @@ class ComparedRuns:
         """A `pandas.DataFrame` with a row for each model and shared input.
 
         Columns: `run`, `input` (its place in the first run), `label`, `norm`, `target`, `order`, `status`,
-        `certified.radius`, `estimated.radius`, `attacked.distance`; what must not be read is missing.
+        `certified.radius`, `estimated.radius`, `estimated.below_proof` (more is proved: the radius is missing),
+        `attacked.distance`; what must not be read is missing.
 
         Returns:
             The frame.
@@ -71,7 +72,8 @@ class ComparedRuns:
                 "order": entry.order,
                 "status": entry.status.value,
                 "certified.radius": entry.certified,
-                "estimated.radius": entry.estimated,
+                "estimated.radius": entry.own_estimate,
+                "estimated.below_proof": entry.below_proof,
                 "attacked.distance": entry.attacked,
             }
             for run in self.comparison.runs

@@ -10,6 +10,7 @@ from clearance.errors import InputError
 from clearance.records import PublicRecord, in_words
 from clearance.results.setup import CallSetup
 from clearance.runs.export import as_table
+from clearance.runs.own_estimates import own_estimate
 
 PART_OF_CALL = {"clever": "estimated", "attack": "attacked", "certify": "certified", "audit": "audit"}
 """Call -> the part of a bracket that it computes: its columns have the names that they have there."""
@@ -36,7 +37,7 @@ def _row(place: int, record: PublicRecord, setup: CallSetup) -> dict[str, Any]:
     given = record.given
     if isinstance(record, Bracket):
         asked = (record.label, record.threat.norm, record.threat.target, record.order)
-        values = record.as_record()
+        values = own_estimate(record.as_record())
     else:
         asked = (None if given is None else given.label, setup.norm, setup.target, setup.order)
         plain: Mapping[str, Any] = record.as_record()  # pyright: ignore[reportAttributeAccessIssue]

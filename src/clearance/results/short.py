@@ -14,6 +14,7 @@ from clearance.certificates import Certificate
 from clearance.estimates.scores import Score
 from clearance.model.cost import Cost
 from clearance.records import PublicRecord, in_words, write_number
+from clearance.runs.own_estimates import own_estimate
 from clearance.runs.summary import middle, summarise
 
 Counts = Mapping[str, int]
@@ -29,8 +30,9 @@ class ResultsSummary:
         certified: Median certified radius: of brackets over the correctly classified inputs, 0 where nothing is proved;
             of certificates over those that have one.
         proofs: Over how many inputs that is.
-        estimated: Median estimated radius, over those that may be read.
-        readable: How many may be read.
+        estimated: Median estimated radius, over the estimates' own numbers that may be read.
+        readable: How many these are.
+        below_proof: How many estimates are in no median because more is proved.
         attacked: Median attack distance, over the inputs with a witness, or with a proof that there is none.
         witnesses: How many these are.
         flags: On how many inputs the audit raised each flag that casts doubt.
@@ -44,6 +46,7 @@ class ResultsSummary:
     proofs: int = 0
     estimated: float | None = None
     readable: int = 0
+    below_proof: int = 0
     attacked: float | None = None
     witnesses: int = 0
     flags: Counts = field(default_factory=dict[str, int])
@@ -67,6 +70,7 @@ class ResultsSummary:
             if value is not None
         ]
         said = f": median {', '.join(medians)}" if medians else ""
+        said += f", more is proved than estimated on {self.below_proof}" if self.below_proof else ""
         raised = (
             f"; flags: {', '.join(f'{code} on {count}' for code, count in self.flags.items())}" if self.flags else ""
         )
@@ -99,7 +103,7 @@ def summarise_results(records: Sequence[PublicRecord]) -> ResultsSummary:
 def _brackets(records: Sequence[Bracket]) -> ResultsSummary:
     """By the summary of a run, as if all were of one norm and target."""
     group = {"norm": records[0].threat.norm, "target": records[0].threat.target, "order": records[0].order}
-    (row,) = summarise({**one.as_record(), **group, "error": None} for one in records)
+    (row,) = summarise({**own_estimate(one.as_record()), **group, "error": None} for one in records)
     return ResultsSummary(
         inputs=len(records),
         statuses=_count(one.status for one in records),
@@ -107,6 +111,7 @@ def _brackets(records: Sequence[Bracket]) -> ResultsSummary:
         proofs=sum(one.certified is not None for one in records if one.status.measured),
         estimated=row.estimated,
         readable=row.readable,
+        below_proof=row.below_proof,
         attacked=row.attacked,
         witnesses=row.witnesses,
         flags=_flags(one.audit for one in records),

@@ -4,6 +4,10 @@
 task did not fail), `seconds`, and the values of its result under their own names. Two runs of one plan give the same
 records, bit for bit, apart from the fields whose names end in `seconds`. Tasks that are not finished are left out.
 
+**Estimates.** `estimated.radius` is the estimate's own. Where more is proved than was estimated, it is `None` and
+`estimated.below_proof` is true: `certified.radius` is the better number, and the flag `below_certificate` has
+the other.
+
 **JSON** is a list of objects, nested as the results are. JSON has no infinity: it is the text `"inf"` there (`"-inf"`,
 `"nan"`), as in `plan.json`.
 
@@ -28,6 +32,7 @@ from clearance.errors import InputError
 from clearance.records import in_words
 from clearance.runs.execute import Run, refuse_run_files
 from clearance.runs.files import replacing
+from clearance.runs.own_estimates import own_estimate
 from clearance.runs.plan import Task
 from clearance.runs.store import TASK_FIELDS, Record
 
@@ -101,7 +106,7 @@ def as_exported(task: Task, record: Record, *, arrays: bool = False) -> Exported
     """
     about = (task.key, task.index, task.label, task.norm, task.target, task.order, record.error, record.seconds)
     held = {f"arrays.{name}": array.tolist() for name, array in record.arrays.items()} if arrays else {}
-    return {**dict(zip(TASK_FIELDS, about, strict=True)), **record.values, **held}
+    return {**dict(zip(TASK_FIELDS, about, strict=True)), **own_estimate(record.values), **held}
 
 
 def _write_json(records: Sequence[Exported], stream: BinaryIO) -> None:

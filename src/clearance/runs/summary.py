@@ -30,13 +30,14 @@ class SummaryRow:
         masked: How many estimates the audit takes away.
         certified: Median certified radius, 0 where nothing is proved, over correctly classified inputs; `None` where
             no certificate was asked for.
-        estimated: Median estimated radius, over those that may be read.
-        readable: How many estimates may be read.
+        estimated: Median estimated radius, over the estimates' own numbers that may be read.
+        readable: How many these are.
         attacked: Median attack distance, over the inputs that have one: a witness, or a proof that there is none.
         witnesses: How many inputs have one.
         forward: Forward passes.
         backward: Backward passes.
         seconds: Seconds of computation.
+        below_proof: How many estimates are in no median because more is proved.
     """
 
     norm: float
@@ -56,6 +57,7 @@ class SummaryRow:
     forward: int
     backward: int
     seconds: float
+    below_proof: int = 0
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON; infinity is `"inf"`."""
@@ -103,6 +105,7 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
         forward=sum(cost["forward"] for cost in costs),
         backward=sum(cost["backward"] for cost in costs),
         seconds=sum(cost["seconds"] for cost in costs),
+        below_proof=sum(record["estimated"].get("below_proof", False) for record in judged),
     )
 
 
