@@ -24,55 +24,47 @@ def to_zero(low: float = 0.0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "text", "short", "doubt"),
+    ("given", "text", "doubt"),
     [
         (
             [bracket()] * 2,
-            "In the median of 2 inputs, no adversarial example lies within 0.100 (proved), and one lies at 1.00 "
-            "(witnessed); the estimated radius is 0.500, an estimate and no bound.",
-            "proved within 0.100, estimated 0.500 (no bound), witnessed at 1.00",
+            "The medians of 2 inputs: certified 0.100 (proved), estimated 0.500 (no bound), attacked 1.00 (witnessed).",
             "",
         ),
         (
             [bracket(None)],
-            "For the one input, no proof was asked for, and one lies at 1.00 (witnessed); the estimated radius is "
-            "0.500, an estimate and no bound.",
-            "nothing proved, estimated 0.500 (no bound), witnessed at 1.00",
+            "The one input: no proof was asked for, estimated 0.500 (no bound), attacked 1.00 (witnessed).",
             "",
         ),
         (
             [bracket(0.0, 0.5, None)],
-            "For the one input, nothing is proved, and no adversarial example was found, which proves nothing; the "
-            "estimated radius is 0.500, an estimate and no bound.",
-            "nothing proved, estimated 0.500 (no bound), no witness",
+            "The one input: certified 0 (nothing is proved), estimated 0.500 (no bound), attacked without finding an "
+            "adversarial example, which proves nothing.",
             "",
         ),
         (
             [MASKED] * 3,
-            "In the median of 3 inputs, no adversarial example lies within 0.100 (proved), and one lies at 50.0 "
-            "(witnessed); no estimate may be read.",
-            "proved within 0.100, no estimate, witnessed at 50.0",
+            "The medians of 3 inputs: certified 0.100 (proved), no estimate may be read, attacked 50.0 (witnessed).",
             "100 % masked, 100 % flagged",
         ),
         (
             [bracket(), bracket(), WRONG, bracket(status="refuted", flags=[REFUTED]), bracket(attacked=None)],
-            "In the median of 4 inputs, no adversarial example lies within 0.100 (proved), and one lies at 1.00 "
-            "(witnessed for 3 of 4); the estimated radius is 0.500 (3 of 4 may be read), an estimate and no bound.",
-            "proved within 0.100, estimated 0.500 for 3 of 4 (no bound), witnessed at 1.00 for 3 of 4",
+            "The medians of 4 inputs: certified 0.100 (proved), estimated 0.500 (no bound; 3 of 4 may be read), "
+            "attacked 1.00 (witnessed for 3 of 4).",
             "25 % refuted, 25 % flagged",
         ),
         (
             [bracket("inf", 5.0, None)],
-            "For the one input, it is proved that no valid input is adversarial, and none was found; the estimated "
-            "radius is 5.00, an estimate and no bound.",
-            "proved within ∞, estimated 5.00 (no bound), witnessed at ∞",
+            "The one input: certified ∞ (proved: no valid input is adversarial), estimated 5.00 (no bound), attacked "
+            "without finding an adversarial example.",
             "",
         ),
     ],
 )
-def test_the_answer_is_made_from_the_numbers(tmp_path: Path, given: list[Answer], text: str, short: str, doubt: str):
+def test_the_answer_is_made_from_the_numbers(tmp_path: Path, given: list[Answer], text: str, doubt: str):
     (found,) = answers(records_of(tmp_path / "run", given))
-    assert (found.about, found.text, found.short, found.doubt) == ("l2, untargeted", text, short, doubt)
+    assert (found.about, found.text, found.doubt) == ("l2, untargeted", text, doubt)
+    assert found.text.endswith(f": {found.short}.")
 
 
 def test_each_norm_and_target_has_an_answer_and_each_order_its_name(tmp_path: Path):
@@ -151,7 +143,7 @@ def test_remarks_are_named_and_none_is_called_harmless(tmp_path: Path):
 
 def test_doubt_stands_before_the_numbers_and_metadata_last(tmp_path: Path):
     page = render_report(records_of(tmp_path / "run", [MASKED, bracket()]))
-    parts = ["signs of hidden gradients in 1 of 2", "50 % masked", "In the median of 2", 'data-chart="brackets"']
+    parts = ["signs of hidden gradients in 1 of 2", "50 % masked", "The medians of 2", 'data-chart="brackets"']
     parts += [
         '<h2 id="next">',
         '<h2 id="doubts">',

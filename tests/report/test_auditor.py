@@ -91,7 +91,7 @@ def test_an_estimate_below_a_proof_is_in_no_median(tmp_path: Path):
     below = bracket(0.4, 0.4, 1.0, flags=[("below_certificate", "info")])
     run = records_of(tmp_path / "run", [below, below, bracket(0.1, 0.5, 1.0)])
     assert median_table(run).rows[0][-2:] == ("0.500 (1 of 3)", "1.00 (3 of 3)")
-    assert "is 0.500 (over the 1 of 3 that are above what is proved)" in answers(run)[0].text
+    assert "estimated 0.500 (no bound; over the 1 of 3 that are above what is proved)" in answers(run)[0].text
     alone = records_of(tmp_path / "alone", [below])
     assert median_table(alone).rows[0][-2] == "– (0 of 1)" and "no estimate is above" in answers(alone)[0].text
 

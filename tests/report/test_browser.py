@@ -153,9 +153,13 @@ def test_an_input_opens_and_closes(browser: Browser, real: Path):
     browser.keep("input")
     text = browser.find("#input").text
     assert "Input 0, l2, runner-up" in text and "certified (proof)" in text and "Hessian-vector" in text
+    assert "For researchers: the extreme-value fit" in text and "K-S distance" not in text  # folded
+    browser.find("#input .researchers > summary").click()
+    browser.wait("dialog.querySelector('[data-chart=fit] svg')")
     families = browser.run("return [...dialog.querySelectorAll('.families tbody tr')].map((row) => row.innerText)")
     assert [row.split("\t")[0] for row in families] == ["Gumbel", "Fréchet", "reverse Weibull"]
-    assert all(len(row.split("\t")) == 4 for row in families) and "has a finite right end" in text
+    assert all(len(row.split("\t")) == 4 for row in families)
+    assert "has a finite right end" in browser.find("#input").text
     pictures = browser.run("return [...dialog.querySelectorAll('img')].map((img) => [img.naturalWidth, img.alt])")
     assert [width for width, _ in pictures] == [8, 8, 8] and all("Input 0" in alt for _, alt in pictures)
     assert browser.run("return document.activeElement.textContent") == "Close"

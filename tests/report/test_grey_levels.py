@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clearance.report.answer import answers
 from clearance.report.grey_levels import grey_levels
 from clearance.report.pictures import Drawing
 from clearance.report.records import RunRecords
@@ -25,6 +26,13 @@ def test_what_one_level_is_and_which_witnesses_no_file_can_hold(tmp_path: Path):
     assert grey_levels(pictures(tmp_path / "b", [0.1, 0.0019, 0.001])) == (
         f"{level} Of 3 here 2 witnesses lie nearer than half of one: rounding to a file may undo them."
     )
+
+
+def test_the_answer_says_each_median_in_levels(tmp_path: Path):
+    (found,) = answers(pictures(tmp_path / "run", [8 / 255]))
+    assert "attacked 0.0314 = 8.00/255 (witnessed)" in found.text
+    (other,) = answers(pictures(tmp_path / "two", [8 / 255], norms=(2.0,)))
+    assert "/255" not in other.text
 
 
 @pytest.mark.parametrize("changes", [{"norms": (2.0,)}, {"bounds": (-1.0, 1.0)}])

@@ -65,13 +65,11 @@ def test_flags_come_before_the_numbers_they_doubt(tmp_path: Path):
     _, read = page_of(tmp_path, make_plan(2), lambda task: make_result(task, status="masked", flags=flags))
     places = [
         read.shown.index(text)
-        for text in ("made-up", "signs of hidden gradients", "zero_gradient", "100 % masked", "In the median of")
+        for text in ("made-up", "signs of hidden gradients", "zero_gradient", "100 % masked", "The medians of")
     ]
     assert places == sorted(places)
-    median = (
-        "no adversarial example lies within 0.200 (proved), and one lies at 0.800 (witnessed); no estimate may be read."
-    )
-    assert f"In the median of 2 inputs, {median}" in read.shown and "100 % masked, 100 % flagged." in read.shown
+    medians = "certified 0.200 (proved), no estimate may be read, attacked 0.800 (witnessed)."
+    assert f"The medians of 2 inputs: {medians}" in read.shown and "100 % masked, 100 % flagged." in read.shown
     assert "share 0.875" in read.shown and "What to do about zero_gradient: zero_gradient, in 2 brackets." in read.shown
     assert "no flag casts doubt" not in read.shown
     _, calm = page_of(tmp_path / "calm", make_plan(2))
@@ -99,8 +97,8 @@ def test_the_answer_says_over_how_many(tmp_path: Path):
     kinds = {0: {"status": "refuted"}, 1: {"attacked": None}, 2: {"status": "misclassified"}}
     _, read = page_of(tmp_path, make_plan(6), lambda task: make_result(task, **kinds.get(task.index, {})))
     assert "20 % refuted, 20 % flagged." in read.shown and "made-up classifies 5 of 6 inputs correctly." in read.shown
-    assert "and one lies at 0.800 (witnessed for 4 of 5)" in read.shown
-    assert "the estimated radius is 0.500 (4 of 5 may be read)" in read.shown
+    assert "attacked 0.800 (witnessed for 4 of 5)" in read.shown
+    assert "estimated 0.500 (no bound; 4 of 5 may be read)" in read.shown
 
 
 @pytest.mark.parametrize(
@@ -112,11 +110,11 @@ def test_the_answer_says_over_how_many(tmp_path: Path):
         (lambda task: make_result(task) if task.index < 3 else None, "This run is unfinished: 3 of 4 tasks are done."),
         (lambda task: make_result(task, status="misclassified"), "Every input is misclassified"),
         (lambda task: make_result(task) if task.index == 0 else "X: y", "There is one input only"),
-        (lambda task: make_result(task, attacked=None), "no adversarial example was found, which proves nothing"),
+        (lambda task: make_result(task, attacked=None), "without finding an adversarial example, which proves nothing"),
         (lambda task: make_result(task, estimated=None, status="masked"), "no estimate may be read"),
         (
             lambda task: make_result(task, certified="inf", attacked=None),
-            "it is proved that no valid input is adversarial",
+            "proved: no valid input is adversarial",
         ),
     ],
 )

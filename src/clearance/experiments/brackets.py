@@ -125,7 +125,7 @@ def as_brackets(records: Sequence[dict[str, Any]]) -> Brackets:
 def _larger(record: dict[str, Any]) -> float | None:
     """The estimate, or the proof where that is larger."""
     estimated = record["estimated"]
-    return _proof(record["certified"]) if estimated["below_proof"] else estimated["radius"]
+    return _proof(record["certified"]) if estimated.get("below_proof") else estimated["radius"]
 
 
 def _proof(certificate: dict[str, Any] | None) -> float | None:

@@ -6,12 +6,14 @@ estimate is worth what it seems to be.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clearance.estimates.status import Status
 from clearance.report.flags import flag_groups
+from clearance.report.grey_levels import are_pictures, write_levels
 from clearance.report.marks import count, name_norm, write_number, write_share
 from clearance.report.outcome import as_text
 from clearance.report.paired import distance_doubted
@@ -34,8 +36,8 @@ class PageAnswer:
 
     Attributes:
         about: Norm, target and order in words.
-        text: What was proved, witnessed and estimated, in one sentence.
-        short: The same in a line, for a list of several.
+        text: What was proved, estimated and witnessed, in one sentence.
+        short: The same without whose numbers these are, for a list of several.
         doubt: Which of the brackets must not be read, and why; empty where nothing is in doubt.
     """
 
@@ -90,12 +92,12 @@ def answers(run: RunRecords) -> list[PageAnswer]:
 def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> PageAnswer:
     (row,) = [r for r in run.rows if (r.norm, str(r.target), r.order) == (group.norm, group.target, group.order)]
     inputs = len(members)
-    proof, witness = _proof(row.certified), _witness(row.attacked, row.witnesses, inputs)
-    whose = f"In the median of {inputs} inputs" if inputs > 1 else "For the one input"
+    whose = f"The medians of {inputs} inputs" if inputs > 1 else "The one input"
     order = f", order {group.order}" if len(run.plan.orders) > 1 else ""
     about = f"{name_norm(group.norm)}{run.plan.threat.in_unit}, {as_text(group.target, LONGEST_IN_SENTENCE)}{order}"
-    text = f"{whose}, {proof}, and {witness}; {_estimate(members)}."
-    return PageAnswer(about, text, _short(row, members), _doubt(members))
+    levels = group.norm == math.inf and are_pictures(run)
+    short = f"{_proof(row.certified, levels)}, {_estimate(members, levels)}, {_witness(row, inputs, levels)}"
+    return PageAnswer(about, f"{whose}: {short}.", short, _doubt(members))
 
 
 def own_estimates(members: Sequence[Entry]) -> list[float]:
@@ -103,41 +105,37 @@ def own_estimates(members: Sequence[Entry]) -> list[float]:
     return [one.own_estimate for one in members if one.own_estimate is not None]
 
 
-def _short(row: SummaryRow, members: Sequence[Entry]) -> str:
-    own, inputs = own_estimates(members), len(members)
-    estimate = f"estimated {write_number(middle(own))}{_of(len(own), inputs)} (no bound)" if own else "no estimate"
-    estimate = estimate if own or not any(one.below_proof for one in members) else "no estimate above what is proved"
-    witness = f"witnessed at {write_number(row.attacked, 'attacked')}{_of(row.witnesses, inputs)}"
-    proof = f"proved within {write_number(row.certified, 'certified')}" if row.certified else "nothing proved"
-    return f"{proof}, {estimate}, {witness if row.witnesses else 'no witness'}"
-
-
-def _proof(certified: float | None) -> str:
+def _proof(certified: float | None, levels: bool) -> str:
     if certified is None:
         return "no proof was asked for"
     if certified == 0:
-        return "nothing is proved"
-    if certified == float("inf"):
-        return "it is proved that no valid input is adversarial"
-    return f"no adversarial example lies within {write_number(certified, 'certified')} (proved)"
+        return "certified 0 (nothing is proved)"
+    if certified == math.inf:
+        return "certified ∞ (proved: no valid input is adversarial)"
+    return f"certified {_distance(certified, 'certified', levels)} (proved)"
 
 
-def _witness(distance: float | None, witnesses: int, inputs: int) -> str:
-    if distance is None:
-        return "no adversarial example was found, which proves nothing"
-    if distance == float("inf"):
-        return "none was found"
-    return f"one lies at {write_number(distance, 'attacked')} (witnessed{_of(witnesses, inputs)})"
+def _witness(row: SummaryRow, inputs: int, levels: bool) -> str:
+    if row.attacked is None:
+        return "attacked without finding an adversarial example, which proves nothing"
+    if row.attacked == math.inf:
+        return "attacked without finding an adversarial example"
+    return f"attacked {_distance(row.attacked, 'attacked', levels)} (witnessed{_of(row.witnesses, inputs)})"
 
 
-def _estimate(members: Sequence[Entry]) -> str:
+def _estimate(members: Sequence[Entry], levels: bool) -> str:
     own, inputs = own_estimates(members), len(members)
     readable, below = sum(one.estimated is not None for one in members), sum(one.below_proof for one in members)
     if not own:
         return "no estimate is above what is proved" if below else "no estimate may be read"
-    over = f" ({readable} of {inputs} may be read)" if readable < inputs else ""
-    over = f" (over the {len(own)} of {inputs} that are above what is proved)" if below else over
-    return f"the estimated radius is {write_number(middle(own))}{over}, an estimate and no bound"
+    over = f"; {readable} of {inputs} may be read" if readable < inputs else ""
+    over = f"; over the {len(own)} of {inputs} that are above what is proved" if below else over
+    return f"estimated {_distance(middle(own), 'estimated', levels)} (no bound{over})"
+
+
+def _distance(value: float, kind: str, levels: bool) -> str:
+    """A distance, and of pictures in the maximum norm what it is in grey levels."""
+    return f"{write_number(value, kind)}{f' = {write_levels(value, kind)}' if levels else ''}"
 
 
 def _of(some: int, every: int) -> str:

@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import math
 
-from clearance.report.marks import count
+from clearance.report.marks import count, write_number
 from clearance.report.records import RunRecords
 
 LEVELS_OF_8_BITS = 255
 """Steps between black and white in a file of 8 bits per channel."""
+
+
+def are_pictures(run: RunRecords) -> bool:
+    """Whether inputs are pictures in [0, 1], and distances those of their values."""
+    drawn = any(entry.drawing is not None for entry in run.entries)
+    return drawn and run.plan.threat.bounds == (0.0, 1.0) and run.plan.threat.unit is None
+
+
+def write_levels(distance: float, kind: str) -> str:
+    """A distance in the maximum norm in grey levels.
+
+    Args:
+        distance: The distance, of values in [0, 1].
+        kind: A key of `MARKS`: a proof is never rounded up, a witness never down.
+
+    Returns:
+        Its text.
+
+    >>> write_levels(8 / 255, "attacked"), write_levels(0.01, "certified")
+    ('8.00/255', '2.55/255')
+    """
+    return f"{write_number(distance * LEVELS_OF_8_BITS, kind)}/{LEVELS_OF_8_BITS}"
 
 
 def grey_levels(run: RunRecords) -> str:
@@ -24,7 +46,7 @@ def grey_levels(run: RunRecords) -> str:
         Sentences; nothing unless inputs are pictures in [0, 1] and distances in their maximum norm.
     """
     entries = [entry for entry in run.judged if entry.norm == math.inf and entry.drawing is not None]
-    if not entries or run.plan.threat.bounds != (0.0, 1.0) or run.plan.threat.unit is not None:
+    if not entries or not are_pictures(run):
         return ""
     witnesses = [entry.attacked for entry in entries if entry.attacked is not None and entry.attacked < math.inf]
     near = sum(distance < 0.5 / LEVELS_OF_8_BITS for distance in witnesses)

@@ -15,6 +15,7 @@ from typing import Any
 from clearance.estimates.status import Status
 from clearance.report.families import families_of
 from clearance.report.figures.maxima import bin_row
+from clearance.report.grey_levels import are_pictures
 from clearance.report.marks import name_norm, write_apart, write_norm, write_number
 from clearance.report.pictures import Change
 from clearance.report.records import Entry, ProfileCurves, Raised, RunRecords
@@ -79,7 +80,8 @@ def _run(run: RunRecords) -> Packed:
     used = {entry.label for entry in run.entries} | {entry.predicted for entry in run.entries}
     used |= {logit.index for entry in run.entries for logit in entry.logits}
     used |= {index for entry in run.entries for index in (entry.aim, entry.witness_class) if index is not None}
-    return {"name": run.name, "model": run.plan.model.name, "classes": {index: run.class_name(index) for index in used}}
+    classes = {index: run.class_name(index) for index in used}
+    return {"name": run.name, "model": run.plan.model.name, "classes": classes, "levels": are_pictures(run)}
 
 
 def _columns(place: int, entry: Entry) -> Packed:

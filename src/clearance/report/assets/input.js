@@ -27,7 +27,7 @@ function redrawProfile(place) {
 }
 
 function redrawFit(place) {
-  if (!dialog.open || !place) return;
+  if (!dialog.open || !place || !place.closest("details").open) return;
   const { fit, bins } = data.details[opened];
   const area = bins ? bins[1] * bins[2].reduce((sum, n) => sum + n, 0) : 1;
   const bars = bins ? bins[2].map((n, k) => ({ start: bins[0] + k * bins[1], end: bins[0] + (k + 1) * bins[1], density: n / area })) : [];
@@ -101,11 +101,19 @@ function bracketTable(row, details) {
   const proof = method ? [method, status.replaceAll("_", " "), reason].filter(Boolean).join(", ") : "not asked for";
   const aim = details.aim === null ? "" : `towards ${classText(columns.run[row], details.aim)}`;
   const found = details.witnessClass === null ? "no witness was found" : `${details.method}, ${classText(columns.run[row], details.witnessClass)}`;
-  return simpleTable("Bracket", ["part", "distance", "how"], [
-    ["certified (proof)", show(columns.certified[row], "certified"), proof],
-    ["estimated (no bound)", estimateText(row), aim],
-    ["attacked (witness)", show(columns.attacked[row], "attacked"), found],
+  const inLevels = data.runs[columns.run[row]].levels && columns.norm[row] === "inf";
+  const cells = (kind, text) => [text, ...(inLevels ? [levelsText(columns[kind][row], kind)] : [])];
+  return simpleTable("Bracket", ["part", "distance", ...(inLevels ? ["in grey levels"] : []), "how"], [
+    ["certified (proof)", ...cells("certified", show(columns.certified[row], "certified")), proof],
+    ["estimated (no bound)", ...cells("estimated", estimateText(row)), aim],
+    ["attacked (witness)", ...cells("attacked", show(columns.attacked[row], "attacked")), found],
   ], 9);
+}
+
+// Steps of an 8-bit picture; as grey_levels.write_levels does it.
+function levelsText(value, kind) {
+  const exact = number(value);
+  return exact === null || !Number.isFinite(exact) ? MISSING : `${show(exact * 255, kind)}/255`;
 }
 
 function pictures(row, details) {
@@ -165,14 +173,20 @@ function fitPart(details) {
     [details.profile ? "farthest distance searched" : "radius of the ball", ball],
   ];
   const rows = names.filter(([, value]) => value !== null).map(([name, value]) => [name, show(value)]);
-  if (details.fit) {
-    const [location, scale, shape, ks, p, status] = details.fit;
-    rows.push(["fitted endpoint", show(location)], ["scale, shape", `${show(scale)}, ${show(shape)}`]);
-    rows.push(["K-S distance, p-value", `${show(ks)}, ${show(p)}`], ["fit", `${status.replaceAll("_", " ")}, ${details.blocks} blocks`]);
-  }
   if (!rows.length) return "";
+  return make("div", {}, simpleTable("What the estimate rests on", ["quantity", "value"], rows), extremes(details));
+}
+
+// The extreme-value fit: folded on a screen, open on paper.
+function extremes(details) {
+  if (!details.fit) return null;
+  const [location, scale, shape, ks, p, status] = details.fit;
+  const rows = [["fitted endpoint", show(location)], ["scale, shape", `${show(scale)}, ${show(shape)}`]];
+  rows.push(["K-S distance, p-value", `${show(ks)}, ${show(p)}`], ["fit", `${status.replaceAll("_", " ")}, ${details.blocks} blocks`]);
   const chart = details.bins ? make("div", { class: "chart", "data-chart": "fit", "data-title": "Block maxima and the fitted density" }) : "";
-  return make("div", {}, simpleTable("What the estimate rests on", ["quantity", "value"], rows), chart, families(details));
+  return make("details", { class: "researchers", ontoggle: () => redrawFit(dialog.querySelector("[data-chart=fit]")) },
+    make("summary", {}, "For researchers: the extreme-value fit"),
+    simpleTable("The reverse Weibull distribution of the block maxima", ["quantity", "value"], rows), chart, families(details));
 }
 
 // The block maxima under each extreme-value family, or why there is no comparison.

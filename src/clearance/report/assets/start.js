@@ -18,7 +18,7 @@ startCharts();
 startTable();
 addEventListener("hashchange", followAddress);
 addEventListener("beforeprint", () => {
-  for (const part of document.querySelectorAll("main details:not(.chart details)")) part.open = true;
+  for (const part of document.querySelectorAll("main details:not(.chart details), dialog details:not(.chart details)")) part.open = true;
   fitToPaper();
 });
 addEventListener("afterprint", fitToScreen);
