@@ -153,6 +153,7 @@ def test_an_input_opens_and_closes(browser: Browser, real: Path):
     browser.keep("input")
     text = browser.find("#input").text
     assert "Input 0, l2, runner-up" in text and "certified (proof)" in text and "Hessian-vector" in text
+    assert browser.run("return document.activeElement.textContent") == "Close"
     assert "For researchers: the extreme-value fit" in text and "K-S distance" not in text  # folded
     browser.find("#input .researchers > summary").click()
     browser.wait("dialog.querySelector('[data-chart=fit] svg')")
@@ -162,7 +163,6 @@ def test_an_input_opens_and_closes(browser: Browser, real: Path):
     assert "has a finite right end" in browser.find("#input").text
     pictures = browser.run("return [...dialog.querySelectorAll('img')].map((img) => [img.naturalWidth, img.alt])")
     assert [width for width, _ in pictures] == [8, 8, 8] and all("Input 0" in alt for _, alt in pictures)
-    assert browser.run("return document.activeElement.textContent") == "Close"
     browser.find("#input button:nth-of-type(2)").click()  # next
     browser.wait("dialog.open && !document.getElementById('input-title').textContent.startsWith('Input 0')")
     assert browser.run("return rowAt.get(location.hash.slice(1)) === state.shown[1]")

@@ -81,7 +81,14 @@ def test_the_summary_of_each_part(every_kind: EveryKind):
 
 
 def test_the_frame_of_brackets(brackets: cl.Results[cl.Bracket]):
-    frame = brackets.to_dataframe()
+    frame, whole = brackets.to_dataframe(), brackets.to_dataframe(columns="all")
+    shown = ["certified.radius", "estimated.radius", "estimated.interval", "estimated.below_proof", "attacked.distance"]
+    about = ["input", "label", "predicted", "norm", "target", "order"]
+    assert list(frame) == [*about, *shown, "status", "flags", "cost.forward", "cost.backward", "cost.seconds"]
+    assert set(frame) < set(whole) and "logits" in whole
+    assert frame["predicted"].tolist() == whole["predicted"].tolist()
+    with pytest.raises(InputError, match="columns: expected one of short, all, got 'few'"):
+        brackets.to_dataframe("few")  # pyright: ignore[reportArgumentType]
     assert isinstance(frame, pd.DataFrame) and len(frame) == 4
     assert frame["attacked.distance"].dropna().tolist() == pytest.approx(DISTANCES, rel=2e-3)
     assert frame["certified.radius"].dropna().tolist() == pytest.approx(DISTANCES, rel=1e-4)
@@ -91,11 +98,13 @@ def test_the_frame_of_brackets(brackets: cl.Results[cl.Bracket]):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_part_has_the_columns_that_it_has_in_a_bracket(every_kind: EveryKind, kind: str):
-    frame, whole = every_kind[kind].to_dataframe(), set(every_kind["bracket"].to_dataframe().columns)
+    frame, whole = (every_kind[one].to_dataframe(columns="all") for one in (kind, "bracket"))
+    few = every_kind[kind].to_dataframe()
+    assert set(few) <= set(frame) and len(few.columns) < 20
     head = ["input", "label", "norm", "target", "order"]
     assert frame.columns.tolist()[:5] == head and frame["label"].tolist() == LABELS[: len(frame)]
     if kind in ("profile", "certify"):
-        assert set(frame.columns) <= whole
+        assert set(frame.columns) <= set(whole.columns)
     assert not any(frame[name].map(torch.is_tensor).any() for name in frame.columns)
 
 

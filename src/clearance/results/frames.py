@@ -14,6 +14,26 @@ from clearance.runs.own_estimates import own_estimate
 
 PART_OF_CALL = {"clever": "estimated", "attack": "attacked", "certify": "certified", "audit": "audit"}
 """Call -> the part of a bracket that it computes: its columns have the names that they have there."""
+ABOUT_COLUMNS = ("model", "input", "label", "predicted", "norm", "target", "order")
+"""What a row is about: the first columns of every frame."""
+SHORT_COLUMNS = (
+    "certified.radius",
+    "estimated.radius",
+    "estimated.interval",
+    "estimated.below_proof",
+    "attacked.distance",
+    "status",
+    "flags",
+    "error",
+    "cost.forward",
+    "cost.backward",
+    "cost.seconds",
+)
+"""What a person reads of a bracket."""
+SHORT_OF_PART = ("radius", "interval", "distance", "success", "method", "status", "worst", *SHORT_COLUMNS[-3:])
+"""Of one part alone, such as the results of `attack`."""
+FRAME_COLUMNS = ("short", "all")
+"""Which columns a frame may have."""
 LEFT_OUT_OF_ROWS = ("maxima",)
 """What is too long for a cell; it is in the records."""
 
@@ -63,6 +83,31 @@ def flags_as_text(record: Mapping[str, Any]) -> dict[str, str]:
     """
     audit = record.get("audit")
     return {"flags": ", ".join(flag["code"] for flag in audit["flags"])} if audit else {}
+
+
+def choose_columns(names: Sequence[str], columns: str, part: str = "") -> list[str]:
+    """The columns of a frame.
+
+    Args:
+        names: All that there are.
+        columns: A name of `FRAME_COLUMNS`.
+        part: The part of a bracket that rows hold alone; empty for whole brackets.
+
+    Returns:
+        Their names, what a row is about first.
+
+    Raises:
+        InputError: If `columns` is another word.
+
+    >>> choose_columns(["status", "input", "audit.flags"], "short"), choose_columns(["status", "input"], "all")
+    (['input', 'status'], ['status', 'input'])
+    """
+    if columns not in FRAME_COLUMNS:
+        raise InputError(f"columns: expected one of {', '.join(FRAME_COLUMNS)}, got {columns!r}")
+    if columns == "all":
+        return list(names)
+    own = [*(f"{part}.{name}" for name in SHORT_OF_PART), "flags"] if part else SHORT_COLUMNS
+    return [name for name in (*ABOUT_COLUMNS, *own) if name in names]
 
 
 def as_dataframe(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:

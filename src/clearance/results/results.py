@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Generic, SupportsIndex, TypeVar, overload
+from typing import Any, Generic, Literal, SupportsIndex, TypeVar, overload
 
 from clearance.records import PublicRecord, name_norm
 from clearance.report.figures.brackets import panels
 from clearance.report.page import write_pages
-from clearance.results.frames import as_dataframe, rows_of
+from clearance.results.frames import PART_OF_CALL, as_dataframe, choose_columns, rows_of
 from clearance.results.kept import KeptResults, read_results, write_results
 from clearance.results.notebook import chart_html, table_html
 from clearance.results.pages import as_run
@@ -91,18 +91,25 @@ class Results(list[Item], Generic[Item]):
         """
         return summarise_results(self)
 
-    def to_dataframe(self) -> Any:
+    def to_dataframe(self, columns: Literal["short", "all"] = "short") -> Any:
         """A `pandas.DataFrame` with a row for each input (the extra `pandas`).
 
-        The columns are those of `clearance export`: `input`, `label`, `norm`, `target`, `order`, `status`,
-        `certified.radius`, `estimated.radius`, `attacked.distance`, `cost.seconds` and so on; of one part alone, such
-        as the results of `attack`, its own. `flags` has the codes of the flags as text. What must not be read is
-        missing.
+        What must not be read is missing. `flags` has the codes of the flags as text.
+
+        Args:
+            columns: `"short"`: `input`, `label`, `predicted`, `norm`, `target`, `order`, `certified.radius`,
+                `estimated.radius`, `estimated.interval`, `estimated.below_proof`, `attacked.distance`, `status`,
+                `flags`, and passes and seconds; of one part alone, such as the results of `attack`, its own.
+                `"all"`: every column that `clearance export` has.
 
         Returns:
             The frame.
+
+        Raises:
+            InputError: If `columns` is another word, or pandas is not installed.
         """
-        return as_dataframe(*rows_of(self, self.setup))
+        names, rows = rows_of(self, self.setup)
+        return as_dataframe(choose_columns(names, columns, PART_OF_CALL.get(self.setup.call, "")), rows)
 
     def save(self, path: str | Path) -> Path:
         """Write the records to a file, tensors included, all at once; an older file is replaced. `load` reads it.

@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from clearance.bracket import Bracket
 from clearance.data.files import path_kind
@@ -17,7 +17,7 @@ from clearance.report.compare_page import COMPARE_FILE, write_comparison
 from clearance.report.page import write_report
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
-from clearance.results.frames import as_dataframe, flags_as_text
+from clearance.results.frames import as_dataframe, choose_columns, flags_as_text
 from clearance.results.results import Results
 from clearance.results.setup import CallSetup, is_plain
 from clearance.results.short import ResultsSummary
@@ -137,10 +137,13 @@ class SavedRun:
         """The summary of each model, norm and target."""
         return {group: results.summary() for group, results in self.groups().items()}
 
-    def to_dataframe(self) -> Any:
-        """A `pandas.DataFrame` with a row for each finished task: the columns of `clearance export`, and `flags`.
+    def to_dataframe(self, columns: Literal["short", "all"] = "short") -> Any:
+        """A `pandas.DataFrame` with a row for each finished task.
 
-        With several models the first column, `model`, names them.
+        With several models the first column, `model`, names them. `error` says why a task failed.
+
+        Args:
+            columns: `"short"`: as `Results.to_dataframe` has them; `"all"`: those of `clearance export`, and `flags`.
 
         Returns:
             The frame.
@@ -150,7 +153,8 @@ class SavedRun:
             with open_to_read(folder) as run:
                 named = {"model": name} if len(self.parts) > 1 else {}
                 rows += [{**named, **record, **flags_as_text(record)} for record in iterate_records(run)]
-        return as_dataframe(*as_table(rows))
+        names, rows = as_table(rows)
+        return as_dataframe(choose_columns(names, columns), rows)
 
     def report(self, *, radii: Sequence[float] = ()) -> list[Path]:
         """Write the page of each model's run into its folder, and of several models the page that compares them.
