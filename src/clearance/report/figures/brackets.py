@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -138,16 +139,32 @@ def _marks(base: Chart) -> Chart:
     folded = base.transform_calculate(**{NO_ESTIMATE.kind: "datum.unread"}).transform_fold(
         list(kinds), as_=["kind", "value"]
     )
-    return (
-        folded.transform_filter("isValid(datum.value)")
-        .mark_point(filled=True, size=alt.ExprRef("dot"), opacity=1)
-        .encode(
-            y=alt.Y("value:Q", title="distance"),
-            color=alt.Color(
-                "kind:N", title=None, scale=mapped(kinds, colours), legend=alt.Legend(orient="top", columns=0)
-            ),
-            shape=alt.Shape("kind:N", title=None, scale=mapped(kinds, shapes)),
-        )
+    drawn = folded.encode(
+        y=alt.Y("value:Q", title="distance"),
+        color=alt.Color("kind:N", title=None, scale=mapped(kinds, colours), legend=alt.Legend(orient="top", columns=0)),
+        shape=alt.Shape("kind:N", title=None, scale=mapped(kinds, shapes)),
+    )
+    return number_marks(drawn, alt.ExprRef("dot"), alt.ExprRef("-1.2 * sqrt(dot)"))
+
+
+def number_marks(drawn: Chart, size: Any, above: Any) -> Chart:
+    """The numbers as points; the sign that there is no estimate stands above a number at the same place.
+
+    Args:
+        drawn: One row for each `kind` and `value`, with its position, colour and shape.
+        size: Area of a mark.
+        above: How far down that sign is moved, in pixels: a negative number moves it up.
+
+    Returns:
+        The layers.
+    """
+    import altair as alt
+
+    absent = f"datum.kind === '{NO_ESTIMATE.kind}'"
+    known = drawn.transform_filter("isValid(datum.value)")
+    return alt.layer(
+        known.transform_filter(f"!({absent})").mark_point(filled=True, size=size, opacity=1),
+        known.transform_filter(absent).mark_point(filled=True, size=size, opacity=1, yOffset=above),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clearance.report.charts import Chart, Panel, Row, data_of, mapped, series_colour, tips
-from clearance.report.figures.brackets import dot_size, rank_ticks
+from clearance.report.figures.brackets import dot_size, number_marks, rank_ticks
 from clearance.report.marks import MARKS, NO_ESTIMATE, write_numbers
 from clearance.report.paired import by_input, shown_distance, threat_name
 from clearance.report.records import Entry, RunRecords
@@ -101,14 +101,11 @@ def _symbols(base: Chart, size: float) -> Chart:
     legend = alt.Legend(
         orient="top", columns=0, symbolFillColor=NO_ESTIMATE.colour, symbolStrokeColor=NO_ESTIMATE.colour
     )
-    return (
-        folded.transform_filter("isValid(datum.value)")
-        .mark_point(filled=True, size=size, opacity=1)
-        .encode(
-            y=alt.Y("value:Q", title="distance"),
-            shape=alt.Shape("kind:N", title=None, sort=None, scale=mapped(kinds, shapes), legend=legend),
-        )
+    drawn = folded.encode(
+        y=alt.Y("value:Q", title="distance"),
+        shape=alt.Shape("kind:N", title=None, sort=None, scale=mapped(kinds, shapes), legend=legend),
     )
+    return number_marks(drawn, size, -1.2 * math.sqrt(size))
 
 
 def panels(runs: Sequence[RunRecords]) -> list[Panel]:

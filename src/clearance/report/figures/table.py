@@ -18,8 +18,8 @@ FIGURES: dict[str, Figure] = {
     "brackets": Figure(
         "Every input as a bracket",
         "Figure 6 of Weng et al. 2018 with proofs, intervals and refusals: no adversarial example lies below the green "
-        "square, one lies at the red triangle, and the blue circle is an estimate, with its interval. A grey cross: "
-        "the estimate must not be read. Ordered by attack distance.",
+        "square, one lies at the red triangle, and the blue circle is an estimate, with its interval. A grey cross "
+        "above the axis: the estimate must not be read. Ordered by attack distance.",
         brackets.panels,
         section=Section.BRACKETS,
     ),
