@@ -40,7 +40,7 @@ def test_the_leaderboard_says_over_how_many_inputs_a_median_is(tmp_path: Path):
     rows = {row[1]: row for row in table.rows}
     assert [row[0] for row in table.rows] == ["1", "2"] and rows["b"][0] == "1"
     assert rows["b"][3:7] == ("2.00", "75 %", "0 %", "25 %")
-    assert rows["b"][7:] == ("0.100", "0.500 (3 of 4)", "2.00 (3 of 4)")
+    assert rows["b"][7:] == ("0.100", "0.500 (3 of 4)", "2.00 (3 of 4)", "15")
 
 
 def test_norm_and_target_have_columns_only_where_there_are_several(tmp_path: Path):

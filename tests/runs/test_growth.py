@@ -14,6 +14,7 @@ from clearance.runs.engines.local import LocalEngine
 from clearance.runs.execute import Progress, open_run, read_run
 from clearance.runs.export import iterate_records
 from clearance.runs.growth import added, grow
+from clearance.runs.origin import Origin
 from clearance.runs.plan import Answers, DataSpec, ModelSpec, Plan, ThreatModel
 from clearance.runs.store import Record
 from clearance.runs.threat import Feature
@@ -258,3 +259,16 @@ def test_data_of_other_inputs_keeps_what_the_set_is_called():
     more = data.holding([*data.inputs, (4, "b", 0)])
     assert more.indices is None and more.where == "from index 3" and more.class_names == data.class_names
     assert data.holding(data.inputs) == data
+
+
+def test_a_run_of_a_version_that_did_not_count_the_misclassified_goes_on(tmp_path: Path):
+    old, origin = small(), Origin(started="2026-11-01")
+    counted = small().data.model_copy(update={"passed_over": 2})
+    asked = small().model_copy(update={"data": counted, "origin": origin})
+    compute(tmp_path / "run", old)
+    assert compute(tmp_path / "run", asked) == []  # every task is there
+    with read_run(tmp_path / "run") as run:
+        assert run.plan.data.passed_over == 2
+    new = old.model_copy(update={"origin": origin})
+    with pytest.raises(InputError, match="passed_over"):
+        grow(new, asked)

@@ -86,7 +86,7 @@ CHECKS: dict[str, Check] = {
         beside_stand_in=_ANOTHER,
     ),
     "path_integral": Check(
-        "the gradients do not integrate to the function",
+        "the gradients, of the network or of its stand-in, do not integrate to the function that runs forward",
         0.05,
         "error: they miss more than half of the margin's movement along segments as long as the ball; warning: they "
         "miss more than this share (or three times it in jumps between neighbouring points), or miss it on shorter "

@@ -110,6 +110,7 @@ def _leaderboard(contest: Contest) -> Grid:
         GridColumn("ahead\non", right=True, drop=3),
         GridColumn("wrong", right=True, drop=2),
         GridColumn("flagged", right=True, drop=1),
+        GridColumn("passes\nper input", right=True, drop=4),
     ]
     table = Grid(columns, more="--json")
     for one in contest.standings:
@@ -118,6 +119,7 @@ def _leaderboard(contest: Contest) -> Grid:
             Text(_short(one.run)),
             write_number(one.shown, "attacked"),
             *map(write_share, (one.ahead, one.misclassified, one.flagged)),
+            f"{one.passes:,}",
         )
     return table
 

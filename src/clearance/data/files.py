@@ -41,6 +41,10 @@ def refuse_pickle(path: Path, *, instead: str) -> None:
         raise PickleRefusedError(f"{path}: is a pickle, which can run code when loaded; {instead}")
 
 
+PICTURES = "pictures"
+"""What a folder of pictures is called among the files that a run was made from."""
+
+
 def path_kind(path: Path) -> Literal["file", "folder", "other", "none"]:
     """What lies at a path; `none` too where the system cannot have such a name (it is too long)."""
     try:

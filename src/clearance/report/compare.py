@@ -110,7 +110,12 @@ def _standing(
         doubted=share(distance_doubted(entry) for entry in judged),
         unattacked=share(not distance_doubted(e) and readable(e, "attacked") is None for e in judged),
         medians={quantity: _middle(judged, quantity) for quantity in QUANTITIES},
+        passes=round(sum(map(_passes, entries)) / len(entries)),
     )
+
+
+def _passes(entry: Entry) -> int:
+    return sum(one.forward + one.backward for one in entry.costs if one.part == "all")
 
 
 def _middle(judged: Sequence[Entry], quantity: str) -> Middle:

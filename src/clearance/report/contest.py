@@ -52,6 +52,7 @@ class Standing:
         doubted: Share of them whose attacks the audit doubts.
         unattacked: Share of them without a witness, and without a proof that there is none.
         medians: Of each of `QUANTITIES`.
+        passes: Forward and backward passes of one input, on average.
     """
 
     run: str
@@ -64,6 +65,7 @@ class Standing:
     doubted: float | None
     unattacked: float | None
     medians: dict[str, Middle]
+    passes: int
 
 
 @dataclass(frozen=True)

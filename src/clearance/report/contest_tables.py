@@ -30,11 +30,12 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
             write_share(one.misclassified),
             write_share(one.flagged),
             *(_median(one.medians[kind], kind) for kind in MARKS),
+            f"{one.passes:,}",
         )
         for contest in contests
         for one in contest.standings
     ]
-    numbers = ("ranking distance", "ahead on", "wrong", "flagged", "certified", "estimated", "attacked")
+    numbers = ("ranking distance", "ahead on", "wrong", "flagged", "certified", "estimated", "attacked", "passes")
     head = (*_heads(contests), "rank", "run", "model")
     return Table(
         "leaderboard",
@@ -45,7 +46,8 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
         "all runs. Flagged: share of the correctly classified inputs whose estimate must not be read. Certified, "
         "estimated, attacked: medians over the correctly classified inputs alone whose number may be read (estimated: "
         "or the proof where that is larger), left out where these are fewer than half; so attacked is larger than the "
-        "ranking distance where inputs count as 0.",
+        "ranking distance where inputs count as 0. Passes: forward and backward, of one input on average; audits of "
+        "masked networks take more.",
         (*head, *numbers),
         tuple(rows),
         len(head),

@@ -18,6 +18,7 @@ from clearance.report.figures.maxima import maxima_chart
 from clearance.report.figures.profile import profile_chart
 from clearance.report.figures.table import FIGURES, figures_of
 from clearance.report.payload import as_script, pack
+from clearance.report.prepared import prepared
 from clearance.report.records import RunRecords
 from clearance.report.security import missing_curve
 from clearance.report.security_tables import radii_table, remarks, shares_table
@@ -182,5 +183,6 @@ def _environment() -> Any:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     names = ("write_number", "write_given", "write_evidence", "write_share", "name_norm", "name_weights", "count")
-    environment.globals |= {name: getattr(marks, name) for name in names}
+    known: dict[str, Any] = {name: getattr(marks, name) for name in names} | {"prepared": prepared}
+    environment.globals |= known
     return environment

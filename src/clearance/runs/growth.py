@@ -103,7 +103,7 @@ def _as_large(stored: Plan, asked: Plan) -> Plan:
     data = data.model_copy(
         update={
             "references": _references(stored.data, asked.data),
-            "passed_over": _passed_over(stored.data, asked.data),
+            "passed_over": _passed_over(stored, asked.data),
         }
     )
     threat: dict[str, Any] = {"norms": stored.threat.norms, "targets": stored.threat.targets}
@@ -121,9 +121,15 @@ def _references(stored: DataSpec, asked: DataSpec) -> tuple[str, ...] | None:
     return stored.references if at_hand else asked.references
 
 
-def _passed_over(stored: DataSpec, asked: DataSpec) -> int | None:
-    """That of the run, where both take correctly classified inputs alone: among more inputs more are passed over."""
-    return asked.passed_over if None in (stored.passed_over, asked.passed_over) else stored.passed_over
+def _passed_over(stored: Plan, asked: DataSpec) -> int | None:
+    """That of the run, where both take correctly classified inputs alone: among more inputs more are passed over.
+
+    A plan of a version that did not count them (nor kept where it came from) may be of either kind.
+    """
+    there = stored.data.passed_over
+    if stored.origin is None and there is None:
+        return None
+    return asked.passed_over if None in (there, asked.passed_over) else there
 
 
 def _answers(then: Answers | None, now: Answers | None) -> Answers | None:
