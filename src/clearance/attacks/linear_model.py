@@ -10,6 +10,7 @@ from clearance.attacks.passes import LossEvaluation, evaluate
 from clearance.attacks.steps import room
 from clearance.geometry.half_space import nearest_in_half_space
 from clearance.geometry.norms import dual_norm, vector_norm
+from clearance.model.bounds import enclose
 from clearance.model.classifier import Classifier
 from clearance.model.margins import margins
 
@@ -80,7 +81,8 @@ def linear_distance(model: Classifier, x: Tensor, goal: Goal, norm: float) -> Te
 
     The first step of DeepFool (Moosavi-Dezfooli, Fawzi and Frossard 2016), and CLEVER with the Lipschitz constant at
     the input alone. Where the gradient is zero or not finite it is half the diameter of the bounds, or 1 without
-    bounds; with bounds it is never above that half diameter. Cost: one forward and one backward pass per input.
+    bounds on both sides; with them it is never above that half diameter. Cost: one forward and one backward pass per
+    input.
 
     Args:
         model: The classifier.
@@ -110,7 +112,7 @@ def distance_scale(model: Classifier, x: Tensor, seen: LossEvaluation, norm: flo
     """
     linear = zero_crossing(seen.loss, vector_norm(seen.gradient, dual_norm(norm)))
     scale = _scale(model, x, norm)
-    return torch.where(linear > 0, linear if model.bounds is None else torch.minimum(linear, scale), scale)
+    return torch.where(linear > 0, torch.minimum(linear, scale) if enclose(model.bounds) else linear, scale)
 
 
 def zero_gradient(gradient: Tensor) -> Tensor:
@@ -176,7 +178,7 @@ def _bounded_distance(model: Classifier, x: Tensor, gradient: Tensor, gap: Tenso
 
 
 def _scale(model: Classifier, x: Tensor, norm: float) -> Tensor:
-    """Half the diameter of the bounds, or 1 without bounds: `(batch,)`."""
-    if model.bounds is None:
+    """Half the diameter of the bounds, or 1 where they enclose no box: `(batch,)`."""
+    if model.bounds is None or not enclose(model.bounds):
         return x.new_ones(len(x))
     return vector_norm((model.bounds[1] - model.bounds[0]).expand_as(x) / 2, norm)

@@ -14,6 +14,7 @@ from clearance.attacks.passes import LossEvaluation, Streams, evaluate, look
 from clearance.attacks.result import AttackResult
 from clearance.errors import InputError
 from clearance.geometry.norms import vector_norm
+from clearance.model.bounds import enclose
 from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs
@@ -109,8 +110,8 @@ class Survivors:
 
     @property
     def far_radius(self) -> float:
-        """A radius that leads far beyond the boundary: half the diameter of the bounds, where there are any."""
-        if self.model.bounds is None:
+        """A radius that leads far beyond the boundary: half the diameter of the bounds, where these enclose a box."""
+        if self.model.bounds is None or not enclose(self.model.bounds):
             return FAR_WITHOUT_BOUNDS * self.radius
         low, high = self.model.bounds
         return max(

@@ -20,6 +20,7 @@ from clearance.cli.inspection_record import THREADS, Inspection
 from clearance.cli.inspection_table import print_inspection
 from clearance.data.selection import consecutive
 from clearance.errors import ClearanceError, InputError
+from clearance.model.bounds import points_between
 from clearance.model.budgets import BUDGETS
 from clearance.model.classifier import Classifier
 from clearance.model.outputs import look_like_probabilities
@@ -106,10 +107,11 @@ def random_inputs(model: Classifier, shape: tuple[int, ...]) -> Tensor:
     generator, whole = make_generator("cpu", 0, "inspect"), (RANDOM_INPUTS, *shape)
     if model.bounds is None:
         return torch.randn(whole, generator=generator).to(model.device, model.dtype)
-    low, high = model.bounds
+    low, _ = model.bounds
     try:
         uniform = torch.rand(whole, generator=generator).to(low)
-        return model.clip(low + (high - low) * uniform)
+        normal = torch.randn(whole, generator=generator).to(low)
+        return model.clip(points_between(model.bounds, uniform, normal))
     except RuntimeError as error:
         raise InputError(
             f"bounds: expected a shape that goes with inputs of {shape}, got {tuple(low.shape)}"

@@ -45,7 +45,8 @@ def choose_scale(asked: str | None, source: Source) -> tuple[Tensor | None, str 
 def _spread(name: str, source: Source) -> NDArray[np.float64]:
     if name == "range" and source.bounds is not None:
         low, high = (torch.as_tensor(bound, dtype=torch.float64) for bound in source.bounds)
-        return (high - low).expand(source.take([0]).images.shape[1:]).numpy()
+        if bool((high - low).isfinite().all()):
+            return (high - low).expand(source.take([0]).images.shape[1:]).numpy()
     values = source.take(range(min(len(source), MOST_INPUTS))).images.double().numpy()
     return values.std(0) if name == "std" else np.ptp(values, axis=0)
 

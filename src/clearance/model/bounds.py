@@ -44,6 +44,36 @@ def read_bounds(bounds: tuple[Bound, Bound], *, device: torch.device, dtype: tor
     return low, high
 
 
+def enclose(bounds: tuple[Tensor, Tensor] | None) -> bool:
+    """Whether bounds enclose a box: no coordinate may go on for ever.
+
+    >>> enclose(None), enclose((torch.zeros(2), torch.ones(2))), enclose((torch.zeros(1), torch.tensor([torch.inf])))
+    (False, True, False)
+    """
+    return bounds is not None and bool((bounds[1] - bounds[0]).isfinite().all())
+
+
+def points_between(bounds: tuple[Tensor, Tensor], shares: Tensor, otherwise: Tensor) -> Tensor:
+    """Points within the bounds by their shares of the way from the lowest to the highest value.
+
+    Args:
+        bounds: Lowest and highest values; each may be infinite.
+        shares: `(batch, *input)`, from 0 to 1.
+        otherwise: `(batch, *input)`, points for the coordinates in which there is no end on one side; they are clipped.
+
+    Returns:
+        `(batch, *input)`.
+
+    >>> bounds = torch.zeros(2), torch.tensor([4.0, torch.inf])
+    >>> points_between(bounds, torch.full((1, 2), 0.5), torch.full((1, 2), 7.0))
+    tensor([[2., 7.]])
+    """
+    low, high = bounds
+    ends = (high - low).isfinite()
+    start, width = torch.where(ends, low, 0.0), torch.where(ends, high - low, 0.0)
+    return torch.where(ends, start + width * shares, otherwise.clamp(low, high))
+
+
 def write_bounds(bounds: tuple[Tensor, Tensor] | None) -> str:
     """The bounds in words.
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from clearance.errors import NetworkError
+from clearance.model.bounds import points_between
 from clearance.model.classifier import Classifier
 from clearance.model.seeds import content_key, make_generator
 from clearance.runs.agreement import agree
@@ -72,12 +73,10 @@ def draw_points(model: Classifier, inputs: Tensor) -> Tensor:
     """
     generator = make_generator("cpu", 0, "answers")
     share = torch.rand((ASKED, *inputs.shape[1:]), generator=generator, dtype=torch.float64, device="cpu").to(inputs)
-    if model.bounds is None:
-        spread = inputs.std(correction=0)
-        near = inputs[torch.arange(ASKED, device=inputs.device) % len(inputs)]
-        return near + (2 * share - 1) * torch.where(spread > 0, spread, torch.ones_like(spread))
-    low, high = model.bounds
-    return model.clip(low + (high - low) * share)
+    spread = inputs.std(correction=0)
+    near = inputs[torch.arange(ASKED, device=inputs.device) % len(inputs)]
+    around = near + (2 * share - 1) * torch.where(spread > 0, spread, torch.ones_like(spread))
+    return around if model.bounds is None else model.clip(points_between(model.bounds, share, around))
 
 
 def _ask(model: Classifier, inputs: Tensor, points: Tensor) -> list[list[float]]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from clearance.geometry.balls import sample_shifts
 from clearance.geometry.feasible import onto_sphere
 from clearance.geometry.norms import expand
+from clearance.model.bounds import points_between
 
 SPARSE_SHARE = 0.02
 """Share of the coordinates that a sparse shift moves."""
@@ -111,8 +112,8 @@ def _draw(
     if len(others):
         way = others[(uniform[0] * len(others)).long()] - x0
     elif bounds is not None:
-        low, high = bounds
-        way = low + torch.rand(shape, generator=generator, device=x0.device, dtype=x0.dtype) * (high - low) - x0
+        uniformly = torch.rand(shape, generator=generator, device=x0.device, dtype=x0.dtype)
+        way = points_between(bounds, uniformly, x0 + noise) - x0
     else:
         way = noise
     other = onto_sphere(way, norm, one)
