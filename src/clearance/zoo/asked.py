@@ -9,7 +9,7 @@ from clearance.data.options import Options, Size
 from clearance.zoo.choice import DataOptions
 from clearance.zoo.classifiers import ModelOptions
 
-FOLDER = "folder:"
+FOLDER_SPEC = "folder:"
 """How a spec of a folder of pictures begins."""
 
 
@@ -44,7 +44,7 @@ def files_of(model: str, data: str, weights: object, about: ModelOptions, reader
         Pairs; some places are no files.
     """
     places = [("model", place) for place in _places(model)] + [("data", place) for place in _places(data)]
-    places += [(PICTURES, data.partition(":")[2])] if data.startswith(FOLDER) else []
+    places += [(PICTURES, data.partition(":")[2])] if data.startswith(FOLDER_SPEC) else []
     named = (("weights", weights), ("scale", about.scale), ("bounds", reader.bounds_file))
     known = {place for _, place in places}
     return places + [(role, str(place)) for role, place in named if place is not None and str(place) not in known]
