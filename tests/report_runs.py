@@ -17,7 +17,7 @@ from clearance.runs.plan import DataSpec, ModelSpec, Plan, Task, ThreatModel
 from clearance.runs.store import Result
 
 FEW_PASSES = 1500
-"""The fewest that a bracket may cost: half the time of the budget `quick`, and all parts, but too few block maxima to compare families."""
+"""The fewest that a bracket may cost: half the time of `quick`; too few block maxima to compare families."""
 
 HOSTILE = "<script>alert(1)</script>\"'&<b>\u2028 \u202e\u05e9\u05dc\u05d0\u05dd " + "x" * 300
 """A name that tries everything: markup, quotes, line separators, right-to-left letters and marks, length."""
