@@ -581,7 +581,7 @@ def test_targets_of_any_integer_type(target: Any):
     assert {row.target for row in cl.slope_estimate(model, X, target=target, pairs=4, blocks=2)} == {2}
     assert [proof.target for proof in cl.certify(model, X, target=target)] == [2, 2]
     asked = target if np.ndim(target) == 0 else target[:1]
-    (one,) = cl.bracket(model, X[:1], target=asked, budget="quick", certificate="none")
+    (one,) = cl.bracket(model, X[:1], target=asked, budget=1500, certificate="none")
     assert one.threat.target == "2" and one.estimated.target == 2
 
 

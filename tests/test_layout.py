@@ -6,6 +6,7 @@ Every rule is a function from source text to a list of complaints, so that each 
 import ast
 import re
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -51,7 +52,13 @@ DRAWS |= {"kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_norm
 UNSEEDABLE = {"rand_like", "randn_like", "randint_like", "manual_seed_all", "set_rng_state"}
 SELF_FILLING = {"Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "Embedding"}
 
-each_file = pytest.mark.parametrize("module", FILES)
+SOURCES = {module: path.read_text() for module, path in FILES.items()}
+"""Module -> its text. One test looks at all of them: a test for each took longer to be called than to look."""
+
+
+def complaints(rule: Callable[[str, str], object]) -> dict[str, object]:
+    """Module -> what a rule, given a module and its text, has to say against it."""
+    return {module: found for module, source in SOURCES.items() if (found := rule(module, source))}
 
 
 def misplaced_packages(module: str, source: str) -> list[str]:
@@ -122,19 +129,16 @@ def documented(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return line_count(function.body[0]) if ast.get_docstring(function) else 0
 
 
-@each_file
-def test_module_has_a_place(module: str):
-    assert floor(module) >= 0, f"{module} has no floor: the design has a folder for it"
+def test_modules_have_a_place():
+    assert not [module for module in FILES if floor(module) < 0], "no floor: the design has a folder for it"
 
 
-@each_file
-def test_imports_point_down(module: str):
-    assert not wrong_direction(module, FILES[module].read_text())
+def test_imports_point_down():
+    assert not complaints(wrong_direction)
 
 
-@each_file
-def test_packages_stay_where_they_belong(module: str):
-    assert not misplaced_packages(module, FILES[module].read_text())
+def test_packages_stay_where_they_belong():
+    assert not complaints(misplaced_packages)
 
 
 @pytest.mark.parametrize("module", [name for name in FILES if name.startswith(NO_TORCH)])
@@ -147,21 +151,17 @@ def test_no_torch_is_brought_in(module: str):
     assert not bringers
 
 
-@each_file
-def test_no_global_random_state(module: str):
-    assert not global_randomness(FILES[module].read_text())
+def test_no_global_random_state():
+    assert not complaints(lambda _, source: global_randomness(source))
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if name.split(".")[0] not in ("cli", "__main__")])
-def test_only_the_command_line_prints_or_exits(module: str):
-    assert not prints(FILES[module].read_text())
+def test_only_the_command_line_prints_or_exits():
+    assert not complaints(lambda module, source: module.split(".")[0] not in ("cli", "__main__") and prints(source))
 
 
-@each_file
-def test_files_and_functions_are_short(module: str):
-    source = FILES[module].read_text()
-    assert len(source.splitlines()) <= MAX_FILE_LINES
-    assert not long_functions(source)
+def test_files_and_functions_are_short():
+    assert not complaints(lambda _, source: len(source.splitlines()) > MAX_FILE_LINES)
+    assert not complaints(lambda _, source: long_functions(source))
 
 
 def test_the_rules_see_the_source():

@@ -20,10 +20,10 @@ repaired = cl.Classifier(bare.network, bounds=bare.bounds, preprocessing=cl.bpda
 rows = []
 for name, model in {"bare": bare, "rounded": rounded, "rounded, with a stand-in": repaired}.items():
     (plain,) = cl.clever(model, digits.images, bound="ball", sampler="uniform", radius=5, blocks=20, block_size=50)
-    (found,) = cl.audit(model, digits.images, digits.labels)
-    flags = [flag.code for flag in found.flags if flag.severity.value != "info"]
+    (found,) = cl.bracket(model, digits.images, digits.labels, certificate="none", budget=2000)
+    flags = [flag.code for flag in found.audit.flags if flag.severity.value != "info"]
     print(f"{name}: plain score {plain.radius:.2f}; the audit says {', '.join(flags) or 'nothing'}")
-    rows.append({"network": name, "score": plain.radius, "audit": "doubts it" if found.masked else "no doubt"})
+    rows.append({"network": name, "score": plain.radius, "audit": "doubts it" if found.audit.masked else "no doubt"})
 
 # %%
 # The same weights every time. Only the rounded network without a stand-in has the ball's own radius as its score: a

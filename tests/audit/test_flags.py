@@ -172,10 +172,11 @@ def test_failing_attacks_are_no_sign_of_masking_where_gradients_are_whole():
 def test_an_infinite_gradient_at_the_input_is_a_flag_and_not_a_crash():
     x = X.clone()
     x[0, 0] = 0.0
-    (found,) = cl.audit(Classifier(lambda z: network()(z.sqrt()), bounds=(0, 1)), x)
+    model = Classifier(lambda z: network()(z.sqrt()), bounds=(0, 1))
+    (found,) = cl.audit(model, x, attacks=cl.attack(model, x, budget="quick"))
     assert found.has("non_finite") and found.masked
-    for options in ({"budget": "quick"}, {"bound": "ball", "blocks": 4}):
-        (score,) = cl.clever(Classifier(lambda z: network()(z.sqrt()), bounds=(0, 1)), x, **options)
+    for options in ({"budget": 1000}, {"bound": "ball", "blocks": 4, "block_size": 64}):
+        (score,) = cl.clever(model, x, **options)
         assert score.status is cl.Status.NON_FINITE
 
 
@@ -195,7 +196,7 @@ def test_a_backward_pass_that_raises_is_a_flag():
 
 @pytest.fixture(scope="module")
 def score() -> cl.CleverScore:
-    return cl.clever(Classifier(network(), bounds=(0, 1)), X, bound="ball", blocks=8)[0]
+    return cl.clever(Classifier(network(), bounds=(0, 1)), X, bound="ball", blocks=8, block_size=64)[0]
 
 
 @pytest.fixture(scope="module")

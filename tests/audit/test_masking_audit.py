@@ -36,7 +36,7 @@ def audits(entry: masking.Entry, *, quick: bool) -> list[Audit]:
 
 @as_a_user
 @pytest.mark.parametrize("name", masking.MASKED)
-@pytest.mark.thinned(24)
+@pytest.mark.thinned(48)
 def test_a_masked_classifier_is_flagged_on_every_input(name: str, quick: bool):
     found = audits(masking.MASKED[name](), quick=quick)
     assert len(found) >= 2 and all(one.masked for one in found)

@@ -44,7 +44,7 @@ def test_the_networks_are_what_was_asked_for():
     assert not set(masking.MASKED) & set(masking.HONEST)
 
 
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(5)
 @each_entry
 def test_an_entry_is_right_about_its_inputs(name: str):
     entry = entry_of(name)

@@ -73,7 +73,7 @@ def test_honest_gradients_are_nearer_than_any_line(norm: float):
 
 def test_a_bracket_takes_the_nearer_witness_and_refutes_an_estimate_above_it():
     model = Classifier(misled, bounds=(0, 1))
-    (found,) = cl.bracket(model, X, references=OTHER, certificate="none", budget="quick")
+    (found,) = cl.bracket(model, X, references=OTHER, certificate="none", budget=1500)
     assert found.attacked.success and found.attacked.distance <= float((OTHER - X).norm())
     assert found.status in {cl.Status.MASKED, cl.Status.REFUTED}
 

@@ -22,7 +22,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize(("name", "norm"), EVERY)
-@pytest.mark.thinned(8)
+@pytest.mark.thinned(16)
 def test_a_bracket_of_few_passes_tells_masked_from_honest(name: str, norm: float):
     masked = name in masking.MASKED
     entry = (masking.MASKED if masked else masking.HONEST)[name]()

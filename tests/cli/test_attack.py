@@ -10,7 +10,7 @@ import pytest
 import clearance as cl
 from clearance.data import datasets
 from clearance.zoo.specs import load_model
-from command_line import run_command, run_process
+from command_line import run_command
 
 
 def test_table_and_saved_witnesses(tmp_path: Path):
@@ -37,7 +37,7 @@ def test_table_and_saved_witnesses(tmp_path: Path):
 
 def test_json():
     arguments = ("--count", "2", "--norm", "inf", "--target", "runner-up", "--budget", "quick", "--json")
-    result = run_process("attack", "digits-robust", "digits", *arguments)
+    result = run_command("attack", "digits-robust", "digits", *arguments)
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     first, second = document["results"]

@@ -9,7 +9,7 @@ import pytest
 from command_line import run_command, run_process
 from run_tasks import without_times
 
-QUICK = ("--budget", "quick", "--norm", "2", "--count", "2")
+QUICK = ("--budget", "1500", "--norm", "2", "--count", "2")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ class Scaled(nn.Module):
 def test_a_network_that_answers_differently_is_not_resumed(tmp_path: Path, again: tuple[str, ...]):
     name = f"nets_{abs(hash(str(tmp_path)))}"
     (tmp_path / f"{name}.py").write_text(NETS)
-    command = ("bracket", f"{name}:Scaled", "digits", "--bounds", "0", "1", "--count", "1", "--budget", "quick")
+    command = ("bracket", f"{name}:Scaled", "digits", "--bounds", "0", "1", "--count", "1", "--budget", "1500")
     command += ("--certificate", "none", "--out", "run")
     config = tmp_path / "config.json"
     config.write_text('{"gain": 1.0}')

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import run_command, run_process
+from command_line import run_command
 from conftest import ROOT
 from waiting import HANG
 
@@ -25,7 +25,7 @@ def test_table():
 
 def test_json():
     arguments = ("--count", "2", "--target", "runner-up", "--method", "operator-norms", "--json")
-    result = run_process("certify", "digits-robust", "digits", *arguments)
+    result = run_command("certify", "digits-robust", "digits", *arguments)
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     first, second = document["results"]

@@ -18,7 +18,7 @@ import clearance
 from clearance.cli import run
 from clearance.estimates.samplers.table import SAMPLERS
 from clearance.estimates.status import Status
-from command_line import run_process
+from command_line import run_command, run_process
 from conftest import ROOT
 from waiting import HANG, wait_until
 
@@ -115,7 +115,7 @@ def test_the_package_runs_as_a_module():
 
 
 def test_score_of_digits_as_json():
-    done = run_process("score", "digits-robust", "digits", "--count", "2", "--target", "runner-up", "--json")
+    done = run_command("score", "digits-robust", "digits", "--count", "2", "--target", "runner-up", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     assert document["clearance"] == clearance.__version__

@@ -163,7 +163,7 @@ class TestPictures:
 
 
 class TestRuns:
-    FLAGS = ("--budget", "quick", "--certificate", "none", "--norm", "2")
+    FLAGS = ("--budget", "1500", "--certificate", "none", "--norm", "2")
 
     def run(self, *flags: str) -> Ended:
         done = run_command("bracket", "digits-standard", "digits", *self.FLAGS, *flags)

@@ -68,7 +68,7 @@ def test_the_first_floating_parameter_says_the_precision(module: str):
 
 
 def test_inputs_per_pass_are_part_of_the_plan(module: str):
-    flags = ("--count", "1", "--budget", "quick", "--certificate", "none", "--out", "run")
+    flags = ("--count", "1", "--budget", "1500", "--certificate", "none", "--out", "run")
     command = ("bracket", f"{module}:linear", "data.npz", *flags)
     assert run_command(*command, "--micro-batch", "1", "--dtype", "float64").returncode == 0
     plan = json.loads(Path("run/plan.json").read_text())

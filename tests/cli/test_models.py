@@ -59,7 +59,7 @@ def test_class_names_of_the_model_serve_data_without_any(here: Path):
     define_torchvision_operators()
     write_vision_transformer(here / "vit")
     np.savez("d.npz", images=np.full((1, 1, 8, 8), 0.5, dtype=np.float32), labels=np.array([0]))
-    command = ("bracket", "hf:vit", "d.npz", "--out", "run", "--budget", "quick", "--certificate", "none")
+    command = ("bracket", "hf:vit", "d.npz", "--out", "run", "--budget", "1500", "--certificate", "none")
     done = run_command(*command)
     assert done.returncode == 0, done.stderr
     plan = json.loads((here / "run" / "plan.json").read_text())
@@ -77,7 +77,7 @@ def test_a_run_is_resumed_with_the_same_model_and_refused_with_another(here: Pat
     data = np.random.default_rng(0).random((1, 1, 8, 8), dtype=np.float32)
     np.savez("d.npz", images=data, labels=small_cnn()(torch.from_numpy(data)).argmax(1).numpy())
     write_exported(small_cnn(), Path("n.pt2"), fixed=False)
-    command = ("bracket", "n.pt2", "d.npz", "--bounds", "0", "1", "--out", "run", "--budget", "quick")
+    command = ("bracket", "n.pt2", "d.npz", "--bounds", "0", "1", "--out", "run", "--budget", "1500")
     assert run_command(*command, "--certificate", "none").returncode == 0
     again = run_command(*command, "--certificate", "none", "--resume")
     assert again.returncode == 0, again.stderr

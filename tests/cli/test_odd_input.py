@@ -132,7 +132,7 @@ def test_factories(module: str, factory: str, message: str):
 
 @pytest.mark.parametrize("factory", ["exported", "normalised"])
 def test_factories_that_serve(module: str, factory: str):
-    flags = ("--count", "1", "--budget", "quick", "--certificate", "none", "--out", "run")
+    flags = ("--count", "1", "--budget", "1500", "--certificate", "none", "--out", "run")
     done = run_command("bracket", f"{module}:{factory}", "data.npz", *flags)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -223,7 +223,7 @@ def test_what_is_no_run(places: str, command: str, place: str, found: str):
     ],
 )
 def test_where_no_run_can_be_made(places: str, place: str, message: str):
-    flags = ("--count", "1", "--budget", "quick", "--certificate", "none", "--out", place)
+    flags = ("--count", "1", "--budget", "1500", "--certificate", "none", "--out", place)
     assert re.search(message, refused("bracket", f"{places}:linear", "data.npz", *flags))
 
 

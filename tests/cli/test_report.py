@@ -13,7 +13,7 @@ import pytest
 
 from clearance.errors import FileError
 from clearance.report.page import write_report
-from command_line import run_command, run_process
+from command_line import run_command
 from conftest import ROOT
 from made_runs import WRONG, bracket, run_of
 from report_runs import make_plan, write_run
@@ -22,7 +22,7 @@ from waiting import HANG
 
 def test_a_report_is_written_where_the_run_is(tmp_path: Path):
     folder = write_run(tmp_path / "run", make_plan(2))
-    done = run_process("report", str(folder))
+    done = run_command("report", str(folder))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(folder / "report.html")) and "without a network" in done.stdout
     assert f"\n{folder / 'auditor.html'} written: the same run for an auditor" in done.stdout

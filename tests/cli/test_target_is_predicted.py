@@ -76,7 +76,7 @@ def test_audit(module: str):
 
 
 def test_a_run_and_what_is_read_of_it(module: str):
-    flags = ("--target", "0,1", "--budget", "quick", "--certificate", "linear", "--no-bounds", "--out", "run")
+    flags = ("--target", "0,1", "--budget", "1500", "--certificate", "linear", "--no-bounds", "--out", "run")
     done = run_command("bracket", f"{module}:linear", "data.npz", *flags, columns=100)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.count(f" {WORD}") >= 2
     again = run_command("bracket", f"{module}:linear", "data.npz", *flags, "--resume", "--json")
@@ -97,7 +97,7 @@ def test_a_run_and_what_is_read_of_it(module: str):
 
 
 def test_a_run_in_which_every_input_has_the_target_class(module: str):
-    flags = ("--count", "1", "--target", "0", "--budget", "quick", "--out", "run")
+    flags = ("--count", "1", "--target", "0", "--budget", "1500", "--out", "run")
     done = run_command("bracket", f"{module}:linear", "data.npz", *flags)
     assert (done.returncode, done.stderr) == (0, "") and WORD in done.stdout
     assert run_command("report", "run").returncode == 0

@@ -23,7 +23,7 @@ ARGUMENTS = ("digits-robust", "digits", "--count", "3", "--radius", "0.02,8/255"
 
 
 def test_files_as_asked_and_two_lines(tmp_path: Path):
-    done = run_process("export-vnnlib", *ARGUMENTS, "--timeout", "60", folder=tmp_path)
+    done = run_command("export-vnnlib", *ARGUMENTS, "--timeout", "60", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "4 properties of 2 inputs and the network written to questions; instances.csv lists them",

@@ -5,7 +5,9 @@ Pages whose examples are doctests of a test of their own are left to it.
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,17 +47,29 @@ def found(path: Path) -> list[Block]:
     return [block for block in blocks(path.read_text()) if not (path.name in ELSEWHERE and ">>>" in block.code)]
 
 
+def fewer(rule: Any) -> Any:
+    """A sampler's rule whose default is few and small blocks."""
+    if rule is None:
+        return None
+    size = max(rule.smallest_block, rule.block_size // 8)
+    return replace(rule, block_size=size, first_blocks=FEW_PASSES["blocks"], most_blocks=FEW_PASSES["max_blocks"])
+
+
 @pytest.fixture
 def few_passes(monkeypatch: pytest.MonkeyPatch):
     import clearance as cl
     import clearance.bracket
     from clearance.audit.effort import SHORT
+    from clearance.estimates.samplers.table import SAMPLERS
     from clearance.model.budgets import BUDGETS, Budget
 
     for name in BUDGETS:
         monkeypatch.setitem(BUDGETS, name, Budget(**FEW_PASSES))
     for module in ("clearance.bracket", "clearance.audit.examine"):
         monkeypatch.setattr(sys.modules[module], "FULL", SHORT)
+    for name, line in SAMPLERS.items():
+        rules = {field: fewer(getattr(line, field)) for field in ("first_order", "second_order")}
+        monkeypatch.setitem(SAMPLERS, name, replace(line, **rules))
     for paper in (cl.PAPER, cl.PAPER_SECOND_ORDER):
         monkeypatch.setitem(paper, "blocks", 12)
         monkeypatch.setitem(paper, "block_size", 8)

@@ -30,7 +30,7 @@ def linear_distance(network: Linear, x: Tensor, score_target: int, order: float)
 @pytest.mark.parametrize("order", [*ORDERS, 1.001, 300.0])
 @pytest.mark.parametrize("target", ["untargeted", "runner-up", "random", "least-likely"])
 @pytest.mark.parametrize("sampler", ["directed", "uniform"])
-@pytest.mark.thinned(10)
+@pytest.mark.thinned(20)
 def test_linear_classifiers_are_exact(order: float, target: str, sampler: str):
     network, x = random_linear(3), normal(5, 6)
     model = Classifier(network, dtype=torch.float64)

@@ -20,7 +20,7 @@ from waiting import HANG
 
 MODEL = cl.Classifier(linear())
 CALLS: dict[str, Callable[..., object]] = {
-    "bracket": lambda **more: cl.bracket(MODEL, X, LABELS, budget="quick", certificate="none", **more),
+    "bracket": lambda **more: cl.bracket(MODEL, X, LABELS, budget=1500, certificate="none", **more),
     "clever": lambda **more: cl.clever(MODEL, X, LABELS, budget="quick", **more),
     "attack": lambda **more: cl.attack(MODEL, X, LABELS, budget=100, **more),
     "attack within": lambda **more: cl.attack(MODEL, X, LABELS, budget=100, radius=0.1, **more),

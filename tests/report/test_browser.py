@@ -23,7 +23,7 @@ ENTER, ESCAPE = "\ue007", "\ue00c"
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of real brackets: digits, two norms."""
-    return write_report(digits_run(tmp_path_factory.mktemp("real") / "run", 4))
+    return write_report(digits_run(tmp_path_factory.mktemp("real") / "run", 4, budget="quick"))
 
 
 @pytest.fixture(scope="module")

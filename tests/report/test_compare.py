@@ -2,10 +2,7 @@
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ from clearance.report.contest import Comparison, Difference, Standing
 from clearance.report.contest_tables import unranked
 from clearance.report.paired import shown_distance
 from clearance.report.read import read_records
-from conftest import ROOT
+from command_line import run_command
 from made_runs import (
     CONTRADICTION,
     HOSTILE,
@@ -208,14 +205,6 @@ def test_only_misclassified_inputs_give_a_comparison_that_says_so(tmp_path: Path
     assert difference(found).asked == 0
 
 
-def clearance(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from clearance.cli import main; main()", "compare", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80"}
-    return subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=folder, env=environment, timeout=120
-    )
-
-
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
     """Two runs whose folders have one name, and a third."""
@@ -226,7 +215,7 @@ def two(tmp_path: Path) -> Path:
 
 
 def test_the_document(two: Path):
-    done = clearance("x/run", "y/run", "masked", "--json", folder=two)
+    done = run_command("compare", "x/run", "y/run", "masked", "--json", folder=two)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["runs"] == [str((two / "x/run").resolve()), str((two / "y/run").resolve()), "masked"]
@@ -240,7 +229,7 @@ def test_the_document(two: Path):
 def test_the_screen_and_the_page(two: Path):
     pytest.importorskip("altair")
     pytest.importorskip("jinja2")
-    done = clearance("x/run", "y/run", "masked", folder=two)
+    done = run_command("compare", "x/run", "y/run", "masked", folder=two)
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     lines = [line.split() for line in done.stdout.splitlines()]

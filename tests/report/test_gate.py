@@ -16,6 +16,7 @@ from clearance.errors import InputError
 from clearance.report.demands import Limits
 from clearance.report.gate import judge
 from clearance.report.outcome import GateOutcome
+from command_line import run_command
 from conftest import ROOT
 from made_runs import (
     CONTRADICTION,
@@ -187,30 +188,24 @@ def test_a_drop_needs_a_baseline_and_a_baseline_a_drop(tmp_path: Path):
         judge(run, Limits(), baseline=run)
 
 
-def gate(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from clearance.cli import main; main()", "gate", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80"}
-    return subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=folder, env=environment, timeout=120
-    )
-
-
 def test_the_command(tmp_path: Path):
     run_of(tmp_path / "run", GOOD, model=HOSTILE)
     run_of(tmp_path / "old", GOOD)
     (tmp_path / "summary.md").write_text("")
     asked = ("--min-median", "1", "--max-drop", "0.05", "--baseline", "old", "--drop-of", "estimated")
-    passed = gate("run", *asked, "--junit", "junit.xml", "--markdown", "summary.md", folder=tmp_path)
+    passed = run_command("gate", "run", *asked, "--junit", "junit.xml", "--markdown", "summary.md", folder=tmp_path)
     assert passed.returncode == 0 and "The gate passed: 4 criteria." in passed.stdout, passed.stderr
     assert max(map(len, passed.stdout.splitlines())) <= 80 and "\x1b" not in passed.stdout
     assert len(Xml.parse(tmp_path / "junit.xml").findall(".//testcase")) == 4
     assert (tmp_path / "summary.md").read_text().startswith("## Clearance gate passed")
-    short = gate("run", "--min-median", "2", "--json", "--junit", "junit.xml", folder=tmp_path)
+    short = run_command("gate", "run", "--min-median", "2", "--json", "--junit", "junit.xml", folder=tmp_path)
     document = json.loads(short.stdout)
     assert short.returncode == 1 and document["passed"] is False and document["criteria"][2]["limit"] == 2.0
     assert Xml.parse(tmp_path / "junit.xml").findall(".//failure")
     assert {path.name for path in tmp_path.iterdir()} == {"run", "old", "summary.md", "junit.xml"}
-    robust = gate("run", "--min-not-broken", ".95", "--at", "8/255,.4", "--min-class-proved", "0.5", folder=tmp_path)
+    robust = run_command(
+        "gate", "run", "--min-not-broken", ".95", "--at", "8/255,.4", "--min-class-proved", "0.5", folder=tmp_path
+    )
     assert robust.returncode == 1 and "l2 at 0.4: 9 of 10 inputs" in robust.stdout and "8/255" in robust.stdout
     assert max(map(len, robust.stdout.splitlines())) <= 80
 

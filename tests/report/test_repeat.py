@@ -15,7 +15,7 @@ from clearance.runs.plan import Plan
 from command_line import run_command
 from made_runs import make_plan
 
-QUICK = ("--budget", "quick", "--certificate", "none")
+QUICK = ("--budget", "1500", "--certificate", "none")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def model() -> cl.Classifier:
 
 @pytest.fixture(scope="session")
 def brackets(model: cl.Classifier) -> cl.Results[cl.Bracket]:
-    return cl.bracket(model, X, LABELS, budget="quick", certificate="linear", time_limit=2)
+    return cl.bracket(model, X, LABELS, budget=1500, certificate="linear", time_limit=2)
 
 
 @pytest.fixture(scope="session")

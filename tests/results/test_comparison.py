@@ -15,7 +15,7 @@ from result_cases import LABELS, Named, X
 
 @pytest.fixture(scope="module")
 def others() -> cl.Results[cl.Bracket]:
-    return cl.bracket(cl.Classifier(Named()), X, LABELS, budget="quick", certificate="linear", time_limit=2)
+    return cl.bracket(cl.Classifier(Named()), X, LABELS, budget=1500, certificate="linear", time_limit=2)
 
 
 def test_results_side_by_side(brackets: cl.Results[cl.Bracket], others: cl.Results[cl.Bracket], here: Path):
@@ -33,7 +33,7 @@ def test_results_side_by_side(brackets: cl.Results[cl.Bracket], others: cl.Resul
 
 @pytest.mark.slow
 def test_a_run_its_folder_and_results_may_be_mixed(brackets: cl.Results[cl.Bracket], here: Path):
-    choices = {"budget": "quick", "certificate": "linear", "time_limit": 2, "progress": False}
+    choices = {"budget": 1500, "certificate": "linear", "time_limit": 2, "progress": False}
     saved = cl.run(cl.Classifier(Named()), (X, LABELS), out="run", **choices)
     found = cl.compare({"memory": brackets, "run": saved, "folder": "run"})
     assert [run.name for run in found.comparison.runs] == ["memory", "run", "folder"]

@@ -16,7 +16,7 @@ from waiting import HANG
 CELLS = (
     "import clearance as cl\nmodels = {name: cl.load_model(name) for name in ('digits-standard', 'digits-robust')}",
     "data = cl.load_data('digits', count=2)\ndata",
-    "choices = {'budget': 'quick', 'certificate': 'none', 'references': data.images}\n"
+    "choices = {'budget': 1500, 'certificate': 'none', 'references': data.images}\n"
     "results = {n: cl.bracket(m, data.images, data.labels, **choices) for n, m in models.items()}",
     "results['digits-robust']",
     "print(results['digits-robust'].summary())",

@@ -143,9 +143,9 @@ def test_the_page_is_that_of_a_run_of_the_same_inputs(
     text = page.read_text()
     assert "Linear (in memory)" in text and (here / "brackets-auditor.html").is_file()
     assert "clearance bracket" not in text.split("<script")[0]  # nothing that no command can do
-    choices = {"budget": "quick", "certificate": "linear", "time_limit": 2, "progress": False}
+    choices = {"budget": 1500, "certificate": "linear", "time_limit": 2, "progress": False}
     cl.run(model, (X, LABELS), out="run", **choices)
-    again = cl.bracket(model, X, LABELS, references=X, budget="quick", certificate="linear", time_limit=2)
+    again = cl.bracket(model, X, LABELS, references=X, budget=1500, certificate="linear", time_limit=2)
     read, made = read_records("run"), as_run("run", again, again.setup)
     for one, other in zip(read.entries, made.entries, strict=True):
         for name in ("index", "label", "status", "certified", "estimated", "interval", "attacked", "margin", "flags"):

@@ -17,8 +17,8 @@ from clearance.results import run as module
 from command_line import run_command
 from result_cases import LABELS, X, linear
 
-QUICK: dict[str, Any] = {"budget": "quick", "certificate": "none", "progress": False}
-COMMAND = ("bracket", "digits-robust", "digits", "--count", "2", "--budget", "quick", "--certificate", "none")
+QUICK: dict[str, Any] = {"budget": 1500, "certificate": "none", "progress": False}
+COMMAND = ("bracket", "digits-robust", "digits", "--count", "2", "--budget", "1500", "--certificate", "none")
 
 
 def without_seconds(value: Any) -> Any:
@@ -74,15 +74,13 @@ def test_an_interrupted_run_goes_on_where_it_stopped(here: Path):
 
 def test_results_are_those_of_a_call(here: Path):
     model = cl.Classifier(linear())
-    saved = cl.run(
-        model, (X, LABELS), out="run", norms=[2, "inf"], budget="quick", certificate="linear", progress=False
-    )
+    saved = cl.run(model, (X, LABELS), out="run", norms=[2, "inf"], budget=1500, certificate="linear", progress=False)
     assert list(saved.groups()) == [
         ("Linear (in memory)", 2.0, "untargeted"),
         ("Linear (in memory)", math.inf, "untargeted"),
     ]
     read = saved.results(norm=2)
-    called = cl.bracket(model, X, LABELS, references=X, budget="quick", certificate="linear", progress=False)
+    called = cl.bracket(model, X, LABELS, references=X, budget=1500, certificate="linear", progress=False)
     assert [without_seconds(one.as_record()) for one in read] == [without_seconds(one.as_record()) for one in called]
     assert [one.given for one in read] == [one.given for one in called] and torch.equal(read[0].x0, called[0].x0)
     assert torch.equal(read[0].attacked.adversarial, called[0].attacked.adversarial)  # pyright: ignore

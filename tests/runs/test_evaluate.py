@@ -28,7 +28,7 @@ COUNT = 2
 def share(**changes: object) -> Evaluation:
     network = load_model("digits-robust")
     fields = {"model": Classifier(network.network, network.bounds), "data": datasets.load("digits", count=COUNT)}
-    chosen = {"budget": "quick", "certificate": "operator-norms", "time_limit": math.inf, "seed": 0}
+    chosen = {"budget": 1500, "certificate": "operator-norms", "time_limit": math.inf, "seed": 0}
     return Evaluation(**{**fields, **chosen, **changes})  # type: ignore[arg-type]
 
 
@@ -97,7 +97,7 @@ def test_medians_are_over_the_inputs_that_have_the_number():
 
 def test_the_plan_knows_what_determines_the_results():
     plan = plan_of(share())
-    assert plan.parameters == {"budget": "quick", "certificate": "operator-norms", "certificate_seconds": None}
+    assert plan.parameters == {"budget": 1500, "certificate": "operator-norms", "certificate_seconds": None}
     assert plan.threat.bounds == (0.0, 1.0) and plan.model.dtype == "float32" and plan.data.count == COUNT
     assert plan.id == plan_of(share()).id != plan_of(share(seed=1)).id
     other = make_plan(share(), load_model("digits-standard"), "digits", norms=[2.0], targets=["runner-up"])

@@ -21,7 +21,7 @@ EQUAL = 1e-4
 
 def brackets(network: nn.Module, x: Tensor, norm: float, preprocessing: nn.Module | None = None) -> list[cl.Bracket]:
     model = cl.Classifier(network, (0, 1), preprocessing=preprocessing)
-    return cl.bracket(model, x, norm=norm, target="runner-up", budget="quick", time_limit=60)
+    return cl.bracket(model, x, norm=norm, target="runner-up", budget=1500, time_limit=60)
 
 
 def numbers(found: list[cl.Bracket]) -> list[float]:

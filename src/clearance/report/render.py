@@ -175,6 +175,7 @@ def _copies(table: Table) -> dict[str, str]:
     return {"Markdown": table.as_markdown(), "CSV": table.as_csv(), "LaTeX": table.as_latex()}
 
 
+@cache
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

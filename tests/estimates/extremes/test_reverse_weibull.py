@@ -148,6 +148,7 @@ samples = st.lists(norms, min_size=1, max_size=25).map(np.array)
 
 
 @given(samples)
+@settings(max_examples=50)
 def test_always_finite_and_never_below_a_maximum(maxima: Array) -> None:
     fit = fit_reverse_weibull(maxima)
     low, high = fit.interval
@@ -160,6 +161,7 @@ def test_always_finite_and_never_below_a_maximum(maxima: Array) -> None:
 
 
 @given(samples, st.integers(-40, 40))
+@settings(max_examples=50)
 def test_scaling_by_a_power_of_two_is_exact(maxima: Array, power: int) -> None:
     factor = 2.0**power
     one, other = fit_reverse_weibull(maxima), fit_reverse_weibull(maxima * factor)
@@ -181,6 +183,7 @@ def test_ranges_and_offsets(factor: float, offset: float) -> None:
 
 
 @given(st.lists(st.integers(1, 1000), min_size=2, max_size=20), st.integers(1, 10**6))
+@settings(max_examples=50)
 def test_shifting_away_from_zero_is_exact(values: list[int], offset: int) -> None:
     """Shifts of whole numbers are exact; only the rule of twice the largest may read the zero of the scale."""
     maxima = np.array(values, dtype=np.float64)

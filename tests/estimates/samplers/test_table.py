@@ -63,7 +63,7 @@ def test_the_command_line_knows_a_new_sampler(dummy: Path):
         "import sys\nfrom clearance.estimates.samplers.table import SAMPLERS, BlockChoice, SamplerChoice\n"
         f"SAMPLERS['dummy'] = {LINE!r}\n"
         "from clearance.cli import run\n"
-        "flags = ['--count', '1', '--bound', 'ball', '--sampler', 'dummy']\n"
+        "flags = ['--count', '1', '--bound', 'ball', '--sampler', 'dummy', '--blocks', '4']\n"
         "sys.exit(run(['score', 'digits-standard', 'digits', *flags]))\n"
     )
     done = subprocess.run(

@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pytest
 import torch
 
 from clearance.errors import EngineError, InputError
-from clearance.runs.engines import Engine, as_failure, attempt
+from clearance.runs.engines import Engine, Outcome, as_failure, attempt
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.engines.ray import RayEngine
 from clearance.runs.engines.threads import VARIABLES, limit_threads
@@ -29,6 +31,8 @@ try:
 except ImportError:
     ray = None
 needs_ray = pytest.mark.skipif(ray is None, reason="needs ray: pip install 'clearance[ray]'")
+LOCAL, ONE, TWO = "local", "ray-1", "ray-2"
+"""The engines."""
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +46,18 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(
-    params=["local", pytest.param("ray-1", marks=[needs_ray, pytest.mark.slow]), pytest.param("ray-2", marks=needs_ray)]
+    scope="module",
+    params=[LOCAL, pytest.param(ONE, marks=[needs_ray, pytest.mark.slow]), pytest.param(TWO, marks=needs_ray)],
 )
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn."""
-    if request.param == "local":
+    if request.param == LOCAL:
         return LocalEngine()
     request.getfixturevalue("cluster")
     return RayEngine(workers=int(request.param[-1]))
+
+
+over_ray = pytest.mark.parametrize("engine", [pytest.param(TWO, marks=needs_ray)], indirect=True)
 
 
 class Heavy:
@@ -101,14 +109,59 @@ def stays(folder: Path, task: int) -> int:
     return os.getpid()
 
 
-def test_each_task_has_one_outcome(engine: Engine):
-    outcomes = list(engine.map(describe, Heavy(10), range(6)))
-    assert sorted(outcome.task for outcome in outcomes) == list(range(6))
-    assert all(outcome.value["sum"] == 10 + outcome.task for outcome in outcomes)
+def variable(shared: object, name: str) -> str:
+    return os.environ[name]
+
+
+def lock(shared: object, task: int) -> Any:
+    """What cannot be sent."""
+    return threading.Lock()
+
+
+def call(shared: dict[Any, Any], task: tuple[Any, Any]) -> Any:
+    """Whatever the task names: a function, with what is shared of its kind, and its own task."""
+    function, own = task
+    return function(shared[function], own)
+
+
+DIGITS, COUNT = 3, 4
+TASKS = [(describe, task) for task in range(6)] + [
+    (function, task) for function in (sums, fails) for task in range(COUNT - 1, -1, -1)
+]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What an engine made of all kinds of tasks: the outcomes in the order in which they came."""
+
+    engine: Engine
+    outcomes: list[Outcome[Any]]
+    folder: Path
+
+    def of(self, function: Any) -> dict[Any, Outcome[Any]]:
+        return {outcome.task[1]: outcome for outcome in self.outcomes if outcome.task[0] is function}
+
+
+@pytest.fixture(scope="module")
+def computed(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Computed:
+    """One call for all kinds of tasks: the workers of Ray take seconds to start."""
+    folder, tasks = tmp_path_factory.mktemp("tried"), list(TASKS)
+    tasks += [(attack_digit, task) for task in digits_plan(DIGITS).tasks()[::-1]]
+    if isinstance(engine, RayEngine):
+        tasks += [(lock, 1), *((variable, name) for name in (*VARIABLES, "PYTHONPATH"))]
+    shared = {describe: Heavy(10), sums: 1, fails: folder, attack_digit: load_shared(DIGITS), lock: None}
+    return Computed(engine, list(engine.map(call, {**shared, variable: None}, tasks)), folder)
+
+
+def test_each_task_has_one_outcome(computed: Computed):
+    outcomes = [outcome for outcome in computed.outcomes if outcome.task[0] is describe]
+    assert sorted(outcome.task[1] for outcome in outcomes) == list(range(6))
+    assert len({outcome.task for outcome in computed.outcomes}) == len(computed.outcomes)
+    assert all(outcome.value["sum"] == 10 + outcome.task[1] for outcome in outcomes)
     assert all(outcome.error is None and outcome.attempts == 1 and outcome.seconds > 0 for outcome in outcomes)
     assert {outcome.value["threads"] for outcome in outcomes} == {(1, 1)}
     # The shared object travels to a worker once, and not at all within this process.
-    remote = isinstance(engine, RayEngine)
+    remote = isinstance(computed.engine, RayEngine)
     assert {outcome.value["arrivals"] for outcome in outcomes} == {int(remote)}
     assert (os.getpid() in {outcome.value["process"] for outcome in outcomes}) != remote
 
@@ -117,32 +170,49 @@ def test_no_tasks_no_outcomes(engine: Engine):
     assert not list(engine.map(describe, Heavy(0), []))
 
 
-def test_results_are_the_same_bits_in_any_order(engine: Engine):
-    expected = {outcome.task: outcome.value for outcome in LocalEngine().map(sums, 1, range(4))}
-    found = {outcome.task: outcome.value for outcome in engine.map(sums, 1, range(3, -1, -1))}
-    assert all(np.array_equal(found[task], expected[task]) for task in expected)
+def test_results_are_the_same_bits_in_any_order(computed: Computed):
+    expected = {outcome.task: outcome.value for outcome in LocalEngine().map(sums, 1, range(COUNT))}
+    found = computed.of(sums)
+    assert all(np.array_equal(found[task].value, expected[task]) for task in expected)
 
 
-@pytest.mark.thinned(2)
-def test_attacks_are_the_same_bits(engine: Engine):
-    tasks, shared = digits_plan(3).tasks(), load_shared(3)
-    expected = {o.task.key: o.value for o in LocalEngine().map(attack_digit, shared, tasks)}
-    for outcome in engine.map(attack_digit, shared, tasks[::-1]):
-        value, wanted = outcome.value, expected[outcome.task.key]
+@pytest.fixture(scope="module")
+def attacked() -> dict[Any, Any]:
+    """Task -> its attack, in this process and in the order of the plan."""
+    outcomes = LocalEngine().map(attack_digit, load_shared(DIGITS), digits_plan(DIGITS).tasks())
+    return {outcome.task: outcome.value for outcome in outcomes}
+
+
+def test_attacks_are_the_same_bits(computed: Computed, attacked: dict[Any, Any]):
+    found = computed.of(attack_digit)
+    for task, wanted in attacked.items():
+        value = found[task].value
         assert np.array_equal(value.values["distance"], wanted.values["distance"], equal_nan=True)
         assert value.arrays.keys() == wanted.arrays.keys()
         assert all(np.array_equal(value.arrays[name], wanted.arrays[name]) for name in wanted.arrays)
-    assert sum("witness" in value.arrays for value in expected.values()) >= 4
+    assert sum("witness" in value.arrays for value in attacked.values()) >= 4
 
 
-@pytest.mark.thinned(2)
-def test_an_exception_is_an_outcome_and_is_not_tried_again(engine: Engine, tmp_path: Path):
-    outcomes = {outcome.task: outcome for outcome in engine.map(fails, tmp_path, range(4))}
+def test_an_exception_is_an_outcome_and_is_not_tried_again(computed: Computed):
+    outcomes = computed.of(fails)
     assert [outcomes[task].value for task in range(4)] == [0, None, 2, None]
     error = outcomes[3].error
     assert error and str(error) == r"KeyError: 'no\n3'" and outcomes[0].error is None
     assert "in fails" in error.traceback and 'raise KeyError(f"no' in error.traceback
-    assert outcomes[3].attempts == 1 and (tmp_path / "tried-3").read_text() == "x"
+    assert outcomes[3].attempts == 1 and (computed.folder / "tried-3").read_text() == "x"
+
+
+@over_ray
+def test_a_value_that_cannot_be_sent_is_a_failure(computed: Computed):
+    outcome = computed.of(lock)[1]
+    assert outcome.error and outcome.error.kind == "TypeError" and "pickle" in outcome.error.message
+
+
+@over_ray
+def test_workers_have_the_threads_and_the_paths(computed: Computed):
+    found = {name: outcome.value for name, outcome in computed.of(variable).items()}
+    assert {found[name] for name in VARIABLES} == {"1"}
+    assert str(ROOT / "tests") in found["PYTHONPATH"].split(os.pathsep)
 
 
 def test_the_local_engine_keeps_the_exception_itself():
@@ -211,17 +281,7 @@ def test_a_lost_worker_is_replaced_and_its_task_tried_again(cluster: None, tmp_p
 
 
 @needs_ray
-def test_a_value_that_cannot_be_sent_is_a_failure(cluster: None):
-    import threading
-
-    (outcome,) = RayEngine(workers=1).map(lambda shared, task: threading.Lock(), None, [1])
-    assert outcome.error and outcome.error.kind == "TypeError" and "pickle" in outcome.error.message
-
-
-@needs_ray
 def test_what_cannot_be_sent_to_workers_is_one_line(cluster: None):
-    import threading
-
     with pytest.raises(EngineError, match="expected what all tasks share to be sendable, got TypeError: ") as caught:
         list(RayEngine(workers=1).map(describe, threading.Lock(), [1]))
     assert "\n" not in str(caught.value)
@@ -264,18 +324,6 @@ def test_closing_stops_the_workers(cluster: None, tmp_path: Path):
     wait_until(lambda: not any(map(is_running, workers)), "the end of the workers")
     wait_until(lambda: ray.available_resources().get("CPU") == 2, "the return of their cores")
     assert not (tmp_path / "2").exists()
-
-
-@needs_ray
-def test_workers_have_the_threads_and_the_paths(cluster: None):
-    engine = RayEngine(workers=1)
-
-    def look(shared: object, task: str) -> str:
-        return os.environ[task]
-
-    found = {outcome.task: outcome.value for outcome in engine.map(look, None, [*VARIABLES, "PYTHONPATH"])}
-    assert {found[name] for name in VARIABLES} == {"1"}
-    assert str(ROOT / "tests") in found["PYTHONPATH"].split(os.pathsep)
 
 
 @needs_ray
