@@ -28,8 +28,8 @@ MANY_GRADIENTS = 6000
 """Gradients from which a profile has `MORE_LEVELS`."""
 BLOCK_STEPS, LEAST_STEPS = 16, 4
 """Gradients of a block, and the fewest."""
-MOST_BLOCKS = 16
-"""Most blocks of a level in one round: 256 rows."""
+MOST_BLOCKS = 4
+"""Most blocks of a level in one round, 64 or 128 rows: later rounds begin where earlier ones met steep gradients."""
 LEAST_BLOCKS = 2
 """Fewest blocks of a level: a spacing needs two."""
 FIRST_ROUND = 0.25

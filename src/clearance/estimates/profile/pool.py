@@ -154,6 +154,31 @@ class Pool:
         rows = np.flatnonzero(np.concatenate(self._places) == place)
         return torch.cat(self._points)[int(rows[0])] if len(rows) else None
 
+    def steepest(self, reach: float, by: str, count: int) -> NDArray[np.int64]:
+        """Places of the points with the largest falls or slopes within a distance, among those that are kept.
+
+        Source: this project.
+
+        Args:
+            reach: The distance.
+            by: `"fall"` or `"slope"`.
+            count: How many, at most.
+
+        Returns:
+            `(count,)` or fewer, the steepest first.
+        """
+        places = np.concatenate(self._places)
+        near = places[self.column("distance")[places] <= reach]
+        return near[np.argsort(-self.column(by)[near], kind="stable")[:count]]
+
+    def points(self, places: list[int]) -> Tensor:
+        """Points that are kept, by their places in the order of the visits, `(len(places), *input)`."""
+        rows = np.searchsorted(np.concatenate(self._places), places)
+        ends = np.cumsum([len(part) for part in self._points])
+        chunks = np.searchsorted(ends, rows, side="right")
+        starts = ends - [len(part) for part in self._points]
+        return torch.stack([self._points[c][r] for c, r in zip(chunks, rows - starts[chunks], strict=True)])
+
     def reader(self) -> EvidenceReader:
         """What the pool says of directions by their signs alone; `at` has longer reaches. Source: this project."""
         return EvidenceReader(self, torch.cat(self._gradients), np.concatenate(self._places))

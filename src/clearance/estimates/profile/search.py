@@ -28,6 +28,9 @@ CLIMB_WIDTHS = 0.15
 """The smallest first width and length of a climb, as a share of the ball; log-uniform up to 1."""
 WIDEST_STEP = 0.05
 """For `p = 1` a step moves at most this share of the coordinates; how many is log-uniform from 1 on."""
+STEEPEST, STEEPEST_REACH = 32, 2.0
+"""A block may begin at one of so many points, the steepest met within so many radii of its ball: in `l_1` the steepest
+gradients lie where one or two coordinates have moved, and a search in a larger ball comes by them."""
 SEGMENT_POINTS = 64
 """Points of the segment to a witness: by the mean value theorem one of its gradients carries the mean fall."""
 OUTWARD_CLASSES = 4
@@ -172,8 +175,8 @@ class LevelSearch:
         keys = ("profile", problem.key, *problem.targets.tolist()[:1], len(problem.targets), self._rounds)
         return make_generator(problem.x0.device, problem.seed, *keys)
 
-    def starts(self, radius: Tensor, generator: torch.Generator) -> Tensor:
-        """The starts of a round's blocks, in their balls and within the bounds."""
+    def starts(self, radius: Tensor, radial: Tensor, generator: torch.Generator) -> Tensor:
+        """The starts of a round's blocks, in their balls and within the bounds; `radial`: which climb the slope."""
         problem, found = self._problem, self.pool.witness
         met = self.known.witnesses if found is None else torch.cat([self.known.witnesses, found[None]])
         bounds = problem.model.bounds if problem.clip else None
@@ -184,10 +187,24 @@ class LevelSearch:
             generator,
             witnesses=met,
             others=self.known.others,
+            steepest=self._steepest(radius, radial, generator),
             bounds=bounds,
             kinds=self._kinds,
         )
         return self.inside(points, radius)
+
+    def _steepest(self, radius: Tensor, radial: Tensor, generator: torch.Generator) -> Tensor:
+        """For each block one of the steepest points met about its ball, at random, or the input; `(blocks, *input)`."""
+        uniform = torch.rand(len(radius), generator=generator, device=radius.device, dtype=radius.dtype).tolist()
+        by, x0 = ["slope" if one else "fall" for one in radial.tolist()], self._problem.x0
+        asked = list(zip((STEEPEST_REACH * radius).tolist(), by, strict=True))
+        ranked = {pair: self.pool.steepest(*pair, STEEPEST) for pair in set(asked)}
+        rows = [(row, ranked[pair]) for row, pair in enumerate(asked) if len(ranked[pair])]
+        found = x0.expand(len(radius), *x0.shape).clone()
+        if rows:
+            chosen = [int(part[int(uniform[row] * len(part))]) for row, part in rows]
+            found[[row for row, _ in rows]] = self.pool.points(chosen)
+        return found
 
 
 class _Rows:
@@ -198,10 +215,10 @@ class _Rows:
         problem = search.pool.problem
         self.x0, self.norm = problem.x0, problem.norm
         self.numbers = len(search.level_of) + torch.arange(len(radius), device=radius.device)
-        self.points = search.starts(radius, generator)
         uniform = torch.rand(4, len(radius), generator=generator, device=radius.device, dtype=radius.dtype)
         self.counts = (WIDEST_STEP * self.x0.numel()) ** uniform[0]
         self.radial = uniform[1] < RADIAL_SHARE
+        self.points = search.starts(radius, self.radial, generator)
         self.width, self.length = radius * CLIMB_WIDTHS ** uniform[2], radius * CLIMB_WIDTHS ** uniform[3]
         self.best, self.at, self.gradient = (
             torch.full_like(radius, -math.inf),

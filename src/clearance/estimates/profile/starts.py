@@ -33,6 +33,7 @@ class StartDraw:
         sparse: Shifts of a few coordinates.
         other: Directions to valid inputs of other classes, or to random valid points.
         witness: Directions to witnesses; where there is none, `other`.
+        steepest: Shifts to the steepest points met about the ball, not yet in it; where there is none, `other`.
         share: Uniform in [0, 1), `(blocks, 1, ...)`.
         width: Log-uniform between `NEAREST_SHIFT` and 1, `(blocks, 1, ...)`.
     """
@@ -41,18 +42,20 @@ class StartDraw:
     sparse: Tensor
     other: Tensor
     witness: Tensor
+    steepest: Tensor
     share: Tensor
     width: Tensor
 
 
 STARTS: dict[str, tuple[float, Callable[[StartDraw], Tensor]]] = {
-    "input": (0.05, lambda draw: AT_INPUT * draw.ball),
-    "ball": (0.05, lambda draw: draw.ball),
-    "sparse": (0.05, lambda draw: draw.share * draw.sparse),
-    "other": (0.05, lambda draw: draw.share * draw.other),
-    "witness": (0.3, lambda draw: draw.witness + draw.width * draw.ball),
-    "witness_sparse": (0.25, lambda draw: draw.witness + draw.width * draw.sparse),
-    "witness_other": (0.25, lambda draw: draw.witness + draw.width * draw.other),
+    "input": (0.025, lambda draw: AT_INPUT * draw.ball),
+    "ball": (0.025, lambda draw: draw.ball),
+    "sparse": (0.025, lambda draw: draw.share * draw.sparse),
+    "other": (0.025, lambda draw: draw.share * draw.other),
+    "witness": (0.15, lambda draw: draw.witness + draw.width * draw.ball),
+    "witness_sparse": (0.125, lambda draw: draw.witness + draw.width * draw.sparse),
+    "witness_other": (0.125, lambda draw: draw.witness + draw.width * draw.other),
+    "steepest": (0.5, lambda draw: draw.steepest),
 }
 """Each start with its probability, and how it is made, as a share of the ball's radius (`benchmarks/profiles.py starts`
 shows which of them finds what)."""
@@ -66,13 +69,14 @@ def draw_starts(
     *,
     witnesses: Tensor,
     others: Tensor,
+    steepest: Tensor,
     bounds: tuple[Tensor, Tensor] | None,
     kinds: tuple[str, ...] = tuple(STARTS),
 ) -> Tensor:
     """One start for each block, not yet brought into its ball.
 
-    Source: this project. The kind is part of the draw, so that blocks of one ball are independent and identically
-    distributed.
+    Source: this project. The kind is part of the draw, so that blocks of one ball and one round are independent and
+    identically distributed, given what was met before the round.
 
     Args:
         x0: The input, `(*input)`.
@@ -81,13 +85,14 @@ def draw_starts(
         generator: Where the random numbers come from.
         witnesses: Known witnesses, `(k, *input)`; none is fine.
         others: Valid inputs of other classes, `(k, *input)`; without any, random valid points take their place.
+        steepest: For each block one of the steepest points met about its ball, `(blocks, *input)`; the input: none.
         bounds: The valid range, where there is one.
         kinds: The starts that may be drawn, with their probabilities of `STARTS`.
 
     Returns:
         `(blocks, *input)`.
     """
-    draw = _draw(x0, len(radius), norm, generator, witnesses, others, bounds)
+    draw = _draw(x0, radius, norm, generator, witnesses, others, steepest, bounds)
     weights = torch.tensor([STARTS[kind][0] for kind in kinds], device=x0.device, dtype=x0.dtype)
     chosen = torch.multinomial(weights, len(radius), replacement=True, generator=generator)
     shifts = torch.stack([STARTS[kind][1](draw) for kind in kinds])[chosen, torch.arange(len(radius), device=x0.device)]
@@ -96,13 +101,15 @@ def draw_starts(
 
 def _draw(
     x0: Tensor,
-    count: int,
+    radius: Tensor,
     norm: float,
     generator: torch.Generator,
     witnesses: Tensor,
     others: Tensor,
+    steepest: Tensor,
     bounds: tuple[Tensor, Tensor] | None,
 ) -> StartDraw:
+    count = len(radius)
     uniform = torch.rand(3, count, generator=generator, device=x0.device, dtype=x0.dtype)
     one, shape = torch.ones_like(uniform[0]), (count, *x0.shape)
     ball = sample_shifts(x0, count, norm=norm, radius=1.0, generator=generator)
@@ -118,5 +125,8 @@ def _draw(
         way = noise
     other = onto_sphere(way, norm, one)
     known = onto_sphere(witnesses[(uniform[1] * len(witnesses)).long()] - x0, norm, one) if len(witnesses) else other
+    shift = steepest - x0
+    moves = expand(shift.flatten(1).any(1), shift)
+    steep = torch.where(moves, shift / expand(radius, shift), other)
     share, width = expand(uniform[0].roll(1), ball), expand(NEAREST_SHIFT ** uniform[2], ball)
-    return StartDraw(ball, onto_sphere(sparse, norm, one), other, known, share, width)
+    return StartDraw(ball, onto_sphere(sparse, norm, one), other, known, steep, share, width)
