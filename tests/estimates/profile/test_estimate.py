@@ -158,6 +158,22 @@ def test_the_same_bits_alone_and_in_a_batch() -> None:
         assert (alone.radius, alone.interval, alone.levels) == (score.radius, score.interval, score.levels)
 
 
+def test_in_l1_it_meets_what_begins_where_a_single_coordinate_has_moved() -> None:
+    """200 inputs; two let the margin fall 30 times as steeply from 0.3 on: `L` is 0.1 up to there, then 3.1."""
+
+    def network(x: Tensor) -> Tensor:
+        margin = 1.2 - 0.1 * x.sum(1) - 3 * (x[:, [17, 140]] - 0.3).relu().sum(1)
+        return torch.stack([margin, torch.zeros_like(margin)], 1)
+
+    score = one_score(network, torch.zeros(1, 200, dtype=torch.float64), 1.0, bounds=(0.0, 1.0), budget=3600)
+    assert score.by_norm is not None
+    levels, values = np.array(score.levels), np.array(score.by_norm.values)
+    beyond = levels > 0.3 * (1 + 1e-6) + levels[0]
+    assert values[levels < 0.3] == pytest.approx(0.1)
+    assert values[beyond].min() > 1.5  # along one of the two a shift of one unit has an average slope of 1.6 at least
+    assert score.radius <= score.witness_distance
+
+
 @pytest.mark.parametrize("passes", [600, 1500, 4000, 9000])
 def test_it_keeps_to_its_passes(passes: int) -> None:
     network, x = as_module(random_relu(2)), random_inputs(2, 1, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -49,13 +49,14 @@ class StartDraw:
 
 STARTS: dict[str, tuple[float, Callable[[StartDraw], Tensor]]] = {
     "input": (0.025, lambda draw: AT_INPUT * draw.ball),
-    "ball": (0.025, lambda draw: draw.ball),
-    "sparse": (0.025, lambda draw: draw.share * draw.sparse),
+    "ball": (0.1, lambda draw: draw.ball),
+    "sparse": (0.05, lambda draw: draw.share * draw.sparse),
     "other": (0.025, lambda draw: draw.share * draw.other),
-    "witness": (0.15, lambda draw: draw.witness + draw.width * draw.ball),
-    "witness_sparse": (0.125, lambda draw: draw.witness + draw.width * draw.sparse),
-    "witness_other": (0.125, lambda draw: draw.witness + draw.width * draw.other),
-    "steepest": (0.5, lambda draw: draw.steepest),
+    "witness": (0.1, lambda draw: draw.witness + draw.width * draw.ball),
+    "witness_sparse": (0.1, lambda draw: draw.witness + draw.width * draw.sparse),
+    "witness_other": (0.1, lambda draw: draw.witness + draw.width * draw.other),
+    "steepest": (0.25, lambda draw: draw.steepest),
+    "steepest_ball": (0.25, lambda draw: draw.steepest + draw.width * draw.ball),
 }
 """Each start with its probability, and how it is made, as a share of the ball's radius (`benchmarks/profiles.py starts`
 shows which of them finds what)."""
@@ -92,7 +93,9 @@ def draw_starts(
     Returns:
         `(blocks, *input)`.
     """
-    draw = _draw(x0, radius, norm, generator, witnesses, others, steepest, bounds)
+    draw = _draw(x0, len(radius), norm, generator, witnesses, others, bounds)
+    shift = expand(1 / radius, steepest) * (steepest - x0)
+    draw = replace(draw, steepest=torch.where(expand(shift.flatten(1).any(1), shift), shift, draw.other))
     weights = torch.tensor([STARTS[kind][0] for kind in kinds], device=x0.device, dtype=x0.dtype)
     chosen = torch.multinomial(weights, len(radius), replacement=True, generator=generator)
     shifts = torch.stack([STARTS[kind][1](draw) for kind in kinds])[chosen, torch.arange(len(radius), device=x0.device)]
@@ -101,15 +104,13 @@ def draw_starts(
 
 def _draw(
     x0: Tensor,
-    radius: Tensor,
+    count: int,
     norm: float,
     generator: torch.Generator,
     witnesses: Tensor,
     others: Tensor,
-    steepest: Tensor,
     bounds: tuple[Tensor, Tensor] | None,
 ) -> StartDraw:
-    count = len(radius)
     uniform = torch.rand(3, count, generator=generator, device=x0.device, dtype=x0.dtype)
     one, shape = torch.ones_like(uniform[0]), (count, *x0.shape)
     ball = sample_shifts(x0, count, norm=norm, radius=1.0, generator=generator)
@@ -125,8 +126,5 @@ def _draw(
         way = noise
     other = onto_sphere(way, norm, one)
     known = onto_sphere(witnesses[(uniform[1] * len(witnesses)).long()] - x0, norm, one) if len(witnesses) else other
-    shift = steepest - x0
-    moves = expand(shift.flatten(1).any(1), shift)
-    steep = torch.where(moves, shift / expand(radius, shift), other)
     share, width = expand(uniform[0].roll(1), ball), expand(NEAREST_SHIFT ** uniform[2], ball)
-    return StartDraw(ball, onto_sphere(sparse, norm, one), other, known, steep, share, width)
+    return StartDraw(ball, onto_sphere(sparse, norm, one), other, known, other, share, width)

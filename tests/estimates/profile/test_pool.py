@@ -1,0 +1,35 @@
+"""The pool of evidence: which points are the steepest within a distance, and how they are found again."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from clearance.estimates.profile import pool as pools
+from clearance.estimates.profile.pool import Pool
+from clearance.model.classifier import Classifier
+from score_cases import margin_problem
+
+
+def _bowl(x: Tensor) -> Tensor:
+    """`g = 9 - ||x||²`: at a distance `s` from 0 the gradient is `2 s` long."""
+    margin = 9 - x.square().sum(1)
+    return torch.stack([margin, torch.zeros_like(margin)], 1)
+
+
+@pytest.mark.parametrize("kept_bytes", [pools.KEPT_BYTES, 1600])
+def test_the_steepest_points_within_a_distance(kept_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a bowl they are the farthest; those whose gradients were let go are passed over."""
+    monkeypatch.setattr(pools, "KEPT_BYTES", kept_bytes)
+    pool = Pool(margin_problem(Classifier(_bowl), torch.zeros(2, dtype=torch.float64)))
+    angle = torch.arange(60, dtype=torch.float64)
+    size = (0.05 * angle)[:, None]
+    points = size * torch.stack([angle.cos(), angle.sin()], 1)
+    for part in points.split(20):
+        pool.visit(part)
+    found = pool.steepest(2.01, "fall", 3)
+    assert found.tolist() == [40, 39, 38]
+    assert torch.equal(pool.points(found.tolist()), points[[40, 39, 38]])
+    assert pool.steepest(2.01, "slope", 1).tolist() == [40]
+    assert len(pool.steepest(0.0, "fall", 3)) == (1 if kept_bytes == pools.KEPT_BYTES else 0)
