@@ -97,18 +97,23 @@ def tight(rows: list[Case], chosen: argparse.Namespace) -> str:
 
 def interval(rows: list[Case], chosen: argparse.Namespace) -> str:
     """How often the radius of a search with 25 times the passes, at as many levels, lies in the interval."""
-    inside, widths = list[bool](), list[float]()
+    found: dict[str, list[tuple[bool, float, float]]] = {"norm": [], "radial": []}
     passes = estimate_passes(chosen.budget)
     for case in rows:
         score = case.score(chosen.budget)
         with replaced(profile_estimate, MORE_LEVELS=len(score.levels)):
             longer = case.score(LONGER * passes, seed=1)
-        for radius, reading in zip(radii(longer), (score.by_norm, score.by_radial), strict=True):
+        for name, radius, reading in zip(found, radii(longer), (score.by_norm, score.by_radial), strict=True):
             assert reading is not None
             low, high = reading.interval
-            inside.append(low <= radius <= high * (1 + 1e-4))
-            widths.append(1 - low / high)
-    return f"within {sum(inside)} of {len(inside)}, median width {statistics.median(widths):.3f}"
+            found[name].append((low <= radius <= high * (1 + 1e-4), 1 - low / high, radius / high))
+    return "; ".join(f"{name}: {_held(column)}" for name, column in found.items())
+
+
+def _held(rows: list[tuple[bool, float, float]]) -> str:
+    inside, widths, shares = zip(*rows, strict=True)
+    longer = f"the longer search's radius {statistics.median(shares):.2f} (least {min(shares):.2f}) of this one's"
+    return f"within {sum(inside)} of {len(inside)}, median width {statistics.median(widths):.3f}, {longer}"
 
 
 def levels(rows: list[Case], chosen: argparse.Namespace) -> str:
