@@ -1,8 +1,7 @@
 """What the figures and tables of a report say, as plain rows: computed from entries, of one run or of several.
 
 An estimate that must not be read (refuted, masked), or in whose place a larger proof stands, is in none of the
-averages. Where that leaves out an input, the
-number of inputs that are left is beside the average.
+averages. Where that leaves out an input, the number of inputs that are left is beside the average.
 """
 
 from __future__ import annotations

