@@ -28,8 +28,8 @@ def test_the_steepest_points_within_a_distance(kept_bytes: int, monkeypatch: pyt
     points = size * torch.stack([angle.cos(), angle.sin()], 1)
     for part in points.split(20):
         pool.visit(part)
-    found = pool.steepest(2.01, "fall", 3)
+    at_input, found = pool.steepest([0.0, 2.01], "fall", 3)
     assert found.tolist() == [40, 39, 38]
     assert torch.equal(pool.points(found.tolist()), points[[40, 39, 38]])
-    assert pool.steepest(2.01, "slope", 1).tolist() == [40]
-    assert len(pool.steepest(0.0, "fall", 3)) == (0 if kept_bytes == 1600 else 1)
+    assert pool.steepest([2.01], "slope", 1)[0].tolist() == [40]
+    assert len(at_input) == (0 if kept_bytes == 1600 else 1)

@@ -151,33 +151,32 @@ class Pool:
 
     def point(self, place: int) -> Tensor | None:
         """A point by its place in the order of the visits, `(*input)`; `None` where it was let go."""
-        rows = np.flatnonzero(np.concatenate(self._places) == place)
-        return torch.cat(self._points)[int(rows[0])] if len(rows) else None
-
-    def steepest(self, reach: float, by: str, count: int) -> NDArray[np.int64]:
-        """Places of the points with the largest falls or slopes within a distance, among those that are kept.
-
-        Source: this project.
-
-        Args:
-            reach: The distance.
-            by: `"fall"` or `"slope"`.
-            count: How many, at most.
-
-        Returns:
-            `(count,)` or fewer, the steepest first.
-        """
-        places = np.concatenate(self._places)
-        near = places[self.column("distance")[places] <= reach]
-        return near[np.argsort(-self.column(by)[near], kind="stable")[:count]]
+        return self.points([place])[0] if bool((np.concatenate(self._places) == place).any()) else None
 
     def points(self, places: list[int]) -> Tensor:
         """Points that are kept, by their places in the order of the visits, `(len(places), *input)`."""
         rows = np.searchsorted(np.concatenate(self._places), places)
-        ends = np.cumsum([len(part) for part in self._points])
-        chunks = np.searchsorted(ends, rows, side="right")
-        starts = ends - [len(part) for part in self._points]
-        return torch.stack([self._points[c][r] for c, r in zip(chunks, rows - starts[chunks], strict=True)])
+        starts = np.cumsum([0, *map(len, self._points)])
+        parts = np.searchsorted(starts, rows, side="right") - 1
+        return torch.stack([self._points[part][row] for part, row in zip(parts, rows - starts[parts], strict=True)])
+
+    def steepest(self, reaches: list[float], by: str, count: int) -> list[NDArray[np.int64]]:
+        """Places of the points with the largest falls or slopes within some distances, among those that are kept.
+
+        Source: this project.
+
+        Args:
+            reaches: The distances.
+            by: `"fall"` or `"slope"`.
+            count: How many for each, at most.
+
+        Returns:
+            For each distance `(count,)` or fewer, the steepest first.
+        """
+        places = np.concatenate(self._places)
+        ranked = places[np.argsort(-self.column(by)[places], kind="stable")]
+        distance = self.column("distance")[ranked]
+        return [ranked[distance <= reach][:count] for reach in reaches]
 
     def reader(self) -> EvidenceReader:
         """What the pool says of directions by their signs alone; `at` has longer reaches. Source: this project."""

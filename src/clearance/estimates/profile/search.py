@@ -19,6 +19,7 @@ from clearance.estimates.profile.starts import STARTS, draw_starts
 from clearance.estimates.samplers.block_streams import shrinking
 from clearance.geometry.feasible import onto_sphere
 from clearance.geometry.norms import expand, project, steepest, steepest_shared, vector_norm
+from clearance.model.bounds import enclose
 from clearance.model.gradients import free, margin_gradients
 from clearance.model.seeds import make_generator
 
@@ -124,10 +125,8 @@ class LevelSearch:
     def _outward(self, gradients: Tensor) -> Tensor:
         """The length of a step out in each coordinate: a share of its range, or of the linear estimate without one."""
         x0, bounds = self._problem.x0, self._problem.model.bounds
-        if bounds is not None and self._problem.clip:
-            width = (bounds[1] - bounds[0]).expand_as(x0)
-            if bool(width.isfinite().all()):
-                return OUTWARD_SHARE * width
+        if bounds is not None and self._problem.clip and enclose(bounds):
+            return OUTWARD_SHARE * (bounds[1] - bounds[0]).expand_as(x0)
         linear = self.pool.margin / vector_norm(gradients, 1.0).clamp_min(torch.finfo(x0.dtype).tiny)
         return expand(torch.where(linear < LARGEST_LINEAR, BEYOND_LINEAR * OUTWARD_SHARE * linear, 1.0), gradients)
 
@@ -196,14 +195,16 @@ class LevelSearch:
     def _steepest(self, radius: Tensor, radial: Tensor, generator: torch.Generator) -> Tensor:
         """For each block one of the steepest points met about its ball, at random, or the input; `(blocks, *input)`."""
         uniform = torch.rand(len(radius), generator=generator, device=radius.device, dtype=radius.dtype).tolist()
-        by, x0 = ["slope" if one else "fall" for one in radial.tolist()], self._problem.x0
-        asked = list(zip((STEEPEST_REACH * radius).tolist(), by, strict=True))
-        ranked = {pair: self.pool.steepest(*pair, STEEPEST) for pair in set(asked)}
-        rows = [(row, ranked[pair]) for row, pair in enumerate(asked) if len(ranked[pair])]
+        reaches, x0 = (STEEPEST_REACH * radius).tolist(), self._problem.x0
+        levels = list(dict.fromkeys(reaches))
+        by_fall, by_slope = (
+            dict(zip(levels, self.pool.steepest(levels, by, STEEPEST), strict=True)) for by in ("fall", "slope")
+        )
+        parts = [(by_slope if one else by_fall)[reach] for one, reach in zip(radial.tolist(), reaches, strict=True)]
+        rows = [row for row, part in enumerate(parts) if len(part)]
         found = x0.expand(len(radius), *x0.shape).clone()
         if rows:
-            chosen = [int(part[int(uniform[row] * len(part))]) for row, part in rows]
-            found[[row for row, _ in rows]] = self.pool.points(chosen)
+            found[rows] = self.pool.points([int(parts[row][int(uniform[row] * len(parts[row]))]) for row in rows])
         return found
 
 
