@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from public import correct_images, load_network
 from torch import Tensor
@@ -27,6 +28,8 @@ from clearance.attacks import attack
 from clearance.estimates.clever import clever, iterate_scores
 from clearance.estimates.profile import estimate as profile_estimate
 from clearance.estimates.profile import starts
+from clearance.estimates.profile.levels import Reading
+from clearance.estimates.profile.readings import profile_radius
 from clearance.estimates.profile.score import ProfileScore
 from clearance.estimates.profile.search import Known
 from clearance.estimates.settings import Settings
@@ -97,7 +100,7 @@ def tight(rows: list[Case], chosen: argparse.Namespace) -> str:
 
 def interval(rows: list[Case], chosen: argparse.Namespace) -> str:
     """How often the radius of a search with 25 times the passes, at as many levels, lies in the interval."""
-    found: dict[str, list[tuple[bool, float, float]]] = {"norm": [], "radial": []}
+    found: dict[str, list[tuple[bool, float, float, float]]] = {"norm": [], "radial": []}
     passes = estimate_passes(chosen.budget)
     for case in rows:
         score = case.score(chosen.budget)
@@ -106,14 +109,27 @@ def interval(rows: list[Case], chosen: argparse.Namespace) -> str:
         for name, radius, reading in zip(found, radii(longer), (score.by_norm, score.by_radial), strict=True):
             assert reading is not None
             low, high = reading.interval
-            found[name].append((low <= radius <= high * (1 + 1e-4), 1 - low / high, radius / high))
+            inside = low <= radius <= high * (1 + 1e-4)
+            found[name].append((inside, 1 - low / high, radius / high, _needed(score, reading, radius)))
     return "; ".join(f"{name}: {_held(column)}" for name, column in found.items())
 
 
-def _held(rows: list[tuple[bool, float, float]]) -> str:
-    inside, widths, shares = zip(*rows, strict=True)
+def _needed(score: ProfileScore, reading: Reading, radius: float) -> float:
+    """The factor on what the interval adds to the values with which it would just hold that radius."""
+    low, high = 0.0, 100.0
+    levels, values, upper = (np.array(column) for column in (score.levels, reading.values, reading.upper))
+    for _ in range(40):
+        middle = (low + high) / 2
+        reaches = profile_radius(levels, values + middle * (upper - values), score.margin) <= radius
+        low, high = (low, middle) if reaches else (middle, high)
+    return high
+
+
+def _held(rows: list[tuple[bool, float, float, float]]) -> str:
+    inside, widths, shares, needed = zip(*rows, strict=True)
     longer = f"the longer search's radius {statistics.median(shares):.2f} (least {min(shares):.2f}) of this one's"
-    return f"within {sum(inside)} of {len(inside)}, median width {statistics.median(widths):.3f}, {longer}"
+    factor = f"95 % of them with what it adds times {np.quantile(needed, 0.95):.2f}"
+    return f"within {sum(inside)} of {len(inside)}, median width {statistics.median(widths):.3f}, {longer}, {factor}"
 
 
 def levels(rows: list[Case], chosen: argparse.Namespace) -> str:

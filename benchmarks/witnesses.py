@@ -46,7 +46,7 @@ class Tracker(Counted):
     def __init__(self, network: nn.Module, x: Tensor, labels: Tensor, norm: float, batched: bool) -> None:
         super().__init__(network)
         self.x, self.labels, self.norm, self.batched = x, labels, norm, batched
-        self.distance, self.nearest = torch.full((len(x),), torch.inf), x.clone()
+        self.distance, self.nearest = torch.full((len(x),), torch.inf, device=x.device), x.clone()
 
     def forward(self, points: Tensor) -> Tensor:
         """Logits, counted and looked at."""
@@ -57,7 +57,7 @@ class Tracker(Counted):
     def _keep(self, points: Tensor, logits: Tensor) -> None:
         flat, inputs = points.flatten(1), self.x.flatten(1)
         same = self.batched and len(points) == len(inputs)
-        rows = torch.arange(len(points)) if same else torch.cdist(flat, inputs).argmin(1)
+        rows = torch.arange(len(points), device=points.device) if same else torch.cdist(flat, inputs).argmin(1)
         distance = (flat - inputs[rows]).norm(p=self.norm, dim=1)
         inside = (flat.amin(1) >= 0) & (flat.amax(1) <= 1)
         for place in (inside & (logits.argmax(1) != self.labels[rows])).nonzero().flatten().tolist():
@@ -69,7 +69,7 @@ class Tracker(Counted):
         """The distances of the witnesses that a pass of each alone confirms, `(batch,)`."""
         with torch.no_grad():
             alone = torch.cat([self.inner(row[None]) for row in self.nearest]).argmax(1)
-        return torch.where(alone != self.labels, self.distance, torch.inf)
+        return torch.where(alone != self.labels, self.distance, torch.inf).cpu()
 
 
 def foolbox_peers(norm: float, passes: int) -> dict[str, Peer]:
@@ -78,7 +78,7 @@ def foolbox_peers(norm: float, passes: int) -> dict[str, Peer]:
     from foolbox import PyTorchModel
 
     def run(make: Callable[..., object], network: nn.Module, x: Tensor, labels: Tensor, **given: object) -> object:
-        model = PyTorchModel(network, bounds=(0, 1), device="cpu")
+        model = PyTorchModel(network, bounds=(0, 1), device=x.device)
         return make(**given)(model, x, labels, epsilons=None)  # type: ignore[operator]
 
     if norm == 1:
@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--count", type=int, default=12)
     parser.add_argument("--norms", type=float, nargs="+", default=[1.0, 2.0, math.inf])
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -160,7 +161,8 @@ def main() -> None:
     print(f"{'nearer than ours by 1 %':>24}{'to all':>9}")
     for name in options.networks:
         network = load_network(name).eval()
-        x, labels = correct_images(network, options.count, name)
+        x, labels = (given.to(options.device) for given in correct_images(network, options.count, name))
+        network.to(options.device)
         for norm in options.norms:
             peers = {budget: measure_peers(network, x, labels, norm, passes) for budget, passes in BUDGETS.items()}
             everything = torch.stack(list(peers["standard"].values())).amin(0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clearance.estimates.extremes.return_level import return_levels
+from clearance.estimates.profile.longer_search import longer_search_values
 from clearance.estimates.profile.pool import EvidenceReader, Pool
 from clearance.estimates.profile.readings import Numbers, profile_radius, spent_at
 from clearance.estimates.status import CLIFF_FACTOR
@@ -20,11 +20,6 @@ TOP_OF_BLOCK = 3
 """Points of a block, the steepest by their signs, whose value is looked at for its maximum."""
 INSIDE_LEVEL = 1e-6
 """A point counts as in a ball up to this share of its radius, besides the rounding of the point itself."""
-LONGER_SEARCH = 25.0
-"""The interval's lower end is the radius that a search with this many times the blocks would find."""
-LEVEL_PROBABILITY = 0.95
-"""Probability that such a search does not exceed a level's value (`benchmarks/profiles.py interval` measures how often
-the radius keeps within the interval)."""
 CLIFF_SHARE = 1 / 16
 """At a cliff the interval's lower end takes the rise to begin nearer by this share of the bracket."""
 
@@ -39,7 +34,7 @@ class Reading:
         radius: Where the integral of `values` reaches the margin, in input units.
         interval: `(low, high)`: `high` is the radius itself, from what was met; `low` that of `upper`.
         values: `L` over feasible directions, or the radial slope, at each level.
-        upper: What `LONGER_SEARCH` times the blocks would find there.
+        upper: What 25 times the blocks would find there (`longer_search_values`).
     """
 
     radius: float
@@ -94,11 +89,11 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_
     rise = float(values[-1] / values[0]) if values[0] > 0 else np.inf
     cliff = rise > CLIFF_FACTOR
     maxima = _block_maxima(pool, reader, inner_radii, level_of, len(levels), radial=False)
-    by_norm = _reading(levels, values, maxima, pool.margin, rising=True, cliff=cliff)
+    by_norm = _reading(pool, levels, values, maxima, rising=True, cliff=cliff)
     slopes = np.array([reader.largest_radial(places) for places in members])
     slopes[0] = max(slopes[0], reader.largest_support(np.array([0])))
     rays = _block_maxima(pool, reader, inner_radii, level_of, len(levels), radial=True)
-    by_slope = _reading(levels, slopes, rays, pool.margin, rising=False, cliff=cliff)
+    by_slope = _reading(pool, levels, slopes, rays, rising=False, cliff=cliff)
     last = tuple(maxima[-1][maxima[-1] > 0].tolist())
     excess, place = _excess(pool, levels, signs)
     return ProfileReadings(tuple(levels.tolist()), by_norm, by_slope, rise, excess, place, last)
@@ -131,11 +126,11 @@ def _norms(reader: EvidenceReader, members: list[NDArray[np.int64]]) -> Numbers:
     return np.maximum.accumulate([reader.largest_support(places) for places in members])
 
 
-def _reading(levels: Numbers, values: Numbers, maxima: Numbers, margin: float, *, rising: bool, cliff: bool) -> Reading:
-    """The radius of the values met, and that of their return levels."""
-    upper = values
+def _reading(pool: Pool, levels: Numbers, values: Numbers, maxima: Numbers, *, rising: bool, cliff: bool) -> Reading:
+    """The radius of the values met, and that of what a longer search would meet."""
+    upper, margin = values, pool.margin
     if maxima.shape[1] > 1:
-        upper = return_levels(maxima, values, multiple=LONGER_SEARCH, probability=LEVEL_PROBABILITY)
+        upper = longer_search_values(maxima, values, pool.problem.norm)
     if cliff:
         ahead = round(CLIFF_SHARE * len(levels)) or 1
         upper = np.maximum(upper, np.concatenate([upper[ahead:], np.full(ahead, upper[-1])]))
