@@ -12,6 +12,7 @@ from torch import Tensor
 from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.extremes import ReverseWeibullFit, fit_reverse_weibull
 from clearance.estimates.fixed_point import farthest_valid
+from clearance.estimates.profile.inward import bring_inward, inward_gradients
 from clearance.estimates.profile.levels import ProfileReadings, Reading, read_levels
 from clearance.estimates.profile.pool import Pool
 from clearance.estimates.profile.score import ProfileScore
@@ -70,7 +71,7 @@ def estimate_profile(problem: MarginProblem, settings: Settings, known: Known, p
     return _judge(run, run.search_levels(settings.passes // PASSES_PER_GRADIENT), settings, probabilities)
 
 
-def share_out(gradients: int, levels: int, *, several: bool) -> list[tuple[int, int]]:
+def share_out(gradients: int, levels: int, *, several: bool, after: int = 0) -> list[tuple[int, int]]:
     """The rounds that a number of gradients pays for: blocks of each level, and gradients of each block.
 
     Source: this project.
@@ -79,6 +80,7 @@ def share_out(gradients: int, levels: int, *, several: bool) -> list[tuple[int, 
         gradients: How many.
         levels: How many levels there are.
         several: Whether a first round looks for nearer witnesses, however few blocks there are.
+        after: Gradients that each round takes when its blocks are done.
 
     Returns:
         At least one round.
@@ -90,10 +92,11 @@ def share_out(gradients: int, levels: int, *, several: bool) -> list[tuple[int, 
     plan, left = list[tuple[int, int]](), gradients
     if blocks >= SEVERAL_ROUNDS or (several and blocks > LEAST_BLOCKS):
         plan.append((max(round(FIRST_ROUND * blocks), LEAST_BLOCKS), BLOCK_STEPS))
-        left -= levels * math.prod(plan[0])
+        left -= levels * math.prod(plan[0]) + after
         blocks = max(blocks - plan[0][0], LEAST_BLOCKS)
     parts = math.ceil(blocks / MOST_BLOCKS)
     each = math.ceil(blocks / parts)
+    left -= parts * after
     return plan + [(each, max(left // (parts * each * levels), LEAST_STEPS))] * parts
 
 
@@ -115,7 +118,8 @@ class _ProfileRun:
         self._begin(gradients)
         spare = gradients - (meter.backward - before) - SEGMENT_POINTS - 1
         first, known = self.pool.witness, len(self.known.witnesses) > 0
-        for blocks, steps in share_out(spare, self.count, several=not known):
+        after = inward_gradients(self.pool.problem.x0.numel())
+        for blocks, steps in share_out(spare, self.count, several=not known, after=after):
             self._search_round(blocks, steps)
         self._walk_to_nearer(first)
         found = self.read()
@@ -149,6 +153,7 @@ class _ProfileRun:
         """One round; then the levels end at a nearer witness, or reach farther out where there is none."""
         self.ends.append((self.farthest, self.count * blocks))
         self.search.round(torch.from_numpy(self.levels()).to(self.pool.problem.x0), blocks, steps)
+        bring_inward(self.pool, self.farthest)
         if self.pool.witness is None and self.read().norm.radius >= self.farthest:
             self.farthest = min(self.limit, FARTHER * self.farthest)
         self.farthest = min(self.farthest, self.pool.nearest)

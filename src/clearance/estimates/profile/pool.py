@@ -151,7 +151,11 @@ class Pool:
 
     def point(self, place: int) -> Tensor | None:
         """A point by its place in the order of the visits, `(*input)`; `None` where it was let go."""
-        return self.points([place])[0] if bool((np.concatenate(self._places) == place).any()) else None
+        return self.points([place])[0] if bool(self.kept(np.array([place]))[0]) else None
+
+    def kept(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which points, by their places in the order of the visits, have not been let go."""
+        return np.isin(places, np.concatenate(self._places))
 
     def points(self, places: list[int]) -> Tensor:
         """Points that are kept, by their places in the order of the visits, `(len(places), *input)`."""

@@ -1,8 +1,8 @@
 """The search behind a Lipschitz profile: all levels and blocks of one input side by side in one batch.
 
-Each row is one block: a start drawn at random, half of its steps down the margin inside its ball, the other half up the
-gradient norm or up the radial slope. The margin is met on the way, so the search is an attack as well: a nearer witness
-shrinks the levels of the next round.
+Each row is one block: a start drawn at random, half of its steps down the margin inside its ball (in a few dimensions
+half of the blocks take uniform points of it instead), the other half up the gradient norm or up the radial slope. The
+margin is met on the way, so the search is an attack as well: a nearer witness shrinks the levels of the next round.
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ from clearance.estimates.evidence import MarginProblem
 from clearance.estimates.profile.pool import Pool, Visit
 from clearance.estimates.profile.starts import STARTS, draw_starts
 from clearance.estimates.samplers.block_streams import shrinking
+from clearance.geometry.balls import sample_shifts
 from clearance.geometry.feasible import onto_sphere
 from clearance.geometry.norms import expand, project, steepest, steepest_shared, vector_norm
 from clearance.model.bounds import enclose
 from clearance.model.gradients import free, margin_gradients
 from clearance.model.seeds import make_generator
 
+SCATTERED, MOST_SCATTERED = 4.0, 0.5
+"""Probability that a block looks at uniform points of its ball before it climbs, instead of going downhill: the first
+number over the number of coordinates, at most the second. In a few dimensions that meets regions which no descent
+passes; in many it meets what CLEVER's sampler does."""
 RADIAL_SHARE = 0.5
 """Probability that a block climbs the radial slope instead of the gradient norm."""
 CLIMB_WIDTHS = 0.15
@@ -216,7 +221,9 @@ class _Rows:
         problem = search.pool.problem
         self.x0, self.norm = problem.x0, problem.norm
         self.numbers = len(search.level_of) + torch.arange(len(radius), device=radius.device)
-        uniform = torch.rand(4, len(radius), generator=generator, device=radius.device, dtype=radius.dtype)
+        uniform = torch.rand(5, len(radius), generator=generator, device=radius.device, dtype=radius.dtype)
+        self._generator = generator
+        self._scattered = (uniform[4] < min(MOST_SCATTERED, SCATTERED / self.x0.numel())).nonzero().flatten()
         self.counts = (WIDEST_STEP * self.x0.numel()) ** uniform[0]
         self.radial = uniform[1] < RADIAL_SHARE
         self.points = search.starts(radius, self.radial, generator)
@@ -228,7 +235,7 @@ class _Rows:
         )
 
     def descend(self, steps: int) -> None:
-        """Steps down the margin, along what the bounds leave open."""
+        """Steps down the margin, along what the bounds leave open; some blocks take uniform points instead."""
         search = self.search
         for step in range(steps):
             seen = search.pool.visit(self.points, self.numbers)
@@ -239,7 +246,16 @@ class _Rows:
             self.at = torch.where(chosen, self.points, self.at)
             self.gradient = torch.where(chosen, seen.gradients, self.gradient)
             usable = search.open(seen.gradients, self.points)
-            self.points = self._inside(self.points - self._step(usable, self.radius * shrinking(step, steps)))
+            moved = self.points - self._step(usable, self.radius * shrinking(step, steps))
+            self.points = self._inside(self._scatter(moved))
+
+    def _scatter(self, points: Tensor) -> Tensor:
+        """New uniform points of their balls for the blocks that take such."""
+        rows = self._scattered
+        if not len(rows):
+            return points
+        shifts = sample_shifts(self.x0, len(rows), norm=self.norm, radius=1.0, generator=self._generator)
+        return points.index_copy(0, rows, self.x0 + expand(self.radius[rows], shifts) * shifts)
 
     def climb(self, steps: int) -> None:
         """Pairs of gradients, and a step up the gradient norm or the radial slope between them."""

@@ -1,0 +1,92 @@
+"""How near the input each step of the profile begins: the steepest points met, brought inward by bisection."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clearance.estimates.profile.pool import Pool
+from clearance.geometry.balls import sample_shifts
+from clearance.geometry.norms import expand, project
+from clearance.model.seeds import make_generator
+
+BISECTIONS = 5
+"""Distances that are tried for a steep point."""
+MOST_STEPS = 16
+"""Steps of the profile that are brought inward after one round, those with the most to gain."""
+SIDEWAYS, MOST_SIDEWAYS = 16, 3
+"""Trials beside the point brought straight in, at each distance: the first number over the number of coordinates, at
+most the second. In a few dimensions they come into the corner of a region that is nearest to the input."""
+SAME_FALL = 1e-3
+"""A point is as steep as another if its fall is less by at most this share; a step is a rise by more than it."""
+
+
+def inward_gradients(coordinates: int) -> int:
+    """Gradients that `bring_inward` takes, at most. Source: this project.
+
+    >>> inward_gradients(784), inward_gradients(4)
+    (80, 320)
+    """
+    return BISECTIONS * MOST_STEPS * (1 + _sideways(coordinates))
+
+
+def bring_inward(pool: Pool, limit: float) -> None:
+    """Bisect how near the input the steps of the profile begin.
+
+    A point whose gradient is steeper than that of every nearer point makes the profile rise at its own distance; the
+    region that it lies in may begin nearer. It is projected into smaller and smaller balls as long as the gradient
+    there is as steep. Every trial goes into the pool. Source: this project.
+
+    Args:
+        pool: The evidence.
+        limit: Points up to this distance.
+    """
+    places, nearer = _steps(pool, limit)
+    if not len(places):
+        return
+    problem, count = pool.problem, 1 + _sideways(pool.problem.x0.numel())
+    generator = make_generator(problem.x0.device, problem.seed, "inward", problem.key, pool.samples)
+    points = pool.points(places.tolist())
+    outer, falls = (torch.from_numpy(pool.column(name)[places]).to(problem.x0) for name in ("distance", "fall"))
+    inner = torch.from_numpy(nearer).to(problem.x0)
+    for _ in range(BISECTIONS):
+        middle = (inner + outer) / 2
+        trials = _trials(pool, points, middle, (outer - inner) / 2, generator)
+        steep = (pool.visit(trials).falls.reshape(count, -1) >= (1 - SAME_FALL) * falls).to(middle)
+        found, which = steep.max(0)  # the first of them: straight in, if that is as steep
+        chosen = trials.reshape(count, *points.shape)[which, torch.arange(len(points), device=which.device)]
+        points = torch.where(expand(found > 0, points), chosen, points)
+        inner, outer = torch.where(found > 0, inner, middle), torch.where(found > 0, middle, outer)
+
+
+def _sideways(coordinates: int) -> int:
+    return min(MOST_SIDEWAYS, SIDEWAYS // coordinates)
+
+
+def _trials(pool: Pool, points: Tensor, radius: Tensor, width: Tensor, generator: torch.Generator) -> Tensor:
+    """Each point brought into a ball; and, in a few dimensions, points at random about it brought in as well."""
+    problem, trials = pool.problem, points
+    for _ in range(_sideways(problem.x0.numel())):
+        shifts = sample_shifts(problem.x0, len(points), norm=problem.norm, radius=1.0, generator=generator)
+        trials = torch.cat([trials, points + expand(width, shifts) * shifts])
+    radii = radius.repeat(len(trials) // len(points))
+    return problem.admit(problem.x0 + project(trials - problem.x0, problem.norm, radii))
+
+
+def _steps(pool: Pool, limit: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Places of the points where the profile rises most, and how far out it is as high as before each.
+
+    A step can gain its rise times the distance to the step before.
+    """
+    distance, fall = pool.column("distance"), pool.column("fall")
+    order = np.argsort(distance, kind="stable")
+    order = order[distance[order] <= limit]
+    highest = np.maximum.accumulate(fall[order])
+    rises = np.flatnonzero(highest[1:] > (1 + SAME_FALL) * highest[:-1]) + 1
+    places, before = order[rises], np.concatenate([order[:1], order[rises]])[:-1]
+    gain = (fall[places] - highest[rises - 1]) * (distance[places] - distance[before])
+    usable = np.flatnonzero(pool.kept(places) & (gain > 0))
+    chosen = np.sort(usable[np.argsort(-gain[usable], kind="stable")[:MOST_STEPS]])
+    return places[chosen], distance[before[chosen]]
