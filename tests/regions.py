@@ -12,6 +12,7 @@ from scipy.optimize import linprog, nnls
 from torch import nn
 
 Array = NDArray[np.float64]
+DUAL = {1.0: np.inf, 2.0: 2.0, np.inf: 1.0}
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ def regions(network: ReluNetwork, norm: float, radius: float) -> Iterator[Array]
     patterns: list[tuple[float, ...]] = [()]
     for _ in range(len(network.bias)):
         grown = ((*pattern, sign) for pattern in patterns for sign in (1.0, -1.0))
-        patterns = [pattern for pattern in grown if _reach(network, pattern, norm) < radius]
+        patterns = [pattern for pattern in grown if reach(network, pattern, norm) < radius]
     for pattern in patterns:
         yield (np.array(pattern) > 0).astype(float)
 
 
-def _reach(network: ReluNetwork, signs: tuple[float, ...], norm: float) -> float:
+def reach(network: ReluNetwork, signs: tuple[float, ...], norm: float) -> float:
     """Smallest norm of a point where `signs * (W x + b) >= 0` holds for the first units; infinite if there is none."""
     sides = np.array(signs)
     matrix, bound = sides[:, None] * network.weight[: len(sides)], -sides * network.bias[: len(sides)]
@@ -71,16 +72,23 @@ def _reach(network: ReluNetwork, signs: tuple[float, ...], norm: float) -> float
         rest = system @ solution - target
         return float(np.linalg.norm(rest[:-1] / rest[-1]))
     dimension = matrix.shape[1]
-    ones = np.ones((dimension, 1))
-    upper = np.vstack([np.hstack([-matrix, np.zeros((len(bound), 1))]),
-                       np.hstack([np.eye(dimension), -ones]), np.hstack([-np.eye(dimension), -ones])])  # fmt: skip
-    result = linprog(
-        np.eye(dimension + 1)[-1], upper, np.concatenate([-bound, np.zeros(2 * dimension)]), bounds=(None, None)
-    )
+    sizes = np.eye(dimension) if norm == 1 else np.ones((dimension, 1))  # |x_i| is at most its own size, or the one
+    upper = np.vstack([np.hstack([-matrix, np.zeros((len(bound), sizes.shape[1]))]),
+                       np.hstack([np.eye(dimension), -sizes]), np.hstack([-np.eye(dimension), -sizes])])  # fmt: skip
+    costs = np.concatenate([np.zeros(dimension), np.ones(sizes.shape[1])])
+    result = linprog(costs, upper, np.concatenate([-bound, np.zeros(2 * dimension)]), bounds=(None, None))
     return float(result.fun) if result.status == 0 else np.inf
 
 
 def largest_norm(network: ReluNetwork, norm: float, radius: float) -> float:
     """Exact `max ||∇g||_q` over the ball around the origin."""
-    dual = {1.0: np.inf, 2.0: 2.0, np.inf: 1.0}[norm]
-    return max(float(np.linalg.norm(network.gradient(active), dual)) for active in regions(network, norm, radius))
+    return max(float(np.linalg.norm(network.gradient(active), DUAL[norm])) for active in regions(network, norm, radius))
+
+
+def exact_profile(network: ReluNetwork, norm: float, levels: Array) -> Array:
+    """Exact `L(s) = max ||∇g||_q` over the ball of each radius around the origin."""
+    sizes = [
+        (reach(network, tuple(2 * active - 1), norm), np.linalg.norm(network.gradient(active), DUAL[norm]))
+        for active in regions(network, norm, float(levels[-1]))
+    ]
+    return np.array([max(size for near, size in sizes if near < level) for level in levels])

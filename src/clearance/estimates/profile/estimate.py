@@ -71,7 +71,7 @@ def estimate_profile(problem: MarginProblem, settings: Settings, known: Known, p
     return _judge(run, run.search_levels(settings.passes // PASSES_PER_GRADIENT), settings, probabilities)
 
 
-def share_out(gradients: int, levels: int, *, several: bool, after: int = 0) -> list[tuple[int, int]]:
+def share_out(gradients: int, levels: int, *, several: bool, coordinates: int) -> list[tuple[int, int]]:
     """The rounds that a number of gradients pays for: blocks of each level, and gradients of each block.
 
     Source: this project.
@@ -80,23 +80,24 @@ def share_out(gradients: int, levels: int, *, several: bool, after: int = 0) -> 
         gradients: How many.
         levels: How many levels there are.
         several: Whether a first round looks for nearer witnesses, however few blocks there are.
-        after: Gradients that each round takes when its blocks are done.
+        coordinates: Of the input: each round ends with gradients that bring the profile's steps inward.
 
     Returns:
         At least one round.
 
-    >>> share_out(2000, 16, several=False), share_out(8000, 32, several=False)
-    ([(4, 15), (4, 15)], [(4, 15), (4, 15), (4, 15), (4, 15)])
+    >>> share_out(2000, 16, several=False, coordinates=784), share_out(8000, 32, several=False, coordinates=784)
+    ([(4, 14), (4, 14)], [(4, 15), (4, 15), (4, 15), (4, 15)])
     """
     blocks = max(gradients // (levels * BLOCK_STEPS), LEAST_BLOCKS)
     plan, left = list[tuple[int, int]](), gradients
     if blocks >= SEVERAL_ROUNDS or (several and blocks > LEAST_BLOCKS):
         plan.append((max(round(FIRST_ROUND * blocks), LEAST_BLOCKS), BLOCK_STEPS))
-        left -= levels * math.prod(plan[0]) + after
+        searched = levels * math.prod(plan[0])
+        left -= searched + inward_gradients(coordinates, searched)
         blocks = max(blocks - plan[0][0], LEAST_BLOCKS)
     parts = math.ceil(blocks / MOST_BLOCKS)
     each = math.ceil(blocks / parts)
-    left -= parts * after
+    left -= parts * inward_gradients(coordinates, left / parts)
     return plan + [(each, max(left // (parts * each * levels), LEAST_STEPS))] * parts
 
 
@@ -118,8 +119,8 @@ class _ProfileRun:
         self._begin(gradients)
         spare = gradients - (meter.backward - before) - SEGMENT_POINTS - 1
         first, known = self.pool.witness, len(self.known.witnesses) > 0
-        after = inward_gradients(self.pool.problem.x0.numel())
-        for blocks, steps in share_out(spare, self.count, several=not known, after=after):
+        coordinates = self.pool.problem.x0.numel()
+        for blocks, steps in share_out(spare, self.count, several=not known, coordinates=coordinates):
             self._search_round(blocks, steps)
         self._walk_to_nearer(first)
         found = self.read()
@@ -153,7 +154,8 @@ class _ProfileRun:
         """One round; then the levels end at a nearer witness, or reach farther out where there is none."""
         self.ends.append((self.farthest, self.count * blocks))
         self.search.round(torch.from_numpy(self.levels()).to(self.pool.problem.x0), blocks, steps)
-        bring_inward(self.pool, self.farthest)
+        allowed = inward_gradients(self.pool.problem.x0.numel(), blocks * steps * self.count)
+        bring_inward(self.pool, self.farthest, allowed)
         if self.pool.witness is None and self.read().norm.radius >= self.farthest:
             self.farthest = min(self.limit, FARTHER * self.farthest)
         self.farthest = min(self.farthest, self.pool.nearest)

@@ -19,20 +19,26 @@ MOST_STEPS = 16
 SIDEWAYS, MOST_SIDEWAYS = 16, 3
 """Trials beside the point brought straight in, at each distance: the first number over the number of coordinates, at
 most the second. In a few dimensions they come into the corner of a region that is nearest to the input."""
+SHARE_OF_ROUND = 0.1
+"""Most gradients that this takes after a round, as a share of the round's."""
+SHORT_ROUND = 500
+"""A round of fewer gradients needs them all."""
 SAME_FALL = 1e-3
 """A point is as steep as another if its fall is less by at most this share; a step is a rise by more than it."""
 
 
-def inward_gradients(coordinates: int) -> int:
-    """Gradients that `bring_inward` takes, at most. Source: this project.
+def inward_gradients(coordinates: int, round_gradients: float) -> int:
+    """Gradients that `bring_inward` may take after a round of so many. Source: this project.
 
-    >>> inward_gradients(784), inward_gradients(4)
-    (80, 320)
+    >>> inward_gradients(784, 2000), inward_gradients(4, 2000)
+    (80, 200)
     """
-    return BISECTIONS * MOST_STEPS * (1 + _sideways(coordinates))
+    if round_gradients < SHORT_ROUND:
+        return 0
+    return min(BISECTIONS * MOST_STEPS * (1 + _sideways(coordinates)), int(SHARE_OF_ROUND * round_gradients))
 
 
-def bring_inward(pool: Pool, limit: float) -> None:
+def bring_inward(pool: Pool, limit: float, gradients: int) -> None:
     """Bisect how near the input the steps of the profile begin.
 
     A point whose gradient is steeper than that of every nearer point makes the profile rise at its own distance; the
@@ -42,11 +48,12 @@ def bring_inward(pool: Pool, limit: float) -> None:
     Args:
         pool: The evidence.
         limit: Points up to this distance.
+        gradients: How many it may take.
     """
-    places, nearer = _steps(pool, limit)
+    problem, count = pool.problem, 1 + _sideways(pool.problem.x0.numel())
+    places, nearer = _steps(pool, limit, gradients // (BISECTIONS * count))
     if not len(places):
         return
-    problem, count = pool.problem, 1 + _sideways(pool.problem.x0.numel())
     generator = make_generator(problem.x0.device, problem.seed, "inward", problem.key, pool.samples)
     points = pool.points(places.tolist())
     outer, falls = (torch.from_numpy(pool.column(name)[places]).to(problem.x0) for name in ("distance", "fall"))
@@ -75,8 +82,8 @@ def _trials(pool: Pool, points: Tensor, radius: Tensor, width: Tensor, generator
     return problem.admit(problem.x0 + project(trials - problem.x0, problem.norm, radii))
 
 
-def _steps(pool: Pool, limit: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Places of the points where the profile rises most, and how far out it is as high as before each.
+def _steps(pool: Pool, limit: float, most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Places of some points where the profile rises most, and how far out it is as high as before each.
 
     A step can gain its rise times the distance to the step before.
     """
@@ -88,5 +95,5 @@ def _steps(pool: Pool, limit: float) -> tuple[NDArray[np.int64], NDArray[np.floa
     places, before = order[rises], np.concatenate([order[:1], order[rises]])[:-1]
     gain = (fall[places] - highest[rises - 1]) * (distance[places] - distance[before])
     usable = np.flatnonzero(pool.kept(places) & (gain > 0))
-    chosen = np.sort(usable[np.argsort(-gain[usable], kind="stable")[:MOST_STEPS]])
+    chosen = np.sort(usable[np.argsort(-gain[usable], kind="stable")[:most]])
     return places[chosen], distance[before[chosen]]

@@ -24,10 +24,10 @@ from clearance.model.bounds import enclose
 from clearance.model.gradients import free, margin_gradients
 from clearance.model.seeds import make_generator
 
-SCATTERED, MOST_SCATTERED = 4.0, 0.5
-"""Probability that a block looks at uniform points of its ball before it climbs, instead of going downhill: the first
-number over the number of coordinates, at most the second. In a few dimensions that meets regions which no descent
-passes; in many it meets what CLEVER's sampler does."""
+SCATTERED, MOST_SCATTERED = 8.0, 0.75
+"""Probability that a block that climbs the gradient norm looks at uniform points of its ball first, instead of going
+downhill: the first number over the number of coordinates, at most the second. In a few dimensions that meets regions
+which no descent passes; in many it meets what CLEVER's sampler does."""
 RADIAL_SHARE = 0.5
 """Probability that a block climbs the radial slope instead of the gradient norm."""
 CLIMB_WIDTHS = 0.15
@@ -223,9 +223,10 @@ class _Rows:
         self.numbers = len(search.level_of) + torch.arange(len(radius), device=radius.device)
         uniform = torch.rand(5, len(radius), generator=generator, device=radius.device, dtype=radius.dtype)
         self._generator = generator
-        self._scattered = (uniform[4] < min(MOST_SCATTERED, SCATTERED / self.x0.numel())).nonzero().flatten()
+        chance = min(MOST_SCATTERED, SCATTERED / self.x0.numel())
         self.counts = (WIDEST_STEP * self.x0.numel()) ** uniform[0]
         self.radial = uniform[1] < RADIAL_SHARE
+        self._scattered = (~self.radial & (uniform[4] < chance)).nonzero().flatten()
         self.points = search.starts(radius, self.radial, generator)
         self.width, self.length = radius * CLIMB_WIDTHS ** uniform[2], radius * CLIMB_WIDTHS ** uniform[3]
         self.best, self.at, self.gradient = (
