@@ -50,7 +50,7 @@ lint: $(VENV)/installed-dev ## ruff: rules and format
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/installed-dev ## pyright, strict, on src
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --pythonpath $(BIN)/python --threads 2
 
 check: lint types ## lint and types
 

@@ -11,7 +11,7 @@ LONGER_SEARCH = 25
 """The interval's lower end is the radius that a search with so many times the blocks would find."""
 BLOCKS_PER_SPACING = 4
 """Normalised spacings that a level's scale is estimated from: one for so many blocks, at least one."""
-GROWTH, GROWTH_IN_L1 = 0.55, 1.8
+GROWTH, GROWTH_IN_L1 = 0.5, 1.7
 """What a longer search adds to a level's value, as a share of it and for an unevenness of 1: from `l_2` on, and in
 `l_1`. Calibrated: the 95 % quantile of what such searches did add, on seven public networks, 216 pairs of input and
 norm at each of two budgets (`benchmarks/profiles.py interval`)."""
@@ -64,7 +64,7 @@ def longer_search_values(maxima: NDArray[np.float64], seen: NDArray[np.float64],
         `(levels,)`, at least `seen`.
 
     >>> longer_search_values(np.array([[1.0, 0.96]]), np.array([1.0]), 2.0).round(3)
-    array([1.11])
+    array([1.1])
     """
     growth = GROWTH + (GROWTH_IN_L1 - GROWTH) * max(0.0, 2 / norm - 1)
     return seen * (1 + growth * math.sqrt(unevenness(maxima, seen)))
