@@ -29,6 +29,7 @@ from clearance.estimates.clever import clever, iterate_scores
 from clearance.estimates.profile import estimate as profile_estimate
 from clearance.estimates.profile import starts
 from clearance.estimates.profile.levels import Reading
+from clearance.estimates.profile.longer_search import LONGER_SEARCH
 from clearance.estimates.profile.readings import profile_radius
 from clearance.estimates.profile.score import ProfileScore
 from clearance.estimates.profile.search import Known
@@ -36,8 +37,6 @@ from clearance.estimates.settings import Settings
 from clearance.model.budgets import estimate_passes
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import prepare
-
-LONGER = 25
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def interval(rows: list[Case], chosen: argparse.Namespace) -> str:
     for case in rows:
         score = case.score(chosen.budget)
         with replaced(profile_estimate, MORE_LEVELS=len(score.levels)):
-            longer = case.score(LONGER * passes, seed=1)
+            longer = case.score(LONGER_SEARCH * passes, seed=1)
         for name, radius, reading in zip(found, radii(longer), (score.by_norm, score.by_radial), strict=True):
             assert reading is not None
             low, high = reading.interval

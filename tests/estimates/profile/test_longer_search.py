@@ -22,6 +22,13 @@ def test_what_others_met_and_the_blocks_did_not_counts() -> None:
     assert unevenness(table, seen) == pytest.approx((0.2 + 0.0) / 2)
 
 
+@pytest.mark.parametrize("seen", [0.0, 1.0])
+def test_blocks_of_a_level_that_has_moved_inward_fall_short_of_nothing(seen: float) -> None:
+    table = np.array([[4.0, 3.0]])
+    assert unevenness(table, np.array([seen])) == pytest.approx(0.25)
+    assert longer_search_values(table, np.array([seen]), 2.0) == pytest.approx(seen * (1 + GROWTH * 0.5))
+
+
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
 def test_equal_maxima_that_nothing_exceeds_leave_nothing_to_find(norm: float) -> None:
     seen = np.array([2.0, 3.0])

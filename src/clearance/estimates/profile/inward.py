@@ -14,7 +14,7 @@ from clearance.model.seeds import make_generator
 
 BISECTIONS = 5
 """Distances that are tried for a steep point."""
-MOST_STEPS = 16
+MOST_RISES = 16
 """Steps of the profile that are brought inward after one round, those with the most to gain."""
 SIDEWAYS, MOST_SIDEWAYS = 16, 3
 """Trials beside the point brought straight in, at each distance: the first number over the number of coordinates, at
@@ -35,7 +35,7 @@ def inward_gradients(coordinates: int, round_gradients: float) -> int:
     """
     if round_gradients < SHORT_ROUND:
         return 0
-    return min(BISECTIONS * MOST_STEPS * (1 + _sideways(coordinates)), int(SHARE_OF_ROUND * round_gradients))
+    return min(BISECTIONS * MOST_RISES * (1 + _sideways(coordinates)), int(SHARE_OF_ROUND * round_gradients))
 
 
 def bring_inward(pool: Pool, limit: float, gradients: int) -> None:

@@ -28,7 +28,8 @@ def unevenness(maxima: NDArray[np.float64], seen: NDArray[np.float64]) -> float:
 
     Args:
         maxima: Block maxima of each level, `(levels, blocks)`, from two blocks on; a level of zeros has none.
-        seen: The largest value that anyone met at each level, `(levels,)`, at least the largest of its maxima.
+        seen: The largest value that anyone met at each level, `(levels,)`; less than its maxima where a nearer witness
+            moved the level inward after its blocks had searched it.
 
     Returns:
         At least 0; 0 without any maxima.
@@ -37,13 +38,13 @@ def unevenness(maxima: NDArray[np.float64], seen: NDArray[np.float64]) -> float:
     0.15
     """
     ranked = -np.sort(-maxima, axis=1)
-    met = ranked[:, 0] > 0
+    met, top = ranked[:, 0] > 0, ranked[:, 0]
     if not met.any():
         return 0.0
     shares = ranked[met] / ranked[met, :1]
     count = max(1, maxima.shape[1] // BLOCKS_PER_SPACING)
     spacings = ((shares[:, :count] - shares[:, 1 : count + 1]) * np.arange(1, count + 1)).mean(1)
-    shortfall = np.maximum(1 - ranked[met, 0] / seen[met], 0.0)
+    shortfall = 1 - top[met] / np.maximum(seen, top)[met]  # a level may have moved inward since
     return float((spacings + shortfall).mean())
 
 

@@ -1,8 +1,8 @@
 """The search behind a Lipschitz profile: all levels and blocks of one input side by side in one batch.
 
 Each row is one block: a start drawn at random, half of its steps down the margin inside its ball (in a few dimensions
-half of the blocks take uniform points of it instead), the other half up the gradient norm or up the radial slope. The
-margin is met on the way, so the search is an attack as well: a nearer witness shrinks the levels of the next round.
+some blocks take uniform points of it instead), the other half up the gradient norm or up the radial slope. The margin
+is met on the way, so the search is an attack as well: a nearer witness shrinks the levels of the next round.
 """
 
 from __future__ import annotations

@@ -101,9 +101,7 @@ def bracket_chart(rows: Sequence[Row] | None) -> Chart:
     """
     import altair as alt
 
-    title = (
-        "number of the input, in the order of the table" if rows is None else "rank of the input, by attack distance"
-    )
+    title = "input, in the order of the table" if rows is None else "rank of the input, by attack distance"
     ticks = rank_ticks(0 if rows is None else len(rows))
     x = alt.X(
         "rank:Q",
