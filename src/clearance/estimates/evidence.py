@@ -27,7 +27,7 @@ from torch import Tensor
 
 from clearance.estimates.second_order import Taylor
 from clearance.geometry.feasible import FeasibleDirections
-from clearance.geometry.norms import vector_norm
+from clearance.geometry.norms import project, vector_norm
 from clearance.model.classifier import Classifier
 from clearance.model.margins import ROUNDING
 
@@ -80,6 +80,10 @@ class MarginProblem:
     def admit(self, points: Tensor) -> Tensor:
         """Clip points into the bounds where that was asked for. A point of the ball stays in the ball."""
         return self.model.clip(points) if self.clip else points
+
+    def into_ball(self, points: Tensor, radius: Tensor | float) -> Tensor:
+        """Back into the ball, of each row where there are several radii, then into the bounds: it stays in the ball."""
+        return self.admit(self.x0 + project(points - self.x0, self.norm, radius))
 
     def only(self, indices: Sequence[int]) -> MarginProblem:
         """The same input with some of its targets, at these places of `targets`."""

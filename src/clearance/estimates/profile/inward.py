@@ -7,11 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clearance.estimates.profile.pool import Pool
+from clearance.estimates.evidence import MarginProblem
+from clearance.estimates.profile.pool import Pool, Values
 from clearance.geometry.balls import sample_shifts
-from clearance.geometry.norms import expand, project
+from clearance.geometry.norms import expand
 from clearance.model.seeds import make_generator
 
+Places = NDArray[np.int64]
 BISECTIONS = 5
 """Distances that are tried for a steep point."""
 MOST_RISES = 16
@@ -35,7 +37,7 @@ def inward_gradients(coordinates: int, round_gradients: float) -> int:
     """
     if round_gradients < SHORT_ROUND:
         return 0
-    return min(BISECTIONS * MOST_RISES * (1 + _sideways(coordinates)), int(SHARE_OF_ROUND * round_gradients))
+    return min(BISECTIONS * MOST_RISES * _trials_of(coordinates), int(SHARE_OF_ROUND * round_gradients))
 
 
 def bring_inward(pool: Pool, limit: float, gradients: int) -> None:
@@ -50,17 +52,19 @@ def bring_inward(pool: Pool, limit: float, gradients: int) -> None:
         limit: Points up to this distance.
         gradients: How many it may take.
     """
-    problem, count = pool.problem, 1 + _sideways(pool.problem.x0.numel())
-    places, nearer = _steps(pool, limit, gradients // (BISECTIONS * count))
+    problem, count = pool.problem, _trials_of(pool.problem.x0.numel())
+    distance, fall = pool.column("distance"), pool.column("fall")
+    places, before = _steps(pool, distance, fall, limit, gradients // (BISECTIONS * count))
     if not len(places):
         return
     generator = make_generator(problem.x0.device, problem.seed, "inward", problem.key, pool.samples)
     points = pool.points(places.tolist())
-    outer, falls = (torch.from_numpy(pool.column(name)[places]).to(problem.x0) for name in ("distance", "fall"))
-    inner = torch.from_numpy(nearer).to(problem.x0)
+    columns = distance[before], distance[places], fall[places]
+    inner, outer, falls = (torch.from_numpy(column).to(problem.x0) for column in columns)
     for _ in range(BISECTIONS):
         middle = (inner + outer) / 2
-        trials = _trials(pool, points, middle, (outer - inner) / 2, generator)
+        about = [points, *(_about(problem, points, (outer - inner) / 2, generator) for _ in range(count - 1))]
+        trials = problem.into_ball(torch.cat(about), middle.repeat(count))
         steep = (pool.visit(trials).falls.reshape(count, -1) >= (1 - SAME_FALL) * falls).to(middle)
         found, which = steep.max(0)  # the first of them: straight in, if that is as steep
         chosen = trials.reshape(count, *points.shape)[which, torch.arange(len(points), device=which.device)]
@@ -68,26 +72,22 @@ def bring_inward(pool: Pool, limit: float, gradients: int) -> None:
         inner, outer = torch.where(found > 0, inner, middle), torch.where(found > 0, middle, outer)
 
 
-def _sideways(coordinates: int) -> int:
-    return min(MOST_SIDEWAYS, SIDEWAYS // coordinates)
+def _trials_of(coordinates: int) -> int:
+    """Trials at each distance: straight in, and in a few dimensions beside it."""
+    return 1 + min(MOST_SIDEWAYS, SIDEWAYS // coordinates)
 
 
-def _trials(pool: Pool, points: Tensor, radius: Tensor, width: Tensor, generator: torch.Generator) -> Tensor:
-    """Each point brought into a ball; and, in a few dimensions, points at random about it brought in as well."""
-    problem, trials = pool.problem, points
-    for _ in range(_sideways(problem.x0.numel())):
-        shifts = sample_shifts(problem.x0, len(points), norm=problem.norm, radius=1.0, generator=generator)
-        trials = torch.cat([trials, points + expand(width, shifts) * shifts])
-    radii = radius.repeat(len(trials) // len(points))
-    return problem.admit(problem.x0 + project(trials - problem.x0, problem.norm, radii))
+def _about(problem: MarginProblem, points: Tensor, width: Tensor, generator: torch.Generator) -> Tensor:
+    """A uniform point about each."""
+    shifts = sample_shifts(problem.x0, len(points), norm=problem.norm, radius=1.0, generator=generator)
+    return points + expand(width, shifts) * shifts
 
 
-def _steps(pool: Pool, limit: float, most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Places of some points where the profile rises most, and how far out it is as high as before each.
+def _steps(pool: Pool, distance: Values, fall: Values, limit: float, most: int) -> tuple[Places, Places]:
+    """Places of some points where the profile rises most, and of the point of the step before each.
 
     A step can gain its rise times the distance to the step before.
     """
-    distance, fall = pool.column("distance"), pool.column("fall")
     order = np.argsort(distance, kind="stable")
     order = order[distance[order] <= limit]
     highest = np.maximum.accumulate(fall[order])
@@ -96,4 +96,4 @@ def _steps(pool: Pool, limit: float, most: int) -> tuple[NDArray[np.int64], NDAr
     gain = (fall[places] - highest[rises - 1]) * (distance[places] - distance[before])
     usable = np.flatnonzero(pool.kept(places) & (gain > 0))
     chosen = np.sort(usable[np.argsort(-gain[usable], kind="stable")[:most]])
-    return places[chosen], distance[before[chosen]]
+    return places[chosen], before[chosen]

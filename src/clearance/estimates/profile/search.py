@@ -153,11 +153,6 @@ class LevelSearch:
         """The gradients without the coordinates that the bounds keep from moving downhill from these points."""
         return free(self._problem.model, points, gradients) if self._problem.clip else gradients
 
-    def inside(self, points: Tensor, radius: Tensor) -> Tensor:
-        """Back into the ball of each row, then into the bounds: a clipped point of the ball stays in the ball."""
-        x0 = self._problem.x0
-        return self._problem.admit(x0 + project(points - x0, self._problem.norm, radius))
-
     def round(self, levels: Tensor, blocks: int, steps: int) -> None:
         """Some blocks for each level, side by side, of `steps` gradients each.
 
@@ -195,7 +190,7 @@ class LevelSearch:
             bounds=bounds,
             kinds=self._kinds,
         )
-        return self.inside(points, radius)
+        return problem.into_ball(points, radius)
 
     def _steepest(self, radius: Tensor, radial: Tensor, generator: torch.Generator) -> Tensor:
         """For each block one of the steepest points met about its ball, at random, or the input; `(blocks, *input)`."""
@@ -279,4 +274,4 @@ class _Rows:
         return expand(length, gradient) * steepest_shared(gradient, self.norm, self.counts)
 
     def _inside(self, points: Tensor) -> Tensor:
-        return self.search.inside(points, self.radius)
+        return self.search.pool.problem.into_ball(points, self.radius)

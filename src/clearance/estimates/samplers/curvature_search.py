@@ -26,7 +26,7 @@ from clearance.estimates.evidence import Evidence, MarginProblem
 from clearance.estimates.samplers.block_maxima import BlockMaxima, run_searches
 from clearance.estimates.samplers.block_streams import BlockStreams, block_stream, shrinking
 from clearance.estimates.samplers.point_curvature import POWER_METHOD_STARTS, SAMPLE_TOLERANCE, curvature_kind
-from clearance.geometry.norms import dual_norm, expand, project, steepest, vector_norm
+from clearance.geometry.norms import dual_norm, expand, steepest, vector_norm
 from clearance.model.curvature import margin_curvature, margin_hessian_vectors
 from clearance.model.gradients import margin_gradients
 
@@ -99,8 +99,7 @@ class _CurvatureSearches:
         return self.best
 
     def _inside(self, points: Tensor) -> Tensor:
-        x0 = self.problem.x0
-        return self.problem.admit(x0 + project(points - x0, self.problem.norm, self.radius))
+        return self.problem.into_ball(points, self.radius)
 
     def _descend(self, steps: int) -> Tensor:
         """Steepest descent of the margin inside the ball; returns the last points."""

@@ -37,7 +37,7 @@ from clearance.estimates.evidence import INSIDE_TOLERANCE, Evidence, MarginProbl
 from clearance.estimates.samplers.block_maxima import BlockMaxima, run_searches
 from clearance.estimates.samplers.block_streams import BlockStreams, block_stream, shrinking
 from clearance.estimates.samplers.region_search import RegionSearch
-from clearance.geometry.norms import expand, project, steepest, vector_norm
+from clearance.geometry.norms import expand, steepest, vector_norm
 from clearance.model.gradients import margin_gradients
 
 DESCENT_SHARE, SEGMENT_SHARE = 0.25, 0.125
@@ -228,8 +228,7 @@ class _GradientSearches:
 
     def inside(self, points: Tensor) -> Tensor:
         """Bring points back into the ball (and the bounds, where asked)."""
-        x0 = self.problem.x0
-        return self.problem.admit(x0 + project(points - x0, self.problem.norm, self.radius))
+        return self.problem.into_ball(points, self.radius)
 
     def visit(self, points: Tensor) -> Tensor:
         """Evaluate one point of each block, keep what is new, and return the gradients."""
