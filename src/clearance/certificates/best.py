@@ -249,9 +249,9 @@ def _by(method: str, problem: VerificationProblem) -> list[NamedProof]:
 def best(problem: VerificationProblem) -> list[NamedProof]:
     """The largest radius of the methods that the table marks with `in_best`, for each input.
 
-    They are tried in the order of the table; one that refuses the network is passed over, and after one whose radius is
-    the minimum distortion itself (`exact`) no other is tried. When the time is up, no more are tried for inputs that
-    have a radius.
+    They are tried in the order of the table; one that refuses the network is passed over, and so are those that another
+    one includes; after one whose radius is the minimum distortion itself (`exact`) no other is tried. When the time is
+    up, no more are tried for inputs that have a radius.
 
     Args:
         problem: What to prove.
@@ -264,14 +264,18 @@ def best(problem: VerificationProblem) -> list[NamedProof]:
     """
     found: list[list[NamedProof]] = []
     refusals: list[str] = []
+    included: set[str] = set()
     for name, method in CERTIFICATES.items():
-        if not method.in_best or (found and problem.time_is_up() and all(_any_proved(found))):
+        if name in included or (found and problem.time_is_up() and all(_any_proved(found))):
+            continue
+        if not method.is_worth(problem):
             continue
         try:
             found.append([(name, proof) for proof in method.load()(problem)])
         except NotSupportedError as error:
             refusals.append(str(error))
             continue
+        included.update(method.includes)
         if method.exact:
             break
     if not found:

@@ -7,8 +7,6 @@ float32; and what that finds is proved in float64.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -105,9 +103,7 @@ def _in_single(
     problem: VerificationProblem, graph: Graph, start: Tensor, known: Tensor, linear: Linearisation | None
 ) -> ProvenRadius | None:
     """The search in float32, on `graph`, and its proof in float64; `None` where float64 proves none of it."""
-    bounds = None if problem.bounds is None else (problem.bounds[0].float(), problem.bounds[1].float())
-    single = replace(problem, graph=graph, x=problem.x.float(), bounds=bounds)
-    search = CrownSearch(single, True, problem.deadline, keep=DOUBLE_COST)
+    search = CrownSearch(problem.single(graph), True, problem.deadline, keep=DOUBLE_COST)
     search = search if linear is None else search.linearise()
     found = search.largest(start.float(), proven=known.float(), tolerance=CROWN_TOLERANCE)
     found_radius, proven = found.proven.double(), known

@@ -117,7 +117,7 @@ def column_sum(linear: LinearMap) -> float:
 def transposed(function: Callable[..., Tensor], shapes: Sequence[tuple[int, ...]], rows: Tensor) -> Sequence[Tensor]:
     """`J_i^T y` of an affine function, by automatic differentiation.
 
-    (`torch.func.vjp` would do; its first call imports a compiler, for seconds.)
+    (`torch.func.vjp` would do; its first call imports a compiler, for seconds.) Gradients pass through to `rows`.
 
     Args:
         function: From one tensor `(batch, *shape)` for each shape to `(batch, *output)`.
@@ -127,10 +127,13 @@ def transposed(function: Callable[..., Tensor], shapes: Sequence[tuple[int, ...]
     Returns:
         One `(rows, *shape)` for each input.
     """
+    followed = torch.is_grad_enabled() and rows.requires_grad
     with torch.enable_grad():
         zeros = [rows.new_zeros(len(rows), *shape).requires_grad_(True) for shape in shapes]
-        found = torch.autograd.grad(function(*zeros), zeros, rows, allow_unused=True, materialize_grads=True)
-    return [part.detach() for part in found]
+        found = torch.autograd.grad(
+            function(*zeros), zeros, rows, allow_unused=True, materialize_grads=True, create_graph=followed
+        )
+    return found if followed else [part.detach() for part in found]
 
 
 def gram_norm(linear: LinearMap) -> float:

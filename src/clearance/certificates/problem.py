@@ -88,6 +88,11 @@ class VerificationProblem:
         x, source, targets = self.x[rows], self.source[rows], self.targets[rows]
         return replace(self, x=x, source=source, targets=targets, bounds=bounds)
 
+    def single(self, graph: Graph) -> VerificationProblem:
+        """The same in float32, with the network made in it."""
+        bounds = None if self.bounds is None else (self.bounds[0].float(), self.bounds[1].float())
+        return replace(self, graph=graph, x=self.x.float(), bounds=bounds)
+
     def time_is_up(self) -> bool:
         """Whether the deadline has passed."""
         return time.perf_counter() > self.deadline

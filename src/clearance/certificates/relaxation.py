@@ -62,9 +62,10 @@ class Relaxation:
         Returns:
             `(batch, rows)`.
         """
-        return torch.cat([self._lowest(index, Rows(part)) for part in rows.split(self._rows_at_a_time, 1)], 1)
+        return torch.cat([self.lowest_of(index, Rows(part)) for part in rows.split(self.rows_at_a_time, 1)], 1)
 
-    def _lowest(self, index: int, rows: Rows) -> Tensor:
+    def lowest_of(self, index: int, rows: Rows) -> Tensor:
+        """As `lowest`, of rows of any kind, all at a time."""
         coefficients, offset = self.bound_backward(index, rows)
         return self.region.lowest(coefficients) + offset
 
@@ -172,12 +173,12 @@ class Relaxation:
         if not bool(wanted.any()):
             return
         below, above, reached = low.clone(), high.clone(), torch.zeros_like(wanted)
-        for entries in in_parts(wanted.any(0).nonzero().flatten(), max(1, self._rows_at_a_time // 2)):
+        for entries in in_parts(wanted.any(0).nonzero().flatten(), max(1, self.rows_at_a_time // 2)):
             if stop():
                 break
             unit = unit_rows(entries, self.graph.shapes[index], self.region.center)
             both = unit.joined(unit.replaced(-unit.values))
-            under, over = self._lowest(index, both).chunk(2, 1)
+            under, over = self.lowest_of(index, both).chunk(2, 1)
             below[:, entries], above[:, entries], reached[:, entries] = under, -over, True
         wanted &= reached
         found = _intersected((low, high), (torch.where(wanted, below, low), torch.where(wanted, above, high)))
@@ -205,7 +206,8 @@ class Relaxation:
         return found | mixed
 
     @property
-    def _rows_at_a_time(self) -> int:
+    def rows_at_a_time(self) -> int:
+        """How many rows of coefficients fit."""
         return max(1, self.graph.fitting() // len(self.region.center))
 
     def _units(self, index: int, entries: Tensor) -> Iterator[Rows]:
@@ -214,7 +216,7 @@ class Relaxation:
         Yields:
             As many at a time as fit.
         """
-        for some in in_parts(entries, self._rows_at_a_time):
+        for some in in_parts(entries, self.rows_at_a_time):
             yield unit_rows(some, self.graph.shapes[index], self.region.center)
 
     def _linear_bounds(self, index: int) -> LinearBounds:

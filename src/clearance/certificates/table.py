@@ -27,6 +27,8 @@ class Method(Choice):
         networks: For which networks there is a proof, in a few words, for the docs.
         in_best: Whether `best` tries it. The order of the table is the order in which `best` tries the methods, and of
             two equal radii the first counts.
+        worth: Function from a problem to whether `best` tries it there; empty: always.
+        includes: Methods whose radius its own is never below: where it applies, `best` leaves them out.
         exact: Whether its radius is the minimum distortion itself: where it applies, `best` tries nothing else.
         package: Function that raises `InputError` where a package that the method needs is not installed, as
             `package.module:name`; empty where it needs none.
@@ -37,6 +39,8 @@ class Method(Choice):
     proves: str
     networks: str = "any supported layers"
     in_best: bool = False
+    worth: str = ""
+    includes: tuple[str, ...] = ()
     exact: bool = False
     package: str = ""
     fits: str = ""
@@ -45,6 +49,10 @@ class Method(Choice):
         """Raise the error of `package` where the package that the method needs is not installed."""
         if self.package:
             Choice(self.meaning, self.package).load()()
+
+    def is_worth(self, problem: object) -> bool:
+        """Whether `best` tries it for a `VerificationProblem`."""
+        return self.in_best and (not self.worth or Choice(self.meaning, self.worth).load()(problem))
 
     def check_graph(self, graph: object) -> None:
         """Raise the error of `fits` where the method does not take a network, a `certificates.graph.Graph`."""
@@ -62,6 +70,17 @@ CERTIFICATES: dict[str, Method] = {
         fits="clearance.certificates.linear:check_affine",
         in_best=True,
         exact=True,
+    ),
+    "sdp-crown": Method(
+        "CROWN with the units of a layer bounded together, for p <= 2 (SDP-CROWN)",
+        "clearance.certificates.sdp_crown:sdp_crown",
+        "as `crown`, where it begins, with the inputs of each layer in their intervals and in an l2 ball as well (Chiu "
+        "et al. 2025), and coefficients by gradient ascent (Xu et al. 2021); p ≤ 2",
+        networks="some layer of ReLU or LeakyReLU",
+        fits="clearance.certificates.sdp_crown:check_two_pieces",
+        in_best=True,
+        worth="clearance.certificates.sdp_crown:worth_together",
+        includes=("crown",),
     ),
     "crown": Method(
         "linear bounds of each activation, propagated backwards (CROWN)",
@@ -124,7 +143,7 @@ def best_in_words() -> str:
     """What `best` does, for help texts.
 
     >>> best_in_words()
-    'the largest radius of linear, crown, one-hidden and operator-norms, where they apply'
+    'the largest radius of linear, sdp-crown, crown, one-hidden and operator-norms, where they apply'
     """
     *first, last = (name for name, method in CERTIFICATES.items() if method.in_best)
     return f"the largest radius of {', '.join(first)} and {last}, where they apply"
