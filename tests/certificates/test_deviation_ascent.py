@@ -73,7 +73,9 @@ def test_gradients_pass_every_step(name: str):
     else:
         graph, x = translate(model_of(name), IMAGE), images(1)
         found, rows = narrowed_at(graph, x, 0.5), Rows(torch.eye(4, dtype=torch.float64)[None, :1])
-    noted: dict[int, deviation_ascent._Free] = {place: deviation_ascent._Free(found.bounds_of(place)) for place in found.bent}
+    noted: dict[int, deviation_ascent._Free] = {
+        place: deviation_ascent._Free(found.bounds_of(place)) for place in found.bent
+    }
     found.taking(dict(noted)).lowest_of(graph.last, rows)
 
     def bound(coefficients: dict[int, torch.Tensor]) -> torch.Tensor:

@@ -82,7 +82,7 @@ def test_before_the_first_kink_it_is_the_norm_of_a_matrix():
         found, relaxed = deviations_of(graph, x, 3.0, norm, None)
         (source,) = graph.step(next(iter(two_pieces(graph)))).inputs
         crosses = ((relaxed.low[source] < 0) & (relaxed.high[source] > 0))[0]
-        assert 3 < crosses.sum()
+        assert crosses.sum() > 3
         corner = torch.maximum(relaxed.high[source] - found.at[source], found.at[source] - relaxed.low[source])
         most = min(3.0 * float(expected(network[1].weight.detach()[crosses])), float(corner[0, crosses].norm()))
         assert float(found.of(source)) == pytest.approx(most, rel=1e-9)

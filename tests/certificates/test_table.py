@@ -86,7 +86,8 @@ def test_reading_the_table_imports_neither_torch_nor_scipy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert all(f"{name}: " in " ".join(done.stdout.split()) for name in CERTIFICATES)
+    said = " ".join(done.stdout.split()).replace("- ", "-")  # a line may end behind a hyphen
+    assert all(f"{name}: " in said for name in CERTIFICATES)
 
 
 def test_a_new_line_is_a_method_of_certify_and_bracket(dummy: Path):
@@ -138,7 +139,7 @@ def test_a_new_line_is_a_choice_of_the_command_line(dummy: Path):
 
 
 def test_the_table_is_left_as_it_was():
-    names = ["linear", "crown", "one-hidden", "operator-norms", "exact", "branch-and-bound", "auto-lirpa"]
+    names = ["linear", "sdp-crown", "crown", "one-hidden", "operator-norms", "exact", "branch-and-bound", "auto-lirpa"]
     assert list(CERTIFICATES) == names
     assert method_names() == ("best", *CERTIFICATES)
 

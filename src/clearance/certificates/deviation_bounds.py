@@ -26,7 +26,7 @@ MOST_CHANGE = 8.0
 """By what a multiplier grows or shrinks in one of them, at most."""
 LEAST_MULTIPLIER = 1e-3
 """Share of the first multiplier that the search tries which it leaves an ascent to begin at where 0 is best."""
-ROUNDING = 8.0
+OFFSET_ROUNDING = 8.0
 """Units of rounding of `sum |c_i| max(|l_i|, |u_i|)` that an offset gives away."""
 
 
@@ -92,7 +92,7 @@ class DeviationBounds:
     def _room(self, rows: Rows) -> Tensor:
         """What rounding may take from `h`."""
         size = torch.maximum(self.low.abs(), self.high.abs())
-        return ROUNDING * torch.finfo(size.dtype).eps * rows.replaced(rows.values.abs()).dot(size)
+        return OFFSET_ROUNDING * torch.finfo(size.dtype).eps * rows.replaced(rows.values.abs()).dot(size)
 
     def _reach(self) -> Tensor:
         numbers = torch.finfo(self.low.dtype)

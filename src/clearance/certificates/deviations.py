@@ -27,6 +27,7 @@ from torch import Tensor
 
 from clearance.certificates.graph import Graph
 from clearance.certificates.layers.activations import Activation
+from clearance.certificates.linearisation import COLUMNS
 from clearance.certificates.operations import Affine, NotSupportedError
 from clearance.certificates.region import Region
 from clearance.certificates.rows import unit_rows
@@ -35,8 +36,6 @@ LARGEST_JACOBIAN = 2**24
 """Numbers in the `J` of one value at most, 128 MiB in float64; where one is larger, operator norms have to do."""
 LARGEST_SIDE = 1024
 """Side of the largest `J J^T` whose eigenvalues are computed: a quarter of a second."""
-COLUMNS = 32
-"""Columns of `J` at a time: the images of so many fit the caches."""
 
 
 def two_pieces(graph: Graph) -> dict[int, float]:

@@ -8,15 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from clearance.certificates.ascent import Moments
 from clearance.certificates.graph import Graph
 from clearance.certificates.relaxation import Relaxation
 from clearance.certificates.rows import unit_rows
 from clearance.certificates.split_bounds import SplitBounds, split_bounds
 from clearance.certificates.subproblems import Subproblems
 
-ADAM = (0.9, 0.99, 1e-12)
-"""Decay rates of the two moments and the constant added to the root of the second (Kingma and Ba 2015); fewer steps
-than usual are taken, so the second moment forgets sooner than by default."""
 FIRST_RATE = 0.2
 """First step of a multiplier: in units of the interval [0, 1], or of the unit's own coefficient."""
 STEP_DECAY = 0.9
@@ -43,7 +41,7 @@ def improved(bounds: SplitBounds, given: Subproblems, steps: int, enough: Tensor
     """
     best, highest = given.multipliers, given.rows.new_full((len(given),), -torch.inf)
     now, free = given, given.signs == 0
-    first = second = torch.zeros_like(best)
+    moments = Moments()
     size = torch.ones_like(best)
     for k in range(steps + 1):
         passed = bounds.backward(now)
@@ -56,10 +54,7 @@ def improved(bounds: SplitBounds, given: Subproblems, steps: int, enough: Tensor
             typical = passed.weights.abs()
             size = torch.where(free, 1.0, torch.maximum(typical, typical.mean(1, keepdim=True)))
         slope = bounds.gradient(now, passed, point) * size
-        first = ADAM[0] * first + (1 - ADAM[0]) * slope
-        second = ADAM[1] * second + (1 - ADAM[1]) * slope.square()
-        rate = FIRST_RATE * STEP_DECAY**k * (1 - ADAM[1] ** (k + 1)) ** 0.5 / (1 - ADAM[0] ** (k + 1))
-        moved = now.multipliers + rate * size * first / (second.sqrt() + ADAM[2])
+        moved = now.multipliers + FIRST_RATE * STEP_DECAY**k * size * moments.direction(slope)
         moved = moved.clamp_min(0.0)
         now = replace(now, multipliers=torch.where(free, moved.clamp_max(1.0), moved))
     return replace(given, multipliers=best)

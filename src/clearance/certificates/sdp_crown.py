@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clearance.certificates.bisection import ProvenRadius, largest_proven
 from clearance.certificates.certificate import CertificateStatus
-from clearance.certificates.crown import WORTH_SINGLE, crown
+from clearance.certificates.crown import DOUBLE_COST, WORTH_SINGLE, crown
 from clearance.certificates.deviation_ascent import Coefficients, ascended, narrowed
 from clearance.certificates.deviations import two_pieces
 from clearance.certificates.graph import Graph
@@ -31,16 +31,14 @@ LARGEST_NORM = 2.0
 """The largest `p` of a ball that lies in the l2 ball of the same radius."""
 WORTH_TOGETHER = 256
 """Units from which on `best` bounds them together: of few units CROWN loses little."""
-STEPS = 20
+MARGIN_STEPS = 20
 """Steps of ascent on the margins' bounds in a trial; it may begin where the best trial ended."""
-FIRST_GROWTH = 1.3
+TRIAL_GROWTH = 1.3
 """By what the radius grows at the first trial."""
-TOLERANCE = 1e-2
+TOGETHER_TOLERANCE = 1e-2
 """Relative width of the search's last bracket."""
-CONFIRMED_SHARES = (1.0, 1 - 1e-2, 1 - 3e-2)
+TRIED_IN_DOUBLE = (1.0, 1 - 1e-2, 1 - 3e-2)
 """Shares of a radius found in float32 at which float64 tries to prove it."""
-DOUBLE_COST = 4.0
-"""How many times the longest trial in float32 one in float64 may take; so much time is kept for the proof."""
 
 
 def sdp_crown(problem: VerificationProblem) -> list[Proof]:
@@ -108,7 +106,7 @@ def _confirmed(problem: VerificationProblem, radius: Tensor, known: Tensor, coef
     """What float64 proves of a radius that was found in float32, or what is known."""
     limit = Region(problem.x, known, problem.norm, problem.bounds).covered()
     double = {place: each.double() for place, each in coefficients.items()}
-    for share in CONFIRMED_SHARES:
+    for share in TRIED_IN_DOUBLE:
         tried = torch.minimum(share * radius, limit)
         if problem.time_is_up() or not bool(tried > known):
             break
@@ -148,11 +146,11 @@ class _Search:
         limit = Region(problem.x, known, problem.norm, problem.bounds).covered()
         return largest_proven(
             self.lowest,
-            FIRST_GROWTH * known,
+            TRIAL_GROWTH * known,
             limit,
             proven=known,
             at_proven=(problem.gaps() - self._slack).amin(1),
-            tolerance=TOLERANCE,
+            tolerance=TOGETHER_TOLERANCE,
             stop=self._time_is_up,
         )
 
@@ -160,7 +158,7 @@ class _Search:
         """Lower bounds of all margins on a ball, less their slack: `(1,)` to `(1, targets)`."""
         began, graph = time.perf_counter(), self.problem.graph
         relaxed = narrowed(self._relaxed(radius), self._at, self._time_is_up)
-        bounds, coefficients = ascended(relaxed, graph.last, Rows(self._rows), STEPS, self.coefficients)
+        bounds, coefficients = ascended(relaxed, graph.last, Rows(self._rows), MARGIN_STEPS, self.coefficients)
         found = bounds - self._slack
         if not self.coefficients or (float(radius) > self._proven and bool((found > 0).all())):
             self.coefficients, self._proven = coefficients, float(radius)
