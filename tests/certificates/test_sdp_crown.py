@@ -99,12 +99,14 @@ def test_best_takes_it_for_many_units_and_leaves_crown_out(monkeypatch: pytest.M
     (best,) = certify(model, x, method="best")
     (own,) = certify(model, x, method="sdp-crown")
     assert best.method == "sdp-crown" and best.radius == own.radius
+    (best,) = certify(model, x, method="best", time_limit=5)
+    assert best.method == "crown" and best.radius < own.radius
     (best,) = certify(model, x, norm="inf", method="best")
     assert best.method == "crown"
     few = Classifier(random_network(2, (6, 20, 20, 3), nn.ReLU))
     (best,) = certify(few, random_inputs(2, 1, 6), method="best")
     assert best.method != "sdp-crown"
-    monkeypatch.setattr(sdp_crown, "WORTH_TOGETHER", 1)
+    monkeypatch.setattr(sdp_crown, "WORTH_TOGETHER", (1, 1000))
     (best,) = certify(few, random_inputs(2, 1, 6), method="best")
     assert best.method == "sdp-crown"
 

@@ -19,7 +19,7 @@ from clearance.certificates.region import Region
 from clearance.certificates.translate import translate
 from clearance.geometry.norms import dual_norm, vector_norm
 
-CROWN_TOLERANCE = 1e-3
+CROWN_TOLERANCE = 1e-4
 """Relative width of the search's last bracket; the radius is its proven end. Each trial costs one evaluation of all
 bounds, and CROWN itself is farther than that from the minimum distortion."""
 INTERVAL_TOLERANCE = 0.2
@@ -28,7 +28,7 @@ FIRST_RADIUS = (1e-6, 1e6)
 """Where the first radius of a search may lie: a gradient that is nearly zero or huge says little."""
 WORTH_SINGLE = 1000
 """Units from which on the search runs in float32: below, making the network again costs more than it saves."""
-CONFIRMED_SHARES = (1.0, 1 - 1e-3, 1 - 1e-2)
+CONFIRMED_SHARES = (1.0, 1 - 1e-4, 1 - 1e-3, 1 - 1e-2)
 """Shares of a radius found in float32 at which float64 tries to prove it: near its end, rounding decides."""
 LEAST_IN_SINGLE = 1e-5
 """Radius, as a share of the input's largest entry, below which float32 has too few digits for the search."""

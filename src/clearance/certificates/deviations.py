@@ -104,6 +104,8 @@ class Deviations:
         self._moved.append(torch.minimum(moved, box))
         if index in self.graph.preactivations:
             self._crossing[index] = self._of_crossing(index, low, high)
+        for used in self.graph.last_used_by.get(index, ()):
+            self._linear[used] = None
 
     def of(self, index: int) -> Tensor:
         """`D` of the entries of a value whose interval holds 0, `(1,)`."""

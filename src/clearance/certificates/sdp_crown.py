@@ -29,8 +29,10 @@ from clearance.certificates.translate import translate
 
 LARGEST_NORM = 2.0
 """The largest `p` of a ball that lies in the l2 ball of the same radius."""
-WORTH_TOGETHER = 256
-"""Units from which on `best` bounds them together: of few units CROWN loses little."""
+WORTH_TOGETHER = (256, 20_000)
+"""Units between which `best` bounds them together: of few CROWN loses little, and of more a trial takes a minute."""
+WORTH_SECONDS = 10.0
+"""Time limit for an input from which on `best` does: it takes some seconds, ten times what CROWN takes."""
 MARGIN_STEPS = 20
 """Steps of ascent on the margins' bounds in a trial; it may begin where the best trial ended."""
 TRIAL_GROWTH = 1.3
@@ -82,8 +84,9 @@ def check_two_pieces(graph: Graph) -> None:
 
 
 def worth_together(problem: VerificationProblem) -> bool:
-    """Whether the network has so many units that bounding them together says more."""
-    return problem.graph.neurons >= WORTH_TOGETHER
+    """Whether bounding a network's units together says more than CROWN within the time limit."""
+    fewest, most = WORTH_TOGETHER
+    return fewest <= problem.graph.neurons <= most and problem.seconds >= WORTH_SECONDS
 
 
 def _enlarged(problem: VerificationProblem, proof: Proof, single: Graph | None) -> Proof:
