@@ -27,7 +27,7 @@ from network_forms import FORMS  # pyright: ignore[reportMissingImports]
 
 HONEST = [name for name, form in FORMS.items() if form.certified]
 REFUSED = [name for name, form in FORMS.items() if not form.certified]
-METHODS = ["best", "linear", "crown", "one-hidden", "operator-norms", "exact", "branch-and-bound"]
+METHODS = ["best", "linear", "sdp-crown", "crown", "one-hidden", "operator-norms", "exact", "branch-and-bound"]
 
 
 @pytest.fixture(autouse=True)
