@@ -4,8 +4,8 @@
     python benchmarks/provers.py --networks mnist-fmn,cifar10-resnet20 --methods crown --time-limit 60
 
 Each method runs in a process of its own, in turn, with one input first that is not timed. `least` is the smallest ratio
-of a method's radius to the last one's over the inputs; that one's search ends with a bracket of a relative width of 1e-4,
-as `crown`'s does. `MB` is the peak of the process above what it held before the first proof. Needs
+of a method's radius to the last one's over the inputs; auto_LiRPA's search ends with a bracket of a relative width of
+1e-4, as `crown`'s does. `MB` is the peak of the process above what it held before the first proof. Needs
 `CLEARANCE_DATA`, and for its lines auto_LiRPA, whose source of May 2026 imports beside torch 2.13 with `appdirs` and
 `tqdm` installed.
 """

@@ -29,6 +29,7 @@ def narrowed_at(graph: Graph, x: torch.Tensor, radius: float, norm: float = 2.0)
 
 @pytest.mark.parametrize("name", BENT)
 @pytest.mark.parametrize("norm", [1.0, 2.0])
+@pytest.mark.thinned(3)
 def test_bounds_of_every_value_hold(name: str, norm: float):
     graph, x = translate(model_of(name), IMAGE), images(1)
     for radius in (0.2, 1.5):

@@ -64,13 +64,13 @@ def test_without_the_box_it_is_the_offset_of_sdp_crown(seed: int, multiplier: fl
     assert torch.allclose(found[0], written, rtol=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_with_positive_coefficients_the_best_multiplier_is_exact(seed: int):
     """Then the minimum is a convex program, and there is no duality gap."""
     bounds, rows = made(seed, 0.0)
     rows = Rows(rows.values.abs()[:, :2])
     through = Rows(rows.values * bounds.coefficients(rows))
-    grid = torch.logspace(-4, 3, 4000, dtype=torch.float64)
+    grid = torch.logspace(-4, 3, 2000, dtype=torch.float64)
     best = torch.stack([bounds.at(rows, through, m.expand(1, 2)) for m in (torch.zeros(()).double(), *grid)]).amax(0)
     near = bounds.best(rows, through)[0]
     for row in range(2):

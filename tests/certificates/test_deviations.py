@@ -47,6 +47,7 @@ def check(graph: Graph, x: Tensor, radius: float, norm: float, bounds: Bounds) -
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("norm", [1.0, 1.5, 2.0])
+@pytest.mark.thinned(2)
 def test_no_point_moves_a_layer_farther(name: str, norm: float):
     graph, x = translate(model_of(name), IMAGE), images(1)
     for radius in (0.05, 0.8):

@@ -1,7 +1,6 @@
 """CROWN with the units of a layer together: against minimum distortions, attacks and CROWN itself."""
 
 import math
-from statistics import median
 
 import pytest
 import torch
@@ -28,12 +27,12 @@ def wide(seed: int) -> tuple[Classifier, torch.Tensor]:
     return Classifier(network), x
 
 
-@pytest.mark.parametrize("norm", [1.0, 2.0])
-@pytest.mark.parametrize("bounds", [None, (-1.0, 1.0)])
+@pytest.mark.parametrize(("norm", "bounds"), [(2.0, None), (1.0, (-1.0, 1.0)), (2.0, (-1.0, 1.0)), (1.0, None)])
+@pytest.mark.thinned(2)
 def test_it_lies_between_crown_and_the_minimum_distortion(norm: float, bounds: tuple[float, float] | None):
     gained: list[bool] = []
     for seed in range(2):
-        network, x = random_network(seed, (4, 9, 9, 3), nn.ReLU), random_inputs(seed, 2, 4).clamp(-1, 1)
+        network, x = random_network(seed, (4, 8, 8, 3), nn.ReLU), random_inputs(seed, 1, 4).clamp(-1, 1)
         model = Classifier(network, bounds)
         found, crown, exact = (certify(model, x, norm=norm, method=m) for m in ("sdp-crown", "crown", "exact"))
         for one, other, most in zip(found, crown, exact, strict=True):
@@ -44,7 +43,7 @@ def test_it_lies_between_crown_and_the_minimum_distortion(norm: float, bounds: t
 
 @pytest.mark.parametrize("name", BENT)
 @pytest.mark.parametrize("norm", [1.0, 1.5, 2.0])
-@pytest.mark.thinned(6)
+@pytest.mark.thinned(10)
 def test_no_witness_lies_inside(name: str, norm: float):
     model, x = model_of(name), images(1)
     proofs = certify(model, x, norm=norm, method="sdp-crown")
@@ -55,11 +54,11 @@ def test_no_witness_lies_inside(name: str, norm: float):
 def test_of_many_units_it_proves_much_more():
     for norm, least in ((1.0, 1.05), (2.0, 1.1)):
         ratios: list[float] = []
-        for seed in range(3):
+        for seed in range(2):
             model, x = wide(seed)
             (found,), (crown,) = (certify(model, x, norm=norm, method=m) for m in ("sdp-crown", "crown"))
             ratios.append(found.radius / crown.radius)
-        assert median(ratios) > least
+        assert min(ratios) > least
 
 
 def test_a_search_in_float32_is_proved_in_float64(monkeypatch: pytest.MonkeyPatch):
@@ -68,11 +67,14 @@ def test_a_search_in_float32_is_proved_in_float64(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sdp_crown, "WORTH_SINGLE", 1)
     (single,) = certify(model, x, method="sdp-crown")
     assert single.radius == pytest.approx(double.radius, rel=0.03)
-    for share in (1.0, 0.99, 0.97):
-        monkeypatch.setattr(sdp_crown._Search, "lowest", refusing_above(share * single.radius * 0.999))
+    for share in (0.995, 0.5):
+        monkeypatch.setattr(sdp_crown._Search, "lowest", refusing_above(share * single.radius))
         (less,) = certify(model, x, method="sdp-crown")
         (crown,) = certify(model, x, method="crown")
-        assert crown.radius <= less.radius < share * single.radius
+        if share == 0.5:
+            assert less.radius == crown.radius
+        else:
+            assert 0.97 * single.radius < less.radius < share * single.radius
 
 
 def refusing_above(radius: float):
