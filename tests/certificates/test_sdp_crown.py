@@ -113,6 +113,14 @@ def test_best_takes_it_for_many_units_and_leaves_crown_out(monkeypatch: pytest.M
     assert best.method == "sdp-crown"
 
 
+def test_branch_and_bound_begins_with_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sdp_crown, "WORTH_SECONDS", 1.0)
+    model, x = wide(0)
+    (own,) = certify(model, x, method="sdp-crown")
+    (found,) = certify(model, x, method="branch-and-bound", time_limit=4)
+    assert found.radius >= own.radius * (1 - 1e-6)
+
+
 def test_what_it_includes_is_in_the_table():
     assert {name for method in CERTIFICATES.values() for name in method.includes} <= set(CERTIFICATES)
 

@@ -18,8 +18,8 @@ class Moments:
 
     Source: Kingma and Ba (2015), algorithm 1.
 
-    >>> bool((Moments().direction(torch.tensor([3.0, -0.1])) == torch.tensor([1.0, -1.0])).all())
-    True
+    >>> Moments().direction(torch.tensor([3.0, -0.1]))
+    tensor([ 1.0000, -1.0000])
     """
 
     _first: Tensor = field(default_factory=lambda: torch.zeros(()))

@@ -5,8 +5,9 @@ al. (2021). That subproblems are ordered by their distance and not by their marg
 
 In a ball on which the units' intervals are known, a subproblem fixes the signs of some units (`split_search`). Its
 bound is a radius that no point of it with another class is nearer than, and the smallest one of all is proved at any
-time. The balls grow from CROWN's radius towards the nearest point of another class that is known (`split_points`), as
-intervals are narrower in smaller balls; a ball that takes too long is made smaller, and its subproblems stay.
+time. The balls grow from the radius of CROWN, or of `sdp_crown` where `best` takes that, towards the nearest point of
+another class that is known (`split_points`), as intervals are narrower in smaller balls; a ball that takes too long is
+made smaller, and its subproblems stay.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from clearance.certificates.multiplier_ascent import tightened
 from clearance.certificates.problem import RESERVE, Proof, VerificationProblem
 from clearance.certificates.region import Region
 from clearance.certificates.relaxation import Relaxation, relax
+from clearance.certificates.sdp_crown import LARGEST_NORM, sdp_crown, worth_together
 from clearance.certificates.split_bounds import check_piecewise_linear, split_bounds
 from clearance.certificates.split_points import NearestPoint
 from clearance.certificates.split_search import Margins, SplitSearch
@@ -81,7 +83,8 @@ class _OneInput:
         """Prove balls until the proved radius meets the nearest point, or the time is up."""
         problem = self.problem
         self._deadline = time.perf_counter() + problem.seconds
-        (first,) = crown(replace(problem, deadline=self._deadline))
+        begun = sdp_crown if problem.norm <= LARGEST_NORM and worth_together(problem) else crown
+        (first,) = begun(replace(problem, deadline=self._deadline))
         if math.isinf(first.radius):
             return first
         guess, known = float(linear_guess(problem)), max(first.radius, 0.0)
