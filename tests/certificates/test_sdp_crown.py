@@ -93,7 +93,7 @@ def test_larger_norms_and_other_networks_are_refused():
         (proof,) = certify(model, x, norm=norm, method="sdp-crown")
         assert proof.status == "unsupported" and "expected a norm of at most 2" in proof.reason
     (proof,) = certify(Classifier(random_network(0, (4, 8, 3), nn.Tanh)), random_inputs(0, 1, 4), method="sdp-crown")
-    assert proof.status == "unsupported" and proof.reason == "expected a network with ReLU or LeakyReLU, got tanh"
+    assert proof.status == "unsupported" and proof.reason == "expected a network with ReLU or LeakyReLU, found tanh"
 
 
 def test_best_takes_it_for_many_units_and_leaves_crown_out(monkeypatch: pytest.MonkeyPatch):

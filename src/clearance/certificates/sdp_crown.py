@@ -80,7 +80,7 @@ def check_two_pieces(graph: Graph) -> None:
     """
     if not two_pieces(graph):
         names = ", ".join(graph.nonlinear_names) or "affine steps alone"
-        raise NotSupportedError(f"expected a network with ReLU or LeakyReLU, got {names}")
+        raise NotSupportedError(f"expected a network with ReLU or LeakyReLU, found {names}")
 
 
 def worth_together(problem: VerificationProblem) -> bool:
