@@ -7,6 +7,8 @@ import pytest
 
 from command_line import Ended, run_command, run_process
 
+README = Path(__file__).resolve().parents[2] / "README.md"
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -30,6 +32,12 @@ def test_demo_ends_with_a_table_and_says_what_it_claims(first: Ended):
     text = " ".join(out.split())
     assert "estimate, not a bound" in text and "Distances are in pixel values in [0, 1]" in text
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_the_readme_shows_what_it_prints(first: Ended):
+    shown = [line.split() for line in README.read_text().splitlines()]
+    rows = [line.split() for line in first.stdout.partition("\n\n   ")[0].splitlines() if line.split()[1:]]
+    assert len(rows) > 7 and all(row in shown for row in rows)
 
 
 def test_it_writes_the_pages_it_names(first: Ended, place: Path):

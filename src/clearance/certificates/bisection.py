@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -151,3 +151,41 @@ def largest_proven(
             done, proven.where(proven.isfinite(), limit), torch.minimum(bracket.next(tolerance), limit)
         )
     return ProvenRadius(bracket.proven, limiting, unfinished)
+
+
+def confirmed(
+    lowest: Callable[[Tensor], Tensor],
+    found: Tensor,
+    known: Tensor,
+    limit: Tensor,
+    shares: Sequence[float],
+    stop: Callable[[], bool] = lambda: False,
+) -> Tensor:
+    """What a test proves of radii that a rougher one has found: the largest of some shares of each that it proves.
+
+    Source: this project.
+
+    Args:
+        lowest: As for `largest_proven`.
+        found: The radii, `(batch,)`.
+        known: Radii that are proved already, `(batch,)`.
+        limit: Radii at which the ball holds everything, `(batch,)`.
+        shares: The shares, the largest one first.
+        stop: Says when to stop.
+
+    Returns:
+        The radii that were proved; `known` where none of the shares was, or no more was found.
+
+    >>> one = torch.ones(1)
+    >>> confirmed(lambda radius: 1.995 - radius[:, None], 2 * one, one, 9 * one, (1.0, 0.99, 0.9))
+    tensor([1.9800])
+    """
+    proven, open_rows = known, found > known
+    for share in shares:
+        if stop() or not bool(open_rows.any()):
+            break
+        radius = torch.where(open_rows, torch.minimum(share * found, limit), known)
+        holds = open_rows & (lowest(radius).amin(1) > 0)
+        proven = torch.where(holds, torch.where(radius >= limit, torch.inf, radius), proven)
+        open_rows = open_rows & ~holds
+    return proven

@@ -25,7 +25,7 @@ from clearance.certificates.multiplier_ascent import tightened
 from clearance.certificates.problem import RESERVE, Proof, VerificationProblem
 from clearance.certificates.region import Region
 from clearance.certificates.relaxation import Relaxation, relax
-from clearance.certificates.sdp_crown import LARGEST_NORM, sdp_crown, worth_together
+from clearance.certificates.sdp_crown import sdp_crown, worth_together
 from clearance.certificates.split_bounds import check_piecewise_linear, split_bounds
 from clearance.certificates.split_points import NearestPoint
 from clearance.certificates.split_search import Margins, SplitSearch
@@ -83,7 +83,7 @@ class _OneInput:
         """Prove balls until the proved radius meets the nearest point, or the time is up."""
         problem = self.problem
         self._deadline = time.perf_counter() + problem.seconds
-        begun = sdp_crown if problem.norm <= LARGEST_NORM and worth_together(problem) else crown
+        begun = sdp_crown if worth_together(problem) else crown
         (first,) = begun(replace(problem, deadline=self._deadline))
         if math.isinf(first.radius):
             return first

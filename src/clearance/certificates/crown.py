@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clearance.certificates.bisection import ProvenRadius
+from clearance.certificates.bisection import ProvenRadius, confirmed
 from clearance.certificates.crown_search import CrownSearch, worth_linearising
 from clearance.certificates.graph import Graph
 from clearance.certificates.linearisation import Linearisation
@@ -106,20 +106,13 @@ def _in_single(
     search = CrownSearch(problem.single(graph), True, problem.deadline, keep=DOUBLE_COST)
     search = search if linear is None else search.linearise()
     found = search.largest(start.float(), proven=known.float(), tolerance=CROWN_TOLERANCE)
-    found_radius, proven = found.proven.double(), known
+    radius = found.proven.double()
     limit = Region(problem.x, start, problem.norm, problem.bounds).covered()
     if problem.time_is_up() and bool((known > 0).all()):
         return ProvenRadius(known, found.limiting, torch.ones_like(found.timed_out))
-    open_rows = found_radius > known
     double = CrownSearch(problem, True, problem.deadline, share=1.0, linear=linear)
-    for share in CONFIRMED_SHARES:
-        if not bool(open_rows.any()):
-            break
-        radius = torch.where(open_rows, torch.minimum(share * found_radius, limit), known)
-        holds = open_rows & (double.lowest(radius).amin(1) > 0)
-        proven = torch.where(holds, torch.where(radius >= limit, torch.inf, radius), proven)
-        open_rows &= ~holds
-    if bool(open_rows.any()):
+    proven = confirmed(double.lowest, radius, known, limit, CONFIRMED_SHARES)
+    if bool(((radius > known) & (proven == known)).any()):
         return None
     return ProvenRadius(proven, found.limiting, found.timed_out)
 

@@ -98,10 +98,11 @@ class Deviations:
         except NotSupportedError:
             norms = [math.inf] * len(step.inputs)
         moved = sum((own * self._moved[i] for own, i in zip(norms, step.inputs, strict=True)), torch.zeros_like(box))
-        linear, left = self._through(index, norms, torch.minimum(moved, box))
+        moved = torch.minimum(moved, box)
+        linear, left = self._through(index, norms, moved)
         self._linear.append(linear)
         self._left.append(left)
-        self._moved.append(torch.minimum(moved, box))
+        self._moved.append(moved)
         if index in self.graph.preactivations:
             self._crossing[index] = self._of_crossing(index, low, high)
         for used in self.graph.last_used_by.get(index, ()):

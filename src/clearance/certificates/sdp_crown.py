@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from clearance.certificates.bisection import ProvenRadius, largest_proven
+from clearance.certificates.bisection import ProvenRadius, confirmed, largest_proven
 from clearance.certificates.certificate import CertificateStatus
 from clearance.certificates.crown import DOUBLE_COST, WORTH_SINGLE, crown
 from clearance.certificates.deviation_ascent import Coefficients, ascended, narrowed
@@ -84,9 +84,10 @@ def check_two_pieces(graph: Graph) -> None:
 
 
 def worth_together(problem: VerificationProblem) -> bool:
-    """Whether bounding a network's units together says more than CROWN within the time limit."""
+    """Whether bounding a network's units together says more than CROWN of this norm within the time limit."""
     fewest, most = WORTH_TOGETHER
-    return fewest <= problem.graph.neurons <= most and problem.seconds >= WORTH_SECONDS
+    fits = problem.norm <= LARGEST_NORM and fewest <= problem.graph.neurons <= most
+    return fits and problem.seconds >= WORTH_SECONDS
 
 
 def _enlarged(problem: VerificationProblem, proof: Proof, single: Graph | None) -> Proof:
@@ -99,23 +100,12 @@ def _enlarged(problem: VerificationProblem, proof: Proof, single: Graph | None) 
     found = search.largest(known.to(rough.x))
     radius, timed_out = found.proven.double(), bool(found.timed_out)
     if single is not None:
-        radius = _confirmed(problem, radius, known, search.coefficients)
+        double = _Search(problem, coefficients={place: each.double() for place, each in search.coefficients.items()})
+        limit = Region(problem.x, known, problem.norm, problem.bounds).covered()
+        radius = confirmed(double.lowest, radius, known, limit, TRIED_IN_DOUBLE, problem.time_is_up)
     if not bool(radius > known):
         return replace(proof, status=CertificateStatus.TIME_LIMIT) if timed_out else proof
     return make_proof(float(radius), int(problem.targets[0, found.limiting]), timed_out=timed_out)
-
-
-def _confirmed(problem: VerificationProblem, radius: Tensor, known: Tensor, coefficients: Coefficients) -> Tensor:
-    """What float64 proves of a radius that was found in float32, or what is known."""
-    limit = Region(problem.x, known, problem.norm, problem.bounds).covered()
-    double = {place: each.double() for place, each in coefficients.items()}
-    for share in TRIED_IN_DOUBLE:
-        tried = torch.minimum(share * radius, limit)
-        if problem.time_is_up() or not bool(tried > known):
-            break
-        if bool((_Search(problem, coefficients=double).lowest(tried) > 0).all()):
-            return torch.where(tried >= limit, torch.inf, tried)
-    return known
 
 
 @dataclass
