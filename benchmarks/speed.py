@@ -3,7 +3,8 @@
     python benchmarks/speed.py                              the MNIST CNN, with ART
     python benchmarks/speed.py --network mnist-eran-6x100   another network; ART where it is installed
 
-One test image, l2, runner-up: the default estimate (a profile, `quick`), and the uniform sampler at R = 5. The bare
+One test image, l2: the default estimate (`clever(model, x)`: a profile, untargeted, `standard`; and `quick`), and the
+uniform sampler at R = 5, runner-up. The bare
 loop does nothing but the forward pass and the backward pass to the input, on samples drawn beforehand, at each batch
 size; its best is what the machine can do.
 
@@ -57,12 +58,12 @@ def ours(network: nn.Module, x: Tensor, target: int, blocks: int) -> Callable[[]
     return run
 
 
-def profile(network: nn.Module, x: Tensor, target: int) -> Callable[[], int]:
+def profile(network: nn.Module, x: Tensor, budget: str) -> Callable[[], int]:
     """`clever` as it is by default: a deep start, the search of all levels, the readings with their intervals."""
     model = Classifier(network, (0, 1))
 
     def run() -> int:
-        return clever(model, x, target=target, norm=2, budget="quick")[0].cost.backward
+        return clever(model, x, norm=2, budget=budget)[0].cost.backward
 
     return run
 
@@ -124,7 +125,8 @@ def main() -> None:
     contestants = {
         f"bare loop, batch {b}": bare_loop(network, x, best, target, b, 2048) for b in (16, 32, 64, 128, 256)
     }
-    contestants["Clearance, profile"] = profile(network, x, target)
+    for budget in ("standard", "quick"):
+        contestants[f"Clearance, profile, {budget}"] = profile(network, x, budget)
     contestants["Clearance, uniform"] = ours(network, x, target, 8)
     with_art = find_spec("art") is not None
     if with_art:

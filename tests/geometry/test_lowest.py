@@ -46,3 +46,18 @@ def test_where_the_ball_holds_the_box_the_box_decides() -> None:
     wanted = torch.minimum(rows * low, rows * high).sum().item()
     for norm in (1.0, 2.0, float("inf")):
         assert lowest_on_ball(rows, far, low, high, norm, splits=None).item() == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("room", [0.001, 0.01, 1.0, float("inf")])
+def test_in_l1_the_largest_coefficients_are_spent_first_however_many_it_takes(room: float) -> None:
+    """300 coordinates: with little room in each the radius is spent on 200 of them, or on none but the box's ends."""
+    draw = torch.Generator().manual_seed(3)
+    rows = torch.randn(1, 4, 300, generator=draw, dtype=torch.float64)
+    ends = room * torch.rand(2, 1, 1, 300, generator=draw, dtype=torch.float64) + (0 if room < 1 else 0.1)
+    found = lowest_on_ball(rows, torch.ones(1, dtype=torch.float64), -ends[0], ends[1], 1.0, splits=None)
+    for row, lowest in zip(rows[0], found[0], strict=True):
+        left, wanted = 1.0, 0.0
+        for place in row.abs().argsort(descending=True).tolist():
+            spent = min(left, float(ends[0 if row[place] > 0 else 1, 0, 0, place]))
+            left, wanted = left - spent, wanted - spent * float(row[place].abs())
+        assert lowest.item() == pytest.approx(wanted)

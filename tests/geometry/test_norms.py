@@ -146,3 +146,28 @@ def test_soft_thresholding_minimises_its_objective():
         found = soft_threshold(values[None], torch.tensor([weight], dtype=torch.float64))[0]
         cost = weight * grid.abs() + (grid - values[:, None]).square() / 2
         assert (found - grid[cost.argmin(1)]).abs().max() <= 0.001  # the grid's step
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 1e-6, 0.5, 3.0, 40.0]), st.booleans())
+def test_the_l1_projection_is_that_of_sorting(seed: int, radius: float, ties: bool):
+    delta = torch.randn(5, 40, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    delta = (2 * delta).round() / 2 if ties else delta
+    expected = torch.stack([_by_sorting(row, radius) for row in delta])
+    assert torch.allclose(project(delta, 1.0, radius), expected, rtol=0, atol=1e-12)
+
+
+def _by_sorting(row: torch.Tensor, radius: float) -> torch.Tensor:
+    """Duchi et al. 2008, figure 1, for one vector."""
+    if float(row.abs().sum()) <= radius:
+        return row
+    ordered = sorted(row.abs().tolist(), reverse=True)
+    thresholds = [(sum(ordered[: k + 1]) - radius) / (k + 1) for k in range(len(ordered))]
+    last = max((k for k, size in enumerate(ordered) if size > thresholds[k]), default=0)
+    return row.sign() * (row.abs() - thresholds[last]).clamp_min(0)
+
+
+def test_a_row_is_projected_to_the_same_bits_alone_and_in_a_batch():
+    delta = 3 * torch.randn(40, 300, generator=torch.Generator().manual_seed(1))
+    radius = torch.logspace(-3, 3, 40)
+    alone = [project(row, 1.0, reach) for row, reach in zip(delta.split(1), radius.split(1), strict=True)]
+    assert torch.equal(project(delta, 1.0, radius), torch.cat(alone))

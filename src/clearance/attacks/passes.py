@@ -12,6 +12,7 @@ from torch import Tensor
 from clearance.attacks.goals import Goal, Loss, margin
 from clearance.geometry.norms import expand
 from clearance.model.classifier import Classifier
+from clearance.model.gradients import finite_rows
 from clearance.model.seeds import content_key, make_generator
 
 
@@ -64,9 +65,8 @@ def evaluate(
         return logits, values[:, 0], gradient
 
     logits, values, gradient = model.in_micro_batches(part, points)
-    finite = gradient.flatten(1).isfinite().all(1)
     values = torch.where(values.isfinite(), values, torch.inf)
-    gradient = torch.where(expand(finite, gradient), gradient, 0.0)
+    gradient = torch.where(expand(finite_rows(gradient), gradient), gradient, 0.0)
     return LossEvaluation(logits, values, margin(logits, aim), gradient, goal.reached(logits))
 
 

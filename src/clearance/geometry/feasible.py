@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -66,8 +67,13 @@ class FeasibleDirections:
         """The gradients without the coordinates that cannot move downhill: 0 where there is no room at all."""
         if not self.bounded:
             return gradients
-        blocked = ((self.down <= 0) & (gradients > 0)) | ((self.up <= 0) & (gradients < 0))
-        return gradients.masked_fill(blocked, 0.0)
+        return gradients.clamp(*self._open_signs)
+
+    @cached_property
+    def _open_signs(self) -> tuple[Tensor, Tensor]:
+        """The least and the largest gradients that have room to move downhill: `-+inf`, or 0 where there is no room."""
+        none = torch.zeros_like(self.down)
+        return none.masked_fill(self.up > 0, -math.inf), none.masked_fill(self.down > 0, math.inf)
 
     def downhill(self, gradients: Tensor) -> Tensor:
         """A direction of unit norm, open at `x0`, along which each linear function falls fastest, `(batch, *input)`.

@@ -13,6 +13,10 @@ MOST_SPLITS = 40
 """Splits after which the search for the best one ends: each saturates at least one more coordinate, and the last ones
 change nothing."""
 
+FIRST_COEFFICIENTS, MORE_COEFFICIENTS = 32, 8
+"""For `p = 1`, how many of the largest coefficients are looked at first; if the radius is not spent on them, so many
+times more."""
+
 
 def lowest_on_ball(
     rows: Tensor, radius: Tensor, low: Tensor, high: Tensor, norm: float, *, splits: int | None
@@ -57,12 +61,17 @@ def lowest_on_ball(
 def _greedy(rows: Tensor, radius: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """`p = 1`: spend the radius on the largest coefficients first, each as far as its bound."""
     rows = rows.expand(len(radius), -1, -1)
-    room = torch.where(rows > 0, -low, high)
-    size, ranking = rows.abs().sort(2, descending=True)
-    room = room.gather(2, ranking)
-    before = room.cumsum(2) - room
-    spent = torch.minimum(room, (radius[:, None, None] - before).clamp_min(0.0))
-    return -(size * spent).sum(2)
+    low, high, sizes = low.expand_as(rows), high.expand_as(rows), rows.abs()
+    count = FIRST_COEFFICIENTS
+    while True:
+        size, ranking = sizes.topk(min(count, rows.shape[2]), dim=2)
+        falling = rows.gather(2, ranking) > 0
+        most = torch.where(falling, -low.gather(2, ranking), high.gather(2, ranking))
+        most = torch.minimum(most, radius[:, None, None])  # it may be infinite
+        left = radius[:, None, None] - (most.cumsum(2) - most)
+        if count >= rows.shape[2] or bool((left[..., -1] <= most[..., -1]).all()):
+            return -(size * torch.minimum(most, left.clamp_min(0.0))).sum(2)
+        count *= MORE_COEFFICIENTS
 
 
 def _split(rows: Tensor, radius: Tensor, low: Tensor, high: Tensor, norm: float, splits: int) -> Tensor:
@@ -82,8 +91,8 @@ def _split(rows: Tensor, radius: Tensor, low: Tensor, high: Tensor, norm: float,
         value = value + torch.minimum(rest * low, rest * high).sum(2)
         lowest = torch.maximum(lowest, torch.where(value.isfinite(), value, -math.inf))
         fixed = step != free
-        spare = radius**norm - torch.where(fixed, step.abs() ** norm, 0.0).sum(2)
-        left = torch.where(fixed, 0.0, raised.abs() ** norm).sum(2)
+        spare = radius**norm - (step.abs() ** norm * fixed).sum(2)
+        left = (raised.abs() ** norm * ~fixed).sum(2)
         larger = (spare.clamp_min(0.0) / left.clamp_min(tiny)) ** (power / norm)
         larger = torch.where((left > tiny) & larger.isfinite(), larger, scale)
         if splits > 1 and not bool((larger > scale * (1 + 1e-6)).any()):

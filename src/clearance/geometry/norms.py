@@ -54,18 +54,25 @@ def vector_norm(x: Tensor, norm: float) -> Tensor:
     flat, norm = x.flatten(1), as_distance(norm)
     if norm == 0:  # half precision would round a count above 256
         return (flat != 0).sum(1).to(torch.promote_types(flat.dtype, torch.float32))
-    if norm in {1.0, math.inf}:
-        return torch.linalg.vector_norm(flat, norm, dim=1)
+    if norm in {1.0, math.inf}:  # by hand: on a CPU torch's own vector norms take 5 to 20 times as long for these
+        return flat.abs().sum(1) if norm == 1 else flat.abs().amax(1)
     limits = torch.finfo(flat.dtype)
     if norm == 2:
         plain = torch.linalg.vector_norm(flat, norm, dim=1)
-        if bool(((plain > limits.tiny**0.25) & (plain < limits.max**0.25)).all()):
+        if _all_between(plain, limits.tiny**0.25, limits.max**0.25):
             return plain
     # |x|^p itself would underflow or overflow; |x / max|^p lies in [0, 1], however large p is
     unit = flat.abs().amax(1).clamp(limits.tiny, limits.max)
     if norm == 2:  # a power of two rounds nothing: the same bits as above, whichever way the batch goes
         unit = unit.clamp_max(limits.max / 2).log2().floor().exp2()
     return unit * torch.linalg.vector_norm(flat / unit[:, None], norm, dim=1)
+
+
+def _all_between(values: Tensor, low: float, high: float) -> bool:
+    if values.numel() == 0:
+        return True
+    least, most = torch.stack(torch.aminmax(values)).tolist()
+    return low < least and most < high
 
 
 def last_norm(x: Tensor, norm: float) -> Tensor:
@@ -114,7 +121,7 @@ def steepest(gradient: Tensor, norm: float) -> Tensor:
         top = flat.abs().argmax(1, keepdim=True)
         return torch.zeros_like(flat).scatter(1, top, flat.gather(1, top).sign()).reshape(gradient.shape)
     scaled = flat / flat.abs().amax(1, keepdim=True).clamp_min(torch.finfo(flat.dtype).tiny)
-    raised = scaled.sign() * scaled.abs() ** (dual_norm(norm) - 1)
+    raised = scaled if norm == 2 else scaled.sign() * scaled.abs() ** (dual_norm(norm) - 1)
     length = torch.linalg.vector_norm(raised, norm, dim=1, keepdim=True)
     return (raised / length.clamp_min(torch.finfo(flat.dtype).tiny)).reshape(gradient.shape)
 
@@ -222,13 +229,21 @@ def soft_threshold(delta: Tensor, weight: Tensor) -> Tensor:
 
 
 def _project_simplex(delta: Tensor, limit: Tensor) -> Tensor:
-    """Euclidean projection onto `l_1` balls by sorting (Duchi, Shalev-Shwartz, Singer and Chandra 2008, figure 1)."""
+    """Euclidean projection onto `l_1` balls: the threshold `t` with `sum_i max(|d_i| - t, 0) = R`, by Newton's method.
+
+    That sum is convex, falling and piecewise linear, so that the steps from `t = 0` never go too far, and a row is done
+    when its step has left no further coordinate behind (Michelot 1986; Condat 2016, "Fast projection onto the simplex
+    and the l1 ball", section 3.2). No sorting, and each row's bits are its own.
+    """
     flat = delta.flatten(1)
-    magnitude = flat.abs()
-    ordered = magnitude.sort(1, descending=True).values
-    ranks = torch.arange(1, flat.shape[1] + 1, device=flat.device, dtype=flat.dtype)
-    thresholds = (ordered.cumsum(1) - limit[:, None]) / ranks
-    count = (ordered > thresholds).sum(1, keepdim=True).clamp_min(1)
-    shrink = thresholds.gather(1, count - 1).clamp_min(0.0)
-    inside = (magnitude.sum(1) <= limit)[:, None]
-    return torch.where(inside, flat, flat.sign() * (magnitude - shrink).clamp_min(0.0)).reshape(delta.shape)
+    magnitude, shrink = flat.abs(), torch.zeros_like(limit)
+    excess, before = magnitude.sum(1) - limit, limit.new_full((), math.inf)
+    inside = excess <= 0
+    going, left = ~inside, magnitude
+    while bool(going.any()):
+        count = (left > 0).sum(1)
+        going = going & (count < before) & (count > 0)
+        shrink = torch.where(going, shrink + excess / count, shrink)
+        left = (magnitude - shrink[:, None]).clamp_min(0)
+        excess, before = left.sum(1) - limit, count
+    return torch.where(inside[:, None], flat, flat.sign() * left).reshape(delta.shape)

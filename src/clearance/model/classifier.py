@@ -22,7 +22,7 @@ from clearance.model.cost import Meter
 from clearance.model.execution import Execution
 from clearance.model.frozen import frozen
 from clearance.model.input_tensors import check_tensor
-from clearance.model.memory import first_alone, is_out_of_memory, samples_that_fit
+from clearance.model.memory import even_share, first_alone, is_out_of_memory, samples_that_fit
 from clearance.model.outputs import answer, as_logits, check_finite
 from clearance.model.placement import choose_placement
 from clearance.model.space import check_space, read_fixed, read_scale
@@ -184,8 +184,8 @@ class Classifier:
     def in_micro_batches(self, function: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor) -> tuple[Tensor, ...]:
         """Apply `function` to consecutive parts of `x` that fit the memory, and concatenate what it returns.
 
-        A part that runs out of memory is done again with half the micro-batch, for good. Where the network fails on
-        several samples and not on one, as one that was exported for a batch of 1, the micro-batch is 1 from then on.
+        The parts are alike, and as few as fit. One that runs out of memory is done again with half the micro-batch, for
+        good. Where the network fails on several samples and not on one, the micro-batch is 1 from then on.
 
         Raises:
             MemoryError: If a single sample does not fit (or torch's `OutOfMemoryError`, a `RuntimeError`).
@@ -197,11 +197,12 @@ class Classifier:
         with self.frozen():
             size = self.micro_batch(x)
             while start < len(x) or not parts:
+                part = x[start : start + even_share(len(x) - start, size)]
                 try:
-                    parts.append(function(x[start : start + size]))
-                    start += size
+                    parts.append(function(part))
+                    start += len(part) or 1
                 except NetworkError as error:
-                    parts.append(first_alone(function, x[start : start + size], error))
+                    parts.append(first_alone(function, part, error))
                     start, size = start + 1, 1
                     self._micro_batches[x.shape[1:]] = 1
                 except (RuntimeError, MemoryError) as error:

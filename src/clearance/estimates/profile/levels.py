@@ -83,15 +83,15 @@ def read_levels(pool: Pool, levels: Numbers, level_of: NDArray[np.int64], inner_
     bins = _bins(pool, levels)
     members = [np.flatnonzero(bins == place) for place in range(len(levels))]
     reader = pool.reader()
-    signs = values = _norms(reader, members)
+    signs = values = reader.largest_supports(members)
     if pool.problem.directions.bounded:
         reader, values = _reach_out(reader, values, members, levels, pool.margin)
     rise = float(values[-1] / values[0]) if values[0] > 0 else np.inf
     cliff = rise > CLIFF_FACTOR
     maxima = _block_maxima(pool, reader, inner_radii, level_of, len(levels), radial=False)
     by_norm = _reading(pool, levels, values, maxima, rising=True, cliff=cliff)
-    slopes = np.array([reader.largest_radial(places) for places in members])
-    slopes[0] = max(slopes[0], reader.largest_support(np.array([0])))
+    slopes = reader.largest_radials(members)
+    slopes[0] = max(slopes[0], float(reader.support(np.array([0]))[0]))
     rays = _block_maxima(pool, reader, inner_radii, level_of, len(levels), radial=True)
     by_slope = _reading(pool, levels, slopes, rays, rising=False, cliff=cliff)
     last = tuple(maxima[-1][maxima[-1] > 0].tolist())
@@ -106,7 +106,7 @@ def _reach_out(
     radius = profile_radius(levels, values, margin)
     for _ in range(REACHES):
         closer = reader.at(radius)
-        narrowed = _norms(closer, members)
+        narrowed = closer.largest_supports(members)
         before, radius = radius, profile_radius(levels, narrowed, margin)
         if radius <= before:
             break
@@ -120,10 +120,6 @@ def _bins(pool: Pool, levels: Numbers) -> NDArray[np.int64]:
     """Which level each point first belongs to: `levels[k-1] < distance <= levels[k]`."""
     edges = levels * (1 + INSIDE_LEVEL) + pool.slack()
     return np.searchsorted(edges, pool.column("distance"))
-
-
-def _norms(reader: EvidenceReader, members: list[NDArray[np.int64]]) -> Numbers:
-    return np.maximum.accumulate([reader.largest_support(places) for places in members])
 
 
 def _reading(pool: Pool, levels: Numbers, values: Numbers, maxima: Numbers, *, rising: bool, cliff: bool) -> Reading:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from clearance.estimates.evidence import MarginProblem
 from clearance.geometry.norms import expand, vector_norm
-from clearance.model.gradients import nearest_margin_gradients
+from clearance.model.gradients import finite_rows, nearest_margin_gradients
 from clearance.model.margins import ROUNDING
 
 NO_BLOCK = -1
@@ -27,8 +27,9 @@ KEPT_BYTES = 2**28
 """Points and gradients are kept up to this size; then the half with the smallest falls is let go."""
 TF32_ROUNDING = 2.0**-8
 """Four units of rounding of TF32, which GPUs multiply float32 in unless they are told not to."""
-CHUNK = 64
-"""Gradients whose support function is computed at once when the largest is looked for."""
+FIRST_FEW = 4
+"""Gradients of each level whose support function is computed first when the largest is looked for; then twice as many,
+again and again."""
 Values = NDArray[np.float64]
 
 
@@ -102,7 +103,7 @@ class Pool:
         """
         problem = self.problem
         margins, gradients = nearest_margin_gradients(problem.model, points, problem.predicted, problem.targets)
-        good = margins.isfinite() & gradients.flatten(1).isfinite().all(1)
+        good = margins.isfinite() & finite_rows(gradients)
         if not bool(good.all()):
             self.finite = False
             margins = torch.where(good, margins, math.inf)
@@ -235,44 +236,59 @@ class EvidenceReader:
         self._directions, self._gradients = pool.problem.directions, gradients
         self._row = np.full(pool.samples, -1)
         self._row[places] = np.arange(len(places))
-        self._support = np.full(pool.samples, np.nan)
+        self._bound, self._support = self.fall, np.full(pool.samples, np.nan)
 
     def at(self, reach: float) -> EvidenceReader:
-        """The same evidence, for directions that stay valid as far as `reach`."""
+        """The same evidence, for directions that stay valid as far as `reach`, which is no shorter than this one's."""
         other = copy(self)
-        other.reach, other._support = reach, np.full_like(self._support, np.nan)
+        other.reach = max(reach, self.reach)
+        other._bound = np.fmin(self._bound, self._support)  # what was found for a shorter reach is an upper bound
+        other._support = np.full_like(self._support, np.nan)
         return other
 
     def support(self, places: NDArray[np.int64]) -> Values:
         """`h` of the gradients at these places of the pool."""
         missing = places[np.isnan(self._support[places])]
-        gone = missing[self._row[missing] < 0]
-        self._support[gone] = self.fall[gone]
-        rows = missing[self._row[missing] >= 0]
-        if len(rows):
-            chosen = torch.from_numpy(self._row[rows]).to(self._gradients.device)
+        self._support[missing] = self._bound[missing]
+        kept = missing[self._row[missing] >= 0]
+        if len(kept):
+            chosen = torch.from_numpy(self._row[kept]).to(self._gradients.device)
             found = self._directions.support(self._gradients[chosen], self.reach)
-            self._support[rows] = np.minimum(found.double().cpu().numpy(), self.fall[rows])
+            self._support[kept] = np.minimum(found.double().cpu().numpy(), self._bound[kept])
         return self._support[places]
 
     def radial(self, places: NDArray[np.int64]) -> Values:
         """The radial slopes at these places, at most `h`: no ray that stays valid to the reach falls faster."""
         return np.minimum(self.slope[places], self.support(places))
 
-    def largest_support(self, places: NDArray[np.int64]) -> float:
-        """The largest `h` at these places; 0 if there are none."""
-        return self._largest(places, self.fall, self.support)
+    def largest_supports(self, groups: list[NDArray[np.int64]]) -> Values:
+        """The largest `h` among the places of each group and of all groups before it; 0 if there are none."""
+        return self._largest(groups, self._bound, self.support, rising=True)
 
-    def largest_radial(self, places: NDArray[np.int64]) -> float:
-        """The largest radial slope at these places; 0 if there are none."""
-        return self._largest(places, self.slope, self.radial)
+    def largest_radials(self, groups: list[NDArray[np.int64]]) -> Values:
+        """The largest radial slope among the places of each group; 0 if there are none."""
+        return self._largest(groups, np.minimum(self.slope, self._bound), self.radial, rising=False)
 
     @staticmethod
-    def _largest(places: NDArray[np.int64], bound: Values, value: Callable[[NDArray[np.int64]], Values]) -> float:
-        ranked = places[np.argsort(-bound[places], kind="stable")]
-        largest = 0.0
-        for start in range(0, len(ranked), CHUNK):
-            if bound[ranked[start]] <= largest:
-                break
-            largest = max(largest, float(value(ranked[start : start + CHUNK]).max()))
-        return largest
+    def _largest(
+        groups: list[NDArray[np.int64]],
+        bound: Values,
+        value: Callable[[NDArray[np.int64]], Values],
+        *,
+        rising: bool,
+    ) -> Values:
+        """The next few of each group side by side, the largest bounds first, where one might still be the largest."""
+        ranked = [places[np.argsort(-bound[places], kind="stable")] for places in groups]
+        largest, start, count = np.zeros(len(groups)), 0, FIRST_FEW
+        while True:
+            reached = np.maximum.accumulate(largest) if rising else largest
+            parts = {
+                group: places[start : start + count]
+                for group, places in enumerate(ranked)
+                if start < len(places) and bound[places[start]] > reached[group]
+            }
+            if not parts:
+                return reached
+            owners = np.repeat(list(parts), [len(part) for part in parts.values()])
+            np.maximum.at(largest, owners, value(np.concatenate(list(parts.values()))))
+            start, count = start + count, 2 * count

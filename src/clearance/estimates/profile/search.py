@@ -262,8 +262,8 @@ class _Rows:
             ray = onto_sphere(points - self.x0, self.norm, one)
             along = -pool.problem.directions.downhill(gradient)
             offset = expand(width, points) * torch.where(radial, ray, along)
-            ahead = pool.visit(self._inside(points + offset), self.numbers).gradients
-            behind = pool.visit(self._inside(points - offset), self.numbers).gradients
+            pair = torch.cat([self._inside(points + offset), self._inside(points - offset)])
+            ahead, behind = pool.visit(pair, self.numbers.repeat(2)).gradients.chunk(2)
             change, gradient = ahead - behind, 0.5 * (ahead + behind)
             turning = expand(vector_norm(points - self.x0, self.norm) / (2 * width), points) * change
             moved = points + self._step(torch.where(radial, -gradient - turning, change), length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -45,6 +45,10 @@ class StartDraw:
     steepest: Tensor
     share: Tensor
     width: Tensor
+
+    def rows(self, places: Tensor) -> StartDraw:
+        """Those of some blocks. Source: this project."""
+        return StartDraw(**{part.name: getattr(self, part.name)[places] for part in fields(self)})
 
 
 STARTS: dict[str, tuple[float, Callable[[StartDraw], Tensor]]] = {
@@ -98,7 +102,10 @@ def draw_starts(
     draw = replace(draw, steepest=torch.where(expand(shift.flatten(1).any(1), shift), shift, draw.other))
     weights = torch.tensor([STARTS[kind][0] for kind in kinds], device=x0.device, dtype=x0.dtype)
     chosen = torch.multinomial(weights, len(radius), replacement=True, generator=generator)
-    shifts = torch.stack([STARTS[kind][1](draw) for kind in kinds])[chosen, torch.arange(len(radius), device=x0.device)]
+    shifts = torch.empty_like(steepest)
+    for place, kind in enumerate(kinds):
+        rows = (chosen == place).nonzero().flatten()
+        shifts[rows] = STARTS[kind][1](draw.rows(rows))
     return x0 + expand(radius, shifts) * shifts
 
 
