@@ -9,8 +9,10 @@ from torch import Tensor
 
 from clearance.attacks.ensembles import carry_out, runs_of
 from clearance.attacks.fixed_radius import attack_within, passes_within
+from clearance.attacks.goals import Tally
 from clearance.attacks.known import KnownWitnesses, split
 from clearance.attacks.leads import groups
+from clearance.attacks.passes import counted
 from clearance.attacks.restore_coordinates import restore_coordinates
 from clearance.attacks.result import AttackResult, Witnesses, misclassified
 from clearance.attacks.segments import SEGMENT_HALVINGS, bisect_segments
@@ -23,7 +25,10 @@ from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
 from clearance.model.measured import in_input_units
 from clearance.model.progress import Progress, following, unfollowed
+from clearance.model.same_bits import same_bits
 
+MOST_TOGETHER, COORDINATES_TOGETHER = 16, 2**16
+"""Inputs that share batches, at most, and their coordinates together, of which each run has about ten numbers."""
 OUTWARD = (1 + 1e-6, 1 + 1e-4, 1.001, 1.01, 1.03, 1.1, 1.3)
 """How much farther out, as factors of its distance, a witness is looked for that a fresh forward pass takes back: the
 first few are for rounding, which differs with the size of a batch; of the others the noise of a randomised network
@@ -104,8 +109,9 @@ def attack_inputs(
     started: Cost | None = None,
     advance: Callable[[int], None] = unfollowed,
 ) -> list[AttackResult]:
-    """As `attack`, for inputs that have been checked, `(batch, *input)`: one after the other, many runs side by side.
+    """As `attack`, for inputs that have been checked, `(batch, *input)`: many runs of several inputs side by side.
 
+    Inputs share batches where that changes no bit of any of them (`model.same_bits`), else they follow one another.
     Source: as `attack`.
 
     Args:
@@ -120,13 +126,20 @@ def attack_inputs(
     meter, judged = inputs.model.meter, inputs.judged
     results = [misclassified(own) for own in inputs.predicted]
     spent = Cost() if started is None or not judged else _each(meter.since(started), len(judged))
-    with inputs.model.frozen():
-        for row in judged:
-            before = meter.read()
-            found = best(make_task(inputs.rows([row])), runs)
-            results[row] = found.result(0, spent + meter.since(before))
-            advance(1)
+    with inputs.model.frozen(), same_bits(inputs.model, inputs.x) as shared:
+        for rows in inputs.groups(judged, _together(inputs.x) if shared else 1):
+            before, task = meter.read(), make_task(inputs.rows(rows), Tally(len(rows)))
+            found = best(task, runs)
+            seconds = Cost(seconds=meter.since(before).seconds / len(rows))
+            for place, row in enumerate(rows):
+                results[row] = found.result(place, spent + seconds)
+            advance(len(rows))
     return results
+
+
+def _together(x: Tensor) -> int:
+    """How many inputs share batches: their points, gradients and the like stay in a CPU's caches."""
+    return max(1, min(MOST_TOGETHER, COORDINATES_TOGETHER // x[0].numel()))
 
 
 class Best:
@@ -152,20 +165,23 @@ class Best:
         self.distances: dict[str, Tensor] = {}
         self.predicted = task.goal.source
 
-    def take(self, names: Sequence[str], rows: AttackTask, witnesses: Witnesses) -> None:
+    def take(self, names: Sequence[str], rows: AttackTask, witnesses: Witnesses, places: Tensor) -> None:
         """Confirm the witnesses of runs side by side, pull them back towards their inputs, keep the nearest.
 
         Args:
             names: The name of each run.
             rows: The task with a row for each run and input.
             witnesses: The witness of each row.
+            places: Which of the inputs the runs attacked, in order.
         """
         sure, _ = confirmed(rows, witnesses)
         if bool(sure.success.any()):
             sure.absorb(confirmed(rows, pulled_back(rows, sure))[0])
-        for name, run in zip(names, split(sure, self.task.x), strict=True):
-            self.known.add(run)
-            self._keep(name, run)
+        for name, run in zip(names, split(sure, self.task.x[places]), strict=True):
+            found = Witnesses(self.task.x, self.task.norm)
+            found.put(places, run)
+            self.known.add(found)
+            self._keep(name, found)
 
     def _keep(self, method: str, run: Witnesses) -> None:
         for row in (run.distance < self.witnesses.distance).nonzero().flatten().tolist():
@@ -178,8 +194,9 @@ class Best:
         """One last fresh forward pass: what it does not confirm is no witness, and what it predicts is what is said."""
         self.witnesses, self.predicted = confirmed(self.task, self.witnesses)
 
-    def result(self, row: int, cost: Cost) -> AttackResult:
-        """The public record of one input."""
+    def result(self, row: int, more: Cost) -> AttackResult:
+        """The public record of one input; `more` is added to the passes that were counted for it."""
+        assert self.task.goal.tally is not None
         success = bool(self.witnesses.success[row])
         return AttackResult(
             adversarial=self.witnesses.adversarial[row].clone() if success else None,
@@ -187,7 +204,7 @@ class Best:
             success=success,
             predicted=int(self.predicted[row]),
             method=self.method[row] if success else "none",
-            cost=cost,
+            cost=self.task.goal.tally.read(row) + more,
             distances={name: float(distance[row]) for name, distance in self.distances.items()},
             zero_gradient=bool(self.task.zero_gradient[row]),
         )
@@ -209,12 +226,15 @@ def best(task: AttackTask, runs: Sequence[AttackRun]) -> Best:
     found = Best(task)
     for group in groups(runs):
         line = ATTACKS[group[0].method]
-        if line.only_missing and bool(found.witnesses.success.all()):
+        places = torch.arange(len(task.x), device=task.x.device)
+        if line.only_missing:
+            places = places[~found.witnesses.success]
+        if len(places) == 0:
             continue
-        rows, witnesses = carry_out(task, group, found.known)
+        rows, witnesses = carry_out(task.rows(places), group, found.known.rows(places))
         if line.needs_witness:
             found.known.drop_nearest(len(group))
-        found.take([run.name for run in group], rows, witnesses)
+        found.take([run.name for run in group], rows, witnesses, places)
     found.settle()
     return found
 
@@ -242,9 +262,11 @@ def confirmed(task: AttackTask, witnesses: Witnesses) -> tuple[Witnesses, Tensor
         points = witnesses.adversarial
         if factor > 1:
             points = task.model.clip(task.x + factor * (points - task.x))
-        logits = task.model.logits(points[rows])
+        own = task.goal.rows(rows)
+        with counted(task.model, own):
+            logits = task.model.logits(points[rows])
         reached = torch.zeros_like(kept.success)
-        reached[rows] = task.goal.rows(rows).reached(logits)
+        reached[rows] = own.reached(logits)
         said[rows] = torch.where(reached[rows], logits.argmax(1), said[rows])
         kept.offer(points, reached)
     return kept, said

@@ -57,7 +57,7 @@ def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps:
         scale = torch.where(length > 0, found.distance / length, 0.0).nan_to_num(0.0, 0.0, 0.0)
         tried = Witnesses(x, found.norm)
         points = model.clip(x + expand(scale, x) * mixed)
-        tried.offer(points, goal.reached(look(model, points)) & found.success)
+        tried.offer(points, goal.reached(look(model, points, goal)) & found.success)
         low = torch.where(tried.success, LOWEST_SHARE * vector_norm(ideal, found.norm) / tried.distance, 0.0)
         low = low.clamp(0.0, LOWEST_SHARE)
         pulled = bisect_segments(model, goal, tried, steps=WALK_HALVINGS, low=low)

@@ -86,18 +86,18 @@ def _descend(
     scale: Tensor,
 ) -> None:
     """Gradient steps of falling length from the points of some rows, towards one wanted class of each."""
-    own, part = goal.rows(rows), points[rows]
-    wanted = own.wanted.long().argsort(dim=1, descending=True, stable=True)
-    place = turn % own.wanted.sum(1)
-    aim = own.to_class(wanted.gather(1, place[:, None])[:, 0])
-    length = _diameter(model, part, scale[rows])
+    wanted = goal.wanted.long().argsort(dim=1, descending=True, stable=True)
+    place = turn % goal.wanted.sum(1)
+    aim = goal.to_class(wanted.gather(1, place[:, None])[:, 0])
+    length = _diameter(model, points, scale)
     for step in range(descents):
-        seen = evaluate(model, part, own, aim=aim)
-        share = DESCENT * (1 - step / descents)
-        part = model.clip(part - expand(share * length, part) * unit(seen.gradient))
+        part, share = points[rows], DESCENT * (1 - step / descents)
+        seen = evaluate(model, part, goal.rows(rows), aim=aim.rows(rows))
+        part = model.clip(part - expand(share * length[rows], part) * unit(seen.gradient))
         points = points.index_copy(0, rows, part)
         found.offer(points, rows_reached(model, goal, points, rows))
-        if bool(found.success[rows].all()):
+        rows = rows[~found.success[rows]]
+        if len(rows) == 0:
             return
 
 

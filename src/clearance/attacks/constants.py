@@ -63,7 +63,7 @@ def make_penalty(model: Classifier, x: Tensor, goal: Goal, *, norm: float, confi
     """
     if not 0 <= confidence < torch.inf:
         raise InputError(f"confidence: expected a finite number >= 0, got {confidence}")
-    start = (margin(look(model, x), goal) + confidence).clamp_min(torch.finfo(x.dtype).tiny)
+    start = (margin(look(model, x, goal), goal) + confidence).clamp_min(torch.finfo(x.dtype).tiny)
     return Penalty(model, goal, confidence, start, linear_distance(model, x, goal, norm))
 
 

@@ -79,7 +79,7 @@ def cutting_planes(
     x, count = known.x, as_steps(starts)
     points = _starts(model, known, scale, streams, count)
     rows = torch.arange(len(x), device=x.device).repeat(count)
-    walks = _Walks(model, goal.rows(rows), Witnesses(x[rows], known.norm), points)
+    walks = _Walks(model, goal.rows(rows), Witnesses(x[rows], known.norm), points, len(x))
     walks.go(as_steps(steps))
     found = Witnesses(x, known.norm)
     for run in (known, *split(walks.found, x)):
@@ -139,12 +139,13 @@ class _Walks:
         model: The classifier.
         goal: Where each row has to go.
         found: The witnesses of each walk: none.
-        points: Where the walks begin, `(rows, *input)`.
+        points: Where the walks begin, `(rows, *input)`: the first walk of every input, the second of every input, ...
+        inputs: How many inputs there are.
     """
 
-    def __init__(self, model: Classifier, goal: Goal, found: Witnesses, points: Tensor) -> None:
+    def __init__(self, model: Classifier, goal: Goal, found: Witnesses, points: Tensor, inputs: int) -> None:
         self.model, self.goal, self.found = model, goal, found
-        self.aim = _classes(model, goal, points)
+        self.aim = _classes(model, goal, points, inputs)
         self.rows = torch.arange(len(points), device=points.device)
         self.points = points
         self.planes = _Planes(points.new_zeros((3, *points.shape)), points.new_zeros((3, len(points))))
@@ -207,11 +208,12 @@ def _leads_nearer(planes: _Planes, step: Tensor, own: Tensor, norm: float) -> Te
     return (reduce(torch.maximum, missed) <= MISSED * length) & (length < own * (1 - LEAST_GAIN))
 
 
-def _classes(model: Classifier, goal: Goal, points: Tensor) -> Goal:
+def _classes(model: Classifier, goal: Goal, points: Tensor, inputs: int) -> Goal:
     """The wanted class that is ahead at each point; by turns the next one, where the point is no witness."""
-    logits = look(model, points)
+    logits = look(model, points, goal)
     ranked = logits.masked_fill(~goal.wanted, -torch.inf).argsort(dim=1, descending=True, stable=True)
-    turn = torch.arange(len(points), device=points.device) // 2 % 2 * (goal.wanted.sum(1) > 1) * ~goal.reached(logits)
+    walk = torch.arange(len(points), device=points.device) // inputs
+    turn = walk // 2 % 2 * (goal.wanted.sum(1) > 1) * ~goal.reached(logits)
     return goal.to_class(ranked.gather(1, turn[:, None])[:, 0])
 
 

@@ -37,7 +37,7 @@ def fgsm(model: Classifier, x: Tensor, goal: Goal, *, norm: float, epsilon: floa
     gradient = evaluate(model, x, goal, loss=soft_margin).gradient
     points = model.clip(x - expand(radius, x) * steepest(gradient, norm))
     found = Witnesses(x, norm)
-    found.offer(points, goal.reached(look(model, points)))
+    found.offer(points, goal.reached(look(model, points, goal)))
     return found
 
 

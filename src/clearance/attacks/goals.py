@@ -13,18 +13,55 @@ means.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from clearance.errors import InputError
 from clearance.model.autodiff import savable
+from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs
 
 TIE_ROUNDING = 8.0
 """A goal counts as reached when its margin is below minus this many units of rounding of the larger of the two logits
 that it compares: a tie, or a difference that a batch of another size could turn, is no witness."""
+
+
+class Tally:
+    """Passes of each input of a batch: a row of any batch counts for the input that it is about.
+
+    Source: this project.
+
+    Args:
+        count: How many inputs there are.
+
+    >>> tally = Tally(2)
+    >>> tally.rows(torch.tensor([1, 1, 0])).add(Cost(forward=3, backward=3))
+    >>> tally.read(0).forward, tally.read(1).forward
+    (1, 2)
+    """
+
+    def __init__(self, count: int) -> None:
+        self._owners = torch.arange(count, device="cpu")
+        self._forward, self._backward = torch.zeros(2, count, dtype=torch.int64, device="cpu")
+
+    def rows(self, index: slice | Tensor) -> Tally:
+        """The same counts, for rows that are about these of the present rows' inputs."""
+        other = copy(self)
+        other._owners = self._owners[index if isinstance(index, slice) else index.cpu()]
+        return other
+
+    def add(self, cost: Cost) -> None:
+        """Count a pass, of the same cost for each row."""
+        for counts, passes in ((self._forward, cost.forward), (self._backward, cost.backward)):
+            if passes:
+                counts.index_add_(0, self._owners, torch.full_like(self._owners, passes // len(self._owners)))
+
+    def read(self, place: int) -> Cost:
+        """The passes of one input so far."""
+        return Cost(int(self._forward[place]), int(self._backward[place]))
 
 
 @dataclass(frozen=True)
@@ -36,15 +73,18 @@ class Goal:
         wanted: `(batch, classes)`, true for the classes that count as success; never the source.
         unwanted: `(batch, classes)`, true for the classes that have to fall behind: all others, unless the goal is the
             aim of one run of an attack that is content with more classes.
+        tally: Where passes of these rows are counted, input by input; `None`: nowhere.
     """
 
     source: Tensor
     wanted: Tensor
     unwanted: Tensor
+    tally: Tally | None = None
 
     def rows(self, index: slice | Tensor) -> Goal:
         """The goals of some of the inputs."""
-        return Goal(self.source[index], self.wanted[index], self.unwanted[index])
+        tally = None if self.tally is None else self.tally.rows(index)
+        return Goal(self.source[index], self.wanted[index], self.unwanted[index], tally)
 
     def reached(self, logits: Tensor) -> Tensor:
         """Whether each row of `(batch, classes)` predicts a wanted class by more than rounding; false for NaN."""
@@ -54,7 +94,7 @@ class Goal:
 
     def to_class(self, classes: Tensor) -> Goal:
         """The aim of getting one wanted class, `(batch,)`, ahead of what is unwanted."""
-        return Goal(self.source, torch.zeros_like(self.wanted).scatter(1, classes[:, None], True), self.unwanted)
+        return replace(self, wanted=torch.zeros_like(self.wanted).scatter(1, classes[:, None], True))
 
 
 Loss = Callable[[Tensor, Goal], Tensor]

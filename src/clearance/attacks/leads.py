@@ -127,4 +127,7 @@ def _inward(task: AttackTask, starts: Tensor, *, steps: int) -> Tensor:
 def _joined(goals: Sequence[Goal]) -> Goal:
     """Goals one below the other."""
     parts = zip(*((goal.source, goal.wanted, goal.unwanted) for goal in goals), strict=True)
-    return Goal(*(torch.cat(part) for part in parts))
+    tally, count = goals[0].tally, len(goals[0].source)
+    places = torch.arange(count, device="cpu").repeat(len(goals))
+    source, wanted, unwanted = (torch.cat(part) for part in parts)
+    return Goal(source, wanted, unwanted, None if tally is None else tally.rows(places))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal
-from clearance.attacks.passes import LossEvaluation, evaluate
+from clearance.attacks.passes import LossEvaluation, counted, evaluate
 from clearance.attacks.steps import room
 from clearance.geometry.half_space import nearest_in_half_space
 from clearance.geometry.norms import dual_norm, vector_norm
@@ -166,7 +166,8 @@ def rank_classes(model: Classifier, x: Tensor, goal: Goal, logits: Tensor, *, no
         start += len(piece)
         return (torch.stack(distances, 1),)
 
-    (distances,) = model.in_micro_batches(part, x)
+    with counted(model, goal):
+        (distances,) = model.in_micro_batches(part, x)
     return classes.gather(1, distances.sort(dim=1, stable=True).indices)
 
 

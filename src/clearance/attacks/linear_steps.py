@@ -48,7 +48,7 @@ def linear_steps(model: Classifier, x: Tensor, goal: Goal, *, norm: float, class
         seen = evaluate(model, x, goal, aim=goal.to_class(own))
         ideal = nearest_in_half_space(seen.gradient, seen.loss, down, up, norm)
         points = model.clip(x + (1 + BEYOND) * ideal)
-        found.offer(points, goal.reached(look(model, points)))
+        found.offer(points, goal.reached(look(model, points, goal)))
     return found
 
 

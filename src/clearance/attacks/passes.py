@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 
@@ -64,24 +65,53 @@ def evaluate(
         start += len(piece)
         return logits, values[:, 0], gradient
 
-    logits, values, gradient = model.in_micro_batches(part, points)
+    with counted(model, goal):
+        logits, values, gradient = model.in_micro_batches(part, points)
     values = torch.where(values.isfinite(), values, torch.inf)
     gradient = torch.where(expand(finite_rows(gradient), gradient), gradient, 0.0)
     return LossEvaluation(logits, values, margin(logits, aim), gradient, goal.reached(logits))
 
 
-def look(model: Classifier, points: Tensor) -> Tensor:
+def look(model: Classifier, points: Tensor, goal: Goal | None = None) -> Tensor:
     """Logits `(batch, classes)` of points, finite or not: one forward pass per point.
 
     Source: this project.
 
     `Classifier.logits` raises where a logit is not finite; for an attack such a point is no witness, and it goes on.
+
+    Args:
+        model: The classifier.
+        points: `(batch, *input)`.
+        goal: The goals of these rows, where their passes are counted.
+
+    Returns:
+        `(batch, classes)`.
     """
 
     def part(piece: Tensor) -> tuple[Tensor]:
         return (model.vjp(piece, lambda output: output)[0],)
 
-    return model.in_micro_batches(part, points)[0]
+    with counted(model, goal):
+        return model.in_micro_batches(part, points)[0]
+
+
+@contextmanager
+def counted(model: Classifier, goal: Goal | None) -> Generator[None]:
+    """The passes inside, as many for each row of the goal, go to its tally.
+
+    Source: this project.
+
+    Args:
+        model: The classifier.
+        goal: The goals of the rows that go through it; `None`: nothing is counted.
+
+    Yields:
+        Nothing.
+    """
+    before = model.meter.read()
+    yield
+    if goal is not None and goal.tally is not None and len(goal.source):
+        goal.tally.add(model.meter.since(before))
 
 
 def rows_reached(model: Classifier, goal: Goal, points: Tensor, rows: Tensor) -> Tensor:
@@ -99,7 +129,8 @@ def rows_reached(model: Classifier, goal: Goal, points: Tensor, rows: Tensor) ->
         `(batch,)`; false for the other rows.
     """
     reached = torch.zeros(len(points), dtype=torch.bool, device=points.device)
-    reached[rows] = goal.rows(rows).reached(look(model, points[rows]))
+    own = goal.rows(rows)
+    reached[rows] = own.reached(look(model, points[rows], own))
     return reached
 
 

@@ -71,7 +71,7 @@ def pgd(
         for _ in range(steps):
             seen = visit(model, points, goal, found, loss=loss)
             points = into_ball(model, x, points - length * descent(model, points, seen.gradient, norm), norm, radius)
-        found.offer(points, goal.reached(look(model, points)))
+        found.offer(points, goal.reached(look(model, points, goal)))
     return found
 
 

@@ -119,6 +119,11 @@ class Witnesses:
         self.distance = torch.where(better, distance, self.distance)
         self.adversarial = torch.where(expand(better, points), points, self.adversarial)
 
+    def put(self, places: Tensor, other: Witnesses) -> None:
+        """Take over the witnesses of some of the inputs, `(rows,)` of their places."""
+        self.adversarial = self.adversarial.index_copy(0, places, other.adversarial)
+        self.distance = self.distance.index_copy(0, places, other.distance)
+
     def absorb(self, other: Witnesses) -> None:
         """Keep whatever another run on the same inputs found nearer."""
         self.offer(other.adversarial, other.success)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal
-from clearance.attacks.passes import look
+from clearance.attacks.passes import rows_reached
 from clearance.attacks.result import Witnesses
 from clearance.geometry.norms import expand
 from clearance.model.classifier import Classifier
@@ -24,7 +24,7 @@ def bisect_segments(
     Source: bisection; the margin changes its sign on the segment.
 
     With `x + s (w - x)` a witness at `s = high` and none known at `s = low`, the middle becomes one or the other. The
-    distance falls with `s`, so every new witness is nearer. Cost: `steps` forward passes per input.
+    distance falls with `s`, so every new witness is nearer. Cost: `steps` forward passes per witness.
 
     Args:
         model: The classifier.
@@ -41,10 +41,11 @@ def bisect_segments(
     way = witnesses.adversarial - witnesses.x
     high = torch.ones_like(witnesses.distance)
     floor = torch.as_tensor(low, dtype=high.dtype, device=high.device).expand_as(high)
-    for _ in range(steps):
+    rows = witnesses.success.nonzero().flatten()
+    for _ in range(steps if len(rows) else 0):
         middle = (floor + high) / 2
         points = model.clip(witnesses.x + expand(middle, way) * way)
-        reached = goal.reached(look(model, points)) & witnesses.success
+        reached = rows_reached(model, goal, points, rows)
         nearest.offer(points, reached)
         floor, high = torch.where(reached, floor, middle), torch.where(reached, middle, high)
     return nearest

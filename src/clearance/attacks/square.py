@@ -72,7 +72,7 @@ def square(
     found, streams = Witnesses(x, norm), Streams(x, seed, "square", norm, keys=keys)
     search = PatchSearch(model, x, norm=norm, radius=radius, steps=as_steps(steps), streams=streams)
     for _ in range(steps + 1):
-        logits = look(model, search.tried)
+        logits = look(model, search.tried, goal)
         found.offer(search.tried, goal.reached(logits))
         search.learn(loss(logits, goal))
     return found

@@ -47,7 +47,10 @@ Path = Callable[[Tensor, Tensor], Tensor]
 
 def repeat(goal: Goal, count: int) -> Goal:
     """The goal of one input, for several copies of it: `(1, classes) -> (count, classes)`. Source: this project."""
-    return Goal(*(part.expand(count, *part.shape[1:]) for part in (goal.source, goal.wanted, goal.unwanted)))
+    source, wanted, unwanted = (
+        part.expand(count, *part.shape[1:]) for part in (goal.source, goal.wanted, goal.unwanted)
+    )
+    return Goal(source, wanted, unwanted)
 
 
 def straight(way: Tensor, share: Tensor) -> Tensor:

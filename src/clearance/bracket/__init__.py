@@ -17,9 +17,17 @@ from clearance.attacks.result import AttackResult
 from clearance.audit import CHECKS, Audit, Flag, Severity, check_references
 from clearance.audit.effort import FULL, SHORT
 from clearance.audit.examine import Given, audit_judged
-from clearance.audit.gradients import cut_off
 from clearance.audit.record import sort_flags
-from clearance.bracket.parts import MOST_STARTS, Choices, at_least, attack_and_estimate, settings_of, without_gradients
+from clearance.bracket.parts import (
+    MOST_STARTS,
+    Begun,
+    Choices,
+    at_least,
+    begin,
+    estimate,
+    settings_of,
+    without_gradients,
+)
 from clearance.bracket.record import Bracket, Threat
 from clearance.certificates import Certificate
 from clearance.certificates.best import certify_inputs, check_package
@@ -111,7 +119,7 @@ def bracket(
     )
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
-    found = (_one(one, choices, target, others(place), starts) for place, one in enumerate(inputs.each()))
+    found = (_one(begun, choices, target, others(place), starts) for place, begun in enumerate(begin(inputs, choices)))
     return [_restored(model, one) for one in tracked(progress, "bracketing", found, len(inputs))]
 
 
@@ -126,20 +134,21 @@ def _restored(model: Classifier, found: Bracket) -> Bracket:
     )
 
 
-def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Tensor, starts: Tensor) -> Bracket:
+def _one(begun: Begun, choices: Choices, target: Target, references: Tensor, starts: Tensor) -> Bracket:
     """The four parts of one input, and their verdict."""
-    model, start = inputs.model, inputs.model.meter.read()
-    starts = model.clip(starts)  # to this input's fixed coordinates
+    inputs, model, start = begun.inputs, begun.inputs.model, begun.inputs.model.meter.read()
     wrong = inputs.misclassified[0]
-    cut = None if wrong else cut_off(model, inputs.x)
-    witness, score = attack_and_estimate(inputs, choices, starts) if cut is None else without_gradients(inputs, choices)
+    if begun.attacked is None:
+        witness, score = without_gradients(inputs, choices)
+    else:  # others' inputs with this one's fixed coordinates
+        witness, score = estimate(inputs, begun.attacked, choices, model.clip(starts))
     proof = None
     if choices.certificate != "none":
         (proof,) = certify_inputs(inputs, method=choices.certificate, time_limit=choices.time_limit)
     checked = (
         Audit((), None, Cost())
         if wrong
-        else audit_judged(inputs, Given(score, witness, references, choices.effort), cut=cut)
+        else audit_judged(inputs, Given(score, witness, references, choices.effort), cut=begun.cut)
     )
     witness = _nearer(model, witness, checked)
     checked = _compare(checked, proof, score, witness)
@@ -158,7 +167,7 @@ def _one(inputs: CheckedInputs, choices: Choices, target: Target, references: Te
         logits=tuple(inputs.logits[0].tolist()),
         witness_logits=after,
         order=choices.settings.order,
-        cost=model.meter.since(start),
+        cost=begun.cost + model.meter.since(start),
         x0=inputs.given[0],
     )
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from clearance.attacks.best import attack_inputs
+from clearance.attacks.best import MOST_TOGETHER, attack_inputs
 from clearance.attacks.ensembles import ensemble
 from clearance.attacks.goals import goal_of
 from clearance.attacks.passes import look
 from clearance.attacks.result import AttackResult
 from clearance.audit.effort import Effort
+from clearance.audit.gradients import cut_off
 from clearance.certificates import Certificate
 from clearance.estimates.clever import iterate_scores
 from clearance.estimates.judgement import without_number
@@ -54,12 +56,55 @@ def settings_of(inputs: CheckedInputs, order: int, bound: Bound | None, budget: 
     return replace(plain, blocks=chosen.blocks or "auto", max_blocks=chosen.max_blocks, tolerance=chosen.tolerance)
 
 
-def attack_and_estimate(inputs: CheckedInputs, choices: Choices, starts: Tensor) -> tuple[AttackResult, Score]:
-    """What the attacks find, and what the estimate says that begins there; its own witness counts as an attack."""
-    (witness,) = attack_inputs(inputs, ensemble(inputs.norm, choices.attack))
-    met = inputs.x[:0] if witness.adversarial is None else witness.adversarial[None]
+@dataclass(frozen=True)
+class Begun:
+    """One input after its attack, which it may have shared batches with others for.
+
+    Attributes:
+        inputs: The input, a batch of one.
+        cut: Why there is no gradient to follow; `None` where there is one.
+        attacked: What the attacks found; `None` where they had nothing to follow.
+        cost: Of what was done so far.
+    """
+
+    inputs: CheckedInputs
+    cut: str | None
+    attacked: AttackResult | None
+    cost: Cost
+
+
+def begin(inputs: CheckedInputs, choices: Choices) -> Iterator[Begun]:
+    """The attack of every input, some of them together; an input that is not judged costs nothing.
+
+    Args:
+        inputs: The inputs.
+        choices: What is asked for.
+
+    Yields:
+        Each input with what was found, in order.
+    """
+    meter, runs = inputs.model.meter, ensemble(inputs.norm, choices.attack)
+    for places in inputs.groups(range(len(inputs)), MOST_TOGETHER):
+        cuts, spent = list[str | None](), list[Cost]()
+        for one in (inputs.rows([place]) for place in places):
+            before = meter.read()
+            cuts.append(None if one.misclassified[0] else cut_off(one.model, one.x))
+            spent.append(meter.since(before))
+        open_ = [place for place, cut in zip(places, cuts, strict=True) if cut is None]
+        found = dict(zip(open_, attack_inputs(inputs.rows(open_), runs) if open_ else [], strict=True))
+        for place, cut, cost in zip(places, cuts, spent, strict=True):
+            one, attacked = inputs.rows([place]), found.get(place)
+            more = Cost() if attacked is None or one.misclassified[0] else attacked.cost
+            yield Begun(one, cut, attacked, cost + more)
+
+
+def estimate(
+    inputs: CheckedInputs, attacked: AttackResult, choices: Choices, starts: Tensor
+) -> tuple[AttackResult, Score]:
+    """What the estimate says that begins at the attack's witness; its own witness counts as an attack."""
+    met = inputs.x[:0] if attacked.adversarial is None else attacked.adversarial[None]
     (score,) = iterate_scores(inputs, choices.settings, Known(met, starts))
-    return _or_met(inputs, witness, score), score
+    return _or_met(inputs, attacked, score), score
 
 
 def _or_met(inputs: CheckedInputs, witness: AttackResult, score: Score) -> AttackResult:

@@ -25,6 +25,7 @@ from clearance.model.input_tensors import check_tensor
 from clearance.model.memory import even_share, first_alone, is_out_of_memory, samples_that_fit
 from clearance.model.outputs import answer, as_logits, check_finite
 from clearance.model.placement import choose_placement
+from clearance.model.same_bits import fill_up
 from clearance.model.space import check_space, read_fixed, read_scale
 
 Pull = Callable[[int], Tensor]
@@ -96,6 +97,7 @@ class Classifier:
         self.meter = Meter()
         self._memory_budget, self.asked_micro_batch = memory_budget, micro_batch
         self._micro_batches: dict[torch.Size, int] = {}
+        self.fewest_rows, self.same_from = 1, dict[tuple[torch.Size, int], int | None]()  # of model.same_bits
         self._frozen: tuple[tuple[str, nn.Module], ...] | None = None
 
     def __repr__(self) -> str:
@@ -286,7 +288,8 @@ class Classifier:
     def _forward(self, x: Tensor) -> Tensor:
         """Logits of one pass; the callers have frozen the network."""
         self.meter.forward += len(x)
-        return as_logits(self._answer(x.clone()), len(x))  # what works in place alters the copy only
+        rows = fill_up(x, self.fewest_rows)  # what works in place alters the copy only
+        return as_logits(self._answer(rows), len(rows))[: len(x)]
 
     def _answer(self, x: Tensor) -> object:
         """What the network returns for what the preprocessing returns."""  # noqa: DOC501
