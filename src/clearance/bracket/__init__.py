@@ -8,7 +8,7 @@ nothing of each other; they meet here, and here alone a contradiction between th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -101,6 +101,62 @@ def bracket(
     >>> round(found.lower, 3), round(found.radius, 3), round(found.attacked.distance, 3), found.status.value
     (1.4, 1.4, 1.4, 'ok')
     """
+    found = iterate_brackets(
+        model,
+        x,
+        labels,
+        norm=norm,
+        target=target,
+        order=order,
+        bound=bound,
+        budget=budget,
+        certificate=certificate,
+        time_limit=time_limit,
+        references=references,
+        seed=seed,
+    )
+    return list(tracked(progress, "bracketing", found, len(x)))
+
+
+def iterate_brackets(
+    model: Classifier,
+    x: Tensor,
+    labels: Tensor | Sequence[int] | None,
+    *,
+    norm: float | str,
+    target: Target,
+    order: int,
+    bound: Bound | None,
+    budget: str | int,
+    certificate: str,
+    time_limit: float | None,
+    references: Tensor | None,
+    seed: int,
+) -> Iterator[Bracket]:
+    """As `bracket`, one after the other; arguments are checked at once.
+
+    Source: as `bracket`.
+
+    Args:
+        model: As there, like all that follow.
+        x: Inputs.
+        labels: True classes.
+        norm: The norm.
+        target: Where to go.
+        order: Of the estimate.
+        bound: Of the estimate.
+        budget: How hard to try.
+        certificate: The method.
+        time_limit: Of the certificate.
+        references: What the audit walks to.
+        seed: Of all random numbers.
+
+    Returns:
+        The brackets, each computed when it is asked for; the attacks of a few inputs together, with the first of them.
+
+    Raises:
+        InputError: As `bracket`.
+    """
     check_classifier(model)
     attack, passes, short = share_of_bracket(budget)
     if certificate not in (known := (*method_names(), "none")):
@@ -119,8 +175,10 @@ def bracket(
     )
     others = check_references(model, references, inputs)
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
-    found = (_one(begun, choices, target, others(place), starts) for place, begun in enumerate(begin(inputs, choices)))
-    return [_restored(model, one) for one in tracked(progress, "bracketing", found, len(inputs))]
+    return (
+        _restored(model, _one(begun, choices, target, others(place), starts))
+        for place, begun in enumerate(begin(inputs, choices))
+    )
 
 
 def _restored(model: Classifier, found: Bracket) -> Bracket:

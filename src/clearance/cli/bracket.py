@@ -24,9 +24,10 @@ from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.engines.threads import limit_threads
-from clearance.runs.evaluate import Evaluation, evaluate
+from clearance.runs.evaluate import Evaluation
 from clearance.runs.execute import Run, open_run
 from clearance.runs.export import iterate_records
+from clearance.runs.in_order import evaluate_tasks
 from clearance.runs.plan import Plan
 from clearance.runs.start import RunChoices, plan_run
 from clearance.runs.summary import SummaryRow, summarise
@@ -80,7 +81,7 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
             each, whole = whole_passes(flags.budget), len(run.tasks)
             _tell(shared, engine, missing, each)
             with progress("bracketing", whole, done=whole - missing, meter=meter, passes=each) as pace:
-                for _ in run.compute(evaluate, shared=shared.of(run.plan), engine=engine, retry_failed=again):
+                for _ in run.compute(evaluate_tasks, shared=shared.of(run.plan), engine=engine, retry_failed=again):
                     pace.advance()
         except KeyboardInterrupt:
             done = run.progress()

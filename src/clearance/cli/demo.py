@@ -21,9 +21,10 @@ from clearance.report.marks import count as count_of
 from clearance.report.page import REPORT_FILE, auditor_file, write_report
 from clearance.runs.differences import differences
 from clearance.runs.engines.local import LocalEngine
-from clearance.runs.evaluate import Evaluation, evaluate, make_plan
+from clearance.runs.evaluate import Evaluation, make_plan
 from clearance.runs.execute import PLAN_FILE, RESULTS_FILE, open_run, read_run
 from clearance.runs.export import iterate_records
+from clearance.runs.in_order import evaluate_tasks
 from clearance.runs.plan import Plan, read_plan
 from clearance.runs.summary import SummaryRow, summarise
 from clearance.zoo.specs import load_model
@@ -52,7 +53,7 @@ def run_demo(count: int, *, started: float) -> None:
     with progress("bracketing", len(DEMO) * count, done=done, passes=whole_passes(BUDGET)) as pace:
         for side in sides:
             with open_run(side.folder, side.plan, resume=True) as run:
-                for record in run.compute(evaluate, shared=side.shared.of(run.plan), engine=LocalEngine()):
+                for record in run.compute(evaluate_tasks, shared=side.shared.of(run.plan), engine=LocalEngine()):
                     _add_seconds(spent, record.values)
                     pace.advance()
                 records[side.name] = list(iterate_records(run))

@@ -78,9 +78,10 @@ def run_brackets(session: Session, network: PaperNetwork, data: Dataset, choices
     """
     from clearance.report.page import write_report
     from clearance.runs.engines.local import LocalEngine
-    from clearance.runs.evaluate import Evaluation, evaluate, make_plan
+    from clearance.runs.evaluate import Evaluation, make_plan
     from clearance.runs.execute import open_run
     from clearance.runs.export import iterate_records
+    from clearance.runs.in_order import evaluate_tasks
 
     shared = Evaluation(
         model=network.model,
@@ -94,7 +95,9 @@ def run_brackets(session: Session, network: PaperNetwork, data: Dataset, choices
     session.runs.mkdir(parents=True, exist_ok=True)
     with open_run(session.runs / network.name, plan, resume=True) as run:
         missing = len(run.missing())
-        for place, _ in enumerate(run.compute(evaluate, shared=shared.of(run.plan), engine=LocalEngine()), start=1):
+        for place, _ in enumerate(
+            run.compute(evaluate_tasks, shared=shared.of(run.plan), engine=LocalEngine()), start=1
+        ):
             session.say(f"{network.name}: bracket {place} of {missing}")
         records = list(iterate_records(run))
     write_report(session.runs / network.name)

@@ -18,8 +18,9 @@ from clearance.results.saved_run import SavedRun, read_run
 from clearance.results.setup import name_of
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
-from clearance.runs.evaluate import Evaluation, evaluate
+from clearance.runs.evaluate import Evaluation
 from clearance.runs.execute import open_run
+from clearance.runs.in_order import evaluate_tasks
 from clearance.runs.plan import Plan
 from clearance.runs.start import RunChoices, plan_run
 
@@ -115,7 +116,7 @@ def run(
         for one in planned:
             with open_run(one.folder, one.plan, resume=True) as opened:  # `_missing` has started it
                 shared = one.shared.of(opened.plan)
-                for _ in opened.compute(evaluate, shared=shared, engine=where, retry_failed=retry_failed):
+                for _ in opened.compute(evaluate_tasks, shared=shared, engine=where, retry_failed=retry_failed):
                     advance(1)
     return read_run(out)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from clearance.attacks.result import AttackResult
 from clearance.audit import Audit
-from clearance.bracket import Bracket, Threat, bracket, valid_range
+from clearance.bracket import Bracket, Threat, iterate_brackets, valid_range
 from clearance.data.datasets import Dataset
 from clearance.data.selection import consecutive
 from clearance.errors import NetworkError
@@ -152,13 +152,30 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
         if int(logits.argmax()) == task.target:
             found = _target_reached(shared, task, x, logits)
             return Result(found.as_record(), found.as_arrays())
-    (found,) = bracket(
+    (found,) = brackets_of(shared, [task])
+    return Result(found.as_record(), found.as_arrays())
+
+
+def brackets_of(shared: Evaluation, tasks: list[Task]) -> Iterator[Bracket]:
+    """The brackets of tasks of one norm, target and order, each computed when it is asked for.
+
+    Source: as `bracket`.
+
+    Args:
+        shared: The model, the data and the choices.
+        tasks: At least one.
+
+    Returns:
+        The brackets, in order.
+    """
+    rows = [shared.data.indices.index(task.index) for task in tasks]
+    return iterate_brackets(
         shared.model,
-        x,
-        [task.label],
-        norm=task.norm,
-        target=task.target,
-        order=task.order,
+        shared.data.images[rows],
+        [task.label for task in tasks],
+        norm=tasks[0].norm,
+        target=tasks[0].target,
+        order=tasks[0].order,
         bound=shared.bound,
         budget=shared.budget,
         certificate=shared.certificate,
@@ -166,7 +183,6 @@ def evaluate(shared: Evaluation, task: Task) -> Result:
         references=shared.walked,
         seed=shared.seed,
     )
-    return Result(found.as_record(), found.as_arrays())
 
 
 def _target_reached(shared: Evaluation, task: Task, x: Tensor, logits: Tensor) -> Bracket:

@@ -9,6 +9,9 @@ belongs in a `functools.cached_property` of it.
 
 **Same bits.** Every engine computes a task with the same number of threads (1 unless told otherwise), so that results
 do not depend on the engine, on the number of workers, or on the order of the tasks.
+
+**In order.** A function may have a method `in_order(tasks)`: an engine that computes its tasks one after the other, in
+one process, calls what that returns instead, so that neighbours can share work. The results are the same.
 """
 
 from __future__ import annotations
@@ -17,9 +20,18 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 Task = TypeVar("Task")
+
+
+@runtime_checkable
+class OrderedFunction(Protocol):
+    """A function of tasks that can share work among those that follow one another. Source: this project."""
+
+    def in_order(self, tasks: Sequence[Any]) -> Callable[[Any, Any], Any]:
+        """The function to call for exactly these tasks, in this order."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from clearance.runs.engines import Outcome, Task, attempt
+from clearance.runs.engines import OrderedFunction, Outcome, Task, attempt
 from clearance.runs.engines.threads import check_threads, limit_threads
 
 
@@ -35,6 +35,8 @@ class LocalEngine:
         Yields:
             One outcome for each task.
         """
+        if isinstance(function, OrderedFunction):
+            function = function.in_order(tasks)
         with limit_threads(self.threads):
             for task in tasks:
                 value, failure, seconds = attempt(function, shared, task)
