@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 import clearance as cl
 from clearance.model.gradients import nearest_margin_gradients
-from clearance.model.same_bits import fill_up, same_bits
+from clearance.model.memory import fill_up
+from clearance.model.same_bits import same_bits
 
 SHAPE = (2, 6, 6)
 
@@ -49,11 +50,17 @@ def one_by_one(x: Tensor) -> Tensor:
     return x.reshape(72)[:3].reshape(1, 3)
 
 
+def picky(x: Tensor) -> Tensor:
+    if len(x) > 1:
+        raise ValueError("expected one of my own inputs")
+    return x.flatten(1)[:, :3]
+
+
 def random(x: Tensor) -> Tensor:
     return (x + torch.rand_like(x)).flatten(1)[:, :3]
 
 
-@pytest.mark.parametrize("network", [coupled, one_by_one, random])
+@pytest.mark.parametrize("network", [coupled, one_by_one, picky, random])
 def test_a_network_whose_rows_depend_on_others_is_known(network: Callable[[Tensor], Tensor]) -> None:
     model = cl.Classifier(network, (0, 1))
     with same_bits(model, points(2)) as shared:

@@ -126,6 +126,8 @@ def attack_inputs(
     meter, judged = inputs.model.meter, inputs.judged
     results = [misclassified(own) for own in inputs.predicted]
     spent = Cost() if started is None or not judged else _each(meter.since(started), len(judged))
+    if not judged:
+        return results
     with inputs.model.frozen(), same_bits(inputs.model, inputs.x) as shared:
         for rows in inputs.groups(judged, _together(inputs.x) if shared else 1):
             before, task = meter.read(), make_task(inputs.rows(rows), Tally(len(rows)))

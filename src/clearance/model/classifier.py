@@ -22,10 +22,9 @@ from clearance.model.cost import Meter
 from clearance.model.execution import Execution
 from clearance.model.frozen import frozen
 from clearance.model.input_tensors import check_tensor
-from clearance.model.memory import even_share, first_alone, is_out_of_memory, samples_that_fit
+from clearance.model.memory import even_share, fill_up, first_alone, is_out_of_memory, samples_that_fit
 from clearance.model.outputs import answer, as_logits, check_finite
 from clearance.model.placement import choose_placement
-from clearance.model.same_bits import fill_up
 from clearance.model.space import check_space, read_fixed, read_scale
 
 Pull = Callable[[int], Tensor]
@@ -215,10 +214,9 @@ class Classifier:
 
     def micro_batch(self, x: Tensor) -> int:
         """Samples per pass for inputs of this shape: given, or chosen once from the memory budget."""
-        shape = x.shape[1:]
-        if shape not in self._micro_batches:
-            self._micro_batches[shape] = self.asked_micro_batch or self._fitting(x[:1])
-        return self._micro_batches[shape]
+        if x.shape[1:] not in self._micro_batches:
+            self._micro_batches[x.shape[1:]] = self.asked_micro_batch or self._fitting(x[:1])
+        return self._micro_batches[x.shape[1:]]
 
     def check_inputs(self, x: Tensor) -> Tensor:
         """Check a batch of inputs and bring it to the classifier's device and precision.
@@ -246,10 +244,7 @@ class Classifier:
 
     def clip(self, x: Tensor) -> Tensor:
         """Bring every value into the bounds (nothing happens where there are none)."""
-        if self.bounds is None:
-            return x
-        low, high = self.bounds
-        return torch.minimum(torch.maximum(x, low), high)
+        return x if self.bounds is None else torch.minimum(torch.maximum(x, self.bounds[0]), self.bounds[1])
 
     def frozen(self) -> AbstractContextManager[None]:
         """The modules in `eval` mode, parameters frozen; all is put back at the end, buffers too. May be nested."""
@@ -272,9 +267,8 @@ class Classifier:
         return tuple((name, module) for name, module in self._named_modules() if module.training)
 
     def _fitting(self, one: Tensor) -> int:
-        """How many samples like this one fit the memory budget; the pass that sees it is not counted."""
+        """How many samples like this one fit the memory budget; its pass is not counted, what it writes is undone."""
         before, parameters = self.meter.forward, [p for _, part in self._named_modules() for p in part.parameters()]
-        # A pass of its own: what it writes is put back at once.
         with frozen(self._modules()), graph_building(), self.execution.plain():
             fitting = samples_that_fit(self._forward, savable(one.detach()), parameters, self._memory_budget)
         self.meter.forward = before

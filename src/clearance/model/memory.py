@@ -81,6 +81,20 @@ def even_share(count: int, most: int) -> int:
     return -(-count // max(1, -(-count // most)))
 
 
+def fill_up(x: Tensor, rows: int) -> Tensor:
+    """A copy of a batch, with its first row repeated until there is a multiple of so many rows.
+
+    Source: this project.
+
+    >>> fill_up(torch.tensor([[1.0], [2.0], [3.0]]), 2).flatten().tolist()
+    [1.0, 2.0, 3.0, 1.0]
+    """
+    if rows == 1 or not len(x):
+        return x.clone()
+    x = x.contiguous()  # one order in memory, whether rows are added or not: other orders have kernels of their own
+    return torch.cat([x, x[:1].detach().expand(-len(x) % rows, *x.shape[1:])])
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an exception means that a device or the machine ran out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from clearance.errors import NetworkError
 from clearance.geometry.norms import vector_norm
 from clearance.model.bounds import points_between
+from clearance.model.classifier import Classifier
 from clearance.model.seeds import make_generator
-
-if TYPE_CHECKING:
-    from clearance.model.classifier import Classifier
 
 FEWEST_ROWS = (1, 2, 4, 8)
 """Numbers that passes may be filled up to a multiple of: the first that does."""
@@ -54,20 +52,6 @@ def same_bits(model: Classifier, x: Tensor) -> Generator[bool]:
         model.fewest_rows = before
 
 
-def fill_up(x: Tensor, rows: int) -> Tensor:
-    """A copy of a batch, with its first row repeated until there is a multiple of so many rows.
-
-    Source: this project.
-
-    >>> fill_up(torch.tensor([[1.0], [2.0], [3.0]]), 2).flatten().tolist()
-    [1.0, 2.0, 3.0, 1.0]
-    """
-    if rows == 1 or not len(x):
-        return x.clone()
-    x = x.contiguous()  # one order in memory, whether rows are added or not: other orders have kernels of their own
-    return torch.cat([x, x[:1].detach().expand(-len(x) % rows, *x.shape[1:])])
-
-
 def _fewest_rows(model: Classifier, x: Tensor) -> int | None:
     """Of how many rows all multiples agree, by answers to random points; `None`: of none that is small enough."""
     if model.execution.compiled or model.micro_batch(x) < 2 * max(FEWEST_ROWS):
@@ -75,6 +59,8 @@ def _fewest_rows(model: Classifier, x: Tensor) -> int | None:
     meter, (forward, backward) = model.meter, (model.meter.forward, model.meter.backward)
     try:
         return _tried(model, _random_points(model, x))
+    except (NetworkError, RuntimeError, MemoryError):  # not what it was asked for: its own inputs will show that
+        return None
     finally:
         meter.forward, meter.backward = forward, backward
 
