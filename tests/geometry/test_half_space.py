@@ -116,3 +116,18 @@ def test_images_keep_their_shape():
     weight, gap, down, up = (part.reshape(8, 1, 2, 3) if part.ndim == 2 else part for part in problem(0, 6))
     step = nearest_in_half_space(weight, gap, down, up, 2.0)
     assert step.shape == (8, 1, 2, 3)
+
+
+@each_norm
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.99, 2.0])
+def test_many_coordinates_and_each_row_by_itself(norm: float, share: float):
+    """300 coordinates, of which a few or all are used up: met where the box reaches, else all of the room."""
+    weight, _, down, up = problem(5, 300)
+    room = torch.where(weight > 0, down, up)
+    gap = share * (weight.abs() * room).sum(1)
+    step = nearest_in_half_space(weight, gap, down, up, norm)
+    expected = -gap if share < 1 else -(weight.abs() * room).sum(1)
+    assert torch.allclose((weight * step).sum(1), expected)
+    rows = [nearest_in_half_space(*(part[row : row + 1] for part in (weight, gap, down, up)), norm) for row in range(8)]
+    if norm in {1.0, 2.0, INF}:
+        assert torch.equal(step, torch.cat(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -27,6 +28,8 @@ from clearance.model.measured import in_input_units
 from clearance.model.progress import Progress, following, unfollowed
 from clearance.model.same_bits import same_bits
 
+EXACT_POWERS = 0.0, 1.0, 2.0, math.inf
+"""Norms without other powers: torch's own differ in the last bit with the place of a number in its batch."""
 MOST_TOGETHER, COORDINATES_TOGETHER = 16, 2**16
 """Inputs that share batches, at most, and their coordinates together, of which each run has about ten numbers."""
 OUTWARD = (1 + 1e-6, 1 + 1e-4, 1.001, 1.01, 1.03, 1.1, 1.3)
@@ -129,7 +132,8 @@ def attack_inputs(
     if not judged:
         return results
     with inputs.model.frozen(), same_bits(inputs.model, inputs.x) as shared:
-        for rows in inputs.groups(judged, _together(inputs.x) if shared else 1):
+        together = _together(inputs.x) if shared and inputs.norm in EXACT_POWERS else 1
+        for rows in inputs.groups(judged, together):
             before, task = meter.read(), make_task(inputs.rows(rows), Tally(len(rows)))
             found = best(task, runs)
             seconds = Cost(seconds=meter.since(before).seconds / len(rows))
