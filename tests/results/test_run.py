@@ -127,7 +127,7 @@ def test_a_failed_task_is_a_line_and_no_result(here: Path, monkeypatch: pytest.M
     def evaluate(shared: Any, task: Any) -> Any:
         raise RuntimeError("no\nway")
 
-    monkeypatch.setattr(module, "evaluate", evaluate)
+    monkeypatch.setattr(module, "evaluate_tasks", evaluate)
     saved = cl.run(cl.Classifier(linear()), (X[:1], LABELS[:1]), out="run", **QUICK)
     assert saved.failures == ["Linear (in memory), input 0: RuntimeError: no way"] and len(saved.results()) == 0
     assert "1 failed" in repr(saved) and saved.to_dataframe()["error"].tolist() == ["RuntimeError: no way"]
