@@ -90,8 +90,8 @@ def test_a_row_finds_what_its_run_finds_alone(method: str, norm: float):
     task = make_task(prepare(model, x, None, target="untargeted", norm=norm, seed=0))
     runs = (AttackRun(method, 12), AttackRun(method, 12, deep=True))
     known = KnownWitnesses(task.x, norm)
-    _, together = carry_out(task, runs, known)
-    alone = torch.cat([carry_out(task, (run,), known)[1].distance for run in runs])
+    _, together = carry_out(task, runs, known, torch.arange(len(task.x)))
+    alone = torch.cat([carry_out(task, (run,), known, torch.arange(len(task.x)))[1].distance for run in runs])
     assert torch.allclose(together.distance, alone, rtol=1e-6)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
 from clearance.attacks.ensembles import carry_out, runs_of
 from clearance.attacks.fixed_radius import attack_within, passes_within
-from clearance.attacks.goals import Tally
 from clearance.attacks.known import KnownWitnesses, split
 from clearance.attacks.leads import groups
 from clearance.attacks.passes import counted
@@ -131,10 +131,11 @@ def attack_inputs(
     spent = Cost() if started is None or not judged else _each(meter.since(started), len(judged))
     if not judged:
         return results
-    with inputs.model.frozen(), same_bits(inputs.model, inputs.x) as shared:
-        together = _together(inputs.x) if shared and inputs.norm in EXACT_POWERS else 1
-        for rows in inputs.groups(judged, together):
-            before, task = meter.read(), make_task(inputs.rows(rows), Tally(len(rows)))
+    most = _most_together(inputs)
+    sharing = nullcontext(enter_result=False) if most == 1 else same_bits(inputs.model, inputs.x)
+    with inputs.model.frozen(), sharing as shared:
+        for rows in inputs.groups(judged, most if shared else 1):
+            before, task = meter.read(), make_task(inputs.rows(rows))
             found = best(task, runs)
             seconds = Cost(seconds=meter.since(before).seconds / len(rows))
             for place, row in enumerate(rows):
@@ -143,9 +144,11 @@ def attack_inputs(
     return results
 
 
-def _together(x: Tensor) -> int:
-    """How many inputs share batches: their points, gradients and the like stay in a CPU's caches."""
-    return max(1, min(MOST_TOGETHER, COORDINATES_TOGETHER // x[0].numel()))
+def _most_together(inputs: CheckedInputs) -> int:
+    """How many inputs may share batches: their points, gradients and the like stay in a CPU's caches."""
+    if inputs.norm not in EXACT_POWERS or inputs.model.fixed is not None:
+        return 1
+    return max(1, min(MOST_TOGETHER, COORDINATES_TOGETHER // inputs.x[0].numel()))
 
 
 class Best:
@@ -237,7 +240,7 @@ def best(task: AttackTask, runs: Sequence[AttackRun]) -> Best:
             places = places[~found.witnesses.success]
         if len(places) == 0:
             continue
-        rows, witnesses = carry_out(task.rows(places), group, found.known.rows(places))
+        rows, witnesses = carry_out(task.rows(places), group, found.known, places)
         if line.needs_witness:
             found.known.drop_nearest(len(group))
         found.take([run.name for run in group], rows, witnesses, places)

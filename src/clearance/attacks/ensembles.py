@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
+from torch import Tensor
+
 from clearance.attacks.deep_start import DEEP_STEPS
 from clearance.attacks.known import KnownWitnesses, stack
 from clearance.attacks.leads import groups, side_by_side
@@ -119,7 +121,9 @@ def passes_of_run(run: AttackRun) -> int:
     return run.steps * run.rounds * each + start + CONFIRMING_PASSES
 
 
-def carry_out(task: AttackTask, runs: Sequence[AttackRun], known: KnownWitnesses) -> tuple[AttackTask, Witnesses]:
+def carry_out(
+    task: AttackTask, runs: Sequence[AttackRun], known: KnownWitnesses, places: Tensor
+) -> tuple[AttackTask, Witnesses]:
     """What the runs of one group find, carried out side by side.
 
     Source: this project.
@@ -128,6 +132,7 @@ def carry_out(task: AttackTask, runs: Sequence[AttackRun], known: KnownWitnesses
         task: What is attacked, `batch` inputs.
         runs: Runs of one method with the same iterations, as `attacks.leads.groups` puts them together.
         known: The witnesses of the runs before, which a walk starts from and a bisection of the radius begins with.
+        places: Which of the inputs of `known` are attacked, `(batch,)`.
 
     Returns:
         The task with a row for each run and input, those of the first run first, and the witness of each row, not yet
@@ -135,5 +140,5 @@ def carry_out(task: AttackTask, runs: Sequence[AttackRun], known: KnownWitnesses
     """
     method, rows = ATTACKS[runs[0].method], side_by_side(task, runs)
     ranks = [run.rank or 0 if method.needs_witness else 0 for run in runs]
-    nearest = {rank: known.nearest(rank) for rank in set(ranks)}
+    nearest = {rank: known.nearest(rank).rows(places) for rank in set(ranks)}
     return rows, method.load()(rows, runs[0], stack([nearest[rank] for rank in ranks]))

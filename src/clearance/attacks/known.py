@@ -52,15 +52,6 @@ class KnownWitnesses:
         found.offer(points[run, row], distances[run, row].isfinite())
         return found
 
-    def rows(self, places: Tensor) -> KnownWitnesses:
-        """Those of some inputs, `(rows,)` of their places."""
-        some = KnownWitnesses(self.x[places], self.norm)
-        for run in self._runs:
-            part = Witnesses(some.x, self.norm)
-            part.offer(run.adversarial[places], run.success[places])
-            some.add(part)
-        return some
-
     def drop_nearest(self, count: int) -> None:
         """Forget the nearest witnesses of each input, which something better takes the place of.
 

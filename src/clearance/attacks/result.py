@@ -119,6 +119,12 @@ class Witnesses:
         self.distance = torch.where(better, distance, self.distance)
         self.adversarial = torch.where(expand(better, points), points, self.adversarial)
 
+    def rows(self, places: Tensor) -> Witnesses:
+        """Those of some of the inputs, `(rows,)` of their places."""
+        some = Witnesses(self.x[places], self.norm)
+        some.adversarial, some.distance = self.adversarial[places], self.distance[places]
+        return some
+
     def put(self, places: Tensor, other: Witnesses) -> None:
         """Take over the witnesses of some of the inputs, `(rows,)` of their places."""
         self.adversarial = self.adversarial.index_copy(0, places, other.adversarial)

@@ -65,21 +65,20 @@ class AttackTask:
         )
 
 
-def make_task(inputs: CheckedInputs, tally: Tally | None = None) -> AttackTask:
+def make_task(inputs: CheckedInputs) -> AttackTask:
     """Look at the linearised model once: which wanted classes are near, and how near.
 
     Source: ranking the classes as DeepFool does (Moosavi-Dezfooli, Fawzi and Frossard 2016, equation 8).
 
     Args:
         inputs: The inputs, none of them misclassified.
-        tally: Where their passes are counted, input by input.
 
     Returns:
         The task. Cost: 2 forward passes and, per input, 1 backward pass and one for each class that is looked at
         (`RANKED_CLASSES` at most).
     """
     model, x, logits, norm = inputs.model, inputs.x, inputs.logits, max(inputs.norm, 1.0)
-    goal = replace(goal_of(inputs), tally=tally)
+    goal = replace(goal_of(inputs), tally=Tally(len(inputs)))
     near = rank_classes(model, x, goal, logits, norm=norm, most=RANKED_CLASSES)
     seen = evaluate(model, x, goal)
     scale, flat = distance_scale(model, x, seen, norm), zero_gradient(seen.gradient)

@@ -12,7 +12,7 @@ from clearance.errors import NetworkError
 from clearance.geometry.balls import sample_directions, sample_shifts
 from clearance.geometry.norms import steepest, unit
 from clearance.model.classifier import Classifier
-from clearance.model.gradients import margin_gradients
+from clearance.model.gradients import finite_rows, margin_gradients
 
 APART = 1 / 32
 """How far neighbouring gradients are apart, in radii of the ball."""
@@ -37,7 +37,7 @@ def check_gradients(case: Case, ledger: Ledger) -> None:
     found = _follow(case)
     ledger.integrals += found
     if not bool(gradients.isfinite().all()) or not all(one.finite for _, one in found):
-        broken = float((~torch.cat([gradients, apart]).flatten(1).isfinite().all(1)).double().mean())
+        broken = float((~finite_rows(torch.cat([gradients, apart]))).double().mean())
         ledger.raise_flag("non_finite", Severity.ERROR, share_of_gradients=broken)
         return
     count = len(found) // (1 + len(case.effort.shorter))  # the segments as long as the ball come first

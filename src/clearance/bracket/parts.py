@@ -86,14 +86,15 @@ def begin(inputs: CheckedInputs, choices: Choices) -> Iterator[Begun]:
     meter, runs = inputs.model.meter, ensemble(inputs.norm, choices.attack)
     for places in inputs.groups(range(len(inputs)), MOST_TOGETHER):
         cuts, spent = list[str | None](), list[Cost]()
-        for one in (inputs.rows([place]) for place in places):
+        part = [inputs.rows([place]) for place in places]
+        for one in part:
             before = meter.read()
             cuts.append(None if one.misclassified[0] else cut_off(one.model, one.x))
             spent.append(meter.since(before))
         open_ = [place for place, cut in zip(places, cuts, strict=True) if cut is None]
         found = dict(zip(open_, attack_inputs(inputs.rows(open_), runs) if open_ else [], strict=True))
-        for place, cut, cost in zip(places, cuts, spent, strict=True):
-            one, attacked = inputs.rows([place]), found.get(place)
+        for place, one, cut, cost in zip(places, part, cuts, spent, strict=True):
+            attacked = found.get(place)
             more = Cost() if attacked is None or one.misclassified[0] else attacked.cost
             yield Begun(one, cut, attacked, cost + more)
 

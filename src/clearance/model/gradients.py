@@ -139,9 +139,8 @@ def free(model: Classifier, points: Tensor, gradient: Tensor) -> Tensor:
     if model.bounds is None:
         return gradient
     low, high = model.bounds
-    most = torch.finfo(
-        gradient.dtype
-    ).max  # signs and a clamp: on a CPU a choice element by element takes 5 times as long
+    most = torch.finfo(gradient.dtype).max
+    # Signs and a clamp: on a CPU a choice element by element takes five times as long.
     return gradient.clamp((points - high).clamp_max(0).sign() * most, (points - low).clamp_min(0).sign() * most)
 
 

@@ -28,7 +28,7 @@ from clearance.estimates.samplers.block_streams import BlockStreams, block_strea
 from clearance.estimates.samplers.point_curvature import POWER_METHOD_STARTS, SAMPLE_TOLERANCE, curvature_kind
 from clearance.geometry.norms import dual_norm, expand, steepest, vector_norm
 from clearance.model.curvature import margin_curvature, margin_hessian_vectors
-from clearance.model.gradients import margin_gradients
+from clearance.model.gradients import finite_rows, margin_gradients
 
 PROBE_PRODUCTS, POLISH_PRODUCTS = 3, 12
 """Products for a point on the way, where a rough value is enough to compare, and for the best one at the end."""
@@ -107,7 +107,7 @@ class _CurvatureSearches:
         points = self._inside(problem.x0 + self.draw.shift())
         for step in range(steps):
             margins, gradients = margin_gradients(problem.model, points, *self.classes)
-            unknown = torch.where(gradients.flatten(1).isfinite().all(1), 0.0, torch.nan).to(margins.dtype)
+            unknown = torch.where(finite_rows(gradients), 0.0, torch.nan).to(margins.dtype)
             self.evidence.add(problem, 0, points, margins, unknown)
             downhill = steepest(gradients.nan_to_num(0.0, 0.0, 0.0), problem.norm)
             points = self._inside(points - self.radius * shrinking(step, steps) * downhill)
