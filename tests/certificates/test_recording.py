@@ -1,5 +1,6 @@
 """Recorded networks: the graph answers as the network, for all forms of the fuzz, and what is not seen is refused."""
 
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,88 @@ def test_what_has_no_exact_graph_has_no_proof(kind: type[nn.Module], shape: tupl
     model = cl.Classifier(kind().eval())
     with pytest.raises(NotSupportedError):
         translate(model, shape)
+
+
+TOKENS = {
+    "repeated": lambda token, x: token.repeat(len(x), 1),
+    "repeated sizes": lambda token, x: token.repeat((x.shape[0], 1)),
+    "a new side": lambda token, x: token[0].repeat(len(x), 1),
+    "a sum": lambda token, x: token.expand(len(x), -1) + torch.arange(2, device=x.device),
+    "zeros": lambda token, x: torch.zeros(len(x), 2, dtype=x.dtype, device=x.device) - 1,
+    "ones of a kind": lambda token, x: torch.ones_like(x[:, :2]) * token,
+    "a new tensor": lambda token, x: x.new_full((len(x), 2), 0.25),
+    "where it lies": lambda token, x: (token * (2 if x.device.type == "cpu" else 3)).to(x.device).expand(len(x), -1),
+    "asked": lambda token, x: token.expand(len(x), -1) * (2 if x.is_cuda or x.is_meta else 3),
+}
+"""What networks make for each input of a batch."""
+
+
+class WithToken(nn.Module):
+    """A network that puts a constant beside its values, adds it to them, or keeps it for the next call."""
+
+    def __init__(self, make: Any) -> None:
+        super().__init__()
+        self.first, self.last, self.make = nn.Linear(4, 2).double(), nn.Linear(4, 3).double(), make
+        self.token = nn.Parameter(torch.rand(1, 2, dtype=torch.float64))
+        self.kept: Tensor | None = None
+
+    def forward(self, x: Tensor, *_: object) -> dict[str, Tensor]:
+        hidden = torch.relu(self.first(x))
+        if self.kept is None or len(self.kept) < len(x):
+            self.kept = torch.ones(len(x), 1, dtype=x.dtype, device=x.device)
+        made = self.make(self.token, x)
+        return {"logits": self.last(torch.cat([hidden + made, made.to(x)], 1)) * self.kept[: len(x)]}
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_what_is_made_for_each_input_is_a_constant(name: str):
+    torch.manual_seed(1)
+    network = WithToken(TOKENS[name])
+    model, x = cl.Classifier(network, (0, 1)), torch.rand(3, 4, dtype=torch.float64)
+    assert same(translate(model, (4,)), model, x)
+    assert all(proof.status.has_radius for proof in cl.certify(model, x))
+    assert model.logits(torch.rand(9, 4, dtype=torch.float64)).shape == (9, 3)  # nothing was kept of the record
+
+
+def test_a_repeated_constant_is_not_copied_while_it_is_recorded():
+    class Large(nn.Module):
+        """Its token would take 8 GB for each of the batches that are recorded."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.token, self.last = nn.Parameter(torch.rand(1, 2**18)), nn.Linear(2**18 + 2, 2)
+
+        def forward(self, x: Tensor, *_: object) -> Tensor:
+            return self.last(torch.cat([x, self.token.repeat(len(x), 1)], 1))
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model = cl.Classifier(Large())
+    assert same(translate(model, (2,)), model, torch.rand(3, 2))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
+
+
+class Written(Decides):
+    """Writes what follows the input into a tensor that does not."""
+
+    def forward(self, x: Tensor, *_: object) -> Tensor:
+        kept = torch.zeros(len(x), 2)
+        kept[:, 0] = x[:, 0]
+        return self.layer(kept + x)
+
+
+class AddedTo(Decides):
+    def forward(self, x: Tensor, *_: object) -> Tensor:
+        return self.layer(torch.ones(len(x), 2).add_(x))
+
+
+class Out(Decides):
+    def forward(self, x: Tensor, *_: object) -> Tensor:
+        kept = torch.zeros(len(x), 2)
+        torch.add(x, x, out=kept)
+        return self.layer(kept + x)
+
+
+@pytest.mark.parametrize("kind", [Written, AddedTo, Out])
+def test_what_is_written_into_a_constant_is_refused(kind: type[nn.Module]):
+    with pytest.raises(NotSupportedError, match="written into another tensor"):
+        recorded(kind())

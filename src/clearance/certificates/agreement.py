@@ -99,15 +99,10 @@ class Claim:
     def _targets(self) -> list[int]:
         return list(self.inputs.targets[0])
 
-    @cached_property
-    def _pairs(self) -> tuple[list[int], list[int]]:
-        """The classes compared: the predicted one against every other; targeted, all others against the target too."""
-        classes = range(self.graph.shape[0])
-        pairs = [(self._own, k) for k in classes if k != self._own]
-        if not self.inputs.untargeted:
-            (target,) = self._targets
-            pairs += [(k, target) for k in classes if k not in (self._own, target)]
-        return [first for first, _ in pairs], [second for _, second in pairs]
+    @property
+    def _compared(self) -> list[int]:
+        """The classes that every other is compared with: the predicted one, and the target where there is one."""
+        return [self._own] if self.inputs.untargeted else [self._own, *self._targets]
 
     def _in_ball(self) -> str:
         """As `in_ball`, where the network's answers can be used."""
@@ -176,13 +171,14 @@ class Claim:
     def _difference(self, points: Tensor, logits: Tensor) -> str:
         """What the network's logits at some points have that the graph's do not allow, in one line."""
         found, expected = logits.double(), self.graph(points.double())
-        first, second = self._pairs
-        difference = (found[:, first] - found[:, second] - expected[:, first] + expected[:, second]).abs()
-        slack = self._tolerance * (expected[:, first].abs() + expected[:, second].abs())
-        wrong = ~(difference <= torch.maximum(slack, self._slack_at_input[second]))
-        if bool(wrong.any()):
-            row, place = wrong.nonzero()[0].tolist()
-            return self._say(float(difference[row, place]), second[place], points[row])
+        off, size = found - expected, expected.abs()
+        for own in self._compared:
+            difference = (off[:, own, None] - off).abs()
+            least = self._slack_at_input if own == self._own else self._slack_at_input[own]
+            wrong = ~(difference <= torch.maximum(self._tolerance * (size[:, own, None] + size), least))
+            if bool(wrong.any()):
+                row, other = wrong.nonzero()[0].tolist()
+                return self._say(float(difference[row, other]), other if own == self._own else own, points[row])
         distance = vector_norm(points.double() - self.inputs.x.double(), self.inputs.norm)
         reached = torch.isin(logits.argmax(1), torch.tensor(self._targets, device=logits.device))
         inside = (reached & (distance < self.radius)).nonzero().flatten()

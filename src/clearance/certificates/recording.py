@@ -59,13 +59,22 @@ COPIES = frozenset(
 """Functions that return the numbers that they take."""
 
 
-def record(make: Callable[[], nn.Module], shape: tuple[int, ...], dtype: torch.dtype) -> tuple[nn.Module, fx.Graph]:
+FILLED = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
+"""Functions that make a tensor of one number, of which another gives the shape or the precision alone."""
+DEVICES = {"device": lambda device: device, "is_cuda": lambda device: device.type == "cuda", "is_meta": lambda _: False}
+"""What a tensor says of the device where it lies, and what an input would say."""
+
+
+def record(
+    make: Callable[[], nn.Module], shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | None = None
+) -> tuple[nn.Module, fx.Graph]:
     """The steps of a network, recorded for two sizes of the batch.
 
     Args:
         make: Gives the network, `(batch, *shape)` to what `model.outputs.as_logits` takes.
         shape: Shape of one input.
         dtype: Its precision.
+        device: Where an input lies, which a network may ask; `None` is the CPU.
 
     Returns:
         A module that holds the constants, and the graph that names them, for a batch of `META_BATCH`.
@@ -74,8 +83,8 @@ def record(make: Callable[[], nn.Module], shape: tuple[int, ...], dtype: torch.d
         NotSupportedError: If the network cannot be run on a tensor without values, what it returns does not come from
             steps that were recorded, or the steps are others for another size of the batch, or another time.
     """
-    held, graph = _record(make(), META_BATCH, shape, dtype)
-    again, other = _record(make(), OTHER_BATCH, shape, dtype)
+    place = device or torch.device("cpu")
+    (held, graph), (again, other) = (_record(make(), n, shape, dtype, place) for n in (META_BATCH, OTHER_BATCH))
     if len(graph.nodes) != len(other.nodes) or not all(map(_agree, graph.nodes, other.nodes)):
         refuse("its steps depend on the size of the batch")
     for name, value in vars(held).items():
@@ -93,9 +102,11 @@ def _agree(one: fx.Node, two: fx.Node) -> bool:
     return str((one.args, one.kwargs)) == str((two.args, two.kwargs))
 
 
-def _record(network: nn.Module, batch: int, shape: tuple[int, ...], dtype: torch.dtype) -> tuple[nn.Module, fx.Graph]:
+def _record(
+    network: nn.Module, batch: int, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[nn.Module, fx.Graph]:
     x = torch.empty(batch, *shape, dtype=dtype, device="meta")
-    recorder = _Recorder(x)
+    recorder = _Recorder(x, device)
     try:
         with unchanged(network), recorder:
             logits = as_logits(network(x), batch)
@@ -111,9 +122,9 @@ def _record(network: nn.Module, batch: int, shape: tuple[int, ...], dtype: torch
 class _Recorder(TorchFunctionMode):
     """Writes down what is done with a tensor and with all that comes of it."""
 
-    def __init__(self, x: Tensor) -> None:
+    def __init__(self, x: Tensor, device: torch.device) -> None:
         super().__init__()
-        self.holder, self.graph = nn.Module(), fx.Graph()
+        self.holder, self.graph, self._device = nn.Module(), fx.Graph(), device
         self._nodes: dict[int, tuple[Tensor, int, fx.Node]] = {}  # the tensor is kept, so that no id is used twice
         self._constants: dict[int, tuple[Tensor, int, fx.Node]] = {}
         self._held_count = 0
@@ -126,14 +137,19 @@ class _Recorder(TorchFunctionMode):
         """Carry out a function of torch, and write it down if it takes a tensor that is followed."""
         named = dict(kwargs or {})
         if not any(value.is_meta for value in _tensors((args, named))):
-            return func(*args, **named)
+            return self._repeated(func, args, named)
         if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
             refuse("autocast inside the network")
-        first = next(_tensors((args, named)))
-        if _name(func) == "__set__":
-            refuse("an attribute of a tensor is set")
-        if _copies(func) and not first.is_meta:  # a constant, moved to where the input lies
-            return first.to(func(*_mapped(args, _as_meta), **_mapped(named, _as_meta)).dtype)
+        first, name = next(_tensors((args, named))), _name(func)
+        if name == "__get__" and func.__self__.__name__ in DEVICES:
+            return DEVICES[func.__self__.__name__](self._device)
+        if name in FILLED:
+            return self._filled(func, args, named)
+        self._refuse_changes(name, first, named)
+        if _copies(func):
+            args, named = _without_device(args, named)
+            if not first.is_meta:  # a constant, moved to where the input lies
+                return first.to(func(*_mapped(args, _as_meta), **_mapped(named, _as_meta)).dtype)
         given, options = _mapped(args, self._node), _mapped(named, self._node)  # before they may be changed in place
         result = func(*_mapped(args, _as_meta), **_mapped(named, _as_meta))
         if any(True for _ in _tensors(result)):
@@ -142,6 +158,31 @@ class _Recorder(TorchFunctionMode):
 
     def finish(self, logits: Tensor) -> None:
         self.graph.output(self._node(logits))
+
+    def _repeated(self, func: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """What a function gives for constants; one that is repeated for each input is not copied for that."""
+        if _name(func) != "repeat" or named:
+            return func(*args, **named)
+        value, counts = args[0], torch.Size(args[1] if isinstance(args[1], tuple | list) else args[1:])
+        if counts[:1] != self._batch or (len(counts) == value.ndim and value.shape[0] != 1):
+            return func(*args)
+        return value.repeat(1, *counts[1:]).expand(*counts[:1], *[-1] * (len(counts) - 1))
+
+    def _filled(self, func: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Tensor:
+        """A tensor of one number: a constant, stored for one input where it has the size of the batch."""
+        like = func(*_mapped(args, _as_meta), **_mapped(named, _as_meta))
+        numbers = {"zeros": 0, "ones": 1, "full": named.get("fill_value", args[-1])}
+        number = next(value for part, value in numbers.items() if part in _name(func))
+        one = (1, *like.shape[1:]) if like.shape[:1] == self._batch else like.shape
+        return torch.full(one, number, dtype=like.dtype, device=self._device).expand(like.shape)
+
+    @staticmethod
+    def _refuse_changes(name: str, first: Tensor, named: dict[str, Any]) -> None:
+        if name == "__set__":
+            refuse("an attribute of a tensor is set")
+        changed = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+        if (changed and not first.is_meta) or named.get("out") is not None:
+            refuse("what follows the input is written into another tensor")
 
     def _write(self, func: Any, first: Tensor, given: tuple[Any, Any], result: Any) -> None:
         name = _name(func)
@@ -197,7 +238,7 @@ class _Recorder(TorchFunctionMode):
     def _held(self, value: Tensor) -> fx.Node:
         """A constant that the holder keeps; one that is repeated for each input, by itself and then repeated."""
         self._held_count += 1
-        name, repeated = f"constant_{self._held_count}", value.shape[:1] == self._batch and value.stride(0) == 0
+        name, repeated = f"constant_{self._held_count}", value.shape[:1] == self._batch and _is_repeated(value)
         setattr(self.holder, name, (value[:1] if repeated else value).detach().clone())
         node = self.graph.get_attr(name)
         if not repeated:
@@ -217,6 +258,16 @@ def _copies(func: Any) -> bool:
     name = _name(func)
     own = func.namespace == "aten" if isinstance(func, OpOverload) else func is getattr(Tensor, name, None)
     return name in COPIES and (own or func is getattr(torch, name, None))
+
+
+def _is_repeated(value: Tensor) -> bool:
+    return value.stride(0) == 0 or torch.equal(value, value[:1].expand_as(value))
+
+
+def _without_device(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a copy, of which none asks for a device: it stays where it is."""
+    kept = tuple(value for value in args if not isinstance(value, torch.device | str))
+    return kept, {name: value for name, value in named.items() if name != "device"}
 
 
 def _as_meta(value: Tensor) -> Tensor:

@@ -108,7 +108,7 @@ def translate(model: Classifier, shape: tuple[int, ...], dtype: torch.dtype = to
             return _Reader(*_traced(model), Builder(shape, model.device, dtype)).graph()
         except NotSupportedError as error:
             try:
-                found = record(lambda: Whole(model), shape, model.dtype)
+                found = record(lambda: Whole(model), shape, model.dtype, model.device)
                 return _Reader(*found, Builder(shape, model.device, dtype)).graph()
             except NotSupportedError as other:
                 raise other if isinstance(error, _NotTracedError) else error from None

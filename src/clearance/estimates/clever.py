@@ -251,9 +251,9 @@ def _score(inputs: CheckedInputs, settings: Settings, known: Known | None) -> Sc
     predicted, targets = inputs.predicted[0], inputs.targets[0]
     if inputs.misclassified[0]:
         return without_number(settings, Status.MISCLASSIFIED, predicted=predicted, target=targets[0])
-    tied = next((target for target in targets if logits[target] == logits[predicted]), None)
-    if tied is not None:
-        return on_boundary(settings, x0, predicted=predicted, target=tied)
+    tied = (logits[list(targets)] == logits[predicted]).nonzero()
+    if len(tied):
+        return on_boundary(settings, x0, predicted=predicted, target=targets[int(tied[0])])
     start, problem, probabilities = model.meter.read(), _pose(inputs, settings), look_like_probabilities(logits[None])
     if settings.bound == "profile":
         with model.frozen():

@@ -24,6 +24,7 @@ from clearance.certificates.layers.powers import (
     square_root,
 )
 from clearance.certificates.layers.products import product
+from clearance.certificates.layers.rearrangement import Repeated
 from clearance.certificates.operations import refuse
 from clearance.certificates.rows import Rows, WindowRows
 
@@ -125,9 +126,10 @@ def _same_rank(a: Ref, b: Ref) -> None:
 
 
 def as_constant(build: Builder, value: Any) -> Tensor:
-    """A number or a tensor as a constant."""
+    """A number, a tensor or what is repeated for each input as a constant."""
     if isinstance(value, Size):
         refuse("a value that depends on the batch")
+    value = value.value if isinstance(value, Repeated) else value
     return torch.as_tensor(value, dtype=build.like.dtype, device=build.device)
 
 

@@ -15,7 +15,7 @@ from clearance.certificates.layers.activations import relu, sigmoid
 from clearance.certificates.layers.arithmetic import add, as_constant, multiply, subtract
 from clearance.certificates.layers.linear import matmul as by_matrix
 from clearance.certificates.layers.products import Product, expanded
-from clearance.certificates.layers.rearrangement import chunk
+from clearance.certificates.layers.rearrangement import Repeated, chunk
 from clearance.certificates.operations import refuse
 
 
@@ -58,14 +58,14 @@ def maximum(build: Builder, a: Any, b: Any) -> Ref:
 
 def largest(build: Builder, x: Ref, other: Any) -> Ref:
     """`torch.max` and the method `max` with two values; of one, along a side, it has no bounds here."""
-    if not isinstance(other, Ref | Tensor):
+    if not isinstance(other, Ref | Tensor | Repeated):
         refuse("the largest entry along a side")
     return maximum(build, x, other)
 
 
 def smallest(build: Builder, x: Ref, other: Any) -> Ref:
     """`torch.min` and the method `min` with two values; of one, along a side, it has no bounds here."""
-    if not isinstance(other, Ref | Tensor):
+    if not isinstance(other, Ref | Tensor | Repeated):
         refuse("the smallest entry along a side")
     return minimum(build, x, other)
 
