@@ -62,6 +62,18 @@ def test_fixed_coordinates_keep_each_inputs_own_value(norm: float) -> None:
         assert found.attacked.distance == pytest.approx(value, rel=2e-2)
 
 
+@pytest.mark.parametrize("norm", [0.0, *NORMS])
+def test_fixed_coordinates_of_a_witness_are_those_of_the_input_to_the_last_bit(norm: float) -> None:
+    torch.manual_seed(0)
+    x, fixed, scale = torch.rand(8, 20), torch.rand(20) < 0.4, torch.rand(20) + 0.1
+    assert not torch.equal(x / scale * scale, x)  # a scale that rounds
+    model = cl.Classifier(nn.Linear(20, 3), bounds=(0, 1), fixed=fixed, scale=scale)
+    for found, own in zip(cl.attack(model, x, norm=norm, budget=200), x, strict=True):
+        assert found.adversarial is not None
+        assert torch.equal(found.adversarial[fixed], own[fixed])
+        assert int(model.logits(found.adversarial[None]).argmax()) == found.predicted
+
+
 def test_the_parts_alone_agree_with_the_bracket() -> None:
     model = make(scale=SCALE, fixed=torch.tensor([False, True, False]))
     expected = distance(2.0, SCALE, torch.tensor([True, False, True]))

@@ -61,7 +61,11 @@ COPIES = frozenset(
 
 FILLED = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
 """Functions that make a tensor of one number, of which another gives the shape or the precision alone."""
-DEVICES = {"device": lambda device: device, "is_cuda": lambda device: device.type == "cuda", "is_meta": lambda _: False}
+DEVICES: dict[str, Callable[[torch.device], object]] = {
+    "device": lambda device: device,
+    "is_cuda": lambda device: device.type == "cuda",
+    "is_meta": lambda _: False,
+}
 """What a tensor says of the device where it lies, and what an input would say."""
 
 

@@ -15,7 +15,7 @@ from clearance.geometry.exponents import as_distance, as_norm
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.margins import Target, check_labels, resolve_targets
-from clearance.model.measured import around, measured, scaled
+from clearance.model.measured import around, measured, moving_scale, scaled
 from clearance.model.seeds import check_seed, content_key
 
 DRIFT_SLACK = 1e-9
@@ -166,9 +166,9 @@ def prepare(
 
 def _in_units(model: Classifier, x: Tensor, norm: float) -> tuple[Classifier, Tensor, tuple[float, ...]]:
     """Classifier and inputs in the units of its scale, and how far rounding has moved each of them."""
-    if model.scale is None:
+    if (scale := moving_scale(model)) is None:
         return model, x, ()
     z = scaled(model, x)
-    shift = x.double() / model.scale.double() - z.double()
+    shift = x.double() / scale.double() - z.double()
     drift = vector_norm(shift, max(norm, 1.0)) * (1 + DRIFT_SLACK)
     return measured(model), z, tuple(drift.tolist())

@@ -2,8 +2,9 @@
 
 With a scale `s`, one number or one for each coordinate, distances are `||(x - x0) / s||_p`. Everything behind the
 public functions works with `z = x / s`: the bounds are divided by `s`, and the network sees `s z`; witnesses are
-multiplied by `s` before anyone sees them. A fixed coordinate keeps the value that it has in each input: around `x0` its
-bounds are `[x0_i, x0_i]`. Source: this project; a norm under a diagonal change of variables.
+multiplied by `s` before anyone sees them. A fixed coordinate keeps the value that it has in each input, to the last
+bit: around `x0` its bounds are `[x0_i, x0_i]`, and no scale divides it. Source: this project; a norm under a diagonal
+change of variables.
 """
 
 from __future__ import annotations
@@ -34,14 +35,28 @@ def measured(model: Classifier) -> Classifier:
     Returns:
         A classifier without a scale that shares network, device, precision and meter.
     """
-    if model.scale is None:
+    if (scale := moving_scale(model)) is None:
         return model
     found = copy.copy(model)
-    found.bounds = None if model.bounds is None else (model.bounds[0] / model.scale, model.bounds[1] / model.scale)
-    back = Rescale(model.scale)
+    found.bounds = None if model.bounds is None else (model.bounds[0] / scale, model.bounds[1] / scale)
+    back = Rescale(scale)
     found.preprocessing = back if model.preprocessing is None else _Both(back, model.preprocessing)
     found.scale = None
     return found
+
+
+def moving_scale(model: Classifier) -> Tensor | None:
+    """The scale of the coordinates that move; 1 for the fixed ones, which no distance is measured along.
+
+    Args:
+        model: The caller's classifier.
+
+    Returns:
+        A tensor that broadcasts over one input; `None` without a scale.
+    """
+    if model.scale is None or model.fixed is None:
+        return model.scale
+    return torch.where(model.fixed, 1.0, model.scale)
 
 
 def around(model: Classifier, x: Tensor) -> Classifier:
@@ -73,7 +88,8 @@ def scaled(model: Classifier, x: Tensor) -> Tensor:
     Returns:
         The same without a scale.
     """
-    return x if model.scale is None else x / model.scale
+    scale = moving_scale(model)
+    return x if scale is None else x / scale
 
 
 def in_input_units(model: Classifier, record: Record) -> Record:
@@ -86,7 +102,7 @@ def in_input_units(model: Classifier, record: Record) -> Record:
     Returns:
         The record itself without a scale, else a copy.
     """
-    scale = model.scale
+    scale = moving_scale(model)
     return record if scale is None else _changed(record, lambda z: model.clip(z * scale))
 
 
