@@ -52,6 +52,19 @@ def test_it_is_not_computed_twice_and_the_table_fits(folder: Path):
     assert f"{passes:,} passes" in again.stdout
 
 
+@pytest.mark.parametrize(("norm", "said"), [("inf", True), ("2", False)])
+def test_medians_of_pictures_are_told_in_grey_levels_in_the_maximum_norm(tmp_path: Path, norm: str, said: bool):
+    flags = ("--norm", norm, "--count", "1", "--budget", "1500", "--target", "runner-up", "--out", "run")
+    done = run_command("bracket", "digits-robust", "digits", *flags, folder=tmp_path)
+    assert done.returncode == 0
+    assert ("In grey levels of an 8-bit picture, medians of linf" in done.stdout) == said
+    if said:
+        told = " ".join(done.stdout.split()).partition("attacked ")[2].partition("/255.")[0].rpartition(" ")[2]
+        document = run_command("bracket", "digits-robust", "digits", *flags, "--resume", "--json", folder=tmp_path)
+        (row,) = json.loads(document.stdout)["summary"]
+        assert float(told) == pytest.approx(255 * row["attacked"], rel=1e-2)
+
+
 def test_a_run_is_not_overwritten(folder: Path):
     done = run_command("bracket", "digits-robust", "digits", *QUICK, "--out", "run", folder=folder)
     assert done.returncode == 2 and done.stderr.count("\n") == 1

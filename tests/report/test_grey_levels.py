@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from clearance.report.answer import answers
+from clearance.report.auditor_page import render_auditor
 from clearance.report.grey_levels import grey_levels
 from clearance.report.pictures import Drawing
 from clearance.report.records import RunRecords
@@ -33,6 +34,11 @@ def test_the_answer_says_each_median_in_levels(tmp_path: Path):
     assert "attacked 0.0314 = 8.00/255 (witnessed)" in found.text
     (other,) = answers(pictures(tmp_path / "two", [8 / 255], norms=(2.0,)))
     assert "/255" not in other.text
+
+
+def test_the_auditors_page_says_what_one_level_is(tmp_path: Path):
+    assert "one grey level of an 8-bit picture" in render_auditor(pictures(tmp_path / "run", [0.1]))
+    assert "grey level" not in render_auditor(pictures(tmp_path / "two", [0.1], norms=(2.0,)))
 
 
 @pytest.mark.parametrize("changes", [{"norms": (2.0,)}, {"bounds": (-1.0, 1.0)}])

@@ -145,6 +145,8 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     if failed:
         console.print(f"\n{count(failed, 'task')} failed; --resume --retry-failed computes them again", style="red")
     bracket_tables.print_reading(console, records, rows, inputs.units)
+    if inputs.are_pictures:
+        bracket_tables.print_grey_levels(console, rows)
     bracket_tables.print_legend(console, records)
     console.print(f"\nNext: clearance report {run.folder}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from clearance.cli import tables
 from clearance.cli.grid import Grid, GridColumn
 from clearance.estimates.status import Status
+from clearance.report.grey_levels import write_levels
 from clearance.runs.summary import SummaryRow, number
 
 Record = Mapping[str, Any]
@@ -181,6 +183,21 @@ def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Su
             f"\nMore is proved than estimated for {above} of {len(records)} ({BELOW}): there the estimate adds "
             "nothing, and is in no median."
         )
+
+
+def print_grey_levels(console: Console, rows: Sequence[SummaryRow]) -> None:
+    """The medians of the maximum norm in grey levels of an 8-bit picture; nothing where there are none.
+
+    Args:
+        console: Where to.
+        rows: The summary's rows, of pictures in [0, 1].
+    """
+    for row in (row for row in rows if row.norm == math.inf):
+        kinds = {"certified": row.certified, "estimated": row.estimated, "attacked": row.attacked}
+        finite = {kind: value for kind, value in kinds.items() if value is not None and value < math.inf}
+        said = ", ".join(f"{kind} {write_levels(value, kind)}" for kind, value in finite.items())
+        if said:
+            console.print(f"\nIn grey levels of an 8-bit picture, medians of {_threat(row.norm, row.target)}: {said}.")
 
 
 def _below(record: Record) -> bool:

@@ -19,6 +19,7 @@ from clearance.report.charts import for_file
 from clearance.report.figures.files import render_figure
 from clearance.report.figures.table import FIGURES
 from clearance.report.flags import flag_groups
+from clearance.report.grey_levels import grey_levels
 from clearance.report.notices import notices
 from clearance.report.records import RunRecords
 from clearance.report.render import fill, read_asset
@@ -73,6 +74,7 @@ def render_auditor(run: RunRecords, radii: Sequence[float] = (), *, report: str 
         style=read_asset("page.css") + read_asset("auditor.css"),
         notices=notices(run),
         accuracy=accuracy_sentence(run),
+        levels=grey_levels(run),
         answers=answers(run),
         gradients=gradients([run]),
         cautions=cautions(run),

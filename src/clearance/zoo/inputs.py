@@ -62,6 +62,13 @@ class Inputs:
             return f"input values in [{bounds[0].item():g}, {bounds[1].item():g}]"
         return "the units of the data"
 
+    @property
+    def are_pictures(self) -> bool:
+        """Whether inputs are pictures `(1 or 3, height, width)` in [0, 1], and distances those of their values."""
+        shape, bounds = self.data.images.shape[1:], self.model.bounds
+        whole = bounds is not None and float(bounds[0].min()) == 0 and float(bounds[1].max()) == 1
+        return len(shape) == 3 and shape[0] in (1, 3) and whole and self.unit is None
+
     def title(self, done: int | None = None) -> str:
         """Model, data, and which inputs, in words; `done` of them where a run was interrupted."""
         done = len(self.data) if done is None else done
