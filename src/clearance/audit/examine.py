@@ -175,13 +175,16 @@ def _from_anywhere(name: str) -> bool:
 def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> list[AttackResult]:
     """Attacks of the standard budget, where what was found on the way to other classes puts those so far in doubt.
 
-    Before it is said that attacks along gradients are misled, they get the passes that they need on an honest network.
+    Before it is said that attacks along gradients are misled, or that one of them finds nothing at any distance, they
+    get the passes that they need on an honest network: with few steps some do not leave the input's neighbourhood.
     """
     runs = _gradient_runs(inputs.norm)
     beaten = ratio(lines, result.distance) < threshold("reference_wins")
-    if not beaten or {run.method for run in runs} <= set(result.distances):
-        return []
-    return attack_inputs(inputs, runs)
+    if beaten and not {run.method for run in runs} <= set(result.distances):
+        return attack_inputs(inputs, runs)
+    lost = {name for name, distance in result.distances.items() if math.isinf(distance)}
+    again = tuple(run for run in runs if run.method in lost and ATTACKS[run.method].iterative)
+    return attack_inputs(inputs, again) if again and math.isfinite(lines) else []
 
 
 def _second_method(inputs: CheckedInputs, results: list[AttackResult], effort: Effort) -> list[AttackResult]:

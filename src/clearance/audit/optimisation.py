@@ -81,7 +81,7 @@ class Distances:
         best: The smallest of all methods along gradients, iterative or not.
         blind: An attack without gradients.
         lines: The way to inputs of other classes (`audit.references`).
-        lost: How many iterative methods found nothing at any distance, with the passes that they were given.
+        lost: How many iterative methods found nothing at any distance, however many passes they were given.
     """
 
     methods: Mapping[str, float]
@@ -111,8 +111,8 @@ def distances(results: Sequence[AttackResult], blind: float, lines: float = math
         best[name] = min(found, best.get(name, math.inf))
     blind = min(blind, best.pop("square", math.inf))
     methods = {name: found for name, found in best.items() if name in ATTACKS and ATTACKS[name].iterative}
-    lost = {name for one in results for name, found in one.distances.items() if name in methods and math.isinf(found)}
-    return Distances(methods, min(best.values(), default=math.inf), blind, lines, len(lost))
+    lost = sum(map(math.isinf, methods.values()))
+    return Distances(methods, min(best.values(), default=math.inf), blind, lines, lost)
 
 
 def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
