@@ -63,7 +63,8 @@ def test_a_fixed_coordinate_that_moved_is_refused():
         cl.audit(tied, X, attacks=cl.attack(free, X, budget="quick"))
 
 
-def test_a_witness_of_another_shape_is_refused():
-    model = classifier()
+@pytest.mark.parametrize("scale", [None, torch.tensor([0.3, 3.0, 0.7])])
+def test_a_witness_of_another_shape_is_refused(scale: torch.Tensor | None):
+    model = classifier(scale=scale)
     with pytest.raises(ShapeError, match="attacks: the witness of input 0"):
         audited(model, torch.rand(2, 4))

@@ -86,6 +86,7 @@ def audit(
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     others = check_references(model, references, inputs)
+    _check_shapes(inputs, attacks or ())
     scored = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
     attacked = [attack and in_scale_units(model, attack) for attack in attacks or [None] * len(inputs)]
     _check_witnesses(inputs, attacked)
@@ -132,14 +133,20 @@ def _check_records(name: str, given: Sequence[object] | None, kind: type, x: obj
         raise ShapeError(f"{name}: expected one per input ({len(x)}), got {len(given)}")
 
 
+def _check_shapes(inputs: CheckedInputs, attacks: Sequence[AttackResult]) -> None:
+    """Check that each witness has the shape of an input."""  # noqa: DOC501
+    expected = tuple(inputs.x.shape[1:])
+    for place, attack in enumerate(attacks):
+        if attack.adversarial is not None and tuple(attack.adversarial.shape) != expected:
+            got = tuple(attack.adversarial.shape)
+            raise ShapeError(f"attacks: the witness of input {place}: expected shape {expected}, got {got}")
+
+
 def _check_witnesses(inputs: CheckedInputs, attacks: Sequence[AttackResult | None]) -> None:
     """Check that each witness is one: within the bounds, and predicted as another class, or as the target."""  # noqa: DOC501
     for place, (one, attack) in enumerate(zip(inputs.each(), attacks, strict=True)):
         if attack is None or attack.adversarial is None or one.misclassified[0]:
             continue
-        if attack.adversarial.shape != one.x.shape[1:]:
-            expected, got = tuple(one.x.shape[1:]), tuple(attack.adversarial.shape)
-            raise ShapeError(f"attacks: the witness of input {place}: expected shape {expected}, got {got}")
         try:
             point = around(one.model, one.x).check_inputs(attack.adversarial[None])
         except ClearanceError as error:
