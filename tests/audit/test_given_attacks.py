@@ -39,7 +39,7 @@ def test_what_is_no_witness_is_refused(scale: torch.Tensor | None):
     real = witnesses(model)
     audited(model, real)
     for place, point, said in [
-        (0, X[0], "predicts as another class than 0, got one for input 0 that it predicts as class 0"),
+        (0, X[0], "input 0: expected a point that is predicted as another class than 0, got one of class 0"),
         (1, X[1] - 2, "attacks: the witness of input 1: "),
         (1, torch.full((3,), torch.nan), "attacks: the witness of input 1: "),
     ]:
@@ -53,7 +53,7 @@ def test_a_witness_of_another_class_than_the_target_is_refused():
     model = classifier()
     first = [int(model.logits(point[None]).argmax()) for point in witnesses(model)]
     other = [({0, 1, 2} - {0, one}).pop() for one in first]
-    with pytest.raises(InputError, match=f"predicts as class {other[0]}, got one for input 0 .* as class {first[0]}"):
+    with pytest.raises(InputError, match=f"predicted as class {other[0]}, got one of class {first[0]}"):
         cl.audit(model, X, attacks=cl.attack(model, X, budget="quick"), target=other[0])
 
 

@@ -12,17 +12,16 @@ import torch
 from torch import Tensor
 
 from clearance.attacks import AttackResult
-from clearance.attacks.goals import goal_of
+from clearance.attacks.given import check_witnesses
 from clearance.audit.examine import Given, audit_input
 from clearance.audit.flags import CHECKS, Check
-from clearance.audit.forward import is_random
 from clearance.audit.record import Audit, Flag, Severity
-from clearance.errors import ClearanceError, InputError, ShapeError
+from clearance.errors import InputError, ShapeError
 from clearance.estimates.scores import Score
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
-from clearance.model.measured import around, in_input_units, in_scale_units, scaled
+from clearance.model.measured import in_input_units, in_scale_units, scaled
 from clearance.model.progress import Progress, tracked
 
 __all__ = ["CHECKS", "Audit", "Check", "Flag", "Severity", "audit"]
@@ -86,10 +85,9 @@ def audit(
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     others = check_references(model, references, inputs)
-    _check_shapes(inputs, attacks or ())
+    check_witnesses(model, inputs, [one and one.adversarial for one in attacks or [None] * len(inputs)], "attacks")
     scored = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
     attacked = [attack and in_scale_units(model, attack) for attack in attacks or [None] * len(inputs)]
-    _check_witnesses(inputs, attacked)
     known = zip(inputs.each(), scored, attacked, strict=True)
     found = (audit_input(one, Given(s, a, others(place))) for place, (one, s, a) in enumerate(known))
     return [in_input_units(model, one) for one in tracked(progress, "auditing", found, len(inputs))]
@@ -131,32 +129,3 @@ def _check_records(name: str, given: Sequence[object] | None, kind: type, x: obj
         raise InputError(f"{name}: expected a list of {kind.__name__}, got {' '.join(repr(given).split())}")
     if isinstance(x, Tensor) and len(given) != len(x):
         raise ShapeError(f"{name}: expected one per input ({len(x)}), got {len(given)}")
-
-
-def _check_shapes(inputs: CheckedInputs, attacks: Sequence[AttackResult]) -> None:
-    """Check that each witness has the shape of an input."""  # noqa: DOC501
-    expected = tuple(inputs.x.shape[1:])
-    for place, attack in enumerate(attacks):
-        if attack.adversarial is not None and tuple(attack.adversarial.shape) != expected:
-            got = tuple(attack.adversarial.shape)
-            raise ShapeError(f"attacks: the witness of input {place}: expected shape {expected}, got {got}")
-
-
-def _check_witnesses(inputs: CheckedInputs, attacks: Sequence[AttackResult | None]) -> None:
-    """Check that each witness is one: within the bounds, and predicted as another class, or as the target."""  # noqa: DOC501
-    for place, (one, attack) in enumerate(zip(inputs.each(), attacks, strict=True)):
-        if attack is None or attack.adversarial is None or one.misclassified[0]:
-            continue
-        try:
-            point = around(one.model, one.x).check_inputs(attack.adversarial[None])
-        except ClearanceError as error:
-            raise InputError(f"attacks: the witness of input {place}: {error}") from None
-        logits = one.model.logits(point)
-        if not bool(goal_of(one).reached(logits)[0]) and not is_random(one.model, point[0]):
-            allowed = (
-                f"class {one.targets[0][0]}" if len(one.targets[0]) == 1 else f"another class than {one.predicted[0]}"
-            )
-            raise InputError(
-                f"attacks: expected a witness that this classifier predicts as {allowed}, got one for input {place} "
-                f"that it predicts as class {int(logits[0].argmax())}"
-            )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.bisect_radius import bisect_radius
+from clearance.attacks.given import GIVEN
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import Streams, evaluate, look
 from clearance.attacks.result import AttackResult, Witnesses
@@ -122,6 +123,7 @@ def distances(
     for name, found in ((name, found) for one in results for name, found in one.distances.items()):
         best[name] = min(found, best.get(name, math.inf))
     blind = min(blind, best.pop("square", math.inf))
+    best.pop(GIVEN, None)  # a caller's own witness says nothing of gradients
     methods = {name: best[name] for one in results for name in iterative(one) if name in best}
     tried = results if enough is None else enough
     lost = {name for one in tried for name, found in iterative(one).items() if name in methods and math.isinf(found)}
