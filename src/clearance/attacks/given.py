@@ -46,8 +46,8 @@ def check_witnesses(
         raise ShapeError(f"{name}: expected one per input ({len(inputs)}), got {len(witnesses)}")
     found = list[Tensor | None]()
     for place, (one, point) in enumerate(zip(inputs.each(), witnesses, strict=True)):
-        skipped = point is None or one.misclassified[0]
-        found.append(None if skipped else _confirmed(model, one, point, f"{name}: the witness of input {place}"))
+        said = f"{name}: the witness of input {place}"
+        found.append(None if point is None or one.misclassified[0] else _confirmed(model, one, point, said))
     return found
 
 

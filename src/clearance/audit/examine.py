@@ -22,7 +22,7 @@ from clearance.audit.estimates import check_estimate
 from clearance.audit.flags import CHECKS
 from clearance.audit.forward import check_forward, check_mode, check_stairs, is_random
 from clearance.audit.gradients import check_gradients, cut_off
-from clearance.audit.optimisation import attack_blindly, check_attacks, distances, iterative
+from clearance.audit.optimisation import attack_blindly, check_attacks, distances
 from clearance.audit.path_integral import input_scale
 from clearance.audit.record import Audit, Flag, Severity, sort_flags
 from clearance.audit.references import nearest_on_lines
@@ -112,10 +112,8 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: str | 
     """Write what every check finds to the ledger; returns the nearest witness that anyone met, and its distance."""
     result, score = _gradient_attack(inputs, ledger, given.attack, cut), given.score
     lines = nearest_on_lines(inputs, given.references, given.effort)
-    asked = given.attack is None or result.distances is not given.attack.distances
-    harder = [] if cut else _try_harder(inputs, result, lines.compared, asked=asked)
-    second = [] if cut else _second_method(inputs, [result, *harder], given.effort)
-    results, enough = [result, *harder, *second], [*(harder or [result]), *second]
+    results = [result, *([] if cut else _try_harder(inputs, result, lines.compared))]
+    results += [] if cut else _second_method(inputs, results, given.effort)
     result = min(results, key=lambda one: one.distance)
     known = Witnesses(inputs.x, inputs.norm)
     for one in (result, given.attack):
@@ -134,7 +132,7 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: str | 
     nearest = float(known.distance[0])
     if cut is None:
         points = given.attack.distances.get(WITHOUT_GRADIENTS, math.inf) if given.attack else math.inf
-        found = distances(results, min(points, float(blind.distance[0])), lines.compared, enough=enough)
+        found = distances(results, min(points, float(blind.distance[0])), lines.compared)
         known.absorb(check_attacks(case, ledger, found))
         nearest = float(known.distance[0])
         if score is None and ledger.severity("non_finite") is None:
@@ -175,18 +173,16 @@ def _from_anywhere(name: str) -> bool:
     return name == GIVEN or (name in ATTACKS and ATTACKS[name].anywhere)
 
 
-def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float, *, asked: bool) -> list[AttackResult]:
+def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> list[AttackResult]:
     """Attacks of the standard budget, where what was found on the way to other classes puts those so far in doubt.
 
-    Before it is said that attacks along gradients are misled, or that one of them finds nothing at any distance, they
-    get the passes that they need on an honest network: with few steps some do not leave the input's neighbourhood.
-    `asked`: the attack is the audit's own, of that budget already.
+    Before it is said that attacks along gradients are misled, they get the passes that they need on an honest network.
     """
     runs = _gradient_runs(inputs.norm)
     beaten = ratio(lines, result.distance) < threshold("reference_wins")
-    more = beaten and not {run.method for run in runs} <= set(result.distances)
-    lost = math.isfinite(lines) and not asked and any(map(math.isinf, iterative(result).values()))
-    return attack_inputs(inputs, runs) if more or lost else []
+    if not beaten or {run.method for run in runs} <= set(result.distances):
+        return []
+    return attack_inputs(inputs, runs)
 
 
 def _second_method(inputs: CheckedInputs, results: list[AttackResult], effort: Effort) -> list[AttackResult]:

@@ -82,7 +82,7 @@ class Distances:
         best: The smallest of all methods along gradients, iterative or not.
         blind: An attack without gradients.
         lines: The way to inputs of other classes (`audit.references`).
-        lost: How many iterative methods found nothing at any distance, with the passes that they need.
+        lost: How many iterative methods found nothing at any distance, with the passes that they were given.
     """
 
     methods: Mapping[str, float]
@@ -102,31 +102,18 @@ class Distances:
         return min(self.iterative, self.blind, self.lines)
 
 
-def iterative(result: AttackResult) -> dict[str, float]:
-    """The distances of an ensemble's iterative methods along gradients, by name. Source: this project."""
-    return {name: found for name, found in result.distances.items() if name in ATTACKS and ATTACKS[name].iterative}
-
-
-def distances(
-    results: Sequence[AttackResult],
-    blind: float,
-    lines: float = math.inf,
-    *,
-    enough: Sequence[AttackResult] | None = None,
-) -> Distances:
+def distances(results: Sequence[AttackResult], blind: float, lines: float = math.inf) -> Distances:
     """Sort the distances of one ensemble or of several; a witness of the blind kind in it counts as blind.
 
-    `enough`: those in which a method that finds nothing counts as lost, for it had the passes that it needs; `None`:
-    all of them. Source: this project.
+    Source: this project.
     """
     best: dict[str, float] = {}
     for name, found in ((name, found) for one in results for name, found in one.distances.items()):
         best[name] = min(found, best.get(name, math.inf))
     blind = min(blind, best.pop("square", math.inf))
     best.pop(GIVEN, None)  # a caller's own witness says nothing of gradients
-    methods = {name: best[name] for one in results for name in iterative(one) if name in best}
-    tried = results if enough is None else enough
-    lost = {name for one in tried for name, found in iterative(one).items() if name in methods and math.isinf(found)}
+    methods = {name: found for name, found in best.items() if name in ATTACKS and ATTACKS[name].iterative}
+    lost = {name for one in results for name, found in one.distances.items() if name in methods and math.isinf(found)}
     return Distances(methods, min(best.values(), default=math.inf), blind, lines, len(lost))
 
 
