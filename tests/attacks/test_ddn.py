@@ -37,7 +37,7 @@ def test_within_5_percent_on_linear_classifiers(seed: int):
 
 
 def test_forty_steps_reach_a_boundary_far_beyond_the_linear_estimate():
-    """The margin falls five times as fast at first as later: the nearest witness lies at 3 times the linear estimate."""
+    """The margin falls five times as fast at first: the nearest witness lies at 3 times the linear estimate."""
 
     def network(x: Tensor) -> Tensor:
         margin = 1 - x.sum(1).clamp(max=0.5) - 0.2 * (x.sum(1) - 0.5).relu()
