@@ -11,7 +11,7 @@ import pytest
 
 from browser import ARTEFACTS, Browser, needs_chromium
 from clearance.report.figures.brackets import dot_size, rank_step
-from clearance.report.marks import write_evidence, write_number
+from clearance.report.marks import write_number
 from clearance.report.page import write_report
 from report_runs import HOSTILE, digits_run, make_flag, make_plan, make_result, write_run
 
@@ -103,8 +103,6 @@ def test_the_script_writes_numbers_as_the_package_does(browser: Browser, real: P
     for kind in ("certified", "estimated", "attacked"):
         written = browser.run("return arguments[0].map((one) => show(one, arguments[1]))", values, kind)
         assert written == [write_number(value, kind) for value in values]
-    counts = [3.0, 512.0, 0.5, 1234567.0, -2.0]
-    assert browser.run("return arguments[0].map(showEvidence)", counts) == [write_evidence(one) for one in counts]
 
 
 def test_the_script_spaces_and_sizes_marks_as_the_package_does(browser: Browser, real: Path):

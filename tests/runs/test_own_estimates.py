@@ -44,7 +44,15 @@ def test_columns_have_the_estimates_own_numbers(folder: Path, tmp_path: Path):
 def test_medians_and_means_leave_out_proofs_and_count_them(folder: Path):
     with read_run(folder) as run:
         (row,) = summarise(iterate_records(run))
-    assert (row.estimated, row.readable, row.below_proof) == (0.5, 1, 2)
+    assert (row.estimated, row.readable, row.below_proof, row.judged) == (None, 1, 2, 4)
+
+
+@pytest.mark.parametrize(("below", "median"), [(1, 0.5), (2, 0.5), (3, None)])
+def test_a_median_of_fewer_than_half_is_none(tmp_path: Path, below: int, median: float | None):
+    records_of(tmp_path / "run", [bracket(estimated=0.5)] * 2 + [BELOW] * below)
+    with read_run(tmp_path / "run") as run:
+        (row,) = summarise(iterate_records(run))
+    assert (row.estimated, row.readable, row.below_proof) == (median, 2, below)
 
 
 def test_the_gate_reads_the_larger_and_says_so(tmp_path: Path):
@@ -64,5 +72,5 @@ def test_the_terminal_says_it_in_the_cell_and_in_words(folder: Path):
     bracket_tables.print_rows(console, summarise(records))
     bracket_tables.print_reading(console, records, summarise(records), "input values")
     text = " ".join(out.getvalue().split())
-    assert text.count(bracket_tables.BELOW) == 3 and "0.500 (1 of 3)" in text
-    assert "More is proved than estimated for 2 of 4 (below proof)" in text
+    assert text.count(bracket_tables.BELOW) == 3 and "- (1 of 4)" in text
+    assert "More is proved than estimated in 2 of 4 brackets (below proof)" in text

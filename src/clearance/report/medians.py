@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from clearance.report.demands import Limits, Part
 from clearance.report.marks import MARKS, count
 from clearance.report.outcome import GateCheck, flag_of, precise
-from clearance.report.paired import READABLE_SHARE, readable
-from clearance.runs.summary import middle
+from clearance.report.paired import readable
+from clearance.runs.summary import READABLE_SHARE, middle
 
 Judge = Callable[[str, Part, Limits], GateCheck]
 """Judges a part of a run by the limit of a criterion, whose name comes first."""

@@ -20,6 +20,7 @@ from clearance.report.figures.table import FIGURES, figures_of
 from clearance.report.payload import as_script, pack
 from clearance.report.prepared import prepared
 from clearance.report.records import RunRecords
+from clearance.report.row_words import BELOW, NONE_EXISTS
 from clearance.report.security import missing_curve
 from clearance.report.security_tables import radii_table, remarks, shares_table
 from clearance.report.tables import Table, make_tables
@@ -30,6 +31,9 @@ SCRIPTS = ("common.js", "charts.js", "table.js", "input.js", "start.js")
 
 TALL = 320
 """Height in pixels of a chart of brackets."""
+
+PLACEHOLDERS = (BELOW, NONE_EXISTS)
+"""What stands in the place of a number, for the page's script."""
 
 LOW = 220
 """Height in pixels of the chart in the view of one input."""
@@ -107,7 +111,7 @@ def render(
     robust = (shares_table(runs, radii), radii_table(runs))
     said = [(run, missing_curve(run), remarks(run, radii)) for run in runs]
     copies = {table.name: _copies(table) for table in (*own_tables, *robust, *tables)}
-    data = {**pack(runs), "rules": page_rules(), "specs": specs, "copies": copies}
+    data = {**pack(runs), "rules": page_rules(), "specs": specs, "copies": copies, "words": PLACEHOLDERS}
     assets = {"style": read_asset("page.css"), "script": read_scripts(), "bundle": vega_bundle()}
     known = {"runs": runs, "tables": tables, "own_tables": own_tables, "figures": figures}
     known |= {"robust": robust, "robust_remarks": said}

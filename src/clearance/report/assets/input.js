@@ -74,8 +74,7 @@ function standing(row) {
 }
 
 function flagBox([code, severity, meaning, remedy, evidence]) {
-  const value = (one) => (typeof one === "string" && !["inf", "-inf"].includes(one) ? one : showEvidence(one));
-  const measured = Object.entries(evidence).flatMap(([name, one]) => [", ", `${name.replaceAll("_", " ")} `, make("bdi", {}, value(one))]);
+  const measured = Object.entries(evidence).flatMap(([name, one]) => [", ", `${name.replaceAll("_", " ")} `, make("bdi", {}, one)]);
   return make("div", { class: `flag ${severity}` },
     make("h3", {}, make("span", { class: "badge" }, severity), " ", make("code", {}, code)),
     make("p", {}, `${data.texts[meaning]}.`),
@@ -100,13 +99,13 @@ function bracketTable(row, details) {
   const [method, status, reason] = details.proof;
   const proof = method ? [method, status.replaceAll("_", " "), reason].filter(Boolean).join(", ") : "not asked for";
   const aim = details.aim === null ? "" : `towards ${classText(columns.run[row], details.aim)}`;
-  const found = details.witnessClass === null ? "no witness was found" : `${details.method}, ${classText(columns.run[row], details.witnessClass)}`;
+  const found = columns.absent[row] ? "proved: no valid input is adversarial" : details.witnessClass === null ? "no witness was found" : `${details.method}, ${classText(columns.run[row], details.witnessClass)}`;
   const inLevels = data.runs[columns.run[row]].levels && columns.norm[row] === "inf";
   const cells = (kind, text) => [text, ...(inLevels ? [levelsText(columns[kind][row], kind)] : [])];
   return simpleTable("Bracket", ["part", "distance", ...(inLevels ? ["in grey levels"] : []), "how"], [
     ["certified (proof)", ...cells("certified", show(columns.certified[row], "certified")), proof],
     ["estimated (no bound)", ...cells("estimated", estimateText(row)), aim],
-    ["attacked (witness)", ...cells("attacked", show(columns.attacked[row], "attacked")), found],
+    [columns.absent[row] ? "attacked" : "attacked (witness)", ...cells("attacked", attackText(row)), found],
   ], 9);
 }
 
@@ -159,7 +158,8 @@ function profilePart(details, estimated) {
     return ` ${name}: at ${show(radius)} (${show(low)} to ${show(high)}).`;
   };
   const ends = spent("By the largest gradient norm", norm) + spent("By the steepest fall along rays", radial) + (norm[0] === null && radial[0] === null ? "" : " All of these are estimates, and no bounds.");
-  const said = `How fast the margin can fall at each distance; the largest gradient norm rises ${show(rise)}-fold on the way.${
+  const rises = rise === null ? "" : `; the largest gradient norm rises ${show(rise)}-fold on the way`;
+  const said = `How fast the margin can fall at each distance${rises}.${
     ends ? ` Dashed: where a reading has spent the margin.${ends}` : ""}`;
   return make("div", {}, make("p", { class: "caption" }, "The Lipschitz profile"), chart, make("p", { class: "note" }, said));
 }
