@@ -198,9 +198,12 @@ def _signs(name: str, found: Sequence[Entry], of: int) -> str:
             f"{count(len(found), 'estimate')} of {of} {'is' if len(found) == 1 else 'are'} left out."
         )
     why = f" ({', '.join(codes)})" if codes else ""
+    besides = "and their attack distances may be far too large"
+    if all(entry.absent for entry in found):
+        besides = "while it is proved that no adversarial example of theirs exists"
     return (
         f"The audit sees signs of hidden gradients in {len(found)} of {count(of, 'bracket')}{where}{why}: their "
-        "estimates are left out, and their attack distances may be far too large."
+        f"estimates are left out, {besides}."
     )
 
 

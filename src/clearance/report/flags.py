@@ -21,7 +21,7 @@ NO_HASTE = "standard"
 """The budget from which these flags are no matter of haste."""
 
 LARGER_FIRST = (
-    f"first a larger budget (--budget {NO_HASTE}), for with few passes an ordinary network raises this flag too"
+    f"first a larger budget (`--budget {NO_HASTE}`), for with few passes an ordinary network raises this flag too"
 )
 """What comes before the remedy of such a flag where the budget was smaller."""
 

@@ -39,7 +39,7 @@ ASKS_FOR_STAND_IN = "put a differentiable stand-in"
 """What the remedy of a flag says that asks for a stand-in (`clearance.audit.CHECKS`)."""
 
 PUT_STAND_IN = (
-    "put a differentiable stand-in behind the part that has no gradient: clearance.bpda(transform); then run again, "
+    "put a differentiable stand-in behind the part that has no gradient: `clearance.bpda(transform)`; then run again, "
     "and read the witnesses"
 )
 """The step that all of these remedies amount to."""
@@ -210,7 +210,7 @@ def _proofs(run: RunRecords) -> list[NextStep]:
         why = f"nothing is proved for {unproved} of {count(len(judged), 'input')}"
         return [
             NextStep(
-                "Give proofs more time, or train for proofs (clearance train)",
+                "Give proofs more time, or train for proofs (`clearance train`)",
                 why,
                 "clearance bracket … --time-limit 120",
             )
@@ -227,7 +227,7 @@ def _closing(run: RunRecords) -> list[NextStep]:
     if not gaps:
         return []
     why = f"best leaves it out, and {count(gaps, 'bracket')} {'has' if gaps == 1 else 'have'} a gap"
-    text = "For a small network, close the bracket by branch-and-bound (clearance inspect says whether it applies)"
+    text = "For a small network, close the bracket by branch-and-bound (`clearance inspect` says whether it applies)"
     return [NextStep(text, why, "clearance bracket … --certificate branch-and-bound")]
 
 

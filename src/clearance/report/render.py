@@ -62,7 +62,7 @@ class PageFigure:
         name: Its name in `FIGURES`.
         title: What it shows.
         note: How to read it.
-        panels: Its charts; none where there is nothing to show.
+        panels: Its charts.
     """
 
     name: str
@@ -102,7 +102,8 @@ def render(
     Returns:
         HTML.
     """
-    tables, figures = make_tables(runs), {section.value: page_figures(runs, section) for section in Section}
+    tables = [table for table in make_tables(runs) if table.rows]
+    figures = {section.value: page_figures(runs, section) for section in Section}
     specs = {panel.id: panel.spec for members in figures.values() for one in members for panel in one.panels}
     unit = runs[0].plan.threat.unit
     specs |= {"brackets": for_page(bracket_chart(None), height=TALL, unit=unit)}
@@ -131,6 +132,21 @@ def fill(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context)
 
 
+def coded(text: str) -> Any:
+    """A text for a page: its parts between backticks are code, and all of it is escaped.
+
+    >>> str(coded("`clearance audit` says <why>")), str(coded("a ` alone"))
+    ('<code>clearance audit</code> says &lt;why&gt;', 'a ` alone')
+    """
+    from markupsafe import Markup, escape
+
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    shown = (Markup("<code>{}</code>").format(piece) if k % 2 else escape(piece) for k, piece in enumerate(pieces))
+    return Markup("").join(shown)
+
+
 def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigure]:
     """The figures of a section, each with the specifications of its panels.
 
@@ -139,10 +155,11 @@ def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigur
         section: The section; the page's script draws that of the brackets.
 
     Returns:
-        The figures.
+        The figures that have something to show.
     """
     names = [name for name in figures_of(len(runs)) if FIGURES[name].section is section]
-    return [] if section is Section.BRACKETS else [_page_figure(runs, name) for name in names]
+    found = [] if section is Section.BRACKETS else [_page_figure(runs, name) for name in names]
+    return [figure for figure in found if figure.panels]
 
 
 def _page_figure(runs: Sequence[RunRecords], name: str) -> PageFigure:
@@ -190,4 +207,5 @@ def _environment() -> Any:
     names = ("write_number", "write_given", "write_evidence", "write_share", "name_norm", "name_weights", "count")
     known: dict[str, Any] = {name: getattr(marks, name) for name in names} | {"prepared": prepared}
     environment.globals |= known
+    environment.filters["coded"] = coded
     return environment

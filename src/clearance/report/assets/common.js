@@ -35,6 +35,12 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
+// Text with its parts between backticks as code: as render.coded does it.
+function coded(text) {
+  const parts = text.split("`");
+  return parts.length % 2 ? parts.map((part, place) => (place % 2 ? make("code", {}, part) : part)) : [text];
+}
+
 // A number and its interval: a line may end between them only.
 function numberParts(text) {
   const place = text.indexOf(" (");

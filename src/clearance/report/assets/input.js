@@ -38,15 +38,16 @@ function redrawFit(place) {
 function inputParts(row) {
   const details = data.details[row];
   const run = columns.run[row];
-  const place = state.shown.indexOf(row);
+  const order = state.shown.includes(row) ? state.shown : rowsBeside(row);
+  const place = order.indexOf(row);
   const go = (to, text) => {
     const button = make("button", { type: "button", onclick: () => { location.hash = address(to); } }, text);
-    button.disabled = to === undefined || place < 0;
+    button.disabled = to === undefined;
     return button;
   };
   const title = `Input ${columns.index[row]}, ${columns.normName[row]}, ${columns.target[row]}`;
   const close = make("button", { type: "button", autofocus: "", onclick: () => dialog.close() }, "Close");
-  const buttons = make("div", { class: "screen-only" }, go(state.shown[place - 1], "Previous"), " ", go(state.shown[place + 1], "Next"), " ", close);
+  const buttons = make("div", { class: "screen-only" }, go(order[place - 1], "Previous"), " ", go(order[place + 1], "Next"), " ", close);
   const named = (index) => make("bdi", {}, classText(run, index));
   const name = make("p", {}, "True class: ", named(columns.label[row]), ". Predicted: ", named(details.predicted), ".");
   return [
@@ -66,20 +67,26 @@ function inputParts(row) {
   ].filter(Boolean);
 }
 
+// The rows of an input's run, norm, target and order: its neighbours where the table shows others, as when its address was opened.
+function rowsBeside(row) {
+  const same = (other) => ["run", "norm", "target", "order"].every((name) => columns[name][other] === columns[name][row]);
+  return Array.from({ length: count }, (_, other) => other).filter(same);
+}
+
 function standing(row) {
   const status = columns.status[row];
   const [meaning, readable] = data.statuses[status];
   const text = `${status.replaceAll("_", " ")}: ${meaning}.${readable ? "" : " There is no estimate to read."}`;
-  return make("p", { class: readable ? "lead" : "lead doubt" }, text);
+  return make("p", { class: readable ? "lead" : "lead doubt" }, ...coded(text));
 }
 
 function flagBox([code, severity, meaning, remedy, evidence]) {
   const measured = Object.entries(evidence).flatMap(([name, one]) => [", ", `${name.replaceAll("_", " ")} `, make("bdi", {}, one)]);
   return make("div", { class: `flag ${severity}` },
     make("h3", {}, make("span", { class: "badge" }, severity), " ", make("code", {}, code)),
-    make("p", {}, `${data.texts[meaning]}.`),
+    make("p", {}, ...coded(`${data.texts[meaning]}.`)),
     measured.length ? make("p", { class: "evidence" }, "Measured: ", ...measured.slice(1), ".") : null,
-    make("p", {}, `Try: ${data.texts[remedy]}.`));
+    make("p", {}, "Try: ", ...coded(`${data.texts[remedy]}.`)));
 }
 
 function simpleTable(caption, heads, rows, numeric = 1, strong = () => false) {
