@@ -63,6 +63,17 @@ def test_the_gate_reads_the_larger_and_says_so(tmp_path: Path):
     assert (mean.paired, mean.estimated) == (1, 0.5)
 
 
+def test_the_gate_rounds_a_proof_down_and_a_witness_up_and_names_none(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket(0.234567, 0.5, 1.06541)])
+    limits = Limits(min_certified=0.1, min_attacked=0.1)
+    assert [one.got.split(" (")[0] for one in judge(run, limits).checks if one.flag.startswith("min")] == [
+        "0.2345",
+        "1.066",
+    ]
+    none = judge(records_of(tmp_path / "none", [bracket("inf", 5.0, None)]), Limits(min_attacked=0.1))
+    assert [one.got for one in none.checks if one.flag == "min-attacked"] == ["none exists (1 of 1 input)"]
+
+
 def test_the_terminal_says_it_in_the_cell_and_in_words(folder: Path):
     with read_run(folder) as run:
         records = list(iterate_records(run))

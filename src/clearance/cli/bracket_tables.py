@@ -50,13 +50,18 @@ def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[
         cells = [names[index]] if names else []
         cells += [f"{_threat(row.norm, row.target)}{order}"] if what else []
         cells += [tables.number(row.certified, "certified")]
-        cells += [_folded(cell(row, tables.number)) for cell in (estimated_cell, attacked_cell)]
+        cells += [_estimated(row), _folded(attacked_cell(row, tables.number))]
         counts = (row.tasks, row.misclassified, row.refuted, row.masked, *([others[index]] if any(others) else []))
         grid.add_row(*cells, *map(str, counts))
     console.print()
     grid.print(console)
     passes, seconds = sum(row.forward + row.backward for row in rows), sum(row.seconds for row in rows)
     console.print(f"\n{passes:,} passes, {seconds:.0f} s")
+
+
+def _estimated(row: SummaryRow) -> str:
+    """The median of estimates; a dash where none counts and none is below the proof: the other columns say why."""
+    return _folded(estimated_cell(row, tables.number)) if row.readable or row.below_proof else tables.NOTHING
 
 
 def _folded(cell: str) -> str:
@@ -173,7 +178,7 @@ def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Su
             f"\nMore is proved than estimated in {below} of {judged} brackets ({BELOW}): there the estimate adds "
             "nothing, and is in no median."
         )
-    if any(row.readable < row.judged for row in rows):
+    if any(0 < row.readable < row.judged or 0 < row.witnesses < row.judged or row.below_proof for row in rows):
         console.print(
             "\nIn parentheses: how many of the correctly classified inputs have that number, and so which inputs a "
             "median is over. Where fewer than half have an estimate that counts, there is no median of estimates."
