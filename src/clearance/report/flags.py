@@ -68,10 +68,17 @@ class FlagGroup:
 
     @property
     def counted(self) -> str:
-        """Over how many brackets it was raised; where more is proved, how many of these have no estimate to read."""
+        """Over how many brackets it was raised, and on how many of these it says less than on the others."""
         unread = sum(entry.estimated is None for entry in self.entries) if self.code == BELOW_PROOF else 0
-        anyway = f", {unread} of them without an estimate that may be read" if unread else ""
-        return f"{count(len(self.entries), 'bracket')}{anyway}"
+        said = f", {unread} of them without an estimate that may be read" if unread else ""
+        remarks = len(self.entries) - len(self.doubting) if self.doubts else 0
+        said += f", {remarks} of them as a remark only" if remarks else ""
+        return f"{count(len(self.entries), 'bracket')}{said}"
+
+    @property
+    def doubting(self) -> tuple[Entry, ...]:
+        """The entries on which it casts doubt, and is more than worth knowing."""
+        return tuple(one for one in self.entries if any(flag.code == self.code and flag.doubts for flag in one.flags))
 
     @property
     def doubts(self) -> bool:

@@ -136,7 +136,7 @@ def _remedies(runs: Sequence[RunRecords]) -> list[NextStep]:
             if group.doubts:
                 advice = _advice(group)
                 alike.setdefault(advice, {})[group.code] = None
-                brackets.setdefault(advice, set()).update((run.name, entry.key) for entry in group.entries)
+                brackets.setdefault(advice, set()).update((run.name, entry.key) for entry in group.doubting)
     steps = [
         NextStep(advice, _because(codes, brackets[advice], runs), _to_type(advice, next(iter(codes))))
         for advice, codes in alike.items()
