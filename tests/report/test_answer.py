@@ -147,7 +147,7 @@ def test_no_page_is_calm_over_a_number_that_is_not(tmp_path: Path, spoiled: Answ
     other = any(status not in ("ok", "misclassified") for status in columns["status"])
     shown = page.split('id="data">')[0]
     assert (CALM in shown) == ('class="lead calm"' in shown) == (not (empty or below or other))
-    assert ("reaches down to 0" in shown) == empty and ("more is proved than was estimated" in shown) == below
+    assert ("reaches down to 0" in shown) == empty and ("below what is proved: such an estimate" in shown) == below
 
 
 def test_remarks_are_named_and_none_is_called_harmless(tmp_path: Path):
