@@ -196,4 +196,4 @@ def rounds_to_tf32(values: Tensor) -> bool:
     """
     if values.device.type != "cuda" or values.dtype != torch.float32:
         return False
-    return torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+    return bool(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
