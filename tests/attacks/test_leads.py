@@ -96,10 +96,11 @@ def test_a_row_finds_what_its_run_finds_alone(method: str, norm: float):
 
 
 def test_walks_start_from_the_witnesses_of_several_runs():
-    model, x = Classifier(relu_network(2, 4), (0, 1)), small_inputs(2, 3)
+    """In double precision three walks in one batch round like one alone, up to some units."""
+    model, x = Classifier(relu_network(2, 4), (0, 1), dtype=torch.float64), small_inputs(2, 3)
     task = make_task(prepare(model, x, None, target="untargeted", norm=2, seed=0))
     runs = (AttackRun("ddn", 4), AttackRun("fast_minimum_norm", 4), AttackRun("ddn", 5, deep=True))
     walks = tuple(AttackRun("boundary_walk", 6, rank=rank) for rank in range(3))
     one, three = best(task, runs + walks[:1]), best(task, runs + walks)
-    assert (three.witnesses.distance <= one.witnesses.distance).all()
+    assert (three.witnesses.distance <= one.witnesses.distance * (1 + 1e-12)).all()
     assert (one.witnesses.distance < best(task, runs).witnesses.distance).any()
