@@ -22,7 +22,7 @@ from clearance.cli import tables
 from clearance.cli.cost import SEARCHES, STOPS_EARLY, tell_cost
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
-from clearance.cli.inputs import as_target, load_inputs
+from clearance.cli.inputs import as_target, check_goal, load_inputs
 from clearance.cli.progress import progress
 from clearance.estimates.status import Status
 from clearance.geometry.exponents import as_distance
@@ -61,7 +61,7 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
 def _attack(inputs: Inputs, flags: AttackFlags) -> list[AttackResult]:
     """One result per input: one input at a time for the nearest witnesses, many together within a radius."""
     target = as_target(flags.target)
-    checked, reached = inputs.check(target, seed=flags.seed)
+    checked, reached = check_goal(inputs, target, seed=flags.seed)
     images, labels = inputs.data.images, inputs.data.labels
     left = [place for place, there in enumerate(reached) if not there]
     results = [AttackResult(None, math.nan, False, label, REACHED, Cost()) for label in labels.tolist()]

@@ -14,7 +14,7 @@ from clearance.cli import bracket_tables, tables
 from clearance.cli.checks import check_target
 from clearance.cli.cost import AUDITED, tell_cost
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
-from clearance.cli.inputs import load_inputs
+from clearance.cli.inputs import load_inputs, say_classes
 from clearance.cli.progress import progress
 from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
@@ -58,6 +58,8 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         norms, targets, run.order, run.bound, run.budget, run.certificate, run.time_limit, seed=run.seed
     )
     plan, shared = plan_run(loaded, choices)
+    if plan.model.answers is not None and plan.model.answers.outputs is not None:
+        say_classes(loaded, plan.model.answers.outputs)
     if why := shared.references_left_out:
         click.echo(f"clearance: audits walk to inputs of this run alone: {printable(why)}", err=True)
     return compute(plan, shared, chosen, loaded, run, as_json=as_json)

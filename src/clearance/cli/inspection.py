@@ -15,7 +15,7 @@ from clearance.certificates.applicability import applicable_methods
 from clearance.certificates.onnx_file import to_onnx
 from clearance.cli.cost import BRACKET_BATCH, bracket_cost, typical_speed
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import model_options, read_inputs, read_model
+from clearance.cli.inputs import model_options, read_inputs, read_model, say_classes
 from clearance.cli.inspection_record import THREADS, Inspection
 from clearance.cli.inspection_table import print_inspection
 from clearance.data.selection import consecutive
@@ -78,6 +78,7 @@ def _with_data(given: InputFlags) -> Inspection:
     inputs = read_inputs(given)
     x = inputs.model.check_inputs(inputs.data.images)
     logits = inputs.model.logits(x)
+    say_classes(inputs, logits.shape[1])
     data = _describe_data(inputs, logits)
     return _inspect(inputs.network, inputs.model, x, logits, given, data, names=inputs.data.class_names)
 

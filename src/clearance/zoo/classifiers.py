@@ -18,6 +18,7 @@ from clearance.model.bounds import write_bounds
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
 from clearance.zoo import specs
+from clearance.zoo.fit import check_features
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument
 from clearance.zoo.requests import check_bounds, check_normalisation
 
@@ -152,7 +153,10 @@ def load_model(
     if scale is not None and data is None:
         raise InputError(f"scale: expected data with it, got none; data= takes what load_data takes, for {scale!r}")
     network = read_network(spec, options)
-    return make_classifier(network, options, None if data is None else as_source(data))
+    source = None if data is None else as_source(data)
+    if source is not None:
+        check_features(network, source, source.name)
+    return make_classifier(network, options, source)
 
 
 def as_source(data: str | Path | Dataset) -> Source:

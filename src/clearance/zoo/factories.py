@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 
+import torch
 from torch import nn
 
 from clearance.data.files import require_file
@@ -19,6 +20,9 @@ from clearance.errors import InputError
 from clearance.model.placement import without_values
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, one_line
 from clearance.zoo.weight_files import load_weights
+
+RANDOM = "{} drew random numbers: unless it reads trained values itself, they are random (--weights FILE has others)"
+"""What a person should know of a network without a file of weights."""
 
 
 def read_factory(request: ModelRequest) -> LoadedNetwork:
@@ -33,9 +37,11 @@ def read_factory(request: ModelRequest) -> LoadedNetwork:
     Raises:
         FileError: If the weights are missing, damaged, or belong to another network.
     """
+    before = torch.get_rng_state()
     network = make_network(request.spec, request.arguments)
     if request.weights is None:
-        return LoadedNetwork(network, request.spec)
+        drawn = not torch.equal(before, torch.get_rng_state())
+        return LoadedNetwork(network, request.spec, notes=(RANDOM.format(request.spec),) if drawn else ())
     metadata = load_weights(network, request.weights, trust_pickle=request.trust_pickle)
     return LoadedNetwork(network, request.spec, weights=request.weights, metadata=metadata)
 
