@@ -58,9 +58,9 @@ def attacked(*arguments: str) -> Ended:
 def test_features_that_the_model_knows_by_name(credit: Path, order: str, said: str):
     ended = attacked("credit.skops", written("other.csv", order))
     assert ended.returncode == 2 and ended.stderr == f"clearance: other.csv: expected {said}\n"
-    with pytest.raises(InputError, match="expected (the features of credit|3 features)"):
+    with pytest.raises(InputError, match=r"expected (the features of credit|3 features)"):
         cl.load_data("other.csv", model=cl.load_model("credit.skops"))
-    with pytest.raises(InputError, match="expected (the features of credit|3 features)"):
+    with pytest.raises(InputError, match=r"expected (the features of credit|3 features)"):
         cl.load_model("credit.skops", data="other.csv")
 
 

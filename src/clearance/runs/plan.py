@@ -40,6 +40,7 @@ NEW_FIELDS = (
     ("data", "references"),
     ("data", "passed_over"),
     ("threat", "space"),
+    ("threat", "rounded"),
     ("threat", "unit"),
     ("threat", "fixed"),
     ("threat", "features"),

@@ -21,7 +21,9 @@ from clearance.model.placement import without_values
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, one_line
 from clearance.zoo.weight_files import load_weights
 
-RANDOM = "{} drew random numbers: unless it reads trained values itself, they are random (--weights FILE has others)"
+VALUES_DRAWN = (
+    "{} drew random numbers: unless it reads trained values itself, they are random (--weights FILE has others)"
+)
 """What a person should know of a network without a file of weights."""
 
 
@@ -41,7 +43,7 @@ def read_factory(request: ModelRequest) -> LoadedNetwork:
     network = make_network(request.spec, request.arguments)
     if request.weights is None:
         drawn = not torch.equal(before, torch.get_rng_state())
-        return LoadedNetwork(network, request.spec, notes=(RANDOM.format(request.spec),) if drawn else ())
+        return LoadedNetwork(network, request.spec, notes=(VALUES_DRAWN.format(request.spec),) if drawn else ())
     metadata = load_weights(network, request.weights, trust_pickle=request.trust_pickle)
     return LoadedNetwork(network, request.spec, weights=request.weights, metadata=metadata)
 
