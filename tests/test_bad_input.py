@@ -97,7 +97,11 @@ def test_inputs(x: Any, kind: type[Exception], message: str):
         ({"norm": 0.5}, cl.InputError, r"norm: expected p >= 1, got 0\.5"),
         ({"norm": 0}, cl.InputError, "norm: expected p >= 1, got 0; l0 is no norm: only attack has an l0 distance"),
         ({"norm": math.nan}, cl.InputError, "norm: expected p >= 1, got nan"),
-        ({"norm": "two"}, cl.InputError, "norm: expected a number >= 1 or 'inf', got 'two'"),
+        (
+            {"norm": "two"},
+            cl.InputError,
+            "norm: expected a number >= 1 or inf, such as 2, l2, inf or linf, got 'two'",
+        ),
         ({"radius": 0}, cl.InputError, "radius: expected a positive finite number or 'auto', got 0"),
         ({"radius": -1.0}, cl.InputError, r"radius: .* got -1\.0"),
         ({"radius": math.inf}, cl.InputError, "radius: .* got inf"),

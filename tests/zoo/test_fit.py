@@ -107,9 +107,14 @@ def test_another_number_of_classes_than_of_outputs(here: Path, command: tuple[st
 
 
 def test_values_that_a_factory_drew_are_said(here: Path):
-    Path("net.py").write_text("from torch import nn\ndef make():\n    return nn.Linear(2, 2)\n")
-    layer = nn.Linear(2, 2)
-    torch.save(layer.state_dict(), "w.pth")
+    Path("net.py").write_text(
+        "import torch\nfrom torch import nn\ndef make():\n    return nn.Linear(2, 2)\n"
+        "def filled():\n    layer = nn.Linear(2, 2)\n    layer.load_state_dict(torch.load('w.pth'))\n    return layer\n"
+    )
+    torch.save(nn.Linear(2, 2).state_dict(), "w.pth")
     np.savez("x.npz", images=np.ones((1, 2), np.float32), labels=[0])
-    assert "net.py:make drew random numbers" in attacked("net.py:make", "x.npz").stderr
+    assert "net.py:make makes other values each time it is called" in attacked("net.py:make", "x.npz").stderr
+    inspected = " ".join(run_command("inspect", "net.py:make", "x.npz").stdout.split())
+    assert "other values each time it is called" in inspected
     assert "random" not in attacked("net.py:make", "x.npz", "--weights", "w.pth").stderr
+    assert "random" not in attacked("net.py:filled", "x.npz").stderr
