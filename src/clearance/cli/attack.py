@@ -19,7 +19,7 @@ from clearance.attacks.fixed_radius import GROUP
 from clearance.attacks.table import ENSEMBLE
 from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
-from clearance.cli.cost import SEARCHES, STOPS_EARLY, tell_cost
+from clearance.cli.cost import SEARCHES, STEPS_PER_PASS, STOPS_EARLY, tell_cost
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.inputs import as_target, check_goal, load_inputs
@@ -69,7 +69,8 @@ def _attack(inputs: Inputs, flags: AttackFlags) -> list[AttackResult]:
     passes = passes_of(flags.budget)
     judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
     wording = SEARCHES if flags.radius is None else STOPS_EARLY
-    tell_cost(inputs.model, images[:1], judged, passes=passes, wording=wording)
+    steps = STEPS_PER_PASS * passes / at_once
+    tell_cost(inputs.model, images[:1], judged, passes=passes, wording=wording, steps=steps)
     with progress("attacking", len(left), meter=inputs.model.meter, passes=passes) as pace:
         for start in range(0, len(left), at_once):
             rows = left[start : start + at_once]
