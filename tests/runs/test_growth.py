@@ -177,7 +177,7 @@ def test_the_references_of_the_first_sitting_stay_where_they_are_at_hand():
     grown = grow(first, with_references(3, "key0", "key1", "key2"))
     assert grown.data.references == ("key0", "key1") and grow(grown, with_references(3, "x", "y")).id == grown.id
     assert {task.key for task in first.tasks()} < {task.key for task in grown.tasks()}
-    with pytest.raises(InputError, match=r"^data.references: 2 inputs -> 1 inputs, 1 of the former not among"):
+    with pytest.raises(InputError, match=r"^data.references: 2 inputs -> 1 input, 1 of the former not among"):
         grow(with_references(2, "key0", "far"), with_references(3, "key0"))
 
 

@@ -203,7 +203,8 @@ def make_classifier(network: LoadedNetwork, options: ModelOptions, source: Sourc
     scale, unit = (None, None) if source is None else choose_scale(options.scale, source)
     bounds = choose_bounds(options, network.bounds or (None if source is None else source.bounds))
     if fixed is not None and bounds is None:
-        held = f"{int(fixed.sum())} fixed coordinates"
+        many = int(fixed.sum())
+        held = f"{many} fixed coordinate{'' if many == 1 else 's'}"
         raise InputError(f"no-bounds: expected bounds with {held}, got none; movable: all lets all of them move")
     given = _normalisation(options)
     if given is None and network.preprocessing is not None and not _within(bounds, network.bounds):

@@ -26,8 +26,8 @@ def check_features(network: LoadedNetwork, source: Source, place: str) -> None:
     taken = len(known) or (shape[0] if len(shape) == 1 else 0)
     differs = _first(known, names) if known and names != known else ""
     if names and taken and len(names) != taken:
-        more = f": {differs}" if differs else ""
-        raise InputError(f"{place}: expected {taken} features, which {network.name} takes, got {len(names)}{more}")
+        wanted, more = f"{taken} feature{'' if taken == 1 else 's'}", f": {differs}" if differs else ""
+        raise InputError(f"{place}: expected {wanted}, which {network.name} takes, got {len(names)}{more}")
     if names and differs:
         raise InputError(f"{place}: expected the features of {network.name} in its order, got {differs}")
 
