@@ -118,3 +118,16 @@ def test_values_that_a_factory_drew_are_said(here: Path):
     assert "other values each time it is called" in inspected
     assert "random" not in attacked("net.py:make", "x.npz", "--weights", "w.pth").stderr
     assert "random" not in attacked("net.py:filled", "x.npz").stderr
+
+
+@pytest.mark.parametrize("kind", [int, float])
+def test_labels_that_a_model_of_scikit_learn_was_fitted_with(here: Path, kind: type):
+    from sklearn.linear_model import LogisticRegression
+
+    Path("t.csv").write_text("a,b,y\n1,2.5,1\n2,0.5,2\n3,3.5,1\n4,1.5,2\n")
+    x = np.array([[1, 2.5], [2, 0.5], [3, 3.5], [4, 1.5]])
+    skops.dump(LogisticRegression().fit(x, np.array([1, 2, 1, 2], dtype=kind)), "m.skops")
+    model = cl.load_model("m.skops", data="t.csv")
+    data = cl.load_data("t.csv", model=model)
+    assert data.class_names == ("1", "2") and data.labels.tolist() == [0, 1, 0, 1]
+    assert model.logits(model.check_inputs(data.images)).argmax(1).tolist() == data.labels.tolist()

@@ -62,7 +62,9 @@ def order_classes(found: Sequence[str], known: Sequence[str], source: str) -> tu
     return tuple(found)
 
 
-def numbered(table: DataTable, column: str, known: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def numbered(
+    table: DataTable, column: str, known: Sequence[str], *, own: bool = False
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels as class indices.
 
     Args:
@@ -70,6 +72,7 @@ def numbered(table: DataTable, column: str, known: Sequence[str]) -> tuple[NDArr
         column: Its column of labels: whole numbers are class indices, unless the model's classes are called by
             numbers as well (then they are names); text and truth values are names, numbered in sorted order.
         known: The classes of the model in the order of its outputs; empty where they are not known.
+        own: Whether these are the data's own names of classes, so that whole numbers are indices among them.
 
     Returns:
         The indices, and a name for each class (empty where the labels are numbers and the model names none).
@@ -77,7 +80,7 @@ def numbered(table: DataTable, column: str, known: Sequence[str]) -> tuple[NDArr
     Raises:
         InputError: If a label is missing, negative, or neither a whole number nor text.
     """
-    if table.is_whole(column) and not _are_names(table.whole(column), known):
+    if table.is_whole(column) and (own or not _are_names(table.whole(column), known)):
         labels = table.whole(column)
         if labels.min() < 0:
             row = int(labels.argmin())

@@ -32,7 +32,14 @@ EVERY_COLUMN = "all"
 """Stands for all columns in the lists of fixed and movable ones."""
 
 
-def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: Callable[[Path], DataTable]) -> Source:
+def tabular_source(
+    table: DataTable,
+    name: str,
+    options: Options,
+    *,
+    bounds_of: Callable[[Path], DataTable],
+    own_names: bool = False,
+) -> Source:
     """The inputs of a table (see the module's text).
 
     Args:
@@ -40,6 +47,7 @@ def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: 
         name: What to call the set.
         options: `label`, `fixed`, `movable`, `bounds_file` and `class_names` are read.
         bounds_of: Reads the file of bounds.
+        own_names: Whether the class names of `options` are the data's own: whole numbers are indices among them.
 
     Returns:
         Inputs of shape `(count, features)`.
@@ -52,7 +60,7 @@ def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: 
     if not names:
         raise InputError(f"{table.source}: expected a column of labels and at least one more, got {label!r} alone")
     with _told(notes):
-        labels, class_names = numbered(table, label, options.class_names)
+        labels, class_names = numbered(table, label, options.class_names, own=own_names)
     if not set(class_names) <= set(options.class_names):
         order = list_names([f"{place} {one}" for place, one in enumerate(class_names)])
         notes.append(f"the classes are numbered in sorted order: {order} (--class-names says otherwise)")

@@ -88,7 +88,7 @@ def read_skops(request: ModelRequest) -> LoadedNetwork:
     network = _network(layers, _activation(classifier))
     _check(network, model, features, (factor, offset), request)
     notes = f"{request.path.name}: {_kind(classifier)} of {features} features in float64, as scikit-learn computes"
-    names = tuple(str(name) for name in classifier.classes_)
+    names = tuple(map(_class_name, classifier.classes_.tolist()))
     return LoadedNetwork(
         network,
         request.spec,
@@ -98,6 +98,11 @@ def read_skops(request: ModelRequest) -> LoadedNetwork:
         feature_names=_feature_names([model, *steps, classifier]),
         notes=(notes,),
     )
+
+
+def _class_name(label: object) -> str:
+    """A class as tables have it: 1 for 1.0."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def _feature_names(parts: Sequence[Any]) -> tuple[str, ...]:
