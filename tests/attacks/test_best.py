@@ -26,7 +26,6 @@ from attack_cases import (
 )
 from clearance.attacks import Goal, Witnesses, attack
 from clearance.attacks.best import Best, confirmed
-from clearance.attacks.segments import SEGMENT_HALVINGS
 from clearance.attacks.table import ATTACKS
 from clearance.attacks.task import make_task
 from clearance.errors import InputError, ShapeError, TargetError
@@ -243,7 +242,7 @@ def test_best_keeps_the_nearest_of_each_method():
         found.take([method], task, offered, torch.arange(4))
     found.settle()
     assert found.method == ["near"] * 4 and (found.distances["far"] > found.distances["near"]).all()
-    assert_near(found.witnesses.distance, exact, 1.5 / 2**SEGMENT_HALVINGS)
+    assert_near(found.witnesses.distance, exact, 0.02)  # at 1.5 times the distance, far beyond an iterate's
 
 
 @pytest.mark.parametrize("radius", [None, 0.01])

@@ -1,6 +1,8 @@
 """`ddn`: exact on linear classifiers, near on a sphere, and the promises of every method."""
 
 import pytest
+import torch
+from torch import Tensor
 
 from attack_cases import (
     LinearCase,
@@ -32,6 +34,18 @@ SHORT: Variants = {"ddn": (2.0, lambda m, x, g: ddn(m, x, g, steps=20))}
 def test_within_5_percent_on_linear_classifiers(seed: int):
     case = linear_case(seed)
     assert_near(ddn(case.model, case.x, case.goal).distance, case.exact(2.0))
+
+
+def test_forty_steps_reach_a_boundary_far_beyond_the_linear_estimate():
+    """The margin falls five times as fast at first: the nearest witness lies at 3 times the linear estimate."""
+
+    def network(x: Tensor) -> Tensor:
+        margin = 1 - x.sum(1).clamp(max=0.5) - 0.2 * (x.sum(1) - 0.5).relu()
+        return torch.stack([margin, torch.zeros_like(margin)], 1)
+
+    x, model = torch.zeros(1, 4, dtype=torch.float64), classifier(network)
+    found = ddn(model, x, goal_of(model, x), steps=40)
+    assert float(found.distance) == pytest.approx(1.5, rel=0.01)  # the linear estimate is .5
 
 
 def test_within_1_percent_on_a_sphere():

@@ -37,6 +37,19 @@ def test_a_lower_end_spares_halvings(case: LinearCase):
     assert_near(found.distance, exact, 4 * 0.754 / 2**10 * (1 + 1e-9))
 
 
+@pytest.mark.parametrize(
+    ("share", "left"), [(0.999, 2e-4), (0.99, 2e-4), (0.95, 2e-3), (0.7, 2e-2), (0.4, 2e-2), (0.02, 2e-2)]
+)
+def test_near_the_far_end_the_same_passes_leave_less(case: LinearCase, share: float, left: float):
+    """Where the crossing lies at most at `1 - 1/64` of the segment, eight passes leave an eighth of a thousandth."""
+    exact = case.exact(2.0)
+    ahead = case.network.weight[1 - case.goal.source] - case.network.weight[case.goal.source]
+    way = exact[:, None] / share * ahead / ahead.norm(dim=1, keepdim=True)
+    found = bisect_segments(case.model, case.goal, far_away(case.x, way), steps=8, near=True)
+    crossed = found.distance * share / exact  # in lengths of the segment
+    assert ((crossed >= share * (1 - 1e-9)) & (crossed <= share + left)).all()
+
+
 def test_the_given_witnesses_are_left_as_they_are(case: LinearCase):
     nothing = Witnesses(case.x, 2.0)
     assert not bisect_segments(case.model, case.goal, nothing, steps=3).success.any()

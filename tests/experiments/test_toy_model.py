@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import trapezoid
 from scipy.stats import norm
 
 from clearance.errors import InputError
@@ -26,7 +27,7 @@ def integrated(weights: Weights, model: ToyModel, eps: float) -> float:
     total = 0.0
     for first, share in ((1.0, model.p), (-1.0, 1 - model.p)):
         activations = [weights.first * (first + c[0]) + weights.other * (sums + c[1:].sum()) for c in corners]
-        total += share * np.trapezoid(density * (np.min(activations, axis=0) > 0), sums)
+        total += share * trapezoid(density * (np.min(activations, axis=0) > 0), sums)
     return float(total)
 
 

@@ -84,3 +84,13 @@ def test_downhill_is_open_and_falls_fastest(norm: float) -> None:
 
 def test_a_zero_shift_stays_zero_on_the_sphere() -> None:
     assert onto_sphere(torch.zeros(1, 3), 2.0, torch.ones(1)).abs().max() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, math.inf])
+def test_a_row_of_zeros_stays_zero_whatever_the_radius(dtype: torch.dtype, norm: float):
+    rows = torch.tensor([[0.0, 0.0], [3.0, -4.0]], dtype=dtype)
+    for radius in (1e-3, 1.0, 5.0, 1e6):  # a radius above 4 over the smallest float is infinite in single precision
+        found = onto_sphere(rows, norm, torch.full((2,), radius, dtype=dtype))
+        assert found[0].tolist() == [0.0, 0.0]
+        assert float(torch.linalg.vector_norm(found[1], norm)) == pytest.approx(radius, rel=1e-6)

@@ -49,14 +49,26 @@ def to_zero(low: float = 0.0) -> dict[str, Any]:
         ),
         (
             [bracket(), bracket(), WRONG, bracket(status="refuted", flags=[REFUTED]), bracket(attacked=None)],
-            "The medians of 4 inputs: certified 0.100 (proved), estimated 0.500 (no bound; 3 of 4 may be read), "
-            "attacked 1.00 (witnessed for 3 of 4).",
+            "The medians of 4 inputs: certified 0.100 (proved), estimated 0.500 (no bound; over the 3 of 4 that "
+            "may be read, which are attacked at 1.00), attacked 1.00 (witnessed for 3 of 4).",
             "25 % refuted, 25 % flagged",
+        ),
+        (
+            [bracket(0.4, 0.4, flags=[BELOW])] * 3 + [bracket(0.1, 0.5)],
+            "The medians of 4 inputs: certified 0.400 (proved), no median of estimates: 1 of 4 count (3 are below "
+            "what is proved), attacked 1.00 (witnessed).",
+            "",
+        ),
+        (
+            [bracket("inf", 5.0, None)] * 2 + [bracket(0.1)],
+            "The medians of 3 inputs: certified ∞ (proved: no valid input is adversarial), estimated 5.00 (no bound), "
+            "attacked without finding an adversarial example: none exists (proved for 2 of 3; 1 have a witness).",
+            "",
         ),
         (
             [bracket("inf", 5.0, None)],
             "The one input: certified ∞ (proved: no valid input is adversarial), estimated 5.00 (no bound), attacked "
-            "without finding an adversarial example.",
+            "without finding an adversarial example: none exists (proved).",
             "",
         ),
     ],
@@ -106,7 +118,10 @@ def test_a_refuted_estimate_is_no_sign_of_hidden_gradients(tmp_path: Path):
     [
         ([bracket()] * 3, []),
         ([to_zero(), to_zero(0.004), to_zero(0.4)], ["The interval of 2 of 3 estimates reaches down to 0"]),
-        ([bracket(flags=[BELOW]), bracket()], ["In 1 of 2 brackets more is proved than was estimated"]),
+        (
+            [bracket(flags=[BELOW]), bracket()],
+            ["1 of 2 estimates that may be read (in 2 brackets) lies below what is proved"],
+        ),
         ([bracket(status="wide"), bracket()], ["1 of 2 estimates has the status wide (the interval is wide"]),
         ([bracket(status="not_converged")] * 2, ["2 of 2 estimates have the status not converged"]),
         ([MASKED, WRONG], []),
@@ -132,7 +147,7 @@ def test_no_page_is_calm_over_a_number_that_is_not(tmp_path: Path, spoiled: Answ
     other = any(status not in ("ok", "misclassified") for status in columns["status"])
     shown = page.split('id="data">')[0]
     assert (CALM in shown) == ('class="lead calm"' in shown) == (not (empty or below or other))
-    assert ("reaches down to 0" in shown) == empty and ("more is proved than was estimated" in shown) == below
+    assert ("reaches down to 0" in shown) == empty and ("below what is proved: such an estimate" in shown) == below
 
 
 def test_remarks_are_named_and_none_is_called_harmless(tmp_path: Path):

@@ -11,11 +11,12 @@ import pytest
 from clearance.cli.report import as_document
 from clearance.data.scale_names import UNIT_NAMES
 from clearance.report.answer import answers
-from clearance.report.auditor import article_accounts, median_table, method_accounts, outcome_table, status_table
+from clearance.report.auditor import article_accounts, method_accounts, outcome_table, status_table
 from clearance.report.auditor_limits import LIMITS, feature_table
 from clearance.report.auditor_page import render_auditor
 from clearance.report.demands import Limits
 from clearance.report.gate import judge
+from clearance.report.median_table import median_table
 from clearance.report.page import auditor_file, write_report
 from clearance.report.read import read_records
 from clearance.report.security_tables import remarks, shares_table
@@ -90,10 +91,39 @@ def test_inputs_that_were_passed_over_are_said_and_accuracy_is_not_measured(tmp_
 def test_an_estimate_below_a_proof_is_in_no_median(tmp_path: Path):
     below = bracket(0.4, 0.4, 1.0, flags=[("below_certificate", "info")])
     run = records_of(tmp_path / "run", [below, below, bracket(0.1, 0.5, 1.0)])
-    assert median_table(run).rows[0][-2:] == ("0.500 (1 of 3)", "1.00 (3 of 3)")
-    assert "estimated 0.500 (no bound; over the 1 of 3 that are above what is proved)" in answers(run)[0].text
+    assert median_table(run).rows[0][-2:] == ("below proof (2 of 3)", "1.00")
+    statistical = method_accounts(run)[1]
+    assert statistical.outcome.endswith(
+        "that may be read; 2 of these lie below what is proved and add nothing, so that 1 counts."
+    )
+    half = records_of(tmp_path / "half", [below, bracket(0.1, 0.5, 1.0)])
+    assert median_table(half).rows[0][-2:] == ("0.500 (1 of 2)", "1.00")
+    over = "estimated 0.500 (no bound; over the 1 of 2 that are above what is proved, which are attacked at 1.00)"
+    assert over in answers(half)[0].text
     alone = records_of(tmp_path / "alone", [below])
-    assert median_table(alone).rows[0][-2] == "– (0 of 1)" and "no estimate is above" in answers(alone)[0].text
+    assert (
+        median_table(alone).rows[0][-2] == "below proof (1 of 1)" and "no estimate is above" in answers(alone)[0].text
+    )
+
+
+def test_nothing_is_witnessed_where_it_is_proved_that_there_is_no_witness(tmp_path: Path):
+    none = bracket("inf", 5.0, None)
+    run = records_of(tmp_path / "run", [none, none, bracket()])
+    assert median_table(run).rows[0][-1] == "none exists (2 of 3 proved, 1 with a witness)"
+    some = records_of(tmp_path / "some", [none, bracket(), bracket()])
+    assert median_table(some).rows[0][-1] == "1.00 (2 of 3, 1 proved to have none)"
+    page = render_auditor(run)
+    assert "witnessed" not in page.split("Medians over")[1].split("</table>")[0]
+
+
+def test_the_default_estimate_is_described_as_it_is(tmp_path: Path):
+    """docs/estimate.md: a profile found by search, whose interval is about a longer search and about no fit."""
+    told = method_accounts(records_of(tmp_path / "none", [MASKED]))[1]
+    assert "Lipschitz profile" in told.here and "extreme" not in told.here
+    assert "93 to 95 of 100" in told.means and "fit" not in told.means
+    assert told.not_means.endswith("no confidence interval for the true distance.")
+    ball = method_accounts(records_of(tmp_path / "ball", [bracket()]))[1]
+    assert "one ball" in ball.here and "error of the fit" in ball.means and "profile" not in ball.here
 
 
 def test_features_their_units_and_what_is_fixed_are_listed(tmp_path: Path):

@@ -11,8 +11,9 @@ import pytest
 
 from browser import ARTEFACTS, Browser, needs_chromium
 from clearance.report.figures.brackets import dot_size, rank_step
-from clearance.report.marks import write_evidence, write_number
+from clearance.report.marks import write_number
 from clearance.report.page import write_report
+from clearance.report.render import coded
 from report_runs import HOSTILE, digits_run, make_flag, make_plan, make_result, write_run
 
 pytestmark = needs_chromium
@@ -103,8 +104,45 @@ def test_the_script_writes_numbers_as_the_package_does(browser: Browser, real: P
     for kind in ("certified", "estimated", "attacked"):
         written = browser.run("return arguments[0].map((one) => show(one, arguments[1]))", values, kind)
         assert written == [write_number(value, kind) for value in values]
-    counts = [3.0, 512.0, 0.5, 1234567.0, -2.0]
-    assert browser.run("return arguments[0].map(showEvidence)", counts) == [write_evidence(one) for one in counts]
+
+
+def test_an_input_opened_by_its_address_has_neighbours_whatever_the_table_shows(browser: Browser, real: Path):
+    """The page shows one norm at first; an address may name another."""
+    shown = "return [...document.querySelectorAll('#input .bar button')].map((one) => [one.textContent, one.disabled])"
+    for norm in ("2", "inf"):
+        browser.open(real, f"#input-1-{norm}-runner-up-order1")
+        assert browser.run(shown) == [["Previous", False], ["Next", False], ["Close", False]]
+        browser.run("[...document.querySelectorAll('#input .bar button')][1].click()")
+        browser.wait(f"location.hash === '#input-2-{norm}-runner-up-order1'")
+
+
+def test_a_rise_that_is_not_known_is_no_half_sentence(browser: Browser, real: Path):
+    browser.open(real)
+    said = "return profilePart({profile: [1, [1, 1, 1, [1]], [1, 1, 1, [1]], arguments[0]]}, 0.5).textContent"
+    assert "rises 2.50-fold on the way" in browser.run(said, 2.5)
+    assert "rises" not in browser.run(said, None) and "–-fold" not in browser.run(said, None)
+
+
+def test_code_in_a_sentence_is_code(browser: Browser, real: Path):
+    browser.open(real)
+    written = "return make('p', {}, ...coded(arguments[0])).innerHTML"
+    for text in ("`clearance audit` says <why>", "a ` alone", "none"):
+        assert browser.run(written, text) == str(coded(text))
+
+
+def test_the_script_says_why_there_is_no_number(browser: Browser, tmp_path: Path):
+    def result(task: Any) -> Any:
+        flags = (make_flag("below_certificate", "info"),) if task.index == 0 else ()
+        none = {"certified": "inf", "attacked": None} if task.index == 1 else {}
+        return make_result(task, flags=flags, **none)
+
+    browser.open(write_report(write_run(tmp_path / "run", make_plan(3), result)))
+    assert [text.split(" (")[0] for text in browser.column("estimated")] == ["below proof", "0.500", "0.500"]
+    assert browser.column("attacked") == ["0.800", "none exists", "0.800"]
+    tips = browser.run("return state.shown.map((row) => mark(row, 1).tips)")
+    assert [tips[0]["estimated"], tips[1]["attacked"]] == ["below proof", "none exists"]
+    marks = browser.run("return state.shown.map((row) => mark(row, 1)).map((one) => [one.estimated, one.unread])")
+    assert marks == [[None, None], [0.5, None], [0.5, None]]
 
 
 def test_the_script_spaces_and_sizes_marks_as_the_package_does(browser: Browser, real: Path):

@@ -67,4 +67,4 @@ def test_the_inputs_that_are_furthest_apart_come_first(tmp_path: Path):
     assert len(table.rows) == MOST_APART and table.columns == ("class", "input", "a", "b")
     assert [row[1] for row in table.rows[:3]] == ["24", "23", "22"] and table.rows[0][2:] == ("1.00", "4.00")
     near = furthest_apart(comparison_of(tmp_path / "near", first[:2], [far(1.0), WRONG]))
-    assert [row[1:] for row in near.rows] == [("1", "1.00", "0")]
+    assert [row[1:] for row in near.rows] == [("1", "1.00", "0 (misclassified)")]

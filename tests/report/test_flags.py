@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clearance.report.answer import cautions
 from clearance.report.flags import flag_groups
+from clearance.report.next_steps import next_steps
 from clearance.report.read import read_records
+from made_runs import MASKED, bracket, records_of
 from report_runs import make_flag, make_plan, make_result, write_run
 
 
@@ -37,3 +40,15 @@ def test_only_warnings_and_errors_cast_doubt_and_equal_kinds_are_ordered_by_freq
     assert [(group.code, group.doubts) for group in found] == [("common", True), ("rare", True), ("remark", False)]
     assert found[0].meaning == "what common says" and [entry.index for entry in found[0].entries] == [0, 1]
     assert flag_groups([]) == []
+
+
+def test_a_flag_says_on_how_many_brackets_it_says_less(tmp_path: Path):
+    """A sentence about a flag and its count are about the same brackets."""
+    below, one = ("below_certificate", "info"), "one_step_wins"
+    unread = {**MASKED, "audit": bracket(flags=[below, (one, "warning")])["audit"]}
+    run = records_of(tmp_path / "run", [bracket(flags=[below, (one, "info")]), bracket(flags=[below]), unread])
+    found = {group.code: group for group in flag_groups(run.entries)}
+    assert found["below_certificate"].counted == "3 brackets, 1 of them without an estimate that may be read"
+    assert found[one].counted == "2 brackets, 1 of them as a remark only" and len(found[one].doubting) == 1
+    assert cautions(run)[0].startswith("2 of 2 estimates that may be read (in 3 brackets) lie below what is proved")
+    assert any(step.why == "one_step_wins, in 1 bracket" for step in next_steps(run))

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from clearance.audit import CHECKS
+from clearance.report.auditor_page import render_auditor
 from clearance.report.next_steps import MOST_STEPS, next_steps, steps_of_comparison
+from clearance.report.page import render_report
 from clearance.runs.origin import Origin
 from clearance.runs.threat import Feature, ThreatModel
 from made_runs import GOOD, MASKED, WRONG, Answer, bracket, comparison_of, far, records_of
@@ -21,7 +23,7 @@ from made_runs import GOOD, MASKED, WRONG, Answer, bracket, comparison_of, far, 
     [
         ([bracket(), None], {}, "Finish the run", "clearance bracket … --out run --resume"),
         ([bracket(), "broken"], {}, "Mend what made tasks fail", "clearance bracket … --resume --retry-failed"),
-        ([MASKED, bracket()], {}, "Look", ""),
+        ([MASKED, bracket()], {}, "Look", "clearance docs flags/zero_gradient"),
         ([bracket(status="wide")] * 9, {}, "Ask for a larger budget", "clearance bracket … --budget standard"),
         ([bracket(None)] * 9, {"certificate": "none"}, "Ask for proofs", "clearance bracket … --certificate best"),
         ([bracket(0.0)] * 9, {}, "Give proofs more time", "clearance bracket … --time-limit 120"),
@@ -137,3 +139,27 @@ def test_where_a_run_has_the_whole_set_a_larger_one_is_asked_for(tmp_path: Path)
         for run in compared.runs
     ]
     assert steps_of_comparison(replace(compared, runs=tuple(small)))[0].command == "clearance bracket … --count 4"
+
+
+QUICK_FLAG = ("reference_wins", CHECKS["reference_wins"].remedy)
+"""A flag that a short search raises on an ordinary network too."""
+
+
+def test_a_larger_budget_comes_before_a_stand_in_where_the_flag_may_be_one_of_haste(tmp_path: Path):
+    hasty = records_of(tmp_path / "run", [flagged(QUICK_FLAG)] * 8, budget="quick")
+    (first, *others) = next_steps(hasty)
+    assert first.text.startswith("Run again with a larger budget") and first.command.endswith("--budget standard")
+    assert not any("bpda" in other.text for other in others)
+    page = render_report(hasty)
+    assert page.index("--budget standard") < page.index("clearance.bpda(transform)")
+    assert render_auditor(hasty).count("Try: first a larger budget (<code>--budget standard</code>)") == 1
+
+
+def test_a_stand_in_comes_first_where_more_passes_change_nothing(tmp_path: Path):
+    unknown = flagged(QUICK_FLAG)
+    unknown["certified"] |= {"status": "unsupported", "reason": "round: not a known step"}
+    direct = flagged(QUICK_FLAG, ("zero_gradient", CHECKS["zero_gradient"].remedy))
+    cases = (unknown, "quick"), (direct, "quick"), (flagged(QUICK_FLAG), "standard")
+    for place, (answer, budget) in enumerate(cases):
+        (step, *_) = next_steps(records_of(tmp_path / str(place), [answer] * 8, budget=budget))
+        assert "clearance.bpda(transform)" in step.text and step.command == "clearance docs guides/masked-models"

@@ -7,7 +7,10 @@ from pathlib import Path
 import jinja2
 import pytest
 
+from clearance.report.auditor_page import render_auditor
+from clearance.report.charts import names_across
 from clearance.report.figures.figure import Section
+from clearance.report.page import render_report
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
 from clearance.report.render import SCRIPTS, page_figures, read_asset, render, vega_bundle, write_page
@@ -26,12 +29,26 @@ def test_charts_have_addresses_of_their_own_and_the_width_of_their_place(run: Ru
     assert page_figures([run], Section.BRACKETS) == page_figures([run], Section.DIFFERENCES) == []
 
 
-def test_a_figure_without_numbers_has_no_panel_and_keeps_its_place(tmp_path: Path):
+def test_a_figure_without_numbers_is_left_out_and_so_is_an_empty_section(tmp_path: Path):
     nothing = read_records(
         write_run(tmp_path / "run", make_plan(1), lambda task: make_result(task, status="misclassified"))
     )
-    found = page_figures([nothing], Section.DISTRIBUTIONS)
-    assert [one.panels for one in found] == [()] * len(found) and found
+    assert page_figures([nothing], Section.DISTRIBUTIONS) == []
+    page = render_report(nothing).split('id="data"')[0]
+    assert 'id="distributions"' not in page and "#distributions" not in page and "Nothing to show" not in page
+    assert "For researchers" not in page
+
+
+def test_code_in_a_sentence_is_code(tmp_path: Path):
+    masked = read_records(write_run(tmp_path / "run", make_plan(1), lambda task: make_result(task, status="masked")))
+    told = "the gradients are in doubt: <code>clearance audit</code> says why"
+    assert told in render_auditor(masked) and "`" not in render_auditor(masked)
+
+
+def test_one_group_has_no_name_under_its_chart():
+    rows = [{"target": "untargeted"}, {"target": "runner-up"}]
+    one, two = (names_across("target", some).to_dict()["axis"] for some in (rows[:1], rows))
+    assert one is None and two["labelAngle"] == 0
 
 
 def test_a_template_that_is_given_too_little_is_refused(run: RunRecords):

@@ -14,6 +14,7 @@ import torch
 import clearance as cl
 from clearance.errors import FileError, InputError
 from clearance.results import run as module
+from clearance.results.pages import as_run
 from command_line import run_command
 from result_cases import LABELS, X, linear
 
@@ -93,6 +94,31 @@ def test_results_are_those_of_a_call(here: Path):
     for wrong in ({"norm": 3}, {"target": "runner-up"}, {"order": 2}, {"model": "another"}):
         with pytest.raises(InputError, match=f"{next(iter(wrong))}: expected one of"):
             saved.results(**wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_results_of_several_norms_are_told_apart(here: Path):
+    """Distances in two norms share no scale: no median is over both, and no input is counted twice."""
+    saved = cl.run(cl.Classifier(linear()), (X, LABELS), out="run", norms=["inf", 2], **QUICK)
+    both, groups = saved.results(), saved.summary()
+    found = both.summary()
+    assert list(found.groups) == ["l∞, untargeted", "l2, untargeted"] and found.inputs == 8 and found.attacked is None
+    for name, one in zip(found.groups, groups.values(), strict=True):
+        assert found.groups[name] == one and f"{name}: {one}" in repr(both) and f"{name}: {one}" in both.html()
+    assert found.groups["l∞, untargeted"].attacked != found.groups["l2, untargeted"].attacked
+    assert "<th>norm</th>" in both.html() and "<th>norm</th>" not in saved.results(norm=2).html()
+    assert repr(both[:4]) != repr(both) and found.as_record()["groups"]["l2, untargeted"]["inputs"] == 4
+    run = as_run("run", both, both.setup)
+    assert [entry.index for entry in run.entries] == [0, 0, 1, 1, 2, 2, 3, 3] and run.plan.data.count == 4
+    assert [row.attacked for row in run.rows] == [row.attacked for row in saved.records()[0].rows]
+    turned = cl.Results(reversed(both), both.setup)
+    assert list(turned.summary().groups) == ["l2, untargeted", "l∞, untargeted"]
+
+
+def test_results_of_two_calls_are_inputs_of_their_own():
+    model = cl.Classifier(linear())
+    one, other = (cl.bracket(model, part, [0], **QUICK) for part in (X[:1], X[1:2]))
+    joined = cl.Results([*one, *other], one.setup)
+    assert [entry.index for entry in as_run("run", joined, joined.setup).entries] == [0, 1]
 
 
 def test_several_models_have_a_folder_each_and_a_comparison(here: Path):

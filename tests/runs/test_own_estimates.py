@@ -44,7 +44,15 @@ def test_columns_have_the_estimates_own_numbers(folder: Path, tmp_path: Path):
 def test_medians_and_means_leave_out_proofs_and_count_them(folder: Path):
     with read_run(folder) as run:
         (row,) = summarise(iterate_records(run))
-    assert (row.estimated, row.readable, row.below_proof) == (0.5, 1, 2)
+    assert (row.estimated, row.readable, row.below_proof, row.judged) == (None, 1, 2, 4)
+
+
+@pytest.mark.parametrize(("below", "median"), [(1, 0.5), (2, 0.5), (3, None)])
+def test_a_median_of_fewer_than_half_is_none(tmp_path: Path, below: int, median: float | None):
+    records_of(tmp_path / "run", [bracket(estimated=0.5)] * 2 + [BELOW] * below)
+    with read_run(tmp_path / "run") as run:
+        (row,) = summarise(iterate_records(run))
+    assert (row.estimated, row.readable, row.below_proof) == (median, 2, below)
 
 
 def test_the_gate_reads_the_larger_and_says_so(tmp_path: Path):
@@ -53,6 +61,17 @@ def test_the_gate_reads_the_larger_and_says_so(tmp_path: Path):
     assert found.passed and found.got == "0.7 (3 of 3 inputs, the larger proof at 2)"
     (mean,) = averages(run.entries)
     assert (mean.paired, mean.estimated) == (1, 0.5)
+
+
+def test_the_gate_rounds_a_proof_down_and_a_witness_up_and_names_none(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket(0.234567, 0.5, 1.06541)])
+    limits = Limits(min_certified=0.1, min_attacked=0.1)
+    assert [one.got.split(" (")[0] for one in judge(run, limits).checks if one.flag.startswith("min")] == [
+        "0.2345",
+        "1.066",
+    ]
+    none = judge(records_of(tmp_path / "none", [bracket("inf", 5.0, None)]), Limits(min_attacked=0.1))
+    assert [one.got for one in none.checks if one.flag == "min-attacked"] == ["none exists (1 of 1 input)"]
 
 
 def test_the_terminal_says_it_in_the_cell_and_in_words(folder: Path):
@@ -64,5 +83,5 @@ def test_the_terminal_says_it_in_the_cell_and_in_words(folder: Path):
     bracket_tables.print_rows(console, summarise(records))
     bracket_tables.print_reading(console, records, summarise(records), "input values")
     text = " ".join(out.getvalue().split())
-    assert text.count(bracket_tables.BELOW) == 3 and "0.500 (1 of 3)" in text
-    assert "More is proved than estimated for 2 of 4 (below proof)" in text
+    assert text.count(bracket_tables.BELOW) == 3 and "- (1 of 4)" in text
+    assert "More is proved than estimated in 2 of 4 brackets (below proof)" in text

@@ -295,7 +295,7 @@ def pulled_back(task: AttackTask, witnesses: Witnesses) -> Witnesses:
     """
     if task.norm == 0:
         return restore_coordinates(task.model, task.goal, witnesses)
-    return bisect_segments(task.model, task.goal, witnesses, steps=SEGMENT_HALVINGS)
+    return bisect_segments(task.model, task.goal, witnesses, steps=SEGMENT_HALVINGS, near=True)
 
 
 def _each(total: Cost, count: int) -> Cost:

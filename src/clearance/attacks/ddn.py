@@ -19,7 +19,7 @@ DDN_STEPS = 1.0, 0.01
 """First and last length of the gradient step, in radii: the paper's step falls from 1 to 0.01 as well."""
 DDN_CHANGES = 0.05, 0.001
 """First and last share by which the radius grows or shrinks: `gamma` of the paper, which keeps it at 0.05. It falls, so
-that the last iterates are near the boundary."""
+that the last iterates are near the boundary; it begins to once a witness has been met."""
 
 
 def ddn(
@@ -56,7 +56,7 @@ def ddn(
     radius, on_tie = vector_norm(points - x, 2.0), tie_distance(model, x, 2.0)
     for step in range(as_steps(steps)):
         seen = visit(model, points, goal, found, loss=soft_margin, aim=aim)
-        change = cosine(*DDN_CHANGES, step, steps)
+        change = torch.where(found.success, cosine(*DDN_CHANGES, step, steps), DDN_CHANGES[0])
         changed = torch.where(seen.reached, (1 - change) * radius, (1 + change) * radius)
         radius = torch.where(radius > 0, changed, boundary_distance(seen, 2.0, on_tie))
         length = expand(cosine(*DDN_STEPS, step, steps) * radius, x)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks import AttackResult
+from clearance.attacks.given import check_witnesses
 from clearance.audit.examine import Given, audit_input
 from clearance.audit.flags import CHECKS, Check
 from clearance.audit.record import Audit, Flag, Severity
@@ -65,7 +66,8 @@ def audit(
         honest one gets `info` at most. No flag is a proof, and neither is its absence.
 
     Raises:
-        InputError: If scores or attacks are something else.
+        InputError: If scores or attacks are something else, or an attack's witness is none for this classifier: beyond
+            its bounds, or not predicted as a class that the target allows.
         ShapeError: If there is not one score or attack per input.
         ClearanceError: If an argument or the network cannot be used.
 
@@ -83,6 +85,7 @@ def audit(
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     others = check_references(model, references, inputs)
+    check_witnesses(model, inputs, [one and one.adversarial for one in attacks or [None] * len(inputs)], "attacks")
     scored = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
     attacked = [attack and in_scale_units(model, attack) for attack in attacks or [None] * len(inputs)]
     known = zip(inputs.each(), scored, attacked, strict=True)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clearance.attacks.best import attack_inputs
 from clearance.attacks.ensembles import ensemble
+from clearance.attacks.given import GIVEN
 from clearance.attacks.goals import goal_of
 from clearance.attacks.passes import look
 from clearance.attacks.result import AttackResult, Witnesses
@@ -168,8 +169,8 @@ def _gradient_runs(norm: float) -> tuple[AttackRun, ...]:
 
 
 def _from_anywhere(name: str) -> bool:
-    """Whether a name of `AttackResult.distances` is of a method that begins at points all over the bounds."""
-    return name in ATTACKS and ATTACKS[name].anywhere
+    """Whether a name of `AttackResult.distances` says nothing of gradients: of points all over the bounds, or given."""
+    return name == GIVEN or (name in ATTACKS and ATTACKS[name].anywhere)
 
 
 def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> list[AttackResult]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.bisect_radius import bisect_radius
+from clearance.attacks.given import GIVEN
 from clearance.attacks.goals import Goal, soft_margin
 from clearance.attacks.passes import Streams, evaluate, look
 from clearance.attacks.result import AttackResult, Witnesses
@@ -110,6 +111,7 @@ def distances(results: Sequence[AttackResult], blind: float, lines: float = math
     for name, found in ((name, found) for one in results for name, found in one.distances.items()):
         best[name] = min(found, best.get(name, math.inf))
     blind = min(blind, best.pop("square", math.inf))
+    best.pop(GIVEN, None)  # a caller's own witness says nothing of gradients
     methods = {name: found for name, found in best.items() if name in ATTACKS and ATTACKS[name].iterative}
     lost = {name for one in results for name, found in one.distances.items() if name in methods and math.isinf(found)}
     return Distances(methods, min(best.values(), default=math.inf), blind, lines, len(lost))

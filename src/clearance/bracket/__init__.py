@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from clearance.attacks.given import check_witnesses, with_witness
 from clearance.attacks.result import AttackResult
 from clearance.audit import CHECKS, Audit, Flag, Severity, check_references
 from clearance.audit.effort import FULL, SHORT
@@ -61,6 +62,7 @@ def bracket(
     certificate: str = "best",
     time_limit: float | None = None,
     references: Tensor | None = None,
+    witnesses: Sequence[Tensor | None] | None = None,
     seed: int = 0,
     progress: Progress = False,
 ) -> list[Bracket]:
@@ -81,6 +83,8 @@ def bracket(
         time_limit: Seconds that the certificate of one input may take; `None`: 5, 20 or 60 by the budget
             (`model.budgets.certificate_seconds`).
         references: Inputs, `(count, *input)`, that the audit walks to (see `audit`); `None`: the others of this call.
+        witnesses: For each input a point `(*input)` of another class that you know of, such as what an attack of your
+            own found, or `None`. It is confirmed, counts as an attack (`"given"`), and the estimate begins there.
         seed: With each input's content, fixes every random number.
         progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
             `(done, total, left)` after each input, `left` in seconds; False: neither.
@@ -89,7 +93,7 @@ def bracket(
         One `Bracket` per input, in order; with `references` given each is the same whatever else is in the batch.
 
     Raises:
-        InputError: If the budget or the certificate is unknown.
+        InputError: If the budget or the certificate is unknown, or what is handed over as a witness is none.
         ClearanceError: If another argument or the network cannot be used.
 
     >>> import torch
@@ -113,6 +117,7 @@ def bracket(
         certificate=certificate,
         time_limit=time_limit,
         references=references,
+        witnesses=witnesses,
         seed=seed,
     )
     return list(tracked(progress, "bracketing", found, len(x)))
@@ -132,6 +137,7 @@ def iterate_brackets(
     time_limit: float | None,
     references: Tensor | None,
     seed: int,
+    witnesses: Sequence[Tensor | None] | None = None,
 ) -> Iterator[Bracket]:
     """As `bracket`, one after the other; arguments are checked at once.
 
@@ -150,6 +156,7 @@ def iterate_brackets(
         time_limit: Of the certificate.
         references: What the audit walks to.
         seed: Of all random numbers.
+        witnesses: Of others.
 
     Returns:
         The brackets, each computed when it is asked for; the attacks of a few inputs together, with the first of them.
@@ -174,9 +181,10 @@ def iterate_brackets(
         SHORT if short else FULL,
     )
     others = check_references(model, references, inputs)
+    told = check_witnesses(model, inputs, witnesses if witnesses is not None else [None] * len(inputs), "witnesses")
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     return (
-        _restored(model, _one(begun, choices, target, others(place), starts))
+        _restored(model, _one(begun, choices, target, others(place), starts, told[place]))
         for place, begun in enumerate(begin(inputs, choices))
     )
 
@@ -192,14 +200,18 @@ def _restored(model: Classifier, found: Bracket) -> Bracket:
     )
 
 
-def _one(begun: Begun, choices: Choices, target: Target, references: Tensor, starts: Tensor) -> Bracket:
+def _one(
+    begun: Begun, choices: Choices, target: Target, references: Tensor, starts: Tensor, told: Tensor | None
+) -> Bracket:
     """The four parts of one input, and their verdict."""
     inputs, model, start = begun.inputs, begun.inputs.model, begun.inputs.model.meter.read()
     wrong = inputs.misclassified[0]
     if begun.attacked is None:
         witness, score = without_gradients(inputs, choices)
+        witness = with_witness(inputs, witness, told)
     else:  # others' inputs with this one's fixed coordinates
-        witness, score = estimate(inputs, begun.attacked, choices, model.clip(starts))
+        attacked = with_witness(inputs, begun.attacked, told)
+        witness, score = estimate(inputs, attacked, choices, model.clip(starts))
     proof = None
     if choices.certificate != "none":
         (proof,) = certify_inputs(inputs, method=choices.certificate, time_limit=choices.time_limit)

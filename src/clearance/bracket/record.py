@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,10 +79,10 @@ class Bracket(PublicRecord):
     def in_short(self) -> str:
         """Label, norm, the three numbers that may be read, and the standing."""
         said = [f"certified {write_number(self.lower, 'certified')}"] if self.certified is not None else []
-        said += [f"estimated {write_number(self.radius)}" if self.radius is not None else "no estimate"]
-        said += [
-            f"attacked {write_number(self.attacked.distance, 'attacked')}" if self.attacked.success else "no witness"
-        ]
+        estimate = "estimate below proof" if self.below_proof else f"estimated {write_number(self.radius)}"
+        said += [estimate if self.radius is not None else "no estimate"]
+        none = "no witness exists" if self.lower == math.inf else "no witness"
+        said += [f"attacked {write_number(self.attacked.distance, 'attacked')}" if self.attacked.success else none]
         numbers = f": {', '.join(said)}" if self.status.measured else ""
         return f"label {self.label}, {name_norm(self.threat.norm)}, {self.threat.target}{numbers}, {self.status.value}"
 
@@ -89,6 +90,11 @@ class Bracket(PublicRecord):
     def radius(self) -> float | None:
         """The estimated radius, where it may be read as an estimate at all."""
         return self.estimated.radius if self.status.has_number else None
+
+    @property
+    def below_proof(self) -> bool:
+        """Whether more is proved than was estimated: then `radius` is the proof, and the estimate adds nothing."""
+        return self.radius is not None and any(flag.code == "below_certificate" for flag in self.audit.flags)
 
     @property
     def lower(self) -> float:

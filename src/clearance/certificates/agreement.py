@@ -33,6 +33,7 @@ from clearance.errors import NetworkError
 from clearance.geometry.norms import vector_norm
 from clearance.model.gradients import margin_gradients
 from clearance.model.inputs import CheckedInputs
+from clearance.model.placement import rounds_to_tf32
 from clearance.model.seeds import make_generator
 
 AGREEMENT = 1e-4
@@ -159,8 +160,7 @@ class Claim:
     def _tolerance(self) -> float:
         if self.inputs.x.dtype == torch.float64:
             return DOUBLE_AGREEMENT
-        backends = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
-        return TF32_AGREEMENT if self.inputs.x.is_cuda and any(backends) else AGREEMENT
+        return TF32_AGREEMENT if rounds_to_tf32(self.inputs.x) else AGREEMENT
 
     @cached_property
     def _slack_at_input(self) -> Tensor:

@@ -29,6 +29,7 @@ from clearance.certificates.translate import Whole
 from clearance.errors import ClearanceError, InputError, NetworkError
 from clearance.model.classifier import Classifier
 from clearance.model.memory import is_out_of_memory
+from clearance.model.placement import rounds_to_tf32
 from clearance.model.preprocessing import Normalize
 
 OPSET = 13
@@ -206,8 +207,7 @@ def onnx_logits(data: bytes, points: Tensor) -> Tensor:
 
 def _tolerance(points: Tensor) -> float:
     """The share of the largest logit by which the file's logits may differ."""
-    backends = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
-    return TF32_AGREEMENT if points.is_cuda and any(backends) else AGREEMENT
+    return TF32_AGREEMENT if rounds_to_tf32(points) else AGREEMENT
 
 
 @contextmanager

@@ -61,7 +61,7 @@ COPIES = frozenset(
 
 FILLED = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
 """Functions that make a tensor of one number, of which another gives the shape or the precision alone."""
-DEVICES: dict[str, Callable[[torch.device], object]] = {
+ASKED_OF_INPUT: dict[str, Callable[[torch.device], object]] = {
     "device": lambda device: device,
     "is_cuda": lambda device: device.type == "cuda",
     "is_meta": lambda _: False,
@@ -145,8 +145,8 @@ class _Recorder(TorchFunctionMode):
         if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
             refuse("autocast inside the network")
         first, name = next(_tensors((args, named))), _name(func)
-        if name == "__get__" and func.__self__.__name__ in DEVICES:
-            return DEVICES[func.__self__.__name__](self._device)
+        if name == "__get__" and func.__self__.__name__ in ASKED_OF_INPUT:
+            return ASKED_OF_INPUT[func.__self__.__name__](self._device)
         if name in FILLED:
             return self._filled(func, args, named)
         self._refuse_changes(name, first, named)

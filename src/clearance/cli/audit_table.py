@@ -18,7 +18,7 @@ from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.values import printable
 from clearance.estimates.status import Status
 from clearance.model.cost import Cost
-from clearance.report.marks import count
+from clearance.report.marks import count, write_evidence
 from clearance.zoo.inputs import Inputs
 
 STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
@@ -148,7 +148,9 @@ def _print_flag(console: Console, code: str, rows: Sequence[AuditRow]) -> None:
     block.add_column()
     block.add_column(no_wrap=True)
     block.add_column(overflow="fold")
-    evidence = ", ".join(f"{name.replace('_', ' ')} {readable(value)}" for name, value in flag.evidence.items())
+    evidence = ", ".join(
+        f"{name.replace('_', ' ')} {readable(value, name, code)}" for name, value in flag.evidence.items()
+    )
     lines = {"meaning": flag.meaning, f"input {worst.index}": evidence, "remedy": flag.remedy}
     for name, text in {**lines, "page": f"clearance docs {code}"}.items():
         block.add_row("", Text(name, "dim"), Text(printable(text)))
@@ -166,17 +168,17 @@ def _gravity(row: AuditRow, flag: Flag) -> tuple[int, float]:
     return flag.severity.rank, abs(measured - (limit or 0.0))
 
 
-def readable(value: float | str) -> str:
-    """A piece of evidence in few characters.
+def readable(value: float | str, name: str = "", code: str = "") -> str:
+    """A piece of evidence of a flag in few characters, rounded as on pages.
 
-    >>> readable(512.0), readable(0.03125), readable(2.5e7), readable(math.inf)
-    ('512', '0.0312', '2.50e+7', 'infinite')
+    >>> readable(5120.0), readable(0.03125), readable(2.5e7), readable(math.inf), readable(1.06546, "witness_distance")
+    ('5,120', '0.0312', '2.50e+7', 'infinite', '1.07')
     """
     if isinstance(value, str):
         return value
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else tables.number(value)
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else write_evidence(value, name, code)
 
 
 def _print_verdict(console: Console, rows: Sequence[AuditRow]) -> None:

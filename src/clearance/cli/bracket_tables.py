@@ -14,12 +14,10 @@ from clearance.cli import tables
 from clearance.cli.grid import Grid, GridColumn
 from clearance.estimates.status import Status
 from clearance.report.grey_levels import write_levels
+from clearance.report.row_words import BELOW, NONE_EXISTS, attacked_cell, estimated_cell
 from clearance.runs.summary import SummaryRow, number
 
 Record = Mapping[str, Any]
-
-BELOW = "below proof"
-"""In the place of an estimate that is smaller than what is proved."""
 
 WHERE_INFO = "the page of clearance report and clearance export have them"
 """Where flags are that a table does not show."""
@@ -54,8 +52,8 @@ def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[
         order = f", order {row.order}" if row.order != 1 else ""
         cells = [names[index]] if names else []
         cells += [f"{_threat(row.norm, row.target)}{order}"] if what else []
-        cells += [tables.number(row.certified, "certified"), _estimated(row)]
-        cells += [_attacked(row)]
+        cells += [tables.number(row.certified, "certified")]
+        cells += [_estimated(row), _folded(attacked_cell(row, tables.number))]
         counts = (row.tasks, row.misclassified, row.refuted, row.masked, *([others[index]] if any(others) else []))
         grid.add_row(*cells, *map(str, counts))
     console.print()
@@ -65,16 +63,13 @@ def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[
 
 
 def _estimated(row: SummaryRow) -> str:
-    """The median of the estimates' own numbers, and over how many inputs where proofs stand in the place of some."""
-    some = f" ({row.readable} of {row.readable + row.below_proof})" if row.below_proof else ""
-    return f"{tables.number(row.estimated)}{some}"
+    """The median of estimates; a dash where none counts and none is below the proof: the other columns say why."""
+    return _folded(estimated_cell(row, tables.number)) if row.readable or row.below_proof else tables.NOTHING
 
 
-def _attacked(row: SummaryRow) -> str:
-    """The median attack distance, and over how many of the inputs it is."""
-    judged = row.tasks - row.failed - row.misclassified - row.target_is_predicted
-    some = f" ({row.witnesses} of {judged})" if 0 < row.witnesses < judged else ""
-    return f"{tables.number(row.attacked, 'attacked')}{some}"
+def _folded(cell: str) -> str:
+    """Words with what they rest on below them: a narrow terminal has no room beside them."""
+    return cell.replace(" (", "\n(", 1) if cell.startswith((BELOW, NONE_EXISTS)) else cell
 
 
 def _others(rows: Sequence[SummaryRow]) -> list[int]:
@@ -164,7 +159,7 @@ def _bracket(record: Record) -> list[Text | str]:
     shown = [
         Text(tables.number(number(proof["radius"]) or 0.0, "certified") if proof and own else tables.NOTHING),
         Text(BELOW if _below(record) else tables.number(number(record["estimated"]["radius"])), "bold"),
-        Text(tables.number(number(record["attacked"]["distance"]), "attacked")),
+        Text(NONE_EXISTS if _absent(record) else tables.number(number(record["attacked"]["distance"]), "attacked")),
     ]
     return [*shown, _named(status), Text(told, "red")]
 
@@ -188,11 +183,16 @@ def print_reading(console: Console, records: Sequence[Record], rows: Sequence[Su
         "(the audit warns: see the flags), "
         f"wrong (the prediction differs from the label){other}."
     )
-    above = sum(map(_below, records))
-    if above:
+    below, judged = (sum(counts) for counts in zip(*((row.below_proof, row.judged) for row in rows), strict=True))
+    if below:
         console.print(
-            f"\nMore is proved than estimated for {above} of {len(records)} ({BELOW}): there the estimate adds "
+            f"\nMore is proved than estimated in {below} of {judged} brackets ({BELOW}): there the estimate adds "
             "nothing, and is in no median."
+        )
+    if any(0 < row.readable < row.judged or 0 < row.witnesses < row.judged or row.below_proof for row in rows):
+        console.print(
+            "\nIn parentheses: how many of the correctly classified inputs have that number, and so which inputs a "
+            "median is over. Where fewer than half have an estimate that counts, there is no median of estimates."
         )
 
 
@@ -214,3 +214,9 @@ def print_grey_levels(console: Console, rows: Sequence[SummaryRow]) -> None:
 def _below(record: Record) -> bool:
     """Whether more is proved than was estimated."""
     return record["error"] is None and record["estimated"]["below_proof"]
+
+
+def _absent(record: Record) -> bool:
+    """Whether it is proved that there is no adversarial example, and no witness contradicts it."""
+    proof = record["certified"] or {}
+    return proof.get("radius") == "inf" and record["attacked"]["distance"] is None

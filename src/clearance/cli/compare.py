@@ -22,6 +22,7 @@ from clearance.report.contest_tables import unranked
 from clearance.report.marks import MISSING, count, write_number, write_share
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
+from clearance.report.row_words import distance_text
 from clearance.runs.execute import require_run
 
 LONGEST = 24
@@ -97,8 +98,8 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         "\nRanking distance: the median attack distance, where an input counts as 0 if it is misclassified, "
         "its attacks are in doubt, or it has no witness. Ahead on: share of inputs where that distance is the largest. "
         "Flagged: share of the correctly classified inputs whose estimate must not be read. Differences are medians "
-        "over the inputs that both classify correctly and whose number may be read in both. An estimated radius is an "
-        "estimate, not a bound."
+        "over the inputs that both classify correctly and whose number may be read in both (estimates: and lies above "
+        "what is proved). An estimated radius is an estimate, not a bound."
     )
 
 
@@ -117,7 +118,7 @@ def _leaderboard(contest: Contest) -> Grid:
         table.add_row(
             Text(MISSING if one.rank is None else str(one.rank), "bold"),
             Text(_short(one.run)),
-            write_number(one.shown, "attacked"),
+            distance_text(one.shown, "attacked"),
             *map(write_share, (one.ahead, one.misclassified, one.flagged)),
             f"{one.passes:,}",
         )

@@ -157,7 +157,8 @@ def clever(
         max_blocks: For `blocks="auto"`: where to stop; default: the sampler's own, in its table.
         racing: Untargeted only: drop classes that cannot be the nearest; False keeps all of them to the end.
         clip: `"project"` keeps the samples within the bounds; `None`, the paper's scheme, does not.
-        level: Confidence level of the interval.
+        level: Confidence level of an estimate's interval in one ball, and of the fit's in every record. The interval of
+            a profile has none: what it claims was measured (docs/estimate.md).
         bootstrap: Resamples for the bootstrap p-value of the fit; 0 leaves it out.
         seed: With the content of an input, fixes all of its samples.
         order: 1, or 2 for second-order CLEVER, which wants a network that is twice differentiable. There a block is

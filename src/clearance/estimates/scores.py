@@ -30,9 +30,11 @@ class Score(PublicRecord):
     Attributes:
         radius: The estimated radius in input units, to be read only where `status.has_number`: of a refuted or masked
             score it is what was refuted, evidence and no estimate; NaN where nothing was computed.
-        interval: Confidence interval of the radius, `(low, high)`, both at most `ball_radius`: from the upper end of
-            the endpoint's profile-likelihood interval (`low` is 0 where that is open, or where something above it was
-            met) to the largest gradient norm or curvature that was met. It covers the error of the fit only.
+        interval: Of the radius, `(low, high)`, both at most `ball_radius`. In one ball, from the upper end of the
+            endpoint's profile-likelihood interval (`low` is 0 where that is open, or where something above it was met)
+            to the largest gradient norm or curvature that was met: it covers the error of the fit only. By the profile,
+            `(low, radius)`, in which a search 25 times as long would end in most cases (`ProfileScore`). Neither is a
+            confidence interval for the true distance.
         margin: `g(x0) = f_c(x0) - f_t(x0)`.
         fit: The reverse Weibull fit to the block maxima; `None` where nothing finite was met.
         predicted: Predicted class `c`.

@@ -112,5 +112,5 @@ def onto_sphere(shifts: Tensor, norm: float, radius: Tensor) -> Tensor:
     >>> onto_sphere(torch.tensor([[3.0, 4.0]]), 2.0, torch.tensor([10.0]))
     tensor([[6., 8.]])
     """
-    length = vector_norm(shifts, norm)
-    return shifts * expand(radius / length.clamp_min(torch.finfo(shifts.dtype).tiny), shifts)
+    limits, length = torch.finfo(shifts.dtype), vector_norm(shifts, norm)
+    return shifts * expand((radius / length.clamp_min(limits.tiny)).clamp_max(limits.max), shifts)

@@ -183,3 +183,17 @@ def without_values(network: nn.Module) -> str:
         if value.is_meta:
             return f"{name} lies on the device 'meta'; make the network on the CPU"
     return ""
+
+
+def rounds_to_tf32(values: Tensor) -> bool:
+    """Whether products of single-precision numbers on the device of `values` may be rounded to TF32 (10 bits).
+
+    Source: NVIDIA's tensor cores, as torch uses them where it is told to. The settings are not asked for elsewhere:
+    to read them is a warning in some versions of torch.
+
+    >>> rounds_to_tf32(torch.zeros(1))
+    False
+    """
+    if values.device.type != "cuda" or values.dtype != torch.float32:
+        return False
+    return torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32

@@ -14,7 +14,9 @@ payload.py      records → the compact JSON that the page's script reads
 render.py       templates filled with runs: what all pages share
 page.py         the page of one run: one file that needs nothing else; answer.py says its first sentences,
                 notices.py what is missing, next_steps.py what to do
-auditor.py      what an auditor asks of a run; auditor_page.py is the page, without a script
+auditor.py      what an auditor asks of a run; median_table.py its medians; auditor_page.py is the page,
+                without a script
+row_words.py    medians and numbers in words, the same on pages, in the terminal and in Python
 paired.py       numbers of several runs, paired by input; bootstrap intervals
 compare.py      several runs compared; contest.py is the result, contest_answer.py its sentences, contest_tables.py its
                 tables, compare_page.py its page

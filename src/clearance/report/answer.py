@@ -18,6 +18,7 @@ from clearance.report.marks import count, name_norm, write_number, write_share
 from clearance.report.outcome import as_text
 from clearance.report.paired import distance_doubted
 from clearance.report.records import Entry, RunRecords
+from clearance.report.row_words import BELOW
 from clearance.report.statistics import Group, doubts, grouped
 from clearance.runs.summary import SummaryRow, middle
 
@@ -96,13 +97,8 @@ def _answer(run: RunRecords, group: Group, members: Sequence[Entry]) -> PageAnsw
     order = f", order {group.order}" if len(run.plan.orders) > 1 else ""
     about = f"{name_norm(group.norm)}{run.plan.threat.in_unit}, {as_text(group.target, LONGEST_IN_SENTENCE)}{order}"
     levels = group.norm == math.inf and are_pictures(run)
-    short = f"{_proof(row.certified, levels)}, {_estimate(members, levels)}, {_witness(row, inputs, levels)}"
+    short = f"{_proof(row.certified, levels)}, {_estimate(row, members, levels)}, {_witness(row, levels)}"
     return PageAnswer(about, f"{whose}: {short}.", short, _doubt(members))
-
-
-def own_estimates(members: Sequence[Entry]) -> list[float]:
-    """The estimates that may be read and are the estimate's own: none in whose place a larger proof is shown."""
-    return [one.own_estimate for one in members if one.own_estimate is not None]
 
 
 def _proof(certified: float | None, levels: bool) -> str:
@@ -115,22 +111,36 @@ def _proof(certified: float | None, levels: bool) -> str:
     return f"certified {_distance(certified, 'certified', levels)} (proved)"
 
 
-def _witness(row: SummaryRow, inputs: int, levels: bool) -> str:
+def _witness(row: SummaryRow, levels: bool) -> str:
     if row.attacked is None:
         return "attacked without finding an adversarial example, which proves nothing"
     if row.attacked == math.inf:
-        return "attacked without finding an adversarial example"
-    return f"attacked {_distance(row.attacked, 'attacked', levels)} (witnessed{_of(row.witnesses, inputs)})"
+        met = f"; {row.witnesses} have a witness" if row.witnesses else ""
+        return (
+            f"attacked without finding an adversarial example: none exists (proved{_of(row.absent, row.judged)}{met})"
+        )
+    none = f"; of {row.absent} it is proved that none exists" if row.absent else ""
+    return f"attacked {_distance(row.attacked, 'attacked', levels)} (witnessed{_of(row.witnesses, row.judged)}{none})"
 
 
-def _estimate(members: Sequence[Entry], levels: bool) -> str:
-    own, inputs = own_estimates(members), len(members)
-    readable, below = sum(one.estimated is not None for one in members), sum(one.below_proof for one in members)
-    if not own:
-        return "no estimate is above what is proved" if below else "no estimate may be read"
-    over = f"; {readable} of {inputs} may be read" if readable < inputs else ""
-    over = f"; over the {len(own)} of {inputs} that are above what is proved" if below else over
-    return f"estimated {_distance(middle(own), 'estimated', levels)} (no bound{over})"
+def _estimate(row: SummaryRow, members: Sequence[Entry], levels: bool) -> str:
+    """The median of the estimates that count.
+
+    Where not all count it is over other inputs than the other medians: then the median attack distance of these very
+    inputs stands beside it.
+    """
+    if not row.readable:
+        return "no estimate is above what is proved" if row.below_proof else "no estimate may be read"
+    if row.estimated is None:
+        below = f" ({row.below_proof} are below what is proved)" if row.below_proof else ""
+        return f"no median of estimates: {row.readable} of {row.judged} count{below}"
+    if row.readable == row.judged:
+        return f"estimated {_distance(row.estimated, 'estimated', levels)} (no bound)"
+    met = [one.attacked for one in members if one.own_estimate is not None and one.attacked is not None]
+    there = f", which are attacked at {write_number(middle(met), 'attacked')}" if met else ""
+    which = "are above what is proved" if row.below_proof else "may be read"
+    over = f"no bound; over the {row.readable} of {row.judged} that {which}{there}"
+    return f"estimated {_distance(row.estimated, 'estimated', levels)} ({over})"
 
 
 def _distance(value: float, kind: str, levels: bool) -> str:
@@ -188,9 +198,12 @@ def _signs(name: str, found: Sequence[Entry], of: int) -> str:
             f"{count(len(found), 'estimate')} of {of} {'is' if len(found) == 1 else 'are'} left out."
         )
     why = f" ({', '.join(codes)})" if codes else ""
+    besides = "and their attack distances may be far too large"
+    if all(entry.absent for entry in found):
+        besides = "while it is proved that no adversarial example of theirs exists"
     return (
         f"The audit sees signs of hidden gradients in {len(found)} of {count(of, 'bracket')}{where}{why}: their "
-        "estimates are left out, and their attack distances may be far too large."
+        f"estimates are left out, {besides}."
     )
 
 
@@ -204,13 +217,15 @@ def cautions(run: RunRecords) -> list[str]:
         Sentences; none where every estimate is worth what it seems to be.
     """
     judged = run.judged
-    shown = [entry for entry in judged if entry.estimated is not None]
+    readable = [entry for entry in judged if entry.estimated is not None]
+    shown = [entry for entry in readable if not entry.below_proof]
     said: list[str] = []
     if below := sum(one.below_proof for one in judged):
+        those = f"{below} of {len(readable)} estimates" if len(readable) > 1 else "The one estimate"
         said.append(
-            f"In {below} of {count(len(judged), 'bracket')} more is proved than was estimated, and the estimate "
-            "adds nothing: such estimates are in no median here. Where single inputs are listed, the proof stands in "
-            "their place."
+            f"{those} that may be read (in {count(len(judged), 'bracket')}) {'lies' if below == 1 else 'lie'} below "
+            "what is proved: such an estimate adds nothing, and is in no median, average or chart. In lists of "
+            f"single inputs its place says {BELOW}."
         )
     if empty := sum(reaches_zero(entry) for entry in shown):
         said.append(

@@ -14,8 +14,9 @@ LIMITS = (
     "from, and only if they were drawn at random.",
     "Nothing about changes that no small distance in the stated norm describes: for pictures rotation, blur or "
     "weather; for any data another way of measuring, another population, drift.",
-    "An estimated radius is no bound. An adversarial example may lie closer than any estimate, and its interval covers "
-    "the error of a statistical fit alone, not gradients that the search never met.",
+    "An estimated radius is no bound. An adversarial example may lie closer than any estimate. Its interval is about "
+    "the search or the fit alone (see the method), not about gradients that the search never met, and so no "
+    "confidence interval for the true distance.",
     "An attack distance is the distance of the nearest witness that was found. A stronger attack may find a nearer "
     "one; where none was found, nothing follows.",
     "A proof is about the network alone, with its weights as real numbers; what runs in floating point differs "

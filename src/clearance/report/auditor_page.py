@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from clearance.report.answer import accuracy_sentence, answers, cautions, gradients
 from clearance.report.auditor import (
     article_accounts,
-    median_table,
     method_accounts,
     outcome_table,
     status_table,
@@ -20,6 +19,7 @@ from clearance.report.figures.files import render_figure
 from clearance.report.figures.table import FIGURES
 from clearance.report.flags import flag_groups
 from clearance.report.grey_levels import grey_levels
+from clearance.report.median_table import median_table
 from clearance.report.notices import notices
 from clearance.report.records import RunRecords
 from clearance.report.render import fill, read_asset

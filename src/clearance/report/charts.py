@@ -124,7 +124,7 @@ def rounded_tips(*kinds: str) -> list[Any]:
 
 
 def names_across(series: str, rows: Sequence[Row] | None = None) -> Any:
-    """An axis of names; those of many rows are slanted, so that they do not run into each other.
+    """An axis of names; those of many rows are slanted, so that they do not run into each other. One name is left out.
 
     Args:
         series: The field of the names.
@@ -132,8 +132,8 @@ def names_across(series: str, rows: Sequence[Row] | None = None) -> Any:
     """
     import altair as alt
 
-    many = len({row[series] for row in rows or ()}) > MOST_LEVEL_NAMES
-    axis = alt.Axis(labelAngle=SLANT if many else 0, labelLimit=110)
+    names = len({row[series] for row in rows or ()})
+    axis = None if names == 1 else alt.Axis(labelAngle=SLANT if names > MOST_LEVEL_NAMES else 0, labelLimit=110)
     return alt.X(f"{series}:N", title=None, sort=None, axis=axis)
 
 

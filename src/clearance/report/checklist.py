@@ -198,7 +198,7 @@ def _misleading(run: RunRecords) -> list[FlagGroup]:
 def _own_gradients(shown: Shown) -> Answer:
     run = shown.run
     raised = _misleading(run)
-    doubts = [f"{group.code} ({count(len(group.entries), 'bracket')})" for group in raised if group.doubts]
+    doubts = [f"{group.code} ({count(len(group.doubting), 'bracket')})" for group in raised if group.doubts]
     if doubts:
         return (
             Met.NO,
@@ -230,7 +230,7 @@ def _audit(shown: Shown) -> Answer:
     doubts = [group for group in flag_groups(run.judged) if group.doubts]
     if not doubts:
         return Met.YES, f"no warning and no error in {count(judged, 'bracket')}"
-    codes = ", ".join(f"{group.code} {len(group.entries)}" for group in doubts)
+    codes = ", ".join(f"{group.code} {len(group.doubting)}" for group in doubts)
     return Met.NO, f"flags that cast doubt, by the number of brackets (of {judged}): {codes}"
 
 

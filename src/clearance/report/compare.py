@@ -6,9 +6,9 @@ an input without a witness. So masking can only lower a rank; a run for which mo
 has none.
 
 **Differences.** Every other run is compared with the first, input by input, over the inputs that both classify
-correctly and whose number may be read in both: the median difference with its bootstrap interval, and on how many
-inputs each is ahead. Where these are fewer than half of the inputs that both classify correctly, there is no
-difference to read.
+correctly and whose number counts in both (`counted`): the median difference with its bootstrap interval, and on how
+many inputs each is ahead. Where these are fewer than half of the inputs that both classify correctly, there is no
+difference to read; nor is there one of proofs where no method of proof applies to one of the networks.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from clearance.report.contest import Comparison, Contest, Difference, Middle, St
 from clearance.report.marks import count, name_norm
 from clearance.report.paired import (
     QUANTITIES,
-    READABLE_SHARE,
     Key,
     bootstrap_interval,
     by_input,
+    counted,
     distance_doubted,
     input_key,
     readable,
@@ -38,7 +38,7 @@ from clearance.report.paired import (
 )
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group, grouped, share
-from clearance.runs.summary import middle
+from clearance.runs.summary import READABLE_SHARE, middle
 
 
 def compare(runs: Sequence[RunRecords]) -> Comparison:
@@ -119,17 +119,21 @@ def _passes(entry: Entry) -> int:
 
 
 def _middle(judged: Sequence[Entry], quantity: str) -> Middle:
-    numbers = [value for entry in judged if (value := readable(entry, quantity)) is not None]
+    numbers = [value for entry in judged if (value := counted(entry, quantity)) is not None]
     enough = numbers and len(numbers) >= READABLE_SHARE * len(judged)
-    return Middle(middle(numbers) if enough else None, len(numbers), len(judged))
+    below = sum(entry.below_proof for entry in judged) if quantity == "estimated" else 0
+    return Middle(middle(numbers) if enough else None, len(numbers), len(judged), below)
 
 
 def _difference(run: str, against: str, quantity: str, entries: Sequence[Entry], others: Sequence[Entry]) -> Difference:
     both = [(one, other) for one, other in zip(entries, others, strict=True) if one.judged and other.judged]
-    numbers = [(readable(one, quantity), readable(other, quantity)) for one, other in both]
+    proofs = quantity == "certified"
+    provable = [pair for pair in both if not (proofs and any(entry.beyond_proofs for entry in pair))]
+    numbers = [(counted(one, quantity), counted(other, quantity)) for one, other in provable]
     pairs = [(one, other) for one, other in numbers if one is not None and other is not None]
     if not pairs or len(pairs) < READABLE_SHARE * len(both):
-        return Difference(run, against, quantity, len(pairs), len(both), None, None, None, None)
+        lost = len(provable) < len(both)
+        return Difference(run, against, quantity, len(pairs), len(both), None, None, None, None, no_method=lost)
     values = subtract([one for one, _ in pairs], [other for _, other in pairs])
     return Difference(
         run,

@@ -19,22 +19,31 @@ class DifferenceVerdict(Word):
     BEHIND = "behind", "the interval lies below 0"
     UNDECIDED = "undecided", "the interval holds 0"
     TOO_FEW = "too few", f"fewer than {FEWEST_FOR_INTERVAL} inputs: no interval has that level"
-    UNREADABLE = "unreadable", "fewer than half of the inputs that both classify correctly may be read in both"
+    UNREADABLE = (
+        "unreadable",
+        "fewer than half of the inputs that both classify correctly have a number that counts in both",
+    )
+    NO_METHOD = (
+        "no method",
+        "no method of proof applies to one of the two networks: that nothing is proved says nothing",
+    )
 
 
 @dataclass(frozen=True)
 class Middle:
-    """A median over the correctly classified inputs whose number may be read.
+    """A median over the correctly classified inputs whose number counts.
 
     Attributes:
-        value: The median; `None` where fewer than half of them may be read.
-        inputs: How many may be read.
+        value: The median; `None` where fewer than half of them count.
+        inputs: How many count: they may be read, and an estimate lies above what is proved.
         asked: How many are classified correctly.
+        below_proof: Of estimates: how many are below what is proved.
     """
 
     value: float | None
     inputs: int
     asked: int
+    below_proof: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,12 +85,13 @@ class Difference:
         run: The run.
         against: The first run.
         quantity: One of `QUANTITIES`.
-        inputs: Inputs whose number may be read in both.
+        inputs: Inputs whose number counts in both.
         asked: Inputs that both classify correctly.
         value: Median difference; `None` where `inputs` are fewer than half of `asked`.
         interval: Of it, at 95 %; `None` with fewer than `paired.FEWEST_FOR_INTERVAL` inputs.
         ahead: Share of the inputs on which the run's number is larger; `None` where `value` is.
         behind: Share on which it is smaller.
+        no_method: Whether these are proofs, and no method of proof applies to one of the two on too many inputs.
     """
 
     run: str
@@ -93,12 +103,13 @@ class Difference:
     interval: tuple[float, float] | None
     ahead: float | None
     behind: float | None
+    no_method: bool = False
 
     @property
     def verdict(self) -> DifferenceVerdict:
         """Whether the interval excludes 0; without an interval, why there is none."""
         if self.value is None:
-            return DifferenceVerdict.UNREADABLE
+            return DifferenceVerdict.NO_METHOD if self.no_method else DifferenceVerdict.UNREADABLE
         if self.interval is None:
             return DifferenceVerdict.TOO_FEW
         low, high = self.interval

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from clearance.report.answer import LONGEST_IN_SENTENCE, PageAnswer
@@ -9,6 +10,7 @@ from clearance.report.contest import Comparison, Contest, Difference, Difference
 from clearance.report.marks import count, write_number
 from clearance.report.outcome import as_text
 from clearance.report.paired import FEWEST_FOR_INTERVAL
+from clearance.report.row_words import distance_text
 
 
 def contest_answers(comparison: Comparison) -> list[PageAnswer]:
@@ -56,6 +58,11 @@ def pair_sentence(one: Difference) -> str:
             f"{behind} of {of}, and the interval of the median difference ({_interval(one, forwards=True)}) holds 0."
         )
     sure = f"95 % interval {_interval(one, forwards=forwards)}" if one.interval else _few()
+    if math.isinf(one.value):
+        return (
+            f"{names[0]} stands farther out than {names[1]} on {times[0]} of {of}: for most of them it is proved that "
+            f"no adversarial example of {names[0]} exists."
+        )
     return (
         f"{names[0]} stands farther out than {names[1]} on {times[0]} of {of}: its nearest witness is farther by "
         f"{write_number(abs(one.value))} in the median ({sure})."
@@ -79,6 +86,10 @@ def short_sentence(one: Difference) -> str:
         return f"undecided: {run} is farther out on {ahead}, {against} on {behind} of {count(one.inputs, 'input')}"
     name, times = (run, ahead) if one.value > 0 or (one.value == 0 and ahead >= behind) else (against, behind)
     few = "" if one.interval else " (too few inputs for an interval)"
+    if math.isinf(one.value):
+        return (
+            f"{name} stands farther out on {times} of {one.inputs}: it is proved that most have no adversarial example"
+        )
     return f"{name} stands farther out on {times} of {one.inputs}, by {write_number(abs(one.value))} in the median{few}"
 
 
@@ -95,7 +106,7 @@ def _interval(one: Difference, *, forwards: bool) -> str:
 
 def _ranking(contest: Contest) -> str:
     ranked: Sequence[str] = [
-        f"{as_text(one.run, LONGEST_IN_SENTENCE)} ({write_number(one.shown, 'attacked')})"
+        f"{as_text(one.run, LONGEST_IN_SENTENCE)} ({distance_text(one.shown, 'attacked')})"
         for one in contest.standings
         if one.rank is not None
     ]

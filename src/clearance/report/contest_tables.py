@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 from clearance.report.contest import Comparison, Contest, Middle, Standing
 from clearance.report.marks import MARKS, MISSING, name_norm, write_number, write_share
+from clearance.report.paired import by_input, distance_doubted
+from clearance.report.records import Entry
+from clearance.report.row_words import BELOW, NONE_EXISTS, distance_text, estimate_text
+from clearance.report.statistics import grouped
 from clearance.report.tables import Table
 
 MOST_APART = 20
@@ -25,7 +29,7 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
             MISSING if one.rank is None else str(one.rank),
             one.run,
             one.model,
-            write_number(one.shown, "attacked"),
+            distance_text(one.shown, "attacked"),
             write_share(one.ahead),
             write_share(one.misclassified),
             write_share(one.flagged),
@@ -44,10 +48,12 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
         "misclassified, if the audit doubts its attacks, or if it has no witness. A run for which more than half of "
         "the inputs count as 0 has no rank. Ahead on: share of the inputs on which this distance is the largest of "
         "all runs. Flagged: share of the correctly classified inputs whose estimate must not be read. Certified, "
-        "estimated, attacked: medians over the correctly classified inputs alone whose number may be read (estimated: "
-        "or the proof where that is larger), left out where these are fewer than half; so attacked is larger than the "
-        "ranking distance where inputs count as 0. Passes: forward and backward, of one input on average; audits of "
-        "masked networks take more.",
+        "estimated, attacked: medians over the correctly classified inputs alone whose number may be read "
+        "(estimated: and lies above what is proved), left out where these are fewer than half; so attacked is larger "
+        f"than the ranking distance where inputs count as 0. {BELOW[0].upper()}{BELOW[1:]}: more is proved than "
+        f"estimated for most inputs. {NONE_EXISTS[0].upper()}{NONE_EXISTS[1:]}: it is proved that there is no "
+        "adversarial example. Passes: forward and backward, of one input on average; audits of masked networks take "
+        "more.",
         (*head, *numbers),
         tuple(rows),
         len(head),
@@ -77,10 +83,12 @@ def differences(contests: Sequence[Contest]) -> Table:
         "differences",
         "Differences, input by input",
         "Median of the run's number less that of the run it is compared with, over the inputs that both classify "
-        "correctly and whose number may be read in both, with its 95 % bootstrap interval (inputs are resampled). "
-        "Ahead and behind: where the interval excludes 0. Unreadable: may be read in both on fewer than half of "
-        "the inputs that both classify correctly. A difference of attack distances or estimates is no proof that one "
-        "model is more robust; one of certified radii says what was proved, not what is true.",
+        "correctly and whose number counts in both: it may be read, and an estimate lies above what is proved; with "
+        "its 95 % bootstrap interval (inputs are resampled). Ahead and behind: where the interval excludes 0. "
+        "Unreadable: it counts in both on fewer than half of the inputs that both classify correctly. No method: no "
+        "method of proof applies to one of the two, so that its proofs are not compared. A difference of attack "
+        "distances or estimates is no proof that one model is more robust; one of certified radii says what was "
+        "proved, not what is true.",
         (*head, "inputs", "difference", "95 % interval", "larger on", "smaller on"),
         tuple(rows),
         len(head),
@@ -92,28 +100,41 @@ def furthest_apart(comparison: Comparison) -> Table:
     contests, names = comparison.contests, [run.name for run in comparison.runs]
     rows: list[tuple[str, ...]] = []
     for contest in contests:
+        found = [by_input(grouped(run.entries)[contest.group]) for run in comparison.runs]
         pairs = zip(contest.inputs, contest.distances, strict=True)
         ranked = sorted(pairs, key=lambda pair: (-_spread(pair[1]), pair[0][1]))[:MOST_APART]
         rows += [
             (
                 *_about(contests, contest),
-                comparison.runs[0].class_name(label),
+                comparison.runs[0].class_name(key[1]),
                 str(place),
-                *(write_number(distance, "attacked") for distance in row),
+                *(_as_counted(entries[key], distance) for entries, distance in zip(found, row, strict=True)),
             )
-            for ((_, label), place), row in ranked
+            for (key, place), row in ranked
             if _spread(row) > 0
         ]
     head = (*_heads(contests), "class")
     return Table(
         "apart",
         "Where they are furthest apart",
-        f"The {MOST_APART} inputs whose attack distances differ most, as they count on the leaderboard: 0 where "
-        "nothing is shown. The input's number is its place in the first run.",
+        f"The {MOST_APART} inputs whose attack distances differ most, as they count on the leaderboard. In "
+        "parentheses: why an input counts as 0 there; in doubt: the audit doubts its attacks, and the distance that "
+        "they reached stands beside it. The input's number is its place in the first run.",
         (*head, "input", *names),
         tuple(rows),
         len(head),
     )
+
+
+def _as_counted(entry: Entry, distance: float) -> str:
+    """An attack distance as it counts on the leaderboard, and why it counts as 0."""
+    if distance > 0 or entry.attacked == 0:
+        return distance_text(distance, "attacked")
+    if not entry.judged:
+        return "0 (misclassified)"
+    if distance_doubted(entry):
+        return f"0 (in doubt: {'no witness' if entry.attacked is None else write_number(entry.attacked, 'attacked')})"
+    return "0 (no witness)"
 
 
 def unranked(contest: Contest) -> list[str]:
@@ -143,8 +164,7 @@ def _spread(row: Sequence[float]) -> float:
 
 
 def _median(found: Middle, kind: str) -> str:
-    few = f" ({found.inputs} of {found.asked})" if found.inputs < found.asked else ""
-    return f"{write_number(found.value, kind)}{few}"
+    return estimate_text(found.value, found.inputs, found.below_proof, found.asked, kind=kind)
 
 
 def _heads(contests: Sequence[Contest]) -> tuple[str, ...]:

@@ -19,8 +19,9 @@ from clearance.report.demands import Limits, Part
 from clearance.report.marks import count
 from clearance.report.medians import Judge, median_at_least, nothing, worst_median_at_least
 from clearance.report.outcome import GateCheck, flag_of, precise
-from clearance.report.paired import READABLE_SHARE, readable
+from clearance.report.paired import readable
 from clearance.report.records import Entry
+from clearance.runs.summary import READABLE_SHARE
 
 
 class LimitKind(Enum):

@@ -18,7 +18,7 @@ from clearance.report.demands import Part, part_of
 from clearance.report.marks import MARKS, count
 from clearance.report.outcome import GateCheck, precise
 from clearance.report.records import Entry, RunRecords
-from clearance.runs.summary import middle
+from clearance.runs.summary import READABLE_SHARE, middle
 
 
 def find_same(run: RunRecords, baseline: RunRecords, parts: Sequence[Part]) -> list[Part]:
@@ -92,7 +92,7 @@ def _now(entry: Entry, name: str) -> float | None:
 def _too_few_pairs(known: int, both: int) -> str:
     if known < paired.FEWEST_FOR_INTERVAL:
         return f"only {count(known, 'input')} can be compared; an interval needs {paired.FEWEST_FOR_INTERVAL}"
-    if known < paired.READABLE_SHARE * both:
+    if known < READABLE_SHARE * both:
         return f"only {known} of {both} inputs have a number that may be read in both runs; at least half must"
     return ""
 

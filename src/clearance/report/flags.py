@@ -4,11 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from clearance.model.budgets import BUDGETS, whole_passes
+from clearance.report.marks import count
 from clearance.report.records import Entry, Raised
+from clearance.runs.own_estimates import BELOW_PROOF
 
 SEVERITIES = ("error", "warning", "info")
 """Of flags, the worst first."""
+
+OF_SEARCHES = ("reference_wins", "blind_wins", "one_step_wins", "attack_spread", "unbounded_fails", "budget")
+"""Flags that compare searches with each other: with few passes an ordinary network raises them too."""
+
+NO_HASTE = "standard"
+"""The budget from which these flags are no matter of haste."""
+
+LARGER_FIRST = (
+    f"first a larger budget (`--budget {NO_HASTE}`), for with few passes an ordinary network raises this flag too"
+)
+"""What comes before the remedy of such a flag where the budget was smaller."""
+
+
+def first_remedy(code: str, remedy: str, budget: Any) -> str:
+    """The remedy of a flag, the cheapest step first: a larger budget, where that may take the flag away.
+
+    To be asked where nothing else speaks against the gradients: no other flag, and no part that no proof knows.
+
+    Args:
+        code: The flag.
+        remedy: What the audit proposes.
+        budget: Of the run: a name, or passes of an input.
+
+    Returns:
+        The remedy.
+    """
+    named = isinstance(budget, int) or budget in BUDGETS
+    hasty = named and whole_passes(budget) < whole_passes(NO_HASTE)
+    if code not in OF_SEARCHES or not hasty:
+        return remedy
+    return f"{LARGER_FIRST}; then: {remedy}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +65,20 @@ class FlagGroup:
     remedy: str
     entries: tuple[Entry, ...]
     evidence: Mapping[str, tuple[float, float] | str]
+
+    @property
+    def counted(self) -> str:
+        """Over how many brackets it was raised, and on how many of these it says less than on the others."""
+        unread = sum(entry.estimated is None for entry in self.entries) if self.code == BELOW_PROOF else 0
+        said = f", {unread} of them without an estimate that may be read" if unread else ""
+        remarks = len(self.entries) - len(self.doubting) if self.doubts else 0
+        said += f", {remarks} of them as a remark only" if remarks else ""
+        return f"{count(len(self.entries), 'bracket')}{said}"
+
+    @property
+    def doubting(self) -> tuple[Entry, ...]:
+        """The entries on which it casts doubt, and is more than worth knowing."""
+        return tuple(one for one in self.entries if any(flag.code == self.code and flag.doubts for flag in one.flags))
 
     @property
     def doubts(self) -> bool:

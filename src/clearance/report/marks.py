@@ -93,14 +93,26 @@ def write_given(value: float) -> str:
     return f"{value:.6g}"
 
 
-def write_evidence(value: float) -> str:
-    """A number that raised a flag: whole ones are counts, others have three significant digits.
+def write_evidence(value: float | str | None, name: str = "", code: str = "") -> str:
+    """A piece of evidence of a flag: whole numbers are counts, others have three digits, rounded the safe way.
 
-    >>> write_evidence(512.0), write_evidence(0.9)
-    ('512', '0.900')
+    Args:
+        value: The number, or a text, which stays.
+        name: What it is called: a distance of a witness is never rounded down, what is certified never up.
+        code: The flag.
+
+    Returns:
+        Its text.
+
+    >>> write_evidence(512.0), write_evidence(0.9), write_evidence(1.06546, "witness_distance"), write_evidence("crown")
+    ('512', '0.900', '1.07', 'crown')
     """
-    whole = float(value).is_integer() and abs(value) < 10 ** PLAIN_POWERS[1]
-    return f"{value:.0f}" if whole else write_number(value)
+    if isinstance(value, str):
+        return value
+    if value is not None and float(value).is_integer() and abs(value) < 10 ** PLAIN_POWERS[1]:
+        return f"{value:.0f}"
+    reached = name.endswith("_distance") or code == "attack_spread"
+    return write_number(value, "attacked" if reached else "certified" if name == "certified" else "estimated")
 
 
 def write_share(value: float | None) -> str:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from clearance.report.demands import Limits, Part
 from clearance.report.marks import MARKS, count
 from clearance.report.outcome import GateCheck, flag_of, precise
-from clearance.report.paired import READABLE_SHARE, readable
-from clearance.runs.summary import middle
+from clearance.report.paired import readable
+from clearance.runs.summary import READABLE_SHARE, middle
 
 Judge = Callable[[str, Part, Limits], GateCheck]
 """Judges a part of a run by the limit of a criterion, whose name comes first."""
@@ -33,6 +33,7 @@ class MedianFound:
         asked: Of how many correctly classified inputs, failed tasks included.
         doubt: Why the median must not be taken; empty where it may.
         proofs: At how many inputs the number is a proof that is larger than the estimate.
+        kind: Of which number it is: a key of `MARKS`.
     """
 
     value: float | None
@@ -40,10 +41,11 @@ class MedianFound:
     asked: int
     doubt: str
     proofs: int = 0
+    kind: str = "estimated"
 
     def shown(self, limit: float, where: str = "") -> str:
         """The median with what it rests on."""
-        text = "nothing" if self.value is None else precise(self.value, limit)
+        text = "nothing" if self.value is None else precise(self.value, limit, self.kind)
         larger = f", the larger proof at {self.proofs}" if self.proofs else ""
         return f"{text}{where} ({self.numbers} of {count(self.asked, 'input')}{larger})"
 
@@ -70,7 +72,9 @@ def median_of(part: Part, kind: str) -> MedianFound:
     numbers = [value for entry in part.judged if (value := readable(entry, kind)) is not None]
     asked, known = len(part.judged) + part.failed, len(numbers)
     proofs = sum(entry.below_proof for entry in part.judged) if kind == "estimated" else 0
-    return MedianFound(middle(numbers) if numbers else None, known, asked, _doubt(part, kind, known, asked), proofs)
+    return MedianFound(
+        middle(numbers) if numbers else None, known, asked, _doubt(part, kind, known, asked), proofs, kind
+    )
 
 
 def median_at_least(kind: str) -> Judge:
@@ -85,7 +89,7 @@ def median_at_least(kind: str) -> Judge:
 
     def judge(name: str, part: Part, limits: Limits) -> GateCheck:
         found, limit, words = median_of(part, kind), limits.asked(name), MARKS[kind].words
-        shown = "nothing" if found.value is None else precise(found.value, limit)
+        shown = "nothing" if found.value is None else precise(found.value, limit, kind)
         return GateCheck(
             flag=flag_of(name),
             criterion=f"median {words}",
@@ -119,7 +123,7 @@ def worst_median_at_least(kind: str) -> Judge:
         title, worst = min(medians, key=lambda found: found[1].rank, default=none)
         few = too_few_inputs([(title, one.asked) for title, one in medians], limits, "correctly classified inputs")
         where = "" if title is None else f" in class {title}"
-        shown = "nothing" if worst.value is None else precise(worst.value, limit)
+        shown = "nothing" if worst.value is None else precise(worst.value, limit, kind)
         doubt = f"class {title}: {worst.doubt}" if title is not None and worst.doubt else worst.doubt
         return GateCheck(
             flag=flag_of(name),

@@ -12,7 +12,7 @@ from clearance.model.budgets import BUDGETS
 from clearance.model.robustness import Proportion
 from clearance.report.answer import reaches_zero
 from clearance.report.contest import Comparison, DifferenceVerdict
-from clearance.report.flags import flag_groups
+from clearance.report.flags import LARGER_FIRST, NO_HASTE, FlagGroup, flag_groups
 from clearance.report.marks import count, write_ends
 from clearance.report.paired import FEWEST_FOR_INTERVAL
 from clearance.report.records import RunRecords
@@ -39,10 +39,14 @@ ASKS_FOR_STAND_IN = "put a differentiable stand-in"
 """What the remedy of a flag says that asks for a stand-in (`clearance.audit.CHECKS`)."""
 
 PUT_STAND_IN = (
-    "put a differentiable stand-in behind the part that has no gradient: clearance.bpda(transform); then run again, "
+    "put a differentiable stand-in behind the part that has no gradient: `clearance.bpda(transform)`; then run again, "
     "and read the witnesses"
 )
 """The step that all of these remedies amount to."""
+
+
+LARGER_BUDGET = "Run again with a larger budget: with few passes an ordinary network raises such flags too"
+"""The step that comes before any stand-in where a flag may be one of haste."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,8 @@ def _in_python(step: NextStep) -> NextStep:
     'cl.bracket(…, time_limit=120)'
     """
     found = re.fullmatch(r"clearance bracket … --([a-z-]+) (\S+)", step.command)
+    if step.command.startswith("clearance docs "):
+        return step
     if found is None or found[1] == "count":
         return replace(step, command="")
     value = found[2] if found[2].isdigit() else repr(found[2])
@@ -122,22 +128,34 @@ def _completion(run: RunRecords) -> list[NextStep]:
 
 
 def _remedies(runs: Sequence[RunRecords]) -> list[NextStep]:
-    """The remedies of the flags that cast doubt, over all runs, each remedy once."""
+    """The remedies of the flags that cast doubt, over all runs, each once; the cheapest, a larger budget, first."""
     alike: dict[str, dict[str, None]] = {}
     brackets: dict[str, set[tuple[str, str]]] = {}
     for run in runs:
         for group in flag_groups(run.judged):
             if group.doubts:
-                advice = _advice(group.remedy)
+                advice = _advice(group)
                 alike.setdefault(advice, {})[group.code] = None
-                brackets.setdefault(advice, set()).update((run.name, entry.key) for entry in group.entries)
-    return [NextStep(advice, _because(codes, brackets[advice], runs)) for advice, codes in alike.items()]
+                brackets.setdefault(advice, set()).update((run.name, entry.key) for entry in group.doubting)
+    steps = [
+        NextStep(advice, _because(codes, brackets[advice], runs), _to_type(advice, next(iter(codes))))
+        for advice, codes in alike.items()
+    ]
+    return sorted(steps, key=lambda step: step.text != LARGER_BUDGET)
 
 
-def _advice(remedy: str) -> str:
-    """A remedy as a step: flags that ask for a stand-in, each in its own words, ask for one thing."""
-    advice = PUT_STAND_IN if ASKS_FOR_STAND_IN in remedy else remedy
+def _advice(group: FlagGroup) -> str:
+    """A remedy as a step: flags that ask for more passes or for a stand-in, in their own words, ask for one thing."""
+    if LARGER_FIRST in group.remedy:
+        return LARGER_BUDGET
+    advice = PUT_STAND_IN if ASKS_FOR_STAND_IN in group.remedy else group.remedy
     return f"{advice[:1].upper()}{advice[1:]}"
+
+
+def _to_type(advice: str, code: str) -> str:
+    if advice == LARGER_BUDGET:
+        return f"clearance bracket … --budget {NO_HASTE}"
+    return f"clearance docs {'guides/masked-models' if ASKS_FOR_STAND_IN in advice.lower() else f'flags/{code}'}"
 
 
 def _because(codes: Iterable[str], brackets: Collection[tuple[str, str]], runs: Sequence[RunRecords]) -> str:
@@ -148,7 +166,7 @@ def _because(codes: Iterable[str], brackets: Collection[tuple[str, str]], runs: 
 
 def _longer(run: RunRecords) -> list[NextStep]:
     """A larger budget, where intervals are empty or wide."""
-    shown = [entry for entry in run.judged if entry.estimated is not None]
+    shown = [entry for entry in run.judged if entry.own_estimate is not None]
     poor = sum(entry.status in LONGER_HELPS or reaches_zero(entry) for entry in shown)
     if not poor:
         return []
@@ -192,7 +210,7 @@ def _proofs(run: RunRecords) -> list[NextStep]:
         why = f"nothing is proved for {unproved} of {count(len(judged), 'input')}"
         return [
             NextStep(
-                "Give proofs more time, or train for proofs (clearance train)",
+                "Give proofs more time, or train for proofs (`clearance train`)",
                 why,
                 "clearance bracket … --time-limit 120",
             )
@@ -209,7 +227,7 @@ def _closing(run: RunRecords) -> list[NextStep]:
     if not gaps:
         return []
     why = f"best leaves it out, and {count(gaps, 'bracket')} {'has' if gaps == 1 else 'have'} a gap"
-    text = "For a small network, close the bracket by branch-and-bound (clearance inspect says whether it applies)"
+    text = "For a small network, close the bracket by branch-and-bound (`clearance inspect` says whether it applies)"
     return [NextStep(text, why, "clearance bracket … --certificate branch-and-bound")]
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree as Xml
 
+from clearance.records import SAFE_ROUNDING
 from clearance.report.marks import count
+from clearance.report.row_words import distance_text
 
 
 @dataclass(frozen=True)
@@ -127,17 +130,29 @@ def flag_of(name: str) -> str:
     return name.replace("_", "-")
 
 
-def precise(value: float, limit: float | None = None) -> str:
-    """A number with four digits, or as many as it takes to tell it from its limit.
+def precise(value: float, limit: float | None = None, kind: str = "estimated") -> str:
+    """A number with four digits, or as many as it takes to tell it from its limit, rounded the safe way for its kind.
 
     >>> precise(0.5), precise(0.123456), precise(0.49999, 0.5), precise(math.inf)
     ('0.5', '0.1235', '0.49999', 'inf')
+    >>> precise(0.123456, kind="certified"), precise(1.06541, kind="attacked"), precise(math.inf, kind="attacked")
+    ('0.1234', '1.066', 'none exists')
     """
+    if not math.isfinite(value):
+        return distance_text(value, kind) if kind == "attacked" else f"{value:g}"
     for digits in range(4, 17):
-        text = f"{value:.{digits}g}"
+        text = _rounded(value, digits, kind)
         if limit is None or value == limit or float(text) != limit:
             return text
     return repr(value)
+
+
+def _rounded(value: float, digits: int, kind: str) -> str:
+    if value == 0:
+        return "0"
+    exact = Decimal(repr(float(value)))
+    last = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+    return f"{float(exact.quantize(last, rounding=SAFE_ROUNDING[kind])):.{digits}g}"
 
 
 def as_text(name: str, longest: int | None = None) -> str:

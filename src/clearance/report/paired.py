@@ -22,9 +22,6 @@ from clearance.runs.threat import Feature, ThreatModel
 QUANTITIES = tuple(reversed(MARKS))
 """The three numbers of a bracket by their kinds, attacked first: a distance is a fact about the model."""
 
-READABLE_SHARE = 0.5
-"""Smallest share of the correctly classified inputs that a median, or a difference of medians, may rest on."""
-
 FEWEST_FOR_INTERVAL = 6
 """Fewest pairs that an interval is computed from. The range of `n` values holds the true median with probability
 `1 - 2^(1 - n)`: with five it stays below 95 %, so that no interval within the range can have that level."""
@@ -73,6 +70,14 @@ def readable(entry: Entry, quantity: str) -> float | None:
     if distance_doubted(entry):
         return None
     return math.inf if entry.attacked is None and entry.certified == math.inf else entry.attacked
+
+
+def counted(entry: Entry, quantity: str) -> float | None:
+    """A number of a bracket as it counts in a median or a difference.
+
+    As `readable`, but an estimate of which more is proved does not count: the proof that stands in its place is none.
+    """
+    return entry.own_estimate if quantity == "estimated" and entry.judged else readable(entry, quantity)
 
 
 def shown_distance(entry: Entry) -> float:

@@ -1,8 +1,8 @@
 """Records → the compact JSON that the page's script reads: columns for the table, details for one input.
 
-Numbers have four significant digits, except those that are rounded the safe way where they are shown. JSON has no
-infinity: it is the text `"inf"`. Texts that recur (what a flag says, what to do about it, how to read a table) are kept
-once, and named by their place in `texts`.
+Numbers that are shown are whole: they are rounded once, where they are shown. Those that are drawn only have few
+digits. JSON has no infinity: it is the text `"inf"`. Texts that recur (what a flag says, what to do about it, how to
+read a table) are kept once, and named by their place in `texts`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from clearance.estimates.status import Status
 from clearance.report.families import families_of
 from clearance.report.figures.maxima import bin_row
 from clearance.report.grey_levels import are_pictures
-from clearance.report.marks import name_norm, write_apart, write_norm, write_number
+from clearance.report.marks import name_norm, write_apart, write_evidence, write_norm, write_number
 from clearance.report.pictures import Change
 from clearance.report.records import Entry, ProfileCurves, Raised, RunRecords
 
-STORED_DIGITS = 4
-"""Significant digits of a number in the page's data: one more than is shown."""
+DRAWN_DIGITS = 6
+"""Significant digits of a number that a chart draws and no text shows."""
 
 Packed = dict[str, Any]
 """What JSON holds: name → value."""
@@ -63,17 +63,24 @@ def as_script(value: object) -> str:
     return "".join(f"\\u{ord(sign):04x}" if "\ud800" <= sign <= "\udfff" else sign for sign in safe)
 
 
-def short(value: float | None) -> float | str | None:
-    """A number with few digits, as JSON can hold it.
+def whole(value: float | None) -> float | str | None:
+    """A number with all its digits, as JSON can hold it.
 
-    >>> short(0.123456), short(math.inf), short(math.nan)
-    (0.1235, 'inf', None)
+    >>> whole(0.123456789), whole(math.inf), whole(math.nan)
+    (0.123456789, 'inf', None)
     """
     if value is None or math.isnan(value):
         return None
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return float(f"{value:.{STORED_DIGITS}g}")
+    return value if math.isfinite(value) else "inf" if value > 0 else "-inf"
+
+
+def drawn(value: float) -> float | str | None:
+    """A number with few digits, as JSON can hold it, for a chart.
+
+    >>> drawn(0.123456789), drawn(math.inf)
+    (0.123457, 'inf')
+    """
+    return whole(float(f"{value:.{DRAWN_DIGITS}g}"))
 
 
 def _run(run: RunRecords) -> Packed:
@@ -85,8 +92,7 @@ def _run(run: RunRecords) -> Packed:
 
 
 def _columns(place: int, entry: Entry) -> Packed:
-    low, high = entry.interval or (None, None)
-    # The exact numbers are rounded the safe way where they are shown: seven digits leave room for that.
+    low, high = entry.own_interval or (None, None)
     return {
         "run": place,
         "index": entry.index,
@@ -97,17 +103,15 @@ def _columns(place: int, entry: Entry) -> Packed:
         "order": entry.order,
         "status": entry.status.value,
         "doubted": int(entry.judged and entry.doubted),
-        "certified": _exact(entry.certified),
-        "estimated": short(entry.estimated),
-        "low": short(low),
-        "high": short(high),
-        "attacked": _exact(entry.attacked),
+        "certified": whole(entry.certified),
+        "estimated": whole(entry.own_estimate),
+        "below": int(entry.below_proof),
+        "low": whole(low),
+        "high": whole(high),
+        "attacked": whole(entry.attacked),
+        "absent": int(entry.absent),
         "flags": [flag.code for flag in entry.flags],
     }
-
-
-def _exact(value: float | None) -> float | str | None:
-    return value if value is not None and math.isfinite(value) else short(value)
 
 
 def _details(entry: Entry, texts: dict[str, int]) -> Packed:
@@ -119,16 +123,15 @@ def _details(entry: Entry, texts: dict[str, int]) -> Packed:
         "proof": entry.proof,
         "method": entry.method,
         "witnessClass": entry.witness_class,
-        "numbers": [short(value) for value in (entry.margin, entry.lipschitz, entry.gradient_norm, entry.ball_radius)],
+        "numbers": [whole(value) for value in (entry.margin, entry.lipschitz, entry.gradient_norm, entry.ball_radius)],
         "blocks": len(entry.maxima),
         "logits": _logits(entry),
-        "costs": [[s.part, s.forward, s.backward, s.hessian_vector, short(s.seconds)] for s in entry.costs],
+        "costs": [[s.part, s.forward, s.backward, s.hessian_vector, whole(s.seconds)] for s in entry.costs],
         "flags": [_flag(flag, texts) for flag in entry.flags],
     }
     if fit is not None:
-        # The endpoint is kept whole: the maxima may differ from it in later digits only.
-        numbers = map(short, (fit.scale, fit.shape, fit.ks, fit.p_value))
-        found["fit"] = [_exact(fit.location), *numbers, fit.status]
+        numbers = map(whole, (fit.location, fit.scale, fit.shape, fit.ks, fit.p_value))
+        found["fit"] = [*numbers, fit.status]
         found["bins"] = _bins(entry)
         found["families"] = _families(entry, texts)
     if entry.profile is not None:
@@ -142,7 +145,7 @@ def _details(entry: Entry, texts: dict[str, int]) -> Packed:
 
 def _change(one: Change) -> list[Any]:
     """Name or place, before, after and their difference as texts, and the change in units of distance."""
-    units = None if one.unit is None else short((one.after - one.before) / one.unit)
+    units = None if one.unit is None else whole((one.after - one.before) / one.unit)
     return [one.name or ", ".join(map(str, one.place)), *one.written, units]
 
 
@@ -158,9 +161,9 @@ def _profile(profile: ProfileCurves) -> list[Any]:
     """The last level, each reading as its values, its radius and its interval, and the rise."""
     curves = (profile.norm, profile.radial)
     rows = [
-        [*map(short, (one.radius, *(one.interval or (None, None)))), list(map(short, one.values))] for one in curves
+        [*map(whole, (one.radius, *(one.interval or (None, None)))), list(map(drawn, one.values))] for one in curves
     ]
-    return [short(profile.levels[-1]), *rows, short(profile.rise)]
+    return [drawn(profile.levels[-1]), *rows, whole(profile.rise)]
 
 
 def _families(entry: Entry, texts: dict[str, int]) -> list[Any] | None:
@@ -173,10 +176,10 @@ def _families(entry: Entry, texts: dict[str, int]) -> list[Any] | None:
 
 def _bins(entry: Entry) -> list[Any] | None:
     found = bin_row(entry)
-    return None if found is None else [found[0], short(found[1]), found[2]]
+    return None if found is None else [found[0], drawn(found[1]), found[2]]
 
 
 def _flag(flag: Raised, texts: dict[str, int]) -> list[Any]:
-    evidence = {name: short(v) if isinstance(v, float | int) else v for name, v in flag.evidence.items()}
+    evidence = {name: write_evidence(value, name, flag.code) for name, value in flag.evidence.items()}
     places = (texts.setdefault(text, len(texts)) for text in (flag.meaning, flag.remedy))
     return [flag.code, flag.severity, *places, evidence]

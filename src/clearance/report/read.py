@@ -12,8 +12,10 @@ import numpy as np
 
 from clearance.errors import FileError
 from clearance.estimates.status import Status
+from clearance.report.flags import OF_SEARCHES, first_remedy
 from clearance.report.pictures import Drawings, largest_changes
 from clearance.report.records import (
+    UNSUPPORTED,
     Entry,
     FailedTask,
     Fit,
@@ -29,7 +31,6 @@ from clearance.runs.export import as_exported
 from clearance.runs.plan import Plan, Task
 from clearance.runs.store import Record
 from clearance.runs.summary import number, summarise
-from clearance.runs.threat import Feature
 
 TOP_CLASSES = 5
 """Of the input and of the witness, so many of the largest logits are kept."""
@@ -99,7 +100,7 @@ def make_records(
     try:
         done = [(task, record) for task, record in found if record.error is None]
         measured = [(task, record) for task, record in done if record.values["status"] != LEFT_OUT]
-        entries = tuple(as_entry(task, record, drawings, plan.threat.features) for task, record in measured)
+        entries = tuple(as_entry(task, record, drawings, plan) for task, record in measured)
         classes = max((len(record.values["logits"]) for _, record in done), default=0)
         attacks = _names(record.values["attacked"].get("distances") for _, record in measured)
         checks = _names(record.values["audit"].get("measured") for _, record in measured)
@@ -124,14 +125,14 @@ def make_records(
     )
 
 
-def as_entry(task: Task, record: Record, drawings: Drawings, features: Sequence[Feature] | None = None) -> Entry:
+def as_entry(task: Task, record: Record, drawings: Drawings, plan: Plan) -> Entry:
     """One bracket from what `Bracket.as_record` and `Bracket.as_arrays` left in the store.
 
     Args:
         task: The task.
         record: What became of it.
         drawings: Where pictures are drawn.
-        features: Of inputs that have few: name and unit of each.
+        plan: What was asked.
 
     Returns:
         The entry.
@@ -168,11 +169,11 @@ def as_entry(task: Task, record: Record, drawings: Drawings, features: Sequence[
         fit=_as_fit(estimated["fit"]),
         maxima=np.asarray(arrays["maxima"], dtype=np.float64),
         profile=_as_profile(estimated),
-        flags=tuple(_as_flag(flag) for flag in values["audit"]["flags"]),
+        flags=_as_flags(values["audit"]["flags"], plan.parameters.get("budget"), proof),
         logits=_as_logits(values["logits"], values["witness_logits"], task.label),
         costs=_as_costs(values),
         drawing=drawings.draw(task.input_key, arrays["input"], witness) if image else None,
-        changes=() if image or witness is None else largest_changes(arrays["input"], witness, features),
+        changes=() if image or witness is None else largest_changes(arrays["input"], witness, plan.threat.features),
     )
 
 
@@ -215,8 +216,21 @@ def _as_profile(estimated: Mapping[str, Any]) -> ProfileCurves | None:
     return ProfileCurves(tuple(map(float, estimated["levels"])), norm, radial, number(estimated["rise"]))
 
 
-def _as_flag(flag: Mapping[str, Any]) -> Raised:
-    return Raised(flag["code"], flag["severity"], flag["meaning"], dict(flag["evidence"]), flag["remedy"])
+def _as_flags(flags: Sequence[Mapping[str, Any]], budget: Any, proof: Mapping[str, Any] | None) -> tuple[Raised, ...]:
+    """The flags; a remedy begins with a larger budget where only comparisons of searches speak against gradients."""
+    doubting = {flag["code"] for flag in flags if flag["severity"] != "info"}
+    known = proof is None or proof["status"] != UNSUPPORTED
+    hasty = known and doubting <= {*OF_SEARCHES}
+    return tuple(
+        Raised(
+            flag["code"],
+            flag["severity"],
+            flag["meaning"],
+            dict(flag["evidence"]),
+            first_remedy(flag["code"], flag["remedy"], budget) if hasty else flag["remedy"],
+        )
+        for flag in flags
+    )
 
 
 def _as_logits(before: Sequence[float], after: Sequence[float], label: int) -> tuple[Logit, ...]:

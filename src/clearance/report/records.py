@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -217,6 +218,16 @@ class Entry:
     def own_estimate(self) -> float | None:
         """The estimated radius, where it may be read and is the estimate's own."""
         return None if self.below_proof else self.estimated
+
+    @property
+    def own_interval(self) -> tuple[float, float] | None:
+        """Of that estimate."""
+        return None if self.below_proof else self.interval
+
+    @property
+    def absent(self) -> bool:
+        """Whether it is proved that there is no adversarial example, and no witness contradicts it."""
+        return self.certified == math.inf and self.attacked is None
 
     @property
     def doubted(self) -> bool:

@@ -20,6 +20,7 @@ from clearance.report.figures.table import FIGURES, figures_of
 from clearance.report.payload import as_script, pack
 from clearance.report.prepared import prepared
 from clearance.report.records import RunRecords
+from clearance.report.row_words import BELOW, NONE_EXISTS
 from clearance.report.security import missing_curve
 from clearance.report.security_tables import radii_table, remarks, shares_table
 from clearance.report.tables import Table, make_tables
@@ -30,6 +31,9 @@ SCRIPTS = ("common.js", "charts.js", "table.js", "input.js", "start.js")
 
 TALL = 320
 """Height in pixels of a chart of brackets."""
+
+PLACEHOLDERS = (BELOW, NONE_EXISTS)
+"""What stands in the place of a number, for the page's script."""
 
 LOW = 220
 """Height in pixels of the chart in the view of one input."""
@@ -58,7 +62,7 @@ class PageFigure:
         name: Its name in `FIGURES`.
         title: What it shows.
         note: How to read it.
-        panels: Its charts; none where there is nothing to show.
+        panels: Its charts.
     """
 
     name: str
@@ -98,7 +102,8 @@ def render(
     Returns:
         HTML.
     """
-    tables, figures = make_tables(runs), {section.value: page_figures(runs, section) for section in Section}
+    tables = [table for table in make_tables(runs) if table.rows]
+    figures = {section.value: page_figures(runs, section) for section in Section}
     specs = {panel.id: panel.spec for members in figures.values() for one in members for panel in one.panels}
     unit = runs[0].plan.threat.unit
     specs |= {"brackets": for_page(bracket_chart(None), height=TALL, unit=unit)}
@@ -107,7 +112,7 @@ def render(
     robust = (shares_table(runs, radii), radii_table(runs))
     said = [(run, missing_curve(run), remarks(run, radii)) for run in runs]
     copies = {table.name: _copies(table) for table in (*own_tables, *robust, *tables)}
-    data = {**pack(runs), "rules": page_rules(), "specs": specs, "copies": copies}
+    data = {**pack(runs), "rules": page_rules(), "specs": specs, "copies": copies, "words": PLACEHOLDERS}
     assets = {"style": read_asset("page.css"), "script": read_scripts(), "bundle": vega_bundle()}
     known = {"runs": runs, "tables": tables, "own_tables": own_tables, "figures": figures}
     known |= {"robust": robust, "robust_remarks": said}
@@ -127,6 +132,21 @@ def fill(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context)
 
 
+def coded(text: str) -> Any:
+    """A text for a page: its parts between backticks are code, and all of it is escaped.
+
+    >>> str(coded("`clearance audit` says <why>")), str(coded("a ` alone"))
+    ('<code>clearance audit</code> says &lt;why&gt;', 'a ` alone')
+    """
+    from markupsafe import Markup, escape
+
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    shown = (Markup("<code>{}</code>").format(piece) if k % 2 else escape(piece) for k, piece in enumerate(pieces))
+    return Markup("").join(shown)
+
+
 def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigure]:
     """The figures of a section, each with the specifications of its panels.
 
@@ -135,10 +155,11 @@ def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigur
         section: The section; the page's script draws that of the brackets.
 
     Returns:
-        The figures.
+        The figures that have something to show.
     """
     names = [name for name in figures_of(len(runs)) if FIGURES[name].section is section]
-    return [] if section is Section.BRACKETS else [_page_figure(runs, name) for name in names]
+    found = [] if section is Section.BRACKETS else [_page_figure(runs, name) for name in names]
+    return [figure for figure in found if figure.panels]
 
 
 def _page_figure(runs: Sequence[RunRecords], name: str) -> PageFigure:
@@ -186,4 +207,5 @@ def _environment() -> Any:
     names = ("write_number", "write_given", "write_evidence", "write_share", "name_norm", "name_weights", "count")
     known: dict[str, Any] = {name: getattr(marks, name) for name in names} | {"prepared": prepared}
     environment.globals |= known
+    environment.filters["coded"] = coded
     return environment

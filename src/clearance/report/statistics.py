@@ -236,7 +236,7 @@ def block_counts(most: int) -> list[int]:
 
 
 def _refittable(entry: Entry) -> bool:
-    known = entry.estimated is not None and entry.margin is not None and entry.ball_radius is not None
+    known = entry.own_estimate is not None and entry.margin is not None and entry.ball_radius is not None
     return known and entry.sampler == "directed" and len(entry.maxima) >= FEWEST_BLOCKS
 
 

@@ -143,7 +143,9 @@ def fit_table(runs: Sequence[RunRecords]) -> Table:
     """Share of fits that the Kolmogorov-Smirnov test does not reject."""
 
     def cells(entries: Sequence[Entry]) -> list[tuple[Group, tuple[str, ...]]]:
-        return [(row.group, (str(row.fits), write_share(row.share))) for row in statistics.fit_shares(entries)]
+        return [
+            (row.group, (str(row.fits), write_share(row.share))) for row in statistics.fit_shares(entries) if row.fits
+        ]
 
     return _table(
         "fits",

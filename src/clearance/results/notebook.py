@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from clearance.records import MISSING, PublicRecord, write_number
+from clearance.bracket import Bracket
+from clearance.records import MISSING, PublicRecord, name_norm, write_number
 from clearance.report.charts import Panel, for_file
 from clearance.report.figures.files import render_figure
+from clearance.report.row_words import BELOW, NONE_EXISTS
 from clearance.results.frames import rows_of
 from clearance.results.setup import CallSetup
 
@@ -38,9 +41,24 @@ def _interval(row: Mapping[str, Any]) -> str:
     return MISSING if ends is None else " to ".join(write_number(end) for end in ends)
 
 
-CERTIFIED, ATTACKED = _number("certified.radius", "certified"), _number("attacked.distance", "attacked")
+def _estimated(row: Mapping[str, Any]) -> str:
+    return BELOW if row.get("estimated.below_proof") else write_number(row.get("estimated.radius"))
+
+
+def _attacked(row: Mapping[str, Any]) -> str:
+    met, proved = row.get("attacked.distance"), row.get("certified.radius")
+    return NONE_EXISTS if met is None and proved == math.inf else write_number(met, "attacked")
+
+
+ABOUT: dict[str, Cell] = {
+    "norm": lambda row: name_norm(row["norm"]),
+    "target": _text("target"),
+    "order": _text("order"),
+}
+"""What tells the rows of several norms, targets or orders apart."""
+CERTIFIED, ATTACKED = _number("certified.radius", "certified"), _attacked
 """Cells of the two numbers that are facts."""
-ESTIMATED = _number("estimated.radius", "estimated")
+ESTIMATED = _estimated
 """The cell of an estimate: empty where it must not be read, for then a row has none."""
 COLUMNS_OF_CALLS: dict[str, dict[str, Cell]] = {
     "bracket": {
@@ -77,7 +95,10 @@ def table_html(records: Sequence[PublicRecord], setup: CallSetup) -> str:
         HTML; every text in it is escaped.
     """
     _, rows = rows_of(records[:MOST_ROWS], setup)
-    cells = {"input": _text("input"), "label": _label(setup.class_names), **COLUMNS_OF_CALLS[setup.call]}
+    asked = [(one.threat.norm, one.threat.target, one.order) for one in records if isinstance(one, Bracket)]
+    differ = [len(set(values)) > 1 for values in zip(*asked, strict=True)]
+    apart = {name: ABOUT[name] for name, several in zip(ABOUT, differ, strict=False) if several}
+    cells = {"input": _text("input"), "label": _label(setup.class_names), **apart, **COLUMNS_OF_CALLS[setup.call]}
     head = "".join(f"<th>{html.escape(name)}</th>" for name in cells)
     body = "".join(
         f"<tr>{''.join(f'<td>{html.escape(cell(row))}</td>' for cell in cells.values())}</tr>" for row in rows

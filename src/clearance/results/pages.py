@@ -42,10 +42,9 @@ def as_run(
         got = "none" if not results else f"those of {setup.call}"
         raise InputError(f"results: expected at least one of cl.bracket, got {got}; a page shows brackets")
     plan = plan_of(brackets, setup)
-    places, keys, labels = plan.data.places, plan.data.input_keys, plan.data.labels
     tasks = [
-        Task(f"{place}", index, key, label, one.threat.norm, one.threat.target, one.order)
-        for place, (one, index, key, label) in enumerate(zip(brackets, places, keys, labels, strict=True))
+        Task(f"{number}", place, content_key(one.x0), one.label, one.threat.norm, one.threat.target, one.order)
+        for number, (one, place) in enumerate(zip(brackets, _places(brackets), strict=True))
     ]
     found = [(task, as_record(task.key, one)) for task, one in zip(tasks, brackets, strict=True)]
     return make_records(name, plan, found, len(tasks), where=name, pictures=pictures, sharing=sharing)
@@ -70,8 +69,7 @@ def plan_of(brackets: Sequence[Bracket], setup: CallSetup) -> Plan:
     norms = tuple(dict.fromkeys(one.threat.norm for one in brackets))
     targets = tuple(dict.fromkeys(one.threat.target for one in brackets))
     threat = setup.threat or ThreatModel(norms=norms, targets=targets, bounds=brackets[0].threat.bounds)
-    given = [place if one.given is None else one.given.place for place, one in enumerate(brackets)]
-    places = given if len(set(given)) == len(given) else list(range(len(given)))
+    inputs = dict(zip(_places(brackets), brackets, strict=True))  # of several norms or targets each input once
     budget = setup.parameters.get("budget", "standard")
     seconds = setup.parameters.get("time_limit")
     seconds = certificate_seconds(budget) if seconds is None and isinstance(budget, str | int) else seconds
@@ -83,12 +81,12 @@ def plan_of(brackets: Sequence[Bracket], setup: CallSetup) -> Plan:
         data=DataSpec(
             source=setup.source,
             name=setup.data,
-            offset=places[0],
-            count=len(brackets),
-            input_keys=tuple(content_key(one.x0) for one in brackets),
-            labels=tuple(one.label for one in brackets),
+            offset=next(iter(inputs)),
+            count=len(inputs),
+            input_keys=tuple(content_key(one.x0) for one in inputs.values()),
+            labels=tuple(one.label for one in inputs.values()),
             class_names=setup.class_names,
-            indices=tuple(places),
+            indices=tuple(inputs),
         ),
         threat=threat.model_copy(update={"norms": norms, "targets": targets}),
         orders=tuple(dict.fromkeys(one.order for one in brackets)),
@@ -96,3 +94,15 @@ def plan_of(brackets: Sequence[Bracket], setup: CallSetup) -> Plan:
         seed=setup.seed,
         versions=setup.versions,
     )
+
+
+def _places(brackets: Sequence[Bracket]) -> list[int]:
+    """The number of each bracket's input: its place in the call, or in this list where that place is not one input's.
+
+    Brackets of several norms, targets or orders share an input; those of several calls may share a place only.
+    """
+    given = [place if one.given is None else one.given.place for place, one in enumerate(brackets)]
+    asked = [(one.threat.norm, one.threat.target, one.order) for one in brackets]
+    contents = {(place, content_key(one.x0), one.label) for place, one in zip(given, brackets, strict=True)}
+    once = len({*zip(given, asked, strict=True)}) == len(brackets)
+    return given if once and len(contents) == len(set(given)) else list(range(len(brackets)))

@@ -14,8 +14,8 @@ from clearance.results.frames import PART_OF_CALL, as_dataframe, choose_columns,
 from clearance.results.kept import KeptResults, read_results, write_results
 from clearance.results.notebook import chart_html, table_html
 from clearance.results.pages import as_run
-from clearance.results.setup import CallSetup
-from clearance.results.short import ResultsSummary, summarise_results
+from clearance.results.setup import SEVERAL, CallSetup
+from clearance.results.short import ResultsSummary, groups_of, summarise_results
 
 Item = TypeVar("Item", bound=PublicRecord, covariant=False)
 
@@ -66,8 +66,14 @@ class Results(list[Item], Generic[Item]):
 
     def in_short(self) -> str:
         """The same without the name of the class."""
-        asked = f"{self.setup.call}, {self.setup.model.name}, {name_norm(self.setup.norm)}, {self.setup.target}"
-        return f"{asked}: {self.summary()}"
+        found, groups = self.summary(), groups_of(self, each_its_own=self._each_its_own)
+        about = "" if found.groups else f", {next(iter(groups), f'{name_norm(self.setup.norm)}, {self.setup.target}')}"
+        return f"{self.setup.call}, {self.setup.model.name}{about}: {found}"
+
+    @property
+    def _each_its_own(self) -> bool:
+        """Whether the call gave each input a target of its own."""
+        return self.setup.target == SEVERAL
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -86,10 +92,12 @@ class Results(list[Item], Generic[Item]):
     def summary(self) -> ResultsSummary:
         """Counts by status, medians, flags and cost: the numbers of the command line's summary.
 
+        Brackets of several norms, targets or orders have a summary for each, in `groups`, and no median of all.
+
         Returns:
             A record that prints as one line.
         """
-        return summarise_results(self)
+        return summarise_results(self, each_its_own=self._each_its_own)
 
     def to_dataframe(self, columns: Literal["short", "all"] = "short") -> Any:
         """A `pandas.DataFrame` with a row for each input (the extra `pandas`).

@@ -90,7 +90,8 @@ class SavedRun:
     ) -> Results[Bracket]:
         """The finished brackets of one model, in the order of its plan; failed tasks are left out (`failures`).
 
-        A run keeps no number that must not be read: those are NaN.
+        A run keeps no number that must not be read: those are NaN. Results of several norms, targets or orders have a
+        summary, and a chart, for each of them.
 
         Args:
             model: Name of the model; may be left out where there is one.

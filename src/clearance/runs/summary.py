@@ -1,4 +1,8 @@
-"""A run in a few lines: medians and shares for each norm, target and order."""
+"""A run in a few lines: medians and shares for each norm, target and order.
+
+The median of estimates is over those that count: they may be read, and nothing larger is proved of their input. Where
+they are fewer than half of the judged inputs there is none: a median over the few would stand beside medians over all.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ from numpy.typing import ArrayLike
 
 from clearance.estimates.status import Status
 from clearance.records import in_words
+
+READABLE_SHARE = 0.5
+"""Smallest share of the judged inputs (correctly classified, with a result) that a median may rest on."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +37,17 @@ class SummaryRow:
         masked: How many estimates the audit takes away.
         certified: Median certified radius, 0 where nothing is proved, over correctly classified inputs; `None` where
             no certificate was asked for.
-        estimated: Median estimated radius, over the estimates' own numbers that may be read.
-        readable: How many these are.
-        attacked: Median attack distance, over the inputs that have one: a witness, or a proof that there is none.
-        witnesses: How many inputs have one.
+        estimated: Median estimated radius, over the estimates that count: those that may be read and lie above what is
+            proved. `None` where these are fewer than half of the judged inputs.
+        readable: How many count.
+        attacked: Median attack distance, over the inputs with a witness, and as infinite over those without one of
+            which it is proved that there is none.
+        witnesses: How many inputs have a witness.
         forward: Forward passes.
         backward: Backward passes.
         seconds: Seconds of computation.
         below_proof: How many estimates are in no median because more is proved.
+        absent: Of how many inputs it is proved that there is no adversarial example.
     """
 
     norm: float
@@ -58,6 +68,12 @@ class SummaryRow:
     backward: int
     seconds: float
     below_proof: int = 0
+    absent: int = 0
+
+    @property
+    def judged(self) -> int:
+        """What every count is out of: inputs with a result, classified correctly and not as the target."""
+        return self.tasks - self.failed - self.misclassified - self.target_is_predicted
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON; infinity is `"inf"`."""
@@ -83,7 +99,9 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
     done = [record for record in records if record["error"] is None]
     judged = [record for record in done if Status(record["status"]).measured]
     readable = [number(record["estimated"]["radius"]) for record in judged]
+    known = sum(value is not None for value in readable)
     attacked = [_distance(record) for record in judged]
+    absent = sum(value == math.inf for value in attacked)
     proofs = [record["certified"] for record in judged if record["certified"] is not None]
     certified = [number(proof.get("radius")) or 0.0 for proof in proofs]
     costs = [record["cost"] for record in done]
@@ -98,14 +116,15 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
         refuted=sum(record["status"] == Status.REFUTED for record in judged),
         masked=sum(record["status"] == Status.MASKED for record in judged),
         certified=_middle(certified),
-        estimated=_middle(readable),
-        readable=sum(value is not None for value in readable),
+        estimated=_middle(readable) if known >= READABLE_SHARE * len(judged) else None,
+        readable=known,
         attacked=_middle(attacked),
-        witnesses=sum(value is not None for value in attacked),
+        witnesses=sum(value is not None for value in attacked) - absent,
         forward=sum(cost["forward"] for cost in costs),
         backward=sum(cost["backward"] for cost in costs),
         seconds=sum(cost["seconds"] for cost in costs),
         below_proof=sum(record["estimated"].get("below_proof", False) for record in judged),
+        absent=absent,
     )
 
 

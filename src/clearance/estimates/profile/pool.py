@@ -20,6 +20,7 @@ from clearance.estimates.evidence import MarginProblem
 from clearance.geometry.norms import expand, vector_norm
 from clearance.model.gradients import finite_rows, nearest_margin_gradients
 from clearance.model.margins import ROUNDING
+from clearance.model.placement import rounds_to_tf32
 
 NO_BLOCK = -1
 """The block of a point that no block of a search visited."""
@@ -208,8 +209,7 @@ class Pool:
 
 def _tensor_core_rounding(problem: MarginProblem) -> float:
     """What a margin may be off by, as a share, where a GPU multiplies float32 in TF32 (10 bits); else 0."""
-    fast = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
-    return TF32_ROUNDING if fast and problem.x0.device.type == "cuda" and problem.x0.dtype == torch.float32 else 0.0
+    return TF32_ROUNDING if rounds_to_tf32(problem.x0) else 0.0
 
 
 class EvidenceReader:

@@ -5,6 +5,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const columns = data.columns;
 const count = columns.index ? columns.index.length : 0;
 const MISSING = "–";
+const [BELOW, NONE_EXISTS] = data.words; // what stands in the place of a number: row_words.py
 
 // Infinity is the text "inf" in the data.
 const number = (value) => (value === "inf" ? Infinity : value === "-inf" ? -Infinity : value);
@@ -23,9 +24,6 @@ function show(value, kind) {
   return plain ? safe.toFixed(Math.max(0, 2 - Math.floor(Math.log10(Math.abs(safe))))) : safe.toExponential(2);
 }
 
-// Whole numbers are counts: as marks.write_evidence does it.
-const showEvidence = (value) => (Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value) : show(value));
-
 // An element with attributes and children; text stays text.
 function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -35,6 +33,12 @@ function make(name, attributes = {}, ...children) {
   }
   element.append(...children.filter((child) => child !== null));
   return element;
+}
+
+// Text with its parts between backticks as code: as render.coded does it.
+function coded(text) {
+  const parts = text.split("`");
+  return parts.length % 2 ? parts.map((part, place) => (place % 2 ? make("code", {}, part) : part)) : [text];
 }
 
 // A number and its interval: a line may end between them only.

@@ -38,15 +38,16 @@ function redrawFit(place) {
 function inputParts(row) {
   const details = data.details[row];
   const run = columns.run[row];
-  const place = state.shown.indexOf(row);
+  const order = state.shown.includes(row) ? state.shown : rowsBeside(row);
+  const place = order.indexOf(row);
   const go = (to, text) => {
     const button = make("button", { type: "button", onclick: () => { location.hash = address(to); } }, text);
-    button.disabled = to === undefined || place < 0;
+    button.disabled = to === undefined;
     return button;
   };
   const title = `Input ${columns.index[row]}, ${columns.normName[row]}, ${columns.target[row]}`;
   const close = make("button", { type: "button", autofocus: "", onclick: () => dialog.close() }, "Close");
-  const buttons = make("div", { class: "screen-only" }, go(state.shown[place - 1], "Previous"), " ", go(state.shown[place + 1], "Next"), " ", close);
+  const buttons = make("div", { class: "screen-only" }, go(order[place - 1], "Previous"), " ", go(order[place + 1], "Next"), " ", close);
   const named = (index) => make("bdi", {}, classText(run, index));
   const name = make("p", {}, "True class: ", named(columns.label[row]), ". Predicted: ", named(details.predicted), ".");
   return [
@@ -66,21 +67,26 @@ function inputParts(row) {
   ].filter(Boolean);
 }
 
+// The rows of an input's run, norm, target and order: its neighbours where the table shows others, as when its address was opened.
+function rowsBeside(row) {
+  const same = (other) => ["run", "norm", "target", "order"].every((name) => columns[name][other] === columns[name][row]);
+  return Array.from({ length: count }, (_, other) => other).filter(same);
+}
+
 function standing(row) {
   const status = columns.status[row];
   const [meaning, readable] = data.statuses[status];
   const text = `${status.replaceAll("_", " ")}: ${meaning}.${readable ? "" : " There is no estimate to read."}`;
-  return make("p", { class: readable ? "lead" : "lead doubt" }, text);
+  return make("p", { class: readable ? "lead" : "lead doubt" }, ...coded(text));
 }
 
 function flagBox([code, severity, meaning, remedy, evidence]) {
-  const value = (one) => (typeof one === "string" && !["inf", "-inf"].includes(one) ? one : showEvidence(one));
-  const measured = Object.entries(evidence).flatMap(([name, one]) => [", ", `${name.replaceAll("_", " ")} `, make("bdi", {}, value(one))]);
+  const measured = Object.entries(evidence).flatMap(([name, one]) => [", ", `${name.replaceAll("_", " ")} `, make("bdi", {}, one)]);
   return make("div", { class: `flag ${severity}` },
     make("h3", {}, make("span", { class: "badge" }, severity), " ", make("code", {}, code)),
-    make("p", {}, `${data.texts[meaning]}.`),
+    make("p", {}, ...coded(`${data.texts[meaning]}.`)),
     measured.length ? make("p", { class: "evidence" }, "Measured: ", ...measured.slice(1), ".") : null,
-    make("p", {}, `Try: ${data.texts[remedy]}.`));
+    make("p", {}, "Try: ", ...coded(`${data.texts[remedy]}.`)));
 }
 
 function simpleTable(caption, heads, rows, numeric = 1, strong = () => false) {
@@ -100,13 +106,13 @@ function bracketTable(row, details) {
   const [method, status, reason] = details.proof;
   const proof = method ? [method, status.replaceAll("_", " "), reason].filter(Boolean).join(", ") : "not asked for";
   const aim = details.aim === null ? "" : `towards ${classText(columns.run[row], details.aim)}`;
-  const found = details.witnessClass === null ? "no witness was found" : `${details.method}, ${classText(columns.run[row], details.witnessClass)}`;
+  const found = columns.absent[row] ? "proved: no valid input is adversarial" : details.witnessClass === null ? "no witness was found" : `${details.method}, ${classText(columns.run[row], details.witnessClass)}`;
   const inLevels = data.runs[columns.run[row]].levels && columns.norm[row] === "inf";
   const cells = (kind, text) => [text, ...(inLevels ? [levelsText(columns[kind][row], kind)] : [])];
   return simpleTable("Bracket", ["part", "distance", ...(inLevels ? ["in grey levels"] : []), "how"], [
     ["certified (proof)", ...cells("certified", show(columns.certified[row], "certified")), proof],
     ["estimated (no bound)", ...cells("estimated", estimateText(row)), aim],
-    ["attacked (witness)", ...cells("attacked", show(columns.attacked[row], "attacked")), found],
+    [columns.absent[row] ? "attacked" : "attacked (witness)", ...cells("attacked", attackText(row)), found],
   ], 9);
 }
 
@@ -159,7 +165,8 @@ function profilePart(details, estimated) {
     return ` ${name}: at ${show(radius)} (${show(low)} to ${show(high)}).`;
   };
   const ends = spent("By the largest gradient norm", norm) + spent("By the steepest fall along rays", radial) + (norm[0] === null && radial[0] === null ? "" : " All of these are estimates, and no bounds.");
-  const said = `How fast the margin can fall at each distance; the largest gradient norm rises ${show(rise)}-fold on the way.${
+  const rises = rise === null ? "" : `; the largest gradient norm rises ${show(rise)}-fold on the way`;
+  const said = `How fast the margin can fall at each distance${rises}.${
     ends ? ` Dashed: where a reading has spent the margin.${ends}` : ""}`;
   return make("div", {}, make("p", { class: "caption" }, "The Lipschitz profile"), chart, make("p", { class: "note" }, said));
 }

@@ -11,7 +11,7 @@ const HEADINGS = [
   { name: "status", title: "Status", minor: true, text: (row) => columns.status[row].replaceAll("_", " ") },
   { name: "certified", title: "Certified", number: true },
   { name: "estimated", title: "Estimated", number: true, text: (row) => estimateText(row) },
-  { name: "attacked", title: "Attacked", number: true },
+  { name: "attacked", title: "Attacked", number: true, text: (row) => attackText(row) },
   { name: "flags", title: "Flags", minor: true, text: (row) => columns.flags[row].join(", ") },
 ].filter((heading) => !heading.hide); // minor ones have no column on a narrow screen: they stand below the input
 const FILTERS = [
@@ -25,10 +25,12 @@ const PAGE = 50;
 const table = document.getElementById("rows");
 const state = { sort: "index", ascending: true, page: 0, text: "", flag: "", shown: [] };
 
-const unread = (row) => columns.estimated[row] === null && columns.status[row] !== "misclassified";
+const unread = (row) => columns.estimated[row] === null && !columns.below[row] && columns.status[row] !== "misclassified";
+const attackText = (row) => (columns.absent[row] ? NONE_EXISTS : show(columns.attacked[row], "attacked"));
 
 function estimateText(row) {
   if (unread(row)) return `${MISSING} ${data.statuses[columns.status[row]][1] ? "none" : columns.status[row].replaceAll("_", " ")}`;
+  if (columns.below[row]) return BELOW;
   if (columns.estimated[row] === null) return MISSING;
   const ends = [columns.low[row], columns.high[row]].map((end) => show(end));
   return `${show(columns.estimated[row])} (${ends[0]} to ${ends[1]})`;
@@ -115,7 +117,11 @@ function mark(row, rank) {
   const finite = (value) => (Number.isFinite(number(value)) ? value : null);
   const names = ["certified", "estimated", "low", "high", "attacked"];
   const numbers = Object.fromEntries(names.map((name) => [name, finite(columns[name][row])]));
-  const tips = Object.fromEntries(["certified", "estimated", "attacked"].map((name) => [name, show(columns[name][row], name)]));
+  const tips = {
+    certified: show(columns.certified[row], "certified"),
+    estimated: columns.below[row] ? BELOW : show(columns.estimated[row]),
+    attacked: attackText(row),
+  };
   const index = columns.index[row];
   return { row, rank, index, tips, name: `input ${index}`, status: columns.status[row], unread: unread(row) ? 0 : null, ...numbers };
 }

@@ -9,8 +9,9 @@ import numpy as np
 
 from clearance.report.charts import Chart, Panel, Row, data_of, mapped, rounded_tips, tips
 from clearance.report.figures.figure import of_run
-from clearance.report.marks import MARKS, NO_ESTIMATE, name_norm, write_numbers
+from clearance.report.marks import MARKS, NO_ESTIMATE, name_norm
 from clearance.report.records import Entry, RunRecords
+from clearance.report.row_words import write_bracket
 from clearance.report.statistics import Group, grouped
 
 MOST_TICKS = 10
@@ -73,18 +74,18 @@ def bracket_rows(entries: Iterable[Entry]) -> list[Row]:
 
 
 def _bracket_row(rank: int, entry: Entry) -> Row:
-    low, high = entry.interval or (None, None)
+    low, high = entry.own_interval or (None, None)
     return {
         "rank": rank,
         "name": f"input {entry.index}",
         "status": entry.status.value,
         "certified": entry.certified if entry.certified is not None and np.isfinite(entry.certified) else None,
-        "estimated": entry.estimated,
+        "estimated": entry.own_estimate,
         "low": low,
         "high": high,
         "attacked": entry.attacked,
         "unread": 0 if entry.estimated is None else None,
-        "tips": write_numbers({kind: getattr(entry, kind) for kind in MARKS}),
+        "tips": write_bracket(entry),
     }
 
 

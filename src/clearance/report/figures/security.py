@@ -35,9 +35,11 @@ def curve_rows(curve: SecurityCurve, series: str, end: float) -> list[Row]:
     """
     at_zero = curve.at(0.0)
     rows = [_row(curve, series, 0.0, at_zero.proved.count, at_zero.not_broken.count, "at 0")]
+    proofs = set(curve.proved_radii)
     for radius in (one for one in curve.breakpoints if one <= end):
         proved = sum(one > radius for one in curve.proved_radii)
-        above = f"just above {write_number(radius)}"
+        kind = "certified" if radius in proofs else "attacked"  # so that what is said still holds
+        above = f"just above {write_number(radius, kind)}"
         rows.append(_row(curve, series, radius, proved, curve.at(radius).not_broken.count, above))
     return [*rows, {**rows[-1], "radius": end}]
 

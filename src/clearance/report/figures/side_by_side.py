@@ -8,9 +8,10 @@ from typing import Any
 
 from clearance.report.charts import Chart, Panel, Row, data_of, mapped, series_colour, tips
 from clearance.report.figures.brackets import dot_size, number_marks, rank_ticks
-from clearance.report.marks import MARKS, NO_ESTIMATE, write_numbers
+from clearance.report.marks import MARKS, NO_ESTIMATE
 from clearance.report.paired import by_input, shown_distance, threat_name
 from clearance.report.records import Entry, RunRecords
+from clearance.report.row_words import write_bracket
 from clearance.report.statistics import Group, grouped
 
 SPREAD = 0.6
@@ -46,12 +47,12 @@ def side_rows(group: Group, runs: Sequence[RunRecords]) -> list[Row]:
 
 
 def _row(rank: int, x: float, run: str, index: int, entry: Entry) -> Row:
-    low, high = entry.interval or (None, None)
-    numbers = {"certified": entry.certified, "estimated": entry.estimated, "attacked": entry.attacked}
+    low, high = entry.own_interval or (None, None)
+    numbers = {"certified": entry.certified, "estimated": entry.own_estimate, "attacked": entry.attacked}
     drawn = {name: _finite(value) for name, value in {**numbers, "low": low, "high": high}.items()}
     unread = 0.0 if entry.estimated is None else None
     status = entry.status.value
-    tips = write_numbers(numbers)
+    tips = write_bracket(entry)
     return {"rank": rank, "x": x, "run": run, "input": index, "status": status, "tips": tips, "unread": unread, **drawn}
 
 

@@ -10,16 +10,18 @@ FIGURES: dict[str, Figure] = {
     "side_by_side": Figure(
         "The brackets side by side",
         "Every input that all runs have, with the bracket of each run beside the other: no adversarial example lies "
-        "below a square (a proof), one lies at a triangle (a witness). A circle is an estimate with its interval, and "
-        "no bound; a cross: the estimate must not be read. A run that misclassifies an input has no bracket there.",
+        "below a square (a proof), one lies at a triangle (a witness). A circle is an estimate with its interval, "
+        "and no bound; a cross: the estimate must not be read; neither: more is proved. A run that misclassifies an "
+        "input has no bracket there.",
         side_by_side.panels,
         section=Section.ANSWER,
     ),
     "brackets": Figure(
         "Every input as a bracket",
-        "Figure 6 of Weng et al. 2018 with proofs, intervals and refusals: no adversarial example lies below the green "
-        "square, one lies at the red triangle, and the blue circle is an estimate, with its interval. A grey cross "
-        "above the axis: the estimate must not be read. Ordered by attack distance.",
+        "Figure 6 of Weng et al. 2018 with proofs, intervals and refusals: no adversarial example lies below the "
+        "green square, one lies at the red triangle, and the blue circle is an estimate, with its interval. A grey "
+        "cross above the axis: the estimate must not be read; neither: more is proved than was estimated. Ordered by "
+        "attack distance.",
         brackets.panels,
         section=Section.BRACKETS,
     ),

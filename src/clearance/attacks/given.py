@@ -1,0 +1,95 @@
+"""Witnesses that a caller hands over: each is confirmed before anything is built on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from clearance.attacks.goals import goal_of
+from clearance.attacks.passes import look
+from clearance.attacks.result import AttackResult
+from clearance.errors import ClearanceError, InputError, ShapeError
+from clearance.geometry.norms import vector_norm
+from clearance.model.classifier import Classifier
+from clearance.model.inputs import CheckedInputs
+from clearance.model.measured import around, scaled
+
+GIVEN = "given"
+"""The method of a witness that was handed over."""
+LOOKS = 3
+"""Forward passes of which one has to confirm a witness: a random network may answer otherwise now and then."""
+
+
+def check_witnesses(
+    model: Classifier, inputs: CheckedInputs, witnesses: Sequence[Tensor | None], name: str
+) -> list[Tensor | None]:
+    """Confirm that each witness is one: within the bounds, and predicted as a class that its input has to go to.
+
+    Source: the definition of an adversarial example. That of a misclassified input is not looked at.
+
+    Args:
+        model: The caller's classifier.
+        inputs: The inputs, in units of its scale.
+        witnesses: For each input a point `(*input)` in the caller's units, or `None`.
+        name: The argument that they were given as.
+
+    Returns:
+        The same points in units of the scale, on the inputs' device and in their precision.
+
+    Raises:
+        ShapeError: If there is not one for each input, or one has another shape.
+        InputError: If one is none.
+    """
+    if len(witnesses) != len(inputs):
+        raise ShapeError(f"{name}: expected one per input ({len(inputs)}), got {len(witnesses)}")
+    found = list[Tensor | None]()
+    for place, (one, point) in enumerate(zip(inputs.each(), witnesses, strict=True)):
+        said = f"{name}: the witness of input {place}"
+        found.append(None if point is None or one.misclassified[0] else _confirmed(model, one, point, said))
+    return found
+
+
+def with_witness(inputs: CheckedInputs, attacked: AttackResult, witness: Tensor | None) -> AttackResult:
+    """What attacks found, or a confirmed witness of a caller's own where that is nearer. Source: this project.
+
+    Args:
+        inputs: The input, a batch of one.
+        attacked: What was found.
+        witness: The caller's, `(*input)`; `None` for none.
+
+    Returns:
+        The nearer of the two; its distances have both.
+    """
+    if witness is None:
+        return attacked
+    distance = float(vector_norm(witness[None] - inputs.x, inputs.norm))
+    distances = {**attacked.distances, GIVEN: distance}
+    if not distance < attacked.distance:
+        return replace(attacked, distances=distances)
+    predicted = int(look(inputs.model, witness[None]).argmax())
+    return AttackResult(
+        witness, distance, True, predicted, GIVEN, attacked.cost, distances, zero_gradient=attacked.zero_gradient
+    )
+
+
+def _confirmed(model: Classifier, one: CheckedInputs, point: Tensor, said: str) -> Tensor:
+    """The point in units of the scale, where it is a witness."""  # noqa: DOC501
+    if not isinstance(point, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"{said}: expected a tensor, got {type(point).__name__}")
+    expected, got = tuple(one.x.shape[1:]), tuple(point.shape)
+    if got != expected:
+        raise ShapeError(f"{said}: expected shape {expected}, got {got}")
+    try:
+        whole = scaled(model, point[None].to(one.x))
+        checked = around(one.model, one.x).check_inputs(whole)
+    except ClearanceError as error:
+        raise InputError(f"{said}: {error}") from None
+    goal = goal_of(one)
+    if not any(bool(goal.reached(look(one.model, checked))[0]) for _ in range(LOOKS)):
+        (first, *others), own = one.targets[0], one.predicted[0]
+        allowed = f"another class than {own}" if others else f"class {first}"
+        predicted = int(look(one.model, checked).argmax())
+        raise InputError(f"{said}: expected a point that is predicted as {allowed}, got one of class {predicted}")
+    return checked[0]
