@@ -57,7 +57,10 @@ def Quits():
     raise SystemExit(5)
 
 def one_class():
-    return nn.Sequential(nn.Flatten(), nn.Linear(4, 1), nn.Unflatten(1, (1, 1)))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 1), nn.Unflatten(1, (1, 1)))
+    torch.nn.init.ones_(network[1].weight)
+    torch.nn.init.zeros_(network[1].bias)
+    return network
 """
 IMAGES = np.array([[[0.9, 0.2, 0.1, 0.5]], [[0.1, 0.7, 0.3, 0.5]], [[0.1, 0.2, 0.6, 0.5]]], dtype=np.float32)
 LABELS = np.array([0, 1, 1])
@@ -224,7 +227,7 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear empty.npz", r"empty\.npz: expected images .* not empty"),
         ("{m}:linear count.npz", r"expected one label for each of 3 images"),
         ("{m}:linear wide.npz", r"inputs: expected values in \[0, 1\], got \[0, 9\]"),
-        ("{m}:linear shape.npz", r"network: its forward pass failed on inputs of shape \(5,\)"),
+        ("{m}:linear shape.npz", r"network: expected inputs of 4 values, as it takes, got 5, of shape \(5,\)"),
         ("{m}:linear data.npz --bounds 0 .5", r"inputs: expected values in \[0, 0\.5\]"),
         ("{m}:linear data.npz --bounds 0 1 --no-bounds", "got both"),
         ("{m}:linear data.npz --bounds 1 0", "bounds: expected low < high"),

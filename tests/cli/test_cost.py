@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from clearance.cli import cost, train_pace
-from clearance.cli.cost import bracket_cost, tell_cost, typical_speed
+from clearance.cli.cost import AUDITED, bracket_cost, bracket_steps, own_step, tell_cost, typical_speed
 from clearance.cli.progress import Pace
 from clearance.cli.train_pace import FirstSteps
 from clearance.model.classifier import Classifier
@@ -31,12 +31,29 @@ def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """What is said on stderr, at 100 gradients per second."""
     monkeypatch.delenv(PROGRESS_VARIABLE, raising=False)
     monkeypatch.setattr(cost, "typical_speed", lambda *_: Speed(8, 300.0, 100.0))
+    monkeypatch.setattr(cost, "own_step", lambda *_: 1e-3)
     return lambda: capsys.readouterr().err
 
 
 def test_a_long_run_says_tasks_passes_and_time(model: Classifier, said: Callable[[], str]):
     tell_cost(model, X, 200, passes=2000, noun="task")
     assert said() == "clearance: 200 tasks, up to 2,000 passes each: about 33 min on this machine\n"
+
+
+def test_what_a_search_takes_beside_its_passes_counts(model: Classifier, said: Callable[[], str]):
+    tell_cost(model, X, 100, passes=200, steps=4000)
+    assert said() == "clearance: 100 inputs, up to 200 passes each: about 8.3 min on this machine\n"
+
+
+def test_what_masked_gradients_cost_is_told_beside_it(model: Classifier, said: Callable[[], str]):
+    tell_cost(model, X, 10, passes=2000, masked=20_000, wording=AUDITED)
+    told = "10 inputs, about 2,000 passes each, 20,000 where gradients are masked: about 1.7 min (17 min where all are)"
+    assert said() == f"clearance: {told} on this machine\n"
+
+
+def test_a_step_of_its_own_takes_microseconds(model: Classifier):
+    assert 1e-6 < own_step(model) < 1e-2
+    assert bracket_steps(1500) < bracket_steps("quick") < bracket_steps("thorough")
 
 
 def test_proofs_are_told_apart(model: Classifier, said: Callable[[], str]):
@@ -83,8 +100,10 @@ def test_inspect_takes_its_costs_from_the_same_place(monkeypatch: pytest.MonkeyP
     from clearance.cli import inspection
 
     assert inspection.bracket_cost is bracket_cost and inspection.typical_speed is typical_speed
-    found = bracket_cost("quick", Speed(8, 300.0, 100.0))
-    assert (found.passes, found.seconds, found.certificate_seconds) == (7980, 39.9, 5.0)
+    found = bracket_cost("quick", Speed(8, 300.0, 100.0), 1e-3)
+    assert (found.passes, found.certificate_seconds) == (7980, 5.0)
+    assert found.seconds == pytest.approx(39.9 + 1e-3 * bracket_steps("quick"))
+    assert bracket_cost("quick", Speed(8, 300.0, None), 1e-3).seconds is None
     document = json.loads(run_command("inspect", "digits-robust", "--json").stdout)
     assert [one["passes"] for one in document["brackets"]] == [7980, 19900, 78100]
 

@@ -130,7 +130,7 @@ class TestTables:
         moved = attack(network, "t.csv", "--count", "1", "--movable", "p")
         assert moved["results"][0]["distance"] == pytest.approx(0.25 * np.sqrt(2), rel=1e-2)
         line = refused(network, "t.csv", "--no-bounds")
-        assert "no-bounds: expected bounds with 1 fixed coordinates, got none; movable: all lets" in line
+        assert "no-bounds: expected bounds with 1 fixed coordinate, got none; movable: all lets" in line
         assert attack(network, "t.csv", "--no-bounds", "--movable", "all")["model"]["bounds"] is None
 
     def test_another_label_and_columns_that_can_move(self, network: str, here: Path):

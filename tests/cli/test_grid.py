@@ -50,6 +50,12 @@ def test_a_narrow_one_leaves_columns_out_in_their_order_and_names_them(width: in
     assert not left_out or "columns show all, --json too" in text
 
 
+def test_columns_stand_closer_before_one_is_left_out():
+    text = shown(scores(), 50)
+    assert "Left out" not in text and "flat, cliff" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 50 < max(map(len, shown(scores(), 80).splitlines()))
+
+
 def test_the_width_that_is_named_shows_all():
     found = re.search(r"\((\d+) columns show all", " ".join(shown(scores(), 20).split()))
     assert found is not None

@@ -161,7 +161,7 @@ def test_table_of_features(networks: str, here: Path):
     assert found["data"]["feature_names"] == ["age", "member"] and found["data"]["fixed"] == [1]
     assert found["input"]["bounds_from"] == "data" and found["input"]["bounds_differ"]
     table = run_command("inspect", "tabular.py:make", "people.csv", "--label", "label").stdout
-    assert "1 coordinates that cannot move: member" in table and "differ by feature" in table
+    assert "1 coordinate that cannot move: member" in table and "differ by feature" in table
     scaled = inspected("tabular.py:make", "people.csv", "--label", "label", "--scale", "std")
     assert "standard deviation" in scaled["data"]["unit"] and found["data"]["unit"] == "the units of the data"
 

@@ -1,9 +1,11 @@
 """Every table of every command on terminals of 40 to 120 columns: no number is cut, and what is left out is named."""
 
 import io
+import math
 import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from clearance.cli import attack, audit, bracket_tables, certify, demo, inspecti
 from clearance.cli.reproduce import print_table
 from clearance.experiments.outcome import PaperTable
 from clearance.report.marks import write_number
+from clearance.runs.summary import SummaryRow
 from command_line import run_command
 from made_runs import bracket, run_of
 
@@ -125,3 +128,30 @@ def test_a_table_of_a_paper_goes_on_below(monkeypatch: pytest.MonkeyPatch):
     check(found)
     for text in found.values():
         assert all(write_number(number) in text for row in rows for number in row[2:])
+
+
+def summary(norm: float, **counts: int) -> SummaryRow:
+    """A row whose numbers are as wide as they come."""
+    empty = dict.fromkeys((field.name for field in fields(SummaryRow)), 0)
+    numbers = {"certified": 0.000123, "estimated": 0.000456, "attacked": 0.000789, "seconds": 1.0}
+    return SummaryRow(**{**empty, **numbers, "norm": norm, "target": "untargeted", "order": 1, **counts})  # pyright: ignore
+
+
+def test_wrong_is_the_last_count_to_go(monkeypatch: pytest.MonkeyPatch):
+    row = summary(math.inf, tasks=100, misclassified=17, witnesses=80, readable=70, below_proof=5)
+    found = at_widths(monkeypatch, lambda: bracket_tables.print_rows(tables.make_console(), [row]))
+    assert "wrong" in found[80].partition("Left out")[0]
+    usual = summary(math.inf, tasks=100, misclassified=17, witnesses=80, readable=83)
+    found = at_widths(monkeypatch, lambda: bracket_tables.print_rows(tables.make_console(), [usual]))
+    assert "Left out" not in found[80]
+
+
+@pytest.mark.parametrize(("severity", "said"), [("info", True), ("warning", False)])
+def test_that_flags_are_not_shown_is_said(severity: str, said: bool, capsys: pytest.CaptureFixture[str]):
+    record = {**bracket(flags=[("plain_code", severity)]), "error": None, "norm": 2.0, "target": "untargeted"}
+    record |= {"input": 3, "label": 0}
+    record["estimated"] = {**record["estimated"], "below_proof": False}
+    bracket_tables.print_records(tables.make_console(), [record], ())
+    text = " ".join(capsys.readouterr().out.split())
+    assert ("With flags of severity info, which are not shown: 1 of 1" in text) == said
+    assert ("plain_code" in text) != said

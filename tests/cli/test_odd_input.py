@@ -134,7 +134,8 @@ def test_factories(module: str, factory: str, message: str):
 def test_factories_that_serve(module: str, factory: str):
     flags = ("--count", "1", "--budget", "1500", "--certificate", "none", "--out", "run")
     done = run_command("bracket", f"{module}:{factory}", "data.npz", *flags)
-    assert (done.returncode, done.stderr) == (0, "")
+    notes = [line for line in done.stderr.splitlines() if "other values each time it is called" not in line]
+    assert (done.returncode, notes) == (0, [])
 
 
 @pytest.mark.parametrize("sizes", [[1] * 255, [1] * 65, [1] * 33])

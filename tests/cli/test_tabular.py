@@ -152,3 +152,14 @@ def test_classes_can_be_put_in_the_models_order(here: Path):
     found = json.loads(run_command(*arguments).stdout)
     other = json.loads(run_command(*arguments, "--class-names", "malignant,benign").stdout)
     assert found["results"][0]["label"] == 1 - other["results"][0]["label"]
+
+
+def test_runs_in_two_precisions_are_held_against_each_other(table: list[str], here: Path):
+    chosen = [*table[:-3], "--norm", "2", "--scale", "std", "--count", "2", "--budget", "1500"]
+    for name, flags in {"single": [], "double": ["--dtype", "float64"]}.items():
+        assert run_command("bracket", *chosen, *flags, "--out", name).returncode == 0
+    with read_run(here / "single") as single, read_run(here / "double") as double:
+        assert single.plan.threat.space != double.plan.threat.space
+        assert single.plan.threat.space == double.plan.threat.rounded and single.plan.threat.rounded is None
+    ended = run_command("compare", "single", "double")
+    assert ended.returncode == 0, ended.stderr

@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 
 from clearance.cli import run, train
 from clearance.cli.train_state import locked_state
+from clearance.cli.values import NormOf
 from clearance.data import datasets
 from clearance.training import PerturbationSet, accuracy, cards, robust_accuracy
 from clearance.zoo.headers import read_header
@@ -308,3 +310,14 @@ def test_the_command_of_a_bundled_network_makes_it_again(name: str):
     made, bundled = read_header(Path(f"{name}.safetensors")), load_model(name).metadata
     for key in ("clean_accuracy", "robust_accuracy"):
         assert float(made[key].split()[0]) == pytest.approx(float(bundled[key].split()[0]), abs=0.03)
+
+
+@pytest.mark.parametrize(("given", "known"), [("inf", "inf"), ("Linf", "inf"), ("l2", "2"), ("2.0", "2")])
+def test_norms_are_written_as_everywhere(given: str, known: str):
+    assert NormOf("inf", "2").convert(given, None, None) == known
+
+
+@pytest.mark.parametrize(("given", "said"), [("1", "expected inf or 2, got '1'"), ("two", "expected a number >= 1")])
+def test_other_norms_are_refused(given: str, said: str):
+    with pytest.raises(click.BadParameter, match=said):
+        NormOf("inf", "2").convert(given, None, None)

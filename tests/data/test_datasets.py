@@ -75,6 +75,22 @@ class TestIdx:
         with pytest.raises(FileError, match=r"expected t10k-labels-idx1-ubyte or .*\.gz, found neither"):
             load(tmp_path)
 
+    @pytest.mark.parametrize(
+        ("inside", "hint"),
+        [
+            ("cat/a.png", r"\(a folder of pictures is folder:.*things\)$"),
+            ("a.png", r"\(a folder of pictures is folder:.*things\)$"),
+            ("data-00000-of-00001.arrow", r"\(a data set of Hugging Face is hf:.*things\)$"),
+            ("notes.txt", "found neither$"),
+        ],
+    )
+    def test_another_kind_of_folder_is_named(self, tmp_path: Path, inside: str, hint: str):
+        file = tmp_path / "things" / inside
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"x")
+        with pytest.raises(FileError, match=hint):
+            load(tmp_path / "things")
+
 
 class TestNpz:
     def test_uint8_is_scaled_and_bounded(self, tmp_path: Path):

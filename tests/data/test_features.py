@@ -44,6 +44,28 @@ class TestLabels:
         with pytest.raises(InputError, match="one for each of its 3 classes, got 2, among them 'cat'"):
             read(tmp_path, text, class_names=("dog", "cow", "owl"))
 
+    def test_other_names_than_the_model_s_are_said_and_some_of_them_refused(self, tmp_path: Path):
+        text = "a,y\n1,paid\n2,default\n"
+        with pytest.raises(InputError, match="expected the classes of the model, default, repaid, got 'paid'"):
+            read(tmp_path, text, class_names=("default", "repaid"))
+        others = read(tmp_path, text, class_names=("bad", "good"))
+        assert others.labels.tolist() == [1, 0] and others.class_names == ("default", "paid")
+        assert others.notes[-1].endswith(
+            "are other names than the model's, bad, good: both are taken in their own order"
+        )
+        assert "other names" not in str(read(tmp_path, text, class_names=("LABEL_0", "LABEL_1")).notes)
+
+    def test_whole_numbers_that_the_model_s_classes_are_called_by(self, tmp_path: Path):
+        found = read(tmp_path, "a,y\n1,-1\n2,1\n3,1\n", class_names=("-1", "1"))
+        assert found.labels.tolist() == [0, 1, 1] and found.class_names == ("-1", "1")
+        assert read(tmp_path, "a,y\n1,1\n2,2\n", class_names=("1", "2", "3")).labels.tolist() == [0, 1]
+        assert read(tmp_path, "a,y\n1,0\n2,1\n", class_names=("1", "2")).labels.tolist() == [0, 1]
+
+    @pytest.mark.parametrize("text", ["a,b\n1,2.5\n2,3.5\n", "kind,a\nred,1\nblue,0\n"])
+    def test_an_error_says_which_column_was_taken(self, tmp_path: Path, text: str):
+        with pytest.raises(InputError, match=r"the last, as none is called label, .* \(--label NAME names another\)$"):
+            read(tmp_path, text)
+
     def test_whole_numbers_with_a_point(self, tmp_path: Path):
         assert read(tmp_path, "a,y\n1,2.0\n2,0.0\n").labels.tolist() == [2, 0]
 
@@ -144,3 +166,8 @@ def test_tables_of_scikit_learn_come_back(tmp_path: Path, name: str):
 def test_no_feature_at_all(tmp_path: Path):
     with pytest.raises(InputError, match="a column of labels and at least one more, got 'y' alone"):
         read(tmp_path, "y\n1\n")
+
+
+def test_what_is_no_truth_value_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match=r"line 3: expected yes or no in the column 'home', got 'maybe'"):
+        read(tmp_path, "home,y\nno,0\nmaybe,1\nyes,1\n")

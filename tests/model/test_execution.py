@@ -136,7 +136,9 @@ def test_a_function_is_compiled_too():
 @pytest.mark.usefixtures("quick")
 def test_a_network_that_fails_says_so_itself():
     for compiled in (False, True):
-        with pytest.raises(NetworkError, match=r"its forward pass failed on inputs of shape \(4,\)"):
+        with pytest.raises(
+            NetworkError, match=r"network: expected inputs of \d+ values, as it takes, got 4, of shape \(4,\)"
+        ):
             cl.Classifier(smooth(), compiled=compiled).logits(torch.rand(2, 4))
 
 

@@ -135,7 +135,11 @@ def test_around_changes_the_bounds_of_one_input_alone() -> None:
     [
         ({"scale": 0.0}, InputError, "scale: expected positive numbers, got 0"),
         ({"scale": torch.tensor([1.0, math.nan, 1.0])}, InputError, "scale: expected positive numbers, got nan"),
-        ({"scale": "std"}, InputError, "scale: expected a number, or a tensor"),
+        (
+            {"scale": "std"},
+            InputError,
+            "with one for each feature, got 'std'; load_model",
+        ),
         ({"fixed": torch.ones(3)}, DtypeError, "fixed: expected a bool tensor"),
         ({"fixed": torch.ones(3, dtype=torch.bool)}, InputError, "fixed: expected a coordinate that moves"),
     ],

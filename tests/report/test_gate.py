@@ -203,6 +203,8 @@ def test_the_command(tmp_path: Path):
     assert short.returncode == 1 and document["passed"] is False and document["criteria"][2]["limit"] == 2.0
     assert Xml.parse(tmp_path / "junit.xml").findall(".//failure")
     assert {path.name for path in tmp_path.iterdir()} == {"run", "old", "summary.md", "junit.xml"}
+    for norm in ("2", "l2", "L2", "2.0"):
+        assert run_command("gate", "run", *asked, "--norm", norm, folder=tmp_path).returncode == 0
     robust = run_command(
         "gate", "run", "--min-not-broken", ".95", "--at", "8/255,.4", "--min-class-proved", "0.5", folder=tmp_path
     )
@@ -229,11 +231,14 @@ def test_the_command(tmp_path: Path):
         (("--max-drop", "0.1"), "--max-drop: expected --baseline with it"),
         (("--min-median", "1", "--baseline", "run"), "--baseline: expected --max-drop with it"),
         (("--min-median", "1", "--drop-of", "certified"), "--drop-of: expected --max-drop with it"),
-        (("--min-median", "1", "--norm", "two"), "--norm: expected norms with commas"),
+        (("--min-median", "1", "--norm", "two"), "norm: expected a number >= 1 or inf, such as 2, l2"),
         (("--min-median", "1", "--norm", "3"), "--norm: expected one of 2, as the run has, got 3"),
         (("--min-median", "1", "--target", "a,,b"), "--target: expected names with commas"),
         (("--min-median", "1", "--junit", "no/junit.xml"), "--junit: expected a folder that exists, got no"),
-        (("--min-median", "1", "--norm", "2,2.0"), "--norm: expected each norm once, got '2,2.0'"),
+        (
+            ("--min-median", "1", "--norm", "2,2.0"),
+            "--norm: expected names with commas between them, each once",
+        ),
         (("--min-median", "1", "--junit", "run"), "--junit: expected a file, got run, which is a folder"),
         (("--min-median", "1", "--junit", "g", "--markdown", "run"), "--markdown: expected a file, got run, which is"),
         (("--min-median", "1", "--junit", "g", "--markdown", "g"), "--markdown: expected another file than --junit"),

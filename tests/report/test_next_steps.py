@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from clearance.audit import CHECKS
 from clearance.report.auditor_page import render_auditor
 from clearance.report.next_steps import MOST_STEPS, next_steps, steps_of_comparison
 from clearance.report.page import render_report
+from clearance.runs.origin import Origin
 from clearance.runs.threat import Feature, ThreatModel
 from made_runs import GOOD, MASKED, WRONG, Answer, bracket, comparison_of, far, records_of
 
@@ -111,6 +113,32 @@ def test_a_gap_of_a_table_is_closed_by_branch_and_bound(tmp_path: Path, certifie
         records_of(tmp_path / "run", [bracket(certified, 0.3, 0.3)] * 40, threat=threat, certificate=certificate)
     )
     assert any("branch-and-bound" in step.command for step in steps) == told
+
+
+@pytest.mark.parametrize(
+    ("total", "offset", "count"),
+    [
+        (7, 0, 7),
+        (50, 0, 10),
+        (8, 5, 3),
+    ],
+)
+def test_no_more_inputs_are_asked_for_than_there_are(tmp_path: Path, total: int, offset: int, count: int):
+    run = records_of(tmp_path / "run", [bracket()] * 2, offset=offset, origin=Origin(started="2026", total=total))
+    assert next_steps(run)[0].command == f"clearance bracket … --count {count}"
+
+
+def test_where_a_run_has_the_whole_set_a_larger_one_is_asked_for(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket()] * 2, origin=Origin(started="2026", total=2))
+    step = next_steps(run)[0]
+    assert step.text == "Take a larger set of inputs" and not step.command
+    assert step.why.endswith("; this run has all 2 of the set")
+    compared = comparison_of(tmp_path / "few", [far(1.0)] * 3, [far(2.0)] * 3)
+    small = [
+        replace(run, plan=run.plan.model_copy(update={"origin": Origin(started="2026", total=4)}))
+        for run in compared.runs
+    ]
+    assert steps_of_comparison(replace(compared, runs=tuple(small)))[0].command == "clearance bracket … --count 4"
 
 
 QUICK_FLAG = ("reference_wins", CHECKS["reference_wins"].remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from clearance.report.paired import (
     subtract,
     threat_differences,
 )
-from clearance.report.records import Entry
+from clearance.report.records import Entry, RunRecords
 from clearance.runs.summary import middle
+from clearance.runs.threat import Feature
 from made_runs import CONTRADICTION, MASKED, MASKING, REFUTED, WRONG, bracket, records_of
 
 
@@ -113,6 +115,30 @@ def test_what_forbids_a_comparison_and_what_only_explains_a_difference(tmp_path:
         "budget: quick in a, thorough in c",
     ]
     assert setup_differences(first, other) == ["c has another seed (3, not 0)", "c was certified by crown, not best"]
+
+
+AGE = Feature(name="age", unit=0.1, low=18.0, high=99.0, moves=True)
+
+
+def in_space(folder: Path, dtype: str, **threat: object) -> RunRecords:
+    """A run in which features have bounds and a scale of their own, computed in a precision."""
+    records = records_of(folder, [bracket()])
+    space = records.plan.threat.model_copy(update=threat)
+    model = records.plan.model.model_copy(update={"dtype": dtype})
+    return replace(records, plan=records.plan.model_copy(update={"threat": space, "model": model}))
+
+
+def test_runs_of_two_precisions_are_compared_by_what_both_can_hold(tmp_path: Path):
+    single = in_space(tmp_path / "a", "float32", space="ab", features=(AGE.model_copy(update={"unit": 0.1 + 1e-9}),))
+    double = in_space(tmp_path / "b", "float64", space="cd", rounded="ab", bounds=(0.0, 1.0 + 1e-12))
+    assert threat_differences(single, double) == threat_differences(double, single) == []
+    older = in_space(tmp_path / "c", "float64", space="cd", features=(AGE,))  # told by its features alone
+    assert threat_differences(single, older) == threat_differences(double, older) == []
+    other = in_space(
+        tmp_path / "d", "float64", space="ef", rounded="ef", features=(AGE.model_copy(update={"high": 9.0}),)
+    )
+    told = "bounds, scale or fixed coordinates of features: one (float32) in a, another (float64) in d"
+    assert threat_differences(single, other) == [told]
 
 
 def test_where_no_method_of_proof_applies_that_is_said(tmp_path: Path):

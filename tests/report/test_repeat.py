@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from clearance.report.repeat import command_of, lacks
+from clearance.report.repeat import NEW_FOLDER, command_of, lacks
+from clearance.runs.execute import read_run
 from clearance.runs.plan import Plan
 from command_line import run_command
 from made_runs import make_plan
@@ -75,3 +76,13 @@ def test_a_file_that_brings_its_values_gets_no_weights_and_what_is_lost_is_said(
     assert "--weights" not in command_of(plan) and not lacks(plan)
     scaled = plan.model_copy(update={"threat": plan.threat.model_copy(update={"space": "ab"})})
     assert "the scale" in lacks(scaled)
+
+
+def test_the_command_runs_as_it_stands(here: Path):
+    words = ["bracket", "digits-standard", "digits", "--count", "1", *QUICK]
+    assert run_command(*words, "--out", "run").returncode == 0
+    with read_run("run") as run:
+        again = shlex.split(command_of(run.plan))
+    assert run_command(*again[1:]).returncode == 0
+    with read_run(NEW_FOLDER) as other:
+        assert other.plan.id == run.plan.id

@@ -7,7 +7,8 @@ from torch import Tensor
 from clearance.errors import NetworkError
 from clearance.model.classifier import Classifier
 from clearance.runs.agreement import changed_answer
-from clearance.runs.answers import ASKED, MOST_LOGITS, RANDOM_CALLS, draw_points, record_answers
+from clearance.runs.answers import ASKED, RANDOM_CALLS, draw_points, record_answers
+from clearance.runs.plan import MOST_LOGITS
 
 INPUTS = torch.linspace(0.1, 0.9, 24).reshape(6, 4)
 

@@ -69,6 +69,13 @@ def test_a_run_in_two_goes_is_the_run_in_one(tmp_path: Path, what: str):
     assert compute(tmp_path / "two", larger) == []
 
 
+def test_a_run_of_a_version_without_a_digest_in_float32_goes_on(tmp_path: Path):
+    spaces = [threat(2.0).model_copy(update={"space": "ab", "rounded": rounded}) for rounded in (None, "cd")]
+    older, asked = (small(threat=one) for one in spaces)
+    assert [task.key for task in older.tasks()] == [task.key for task in asked.tasks()] and older.id != asked.id
+    assert compute(tmp_path / "run", older) and compute(tmp_path / "run", asked) == []
+
+
 def test_a_run_of_a_version_that_did_not_list_features_goes_on(tmp_path: Path):
     age = Feature(name="age", unit=11.5, low=18.0, high=99.0, moves=True)
     asked = small(threat=threat(2.0).model_copy(update={"features": (age,)}))
@@ -170,7 +177,7 @@ def test_the_references_of_the_first_sitting_stay_where_they_are_at_hand():
     grown = grow(first, with_references(3, "key0", "key1", "key2"))
     assert grown.data.references == ("key0", "key1") and grow(grown, with_references(3, "x", "y")).id == grown.id
     assert {task.key for task in first.tasks()} < {task.key for task in grown.tasks()}
-    with pytest.raises(InputError, match=r"^data.references: 2 inputs -> 1 inputs, 1 of the former not among"):
+    with pytest.raises(InputError, match=r"^data.references: 2 inputs -> 1 input, 1 of the former not among"):
         grow(with_references(2, "key0", "far"), with_references(3, "key0"))
 
 

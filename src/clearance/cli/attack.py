@@ -19,10 +19,10 @@ from clearance.attacks.fixed_radius import GROUP
 from clearance.attacks.table import ENSEMBLE
 from clearance.bracket.robust_accuracy import RobustAccuracy, judge
 from clearance.cli import tables
-from clearance.cli.cost import SEARCHES, STOPS_EARLY, tell_cost
+from clearance.cli.cost import SEARCHES, STEPS_PER_PASS, STOPS_EARLY, tell_cost
 from clearance.cli.flag_values import AttackFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
-from clearance.cli.inputs import as_target, load_inputs
+from clearance.cli.inputs import as_target, check_goal, load_inputs
 from clearance.cli.progress import progress
 from clearance.estimates.status import Status
 from clearance.geometry.exponents import as_distance
@@ -61,7 +61,7 @@ def run_attack(given: InputFlags, flags: AttackFlags, *, save: str | None, as_js
 def _attack(inputs: Inputs, flags: AttackFlags) -> list[AttackResult]:
     """One result per input: one input at a time for the nearest witnesses, many together within a radius."""
     target = as_target(flags.target)
-    checked, reached = inputs.check(target, seed=flags.seed)
+    checked, reached = check_goal(inputs, target, seed=flags.seed)
     images, labels = inputs.data.images, inputs.data.labels
     left = [place for place, there in enumerate(reached) if not there]
     results = [AttackResult(None, math.nan, False, label, REACHED, Cost()) for label in labels.tolist()]
@@ -69,7 +69,8 @@ def _attack(inputs: Inputs, flags: AttackFlags) -> list[AttackResult]:
     passes = passes_of(flags.budget)
     judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
     wording = SEARCHES if flags.radius is None else STOPS_EARLY
-    tell_cost(inputs.model, images[:1], judged, passes=passes, wording=wording)
+    steps = STEPS_PER_PASS * passes / at_once
+    tell_cost(inputs.model, images[:1], judged, passes=passes, wording=wording, steps=steps)
     with progress("attacking", len(left), meter=inputs.model.meter, passes=passes) as pace:
         for start in range(0, len(left), at_once):
             rows = left[start : start + at_once]

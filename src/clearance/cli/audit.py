@@ -13,12 +13,12 @@ import click
 from clearance import __version__
 from clearance.audit import CHECKS, Audit, Severity, audit
 from clearance.cli.audit_table import AuditJob, AuditRow, print_report
-from clearance.cli.cost import AUDITED, tell_cost
+from clearance.cli.cost import AUDIT_STEPS, AUDITED, tell_cost
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import as_target, load_inputs
+from clearance.cli.inputs import as_target, check_goal, load_inputs
 from clearance.cli.progress import progress
 from clearance.geometry.exponents import as_norm
-from clearance.model.budgets import AUDIT_PASSES
+from clearance.model.budgets import AUDIT_PASSES, MASKED_AUDIT
 from clearance.model.cost import Cost
 from clearance.report.marks import count
 
@@ -62,9 +62,17 @@ def _audit_all(job: AuditJob, rows: list[AuditRow]) -> None:
     """Append a row for each input as it is finished; a target that no input can have is refused before the first."""
     inputs, target, seed = job.inputs, job.target, job.seed
     images, labels = inputs.data.images, inputs.data.labels
-    checked, reached = inputs.check(target, seed=seed)
+    checked, reached = check_goal(inputs, target, seed=seed)
     judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
-    tell_cost(inputs.model, images[:1], judged, passes=AUDIT_PASSES, wording=AUDITED)
+    tell_cost(
+        inputs.model,
+        images[:1],
+        judged,
+        passes=AUDIT_PASSES,
+        wording=AUDITED,
+        steps=AUDIT_STEPS,
+        masked=MASKED_AUDIT,
+    )
     with progress("auditing", len(images), meter=inputs.model.meter, passes=AUDIT_PASSES) as pace:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             found = Audit((), None, Cost())

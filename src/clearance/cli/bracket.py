@@ -12,14 +12,14 @@ import click
 from clearance import __version__
 from clearance.cli import bracket_tables, tables
 from clearance.cli.checks import check_target
-from clearance.cli.cost import AUDITED, tell_cost
+from clearance.cli.cost import AUDITED, bracket_steps, tell_cost
 from clearance.cli.flag_values import EngineFlags, InputFlags, RunFlags
-from clearance.cli.inputs import load_inputs
+from clearance.cli.inputs import load_inputs, say_classes
 from clearance.cli.progress import progress
 from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
 from clearance.geometry.exponents import as_norm
-from clearance.model.budgets import whole_passes
+from clearance.model.budgets import masked_passes, whole_passes
 from clearance.report.marks import count
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
@@ -58,6 +58,8 @@ def run_bracket(inputs: InputFlags, *, run: RunFlags, engine: EngineFlags, as_js
         norms, targets, run.order, run.bound, run.budget, run.certificate, run.time_limit, seed=run.seed
     )
     plan, shared = plan_run(loaded, choices)
+    if plan.model.answers is not None and plan.model.answers.outputs is not None:
+        say_classes(loaded, plan.model.answers.outputs)
     if why := shared.references_left_out:
         click.echo(f"clearance: audits walk to inputs of this run alone: {printable(why)}", err=True)
     return compute(plan, shared, chosen, loaded, run, as_json=as_json)
@@ -79,7 +81,7 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
         try:
             meter = inputs.model.meter if isinstance(engine, LocalEngine) else None
             each, whole = whole_passes(flags.budget), len(run.tasks)
-            _tell(shared, engine, missing, each)
+            _tell(shared, engine, missing)
             with progress("bracketing", whole, done=whole - missing, meter=meter, passes=each) as pace:
                 for _ in run.compute(evaluate_tasks, shared=shared.of(run.plan), engine=engine, retry_failed=again):
                     pace.advance()
@@ -91,13 +93,24 @@ def compute(plan: Plan, shared: Evaluation, engine: Engine, inputs: Inputs, flag
         return complain(run)
 
 
-def _tell(shared: Evaluation, engine: Engine, missing: int, passes: int) -> None:
+def _tell(shared: Evaluation, engine: Engine, missing: int) -> None:
     """Say what the missing tasks will cost, on one thread, as they are computed."""
     where = "on this machine" if isinstance(engine, LocalEngine) else "on one worker, shared out among all"
     proof = 0.0 if shared.certificate == "none" else shared.time_limit
-    model, one = shared.model, shared.data.images[:1]
+    budget = shared.budget
     with limit_threads(engine.threads):
-        tell_cost(model, one, missing, passes=passes, noun="task", proof=proof, workers=where, wording=AUDITED)
+        tell_cost(
+            shared.model,
+            shared.data.images[:1],
+            missing,
+            passes=whole_passes(budget),
+            noun="task",
+            proof=proof,
+            workers=where,
+            wording=AUDITED,
+            steps=bracket_steps(budget),
+            masked=masked_passes(budget),
+        )
 
 
 def say_growth(run: Run) -> None:

@@ -19,6 +19,9 @@ from clearance.runs.summary import SummaryRow, number
 
 Record = Mapping[str, Any]
 
+WHERE_INFO = "the page of clearance report and clearance export have them"
+"""Where flags are that a table does not show."""
+
 
 def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[str] = (), more: str = "") -> None:
     """One line for each norm and target: the median bracket, and what must not be read.
@@ -37,11 +40,11 @@ def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[
             GridColumn("median\ncertified", right=True, drop=1),
             GridColumn("median\nestimated", right=True),
             GridColumn("median\nattacked", right=True),
-            GridColumn("inputs", right=True, drop=2),
-            GridColumn("wrong", right=True, drop=6),
-            GridColumn("refuted", right=True, drop=4),
-            GridColumn("masked", right=True, drop=3),
-            *([GridColumn("other", right=True, drop=5)] if any(others) else []),
+            GridColumn("inputs", right=True, drop=3),
+            GridColumn("wrong", right=True, drop=2),
+            GridColumn("refuted", right=True, drop=5),
+            GridColumn("masked", right=True, drop=4),
+            *([GridColumn("other", right=True, drop=6)] if any(others) else []),
         ],
         more=more,
     )
@@ -90,6 +93,9 @@ def print_records(console: Console, records: Sequence[Record], names: Sequence[s
             console.print(Text(_threat(norm, target), "bold"))
         some = [record for record in records if (record["norm"], record["target"]) == (norm, target)]
         _lines(some, names, group).print(console)
+    hidden = sum(any(flag["severity"] == "info" for flag in _flags(record)) for record in records)
+    if hidden:
+        console.print(f"\nWith flags of severity info, which are not shown: {hidden} of {len(records)}; {WHERE_INFO}.")
 
 
 def _threat(norm: float, target: str | int) -> str:
@@ -137,12 +143,17 @@ def _named(status: Status) -> Text:
     return Text(status.value, "green" if status is Status.OK else "yellow" if status.has_number else "red")
 
 
+def _flags(record: Record) -> Sequence[Mapping[str, Any]]:
+    """What the audit says of a bracket; nothing of a task that failed."""
+    return record["audit"]["flags"] if record["error"] is None else ()
+
+
 def _bracket(record: Record) -> list[Text | str]:
     """Certified, estimated, attacked, status and flags."""
     if record["error"] is not None:
         return [tables.NOTHING] * 3 + [Text("failed", "red"), record["error"]]
     status = Status(record["status"])
-    flags = [flag["code"] for flag in record["audit"]["flags"] if flag["severity"] != "info"]
+    flags = [flag["code"] for flag in _flags(record) if flag["severity"] != "info"]
     told = f"{flags[0]}, +{len(flags) - 1}" if len(flags) > 1 else "".join(flags)
     proof, own = record["certified"], status.measured
     shown = [

@@ -22,7 +22,7 @@ from clearance.cli import tables
 from clearance.cli.cost import tell_cost
 from clearance.cli.flag_values import CertifyFlags, InputFlags
 from clearance.cli.grid import Grid, GridColumn
-from clearance.cli.inputs import as_target, load_inputs
+from clearance.cli.inputs import as_target, check_goal, load_inputs
 from clearance.cli.progress import progress
 from clearance.geometry.exponents import as_norm
 from clearance.model.cost import Cost
@@ -39,7 +39,7 @@ def run_certify(given: InputFlags, chosen: CertifyFlags, *, as_json: bool) -> No
         as_json: Print JSON.
     """
     inputs, proofs, target = load_inputs(given), list[Certificate](), as_target(chosen.target)
-    checked, reached = inputs.check(target, seed=chosen.seed)
+    checked, reached = check_goal(inputs, target, seed=chosen.seed)
     judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
     tell_cost(inputs.model, inputs.data.images[:1], judged, passes=0, proof=chosen.time_limit)
     with progress("certifying", len(inputs.data)) as pace, native_output_on_stderr():

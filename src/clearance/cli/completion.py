@@ -18,7 +18,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 
 COMMON_NORMS = ("1", "2", "inf")
 """The norms that are asked for most; any other number from 1 on is one too."""
-DEVICES = ("auto", "cpu", "cuda", "mps")
+USUAL_DEVICES = ("auto", "cpu", "cuda", "mps")
 """The devices that `--help` names."""
 
 
@@ -95,7 +95,7 @@ def complete_words(words: Iterable[str]) -> Completer:
 
 
 complete_target, complete_norm = complete_words(TARGETS), complete_words(COMMON_NORMS)
-complete_device, complete_experiment = complete_words(DEVICES), complete_words(EXPERIMENTS)
+complete_device, complete_experiment = complete_words(USUAL_DEVICES), complete_words(EXPERIMENTS)
 
 
 def _names_or_files(named: dict[str, str], typed: str) -> list[CompletionItem]:

@@ -12,10 +12,12 @@ from rich.text import Text
 
 from clearance.cli.flag_values import GateFlags
 from clearance.cli.grid import Grid, GridColumn
+from clearance.cli.run_checks import split
 from clearance.cli.run_values import out_file, split_names
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
 from clearance.errors import InputError
+from clearance.geometry.exponents import as_norm
 from clearance.report.criteria import CRITERIA, LimitKind, flag_of
 from clearance.report.demands import Limits
 from clearance.report.gate import judge
@@ -52,7 +54,7 @@ def run_gate(flags: GateFlags, *, as_json: bool) -> int:
         read_records(flags.run, pictures=False),
         limits,
         baseline=None if baseline is None else read_records(baseline, pictures=False),
-        norms=_norms(flags.norm),
+        norms=[] if flags.norm is None else split("norm", flags.norm, as_norm),
         targets=split_names("--target", flags.target),
     )
     _write(junit, as_junit(outcome))
@@ -124,17 +126,6 @@ def print_outcome(console: Console, outcome: GateOutcome) -> None:
     for note in outcome.notes:
         console.print(Text(f"\nNote: {printable(note)}.", "dim"))
     console.print(Text(f"\nThe gate {outcome.sentence}.", "green" if outcome.passed else "bold red"))
-
-
-def _norms(text: str | None) -> list[float]:
-    names = split_names("--norm", text)
-    try:
-        norms = [float(name) for name in names]
-    except ValueError:
-        raise InputError(f"--norm: expected norms with commas between them, got {text!r}") from None
-    if len(set(norms)) < len(norms):
-        raise InputError(f"--norm: expected each norm once, got {text!r}")
-    return norms
 
 
 def _write(file: Path | None, data: bytes) -> None:

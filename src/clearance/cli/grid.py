@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rich import box
@@ -42,7 +42,7 @@ class Grid:
 
     Attributes:
         columns: From left to right.
-        gap: Blanks between two columns.
+        gap: Blanks between two columns, and one more; none more than that one where all columns fit so, and only so.
         more: Where to find what is left out, beside a wider terminal, such as "--json"; empty for nowhere.
 
     >>> grid = Grid([GridColumn("input"), GridColumn("radius", right=True), GridColumn("status", drop=1)])
@@ -81,7 +81,11 @@ class Grid:
         Args:
             console: Where to. Where even the columns that are never left out do not fit, the lines are longer.
         """
-        places, widest = list(range(len(self.columns))), self._least(range(len(self.columns)))
+        places, tight = list(range(len(self.columns))), replace(self, gap=0)
+        widest = tight._least(places)
+        if self._least(places) > console.width >= widest:
+            tight._show(console, places)
+            return
         while self._least(places) > console.width:
             droppable = [place for place in places if self.columns[place].drop]
             if not droppable or len(places) == 1:

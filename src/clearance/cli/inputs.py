@@ -9,6 +9,7 @@ from clearance.cli.values import printable
 from clearance.data.options import Options
 from clearance.data.selection import read_indices
 from clearance.errors import InputError
+from clearance.model.inputs import CheckedInputs
 from clearance.zoo.choice import DEFAULT_INPUTS, DataOptions
 from clearance.zoo.classifiers import ModelOptions, read_network
 from clearance.zoo.inputs import Inputs
@@ -29,6 +30,19 @@ def load_inputs(flags: InputFlags) -> Inputs:
     for note in inputs.notes:
         click.echo(f"clearance: {printable(note)}", err=True)
     return inputs
+
+
+def check_goal(inputs: Inputs, target: str | int, *, seed: int) -> tuple[CheckedInputs, tuple[bool, ...]]:
+    """As `Inputs.check`, saying on stderr where the data name another number of classes than the model has outputs."""
+    checked, reached = inputs.check(target, seed=seed)
+    say_classes(inputs, checked.logits.shape[1])
+    return checked, reached
+
+
+def say_classes(inputs: Inputs, outputs: int) -> None:
+    """Say on stderr where the data name another number of classes than the model has outputs."""
+    if note := inputs.note_on_classes(outputs):
+        click.echo(f"clearance: {printable(note)}", err=True)
 
 
 def read_inputs(flags: InputFlags) -> Inputs:

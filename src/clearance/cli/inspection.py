@@ -13,9 +13,9 @@ from torch import Tensor, fx, nn
 
 from clearance.certificates.applicability import applicable_methods
 from clearance.certificates.onnx_file import to_onnx
-from clearance.cli.cost import BRACKET_BATCH, bracket_cost, typical_speed
+from clearance.cli.cost import BRACKET_BATCH, bracket_cost, own_step, typical_speed
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import model_options, read_inputs, read_model
+from clearance.cli.inputs import model_options, read_inputs, read_model, say_classes
 from clearance.cli.inspection_record import THREADS, Inspection
 from clearance.cli.inspection_table import print_inspection
 from clearance.data.selection import consecutive
@@ -78,6 +78,7 @@ def _with_data(given: InputFlags) -> Inspection:
     inputs = read_inputs(given)
     x = inputs.model.check_inputs(inputs.data.images)
     logits = inputs.model.logits(x)
+    say_classes(inputs, logits.shape[1])
     data = _describe_data(inputs, logits)
     return _inspect(inputs.network, inputs.model, x, logits, given, data, names=inputs.data.class_names)
 
@@ -131,6 +132,7 @@ def _inspect(
     some = x[:RANDOM_INPUTS]
     speed = measure_speed(model, some, seconds=MEASURED_SECONDS)
     typical = speed if speed.batch <= BRACKET_BATCH else typical_speed(model, some, seconds=MEASURED_SECONDS / 3)
+    step = own_step(model)
     return Inspection(
         model=_describe_model(network, given.model),
         input=_describe_input(network, model, x, given, data is not None),
@@ -144,7 +146,7 @@ def _inspect(
         second_order=second_derivative(model, some),
         certificates=applicable_methods(model, x[:1]),
         export=_why_no_export(model, x[:1]),
-        brackets=tuple(bracket_cost(name, typical) for name in BUDGETS),
+        brackets=tuple(bracket_cost(name, typical, step) for name in BUDGETS),
     )
 
 

@@ -14,6 +14,7 @@ from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.tables import NOTHING, class_name, make_console
 from clearance.cli.values import printable
 from clearance.model.second_derivative import SecondDerivative
+from clearance.report.marks import count
 
 if TYPE_CHECKING:
     from clearance.cli.inspection_record import BracketCost, Inspection
@@ -115,7 +116,7 @@ def _data_rows(found: Inspection) -> Rows:
 def _fixed(places: list[int], names: list[str]) -> str:
     """The coordinates that cannot move, by name where they have one."""
     named = [names[place] if place < len(names) else str(place) for place in places]
-    return f"{len(places)} coordinates that cannot move: {_first(named)}"
+    return f"{count(len(places), 'coordinate')} that cannot move: {_first(named)}"
 
 
 def _speed_rows(found: Inspection) -> Rows:

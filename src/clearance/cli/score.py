@@ -12,9 +12,9 @@ import click
 
 from clearance import __version__
 from clearance.cli import tables
-from clearance.cli.cost import tell_cost
+from clearance.cli.cost import ESTIMATE_STEPS, tell_cost
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import as_target, load_inputs
+from clearance.cli.inputs import as_target, check_goal, load_inputs
 from clearance.cli.progress import progress
 from clearance.cli.summary import summarise
 from clearance.estimates.clever import iterate_clever
@@ -88,9 +88,9 @@ def run_score(given: InputFlags, settings: Settings, *, target: str, as_json: bo
     scores: list[Score] = []
     try:
         model, images, passes = job.inputs.model, job.inputs.data.images, job.passes()
-        checked, reached = job.inputs.check(job.target, seed=settings.seed)
+        checked, reached = check_goal(job.inputs, job.target, seed=settings.seed)
         judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
-        tell_cost(model, images[:1], judged, passes=passes)
+        tell_cost(model, images[:1], judged, passes=passes, steps=ESTIMATE_STEPS)
         with progress("scoring", len(images), meter=model.meter, passes=passes) as pace:
             for score in job.scores(reached):
                 scores.append(score)

@@ -9,12 +9,12 @@ import click
 from clearance.cli.completion import complete_data, complete_device, complete_model
 from clearance.cli.options import ALL_COUNT, CONTEXT, commands, given_flags, with_json, with_options, with_quiet
 from clearance.cli.train_flags import TrainFlags
-from clearance.cli.values import ArchitectureArguments, PictureSize, Radius
+from clearance.cli.values import ArchitectureArguments, NormOf, PictureSize, Radius
 from clearance.training.defenses.table import DEFENSES
 from clearance.zoo.table import ARCHITECTURES
 
 THREAT_OPTIONS = (
-    click.option("--norm", type=click.Choice(["inf", "2"]), default="inf", show_default=True, help="Norm of a change."),
+    click.option("--norm", type=NormOf("inf", "2"), default="inf", show_default=True, help="Norm of a change."),
     click.option("--radius", type=Radius(), metavar="R", help="Largest change, in input units, such as 0.3 or 8/255."),
 )
 """What a defence defends against; standard training is judged by it too."""

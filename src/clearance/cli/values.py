@@ -25,6 +25,38 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+class NormOf(click.ParamType[str]):
+    """One of some norms, however it is written: `inf`, `linf`, `2`, `l2`.
+
+    Args:
+        *names: The norms, as they are handed on.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.names, self.name = names, "|".join(names)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The norm's own name."""
+        from clearance.geometry.exponents import as_norm
+
+        try:
+            found = next((name for name in self.names if as_norm(name) == as_norm(str(value))), None)
+        except InputError as error:
+            self.fail(str(error).removeprefix("norm: "), param, ctx)
+        if found is None:
+            self.fail(f"expected {' or '.join(self.names)}, got {value!r}", param, ctx)
+        return found
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The norms, for a shell."""
+        return [CompletionItem(name) for name in self.names if name.startswith(incomplete)]
+
+
 class NumberOr(click.ParamType[int | float | str]):
     """A number, or one word that stands for a choice of the program.
 

@@ -8,7 +8,7 @@ import click
 
 from clearance.certificates.vnnlib import INSTANCES_FILE, export_vnnlib
 from clearance.cli.flag_values import InputFlags
-from clearance.cli.inputs import as_target, load_inputs
+from clearance.cli.inputs import as_target, check_goal, load_inputs
 from clearance.errors import TargetError
 
 
@@ -30,7 +30,7 @@ def run_export_vnnlib(
         TargetError: If every input has the target class already.
     """
     inputs, goal = load_inputs(given), as_target(target)
-    _, reached = inputs.check(goal, seed=seed)
+    _, reached = check_goal(inputs, goal, seed=seed)
     kept = [place for place, there in enumerate(reached) if not there]
     apart = [inputs.data.indices[place] for place, there in enumerate(reached) if there]
     if not kept:

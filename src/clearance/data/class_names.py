@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,22 @@ from numpy.typing import NDArray
 from clearance.data.columns import DataTable
 from clearance.data.dataset import Source
 from clearance.errors import InputError
+
+PLACEHOLDER = re.compile(r"(LABEL_|class )\d+")
+"""What a class is called that nobody has named."""
+
+MOST_NAMED = 6
+"""Names that a message has one by one."""
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Names in words: the first `MOST_NAMED`, and how many there are.
+
+    >>> list_names(["cat", "dog"]), list_names("abcdefgh")
+    ('cat, dog', 'a, b, c, d, e, f, … (8 in all)')
+    """
+    shown = ", ".join(names[:MOST_NAMED])
+    return shown if len(names) <= MOST_NAMED else f"{shown}, … ({len(names)} in all)"
 
 
 def order_classes(found: Sequence[str], known: Sequence[str], source: str) -> tuple[str, ...]:
@@ -22,8 +39,8 @@ def order_classes(found: Sequence[str], known: Sequence[str], source: str) -> tu
         source: Where the names come from, for messages.
 
     Returns:
-        The model's classes where they hold all of those found; else those found, where there are as many of them as
-        the model has, or the model's are not known.
+        The model's classes where they hold all of those found; else those found, where they are as many and all of
+        them other names, or the model's are not known.
 
     Raises:
         InputError: If neither is so: then nothing says which output of the model stands for which class.
@@ -33,21 +50,29 @@ def order_classes(found: Sequence[str], known: Sequence[str], source: str) -> tu
     """
     if set(found) <= set(known):
         return tuple(known)
+    stranger = next(name for name in found if name not in known)
     if known and len(found) != len(known):
-        stranger = next(name for name in found if name not in known)
         classes = f"class names of the model, or one for each of its {len(known)} classes"
         raise InputError(f"{source}: expected {classes}, got {len(found)}, among them {stranger[:80]!r}")
+    if not set(found).isdisjoint(known):
+        classes = f"the classes of the model, {list_names(known)}"
+        raise InputError(
+            f"{source}: expected {classes}, got {stranger[:80]!r} (class-names says which output is which)"
+        )
     return tuple(found)
 
 
-def numbered(table: DataTable, column: str, known: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def numbered(
+    table: DataTable, column: str, known: Sequence[str], *, own: bool = False
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels as class indices.
 
     Args:
         table: The table.
-        column: Its column of labels: whole numbers are class indices; text and truth values are names, numbered in
-            sorted order.
+        column: Its column of labels: whole numbers are class indices, unless the model's classes are called by
+            numbers as well (then they are names); text and truth values are names, numbered in sorted order.
         known: The classes of the model in the order of its outputs; empty where they are not known.
+        own: Whether these are the data's own names of classes, so that whole numbers are indices among them.
 
     Returns:
         The indices, and a name for each class (empty where the labels are numbers and the model names none).
@@ -55,7 +80,7 @@ def numbered(table: DataTable, column: str, known: Sequence[str]) -> tuple[NDArr
     Raises:
         InputError: If a label is missing, negative, or neither a whole number nor text.
     """
-    if table.is_whole(column):
+    if table.is_whole(column) and (own or not _are_names(table.whole(column), known)):
         labels = table.whole(column)
         if labels.min() < 0:
             row = int(labels.argmin())
@@ -63,12 +88,17 @@ def numbered(table: DataTable, column: str, known: Sequence[str]) -> tuple[NDArr
                 f"{table.at(row)}: expected class indices >= 0 in the column {column!r}, got {labels[row]}"
             )
         return labels, tuple(known)
-    texts = table.texts(column)
-    if table.is_numeric(column):
+    texts = [str(label) for label in table.whole(column)] if table.is_whole(column) else table.texts(column)
+    if table.is_numeric(column) and not table.is_whole(column):
         raise InputError(f"{table.source}: expected class indices or names in the column {column!r}, got other numbers")
     names = order_classes(sorted(set(texts)), known, table.source)
     index = {name: place for place, name in enumerate(names)}
     return np.array([index[text] for text in texts], dtype=np.int64), names
+
+
+def _are_names(labels: NDArray[np.int64], known: Sequence[str]) -> bool:
+    """Whether whole numbers are what a model calls its classes: scikit-learn's classes are the labels themselves."""
+    return {str(label) for label in set(labels.tolist())} <= set(known)
 
 
 def in_order_of(source: Source, known: Sequence[str]) -> Source:
@@ -80,11 +110,17 @@ def in_order_of(source: Source, known: Sequence[str]) -> Source:
 
     Returns:
         The set with other labels where the model's classes hold all of its own, each once, in another order; else the
-        set as it is: then its labels are indices already, or nothing says which output stands for which class.
+        set as it is: then its labels are indices already, or nothing says which output stands for which class, which
+        a note says.
     """
     own = source.class_names
-    if not own or own == tuple(known) or not set(own) <= set(known) or len(set(known)) < len(known):
+    if not own or not known or own == tuple(known) or len(set(known)) < len(known):
         return source
+    if not set(own) <= set(known):
+        if all(map(PLACEHOLDER.fullmatch, known)):
+            return source
+        said = f"the classes of {source.name}, {list_names(own)}, are other names than the model's, {list_names(known)}"
+        return replace(source, notes=(*source.notes, f"{said}: both are taken in their own order"))
     places = {name: place for place, name in enumerate(known)}
     others = np.array([places[name] for name in own], dtype=np.int64)
     notes = (*source.notes, f"the classes of {source.name} are numbered as the model numbers those names")

@@ -137,6 +137,10 @@ class DataTable:
         if words <= TRUE_WORDS | FALSE_WORDS:
             return "bool", np.array([text.lower() in TRUE_WORDS for text in texts], dtype=np.float64)
         wrong = [row for row, text in enumerate(texts) if not ANY_NUMBER.fullmatch(text)]
+        others = [row for row in wrong if texts[row].lower() not in TRUE_WORDS | FALSE_WORDS]
+        if others and len(others) < len(wrong):  # truth values, and what is none
+            got = texts[others[0]][:40]
+            raise InputError(f"{self.at(others[0])}: expected yes or no in the column {name!r}, got {got!r}")
         if len(wrong) == len(texts):
             advice = "write it as numbers, such as one column of 0 and 1 for each value, or leave it out"
             raise InputError(

@@ -63,7 +63,7 @@ def read_csv(path: Path) -> DataTable:
     lines, rows = list[int](), list[list[str]]()
     for line, values in records:
         if len(values) != len(names):
-            wanted = f"{len(names)} values, one for each column"
+            wanted = f"{len(names)} value{'' if len(names) == 1 else 's'}, one for each column"
             raise FileError(f"{path}, line {line}: expected {wanted}, got {len(values)}")
         lines.append(line)
         rows.append(values)

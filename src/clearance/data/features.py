@@ -11,13 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearance.data.class_names import numbered
+from clearance.data.class_names import list_names, numbered
 from clearance.data.columns import Column, DataTable
 from clearance.data.dataset import Bounds, Source
 from clearance.data.npz import one_range
@@ -30,11 +31,15 @@ LABEL_NAMES = ("label", "class", "target", "y")
 EVERY_COLUMN = "all"
 """Stands for all columns in the lists of fixed and movable ones."""
 
-MOST_NAMED = 6
-"""Columns that a note names one by one."""
 
-
-def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: Callable[[Path], DataTable]) -> Source:
+def tabular_source(
+    table: DataTable,
+    name: str,
+    options: Options,
+    *,
+    bounds_of: Callable[[Path], DataTable],
+    own_names: bool = False,
+) -> Source:
     """The inputs of a table (see the module's text).
 
     Args:
@@ -42,6 +47,7 @@ def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: 
         name: What to call the set.
         options: `label`, `fixed`, `movable`, `bounds_file` and `class_names` are read.
         bounds_of: Reads the file of bounds.
+        own_names: Whether the class names of `options` are the data's own: whole numbers are indices among them.
 
     Returns:
         Inputs of shape `(count, features)`.
@@ -53,16 +59,20 @@ def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: 
     names = [column for column in table.names if column != label]
     if not names:
         raise InputError(f"{table.source}: expected a column of labels and at least one more, got {label!r} alone")
-    labels, class_names = numbered(table, label, options.class_names)
+    with _told(notes):
+        labels, class_names = numbered(table, label, options.class_names, own=own_names)
     if not set(class_names) <= set(options.class_names):
-        order = _named([f"{place} {one}" for place, one in enumerate(class_names)])
+        order = list_names([f"{place} {one}" for place, one in enumerate(class_names)])
         notes.append(f"the classes are numbered in sorted order: {order} (--class-names says otherwise)")
-    columns = [table.numbers(column) for column in names]
+    with _told(notes[:1] if options.label is None and label.lower() not in LABEL_NAMES else ()):
+        columns = [table.numbers(column) for column in names]
     values = np.stack([column.values for column in columns], axis=1)
     fixed = _fixed(names, columns, options, table.source)
     by_default = [one for one, held in zip(names, fixed, strict=True) if held and one not in options.fixed]
     if by_default and EVERY_COLUMN not in options.fixed:
-        notes.append(f"fixed, as they hold two values only: {_named(by_default)} (--movable NAME,... lets them move)")
+        notes.append(
+            f"fixed, as they hold two values only: {list_names(by_default)} (--movable NAME,... lets them move)"
+        )
 
     def read(rows: Sequence[int]) -> NDArray[np.float32]:
         return values[list(rows)]
@@ -82,11 +92,20 @@ def tabular_source(table: DataTable, name: str, options: Options, *, bounds_of: 
     )
 
 
+@contextmanager
+def _told(notes: Sequence[str]) -> Generator[None]:
+    """Say with what is wrong how the column of labels was chosen: it may be that the label is another."""  # noqa: DOC501
+    try:
+        yield
+    except InputError as error:
+        raise InputError("; ".join([str(error), *notes])) from error
+
+
 def _label(table: DataTable, options: Options) -> tuple[str, list[str]]:
     """The column of labels, and a note where nobody named it."""  # noqa: DOC501
     if options.label is not None:
         if options.label not in table.names:
-            shown = _named(table.names)
+            shown = list_names(table.names)
             raise InputError(f"label: expected a column of {table.source} ({shown}), got {options.label!r}")
         return options.label, []
     usual = [name for wanted in LABEL_NAMES for name in table.names if name.lower() == wanted]
@@ -99,7 +118,7 @@ def _fixed(names: Sequence[str], columns: Sequence[Column], options: Options, so
     for flag, wanted in (("fixed", options.fixed), ("movable", options.movable)):
         stranger = next((name for name in wanted if name not in names and name != EVERY_COLUMN), None)
         if stranger is not None:
-            raise InputError(f"{flag}: expected features of {source} ({_named(names)}), got {stranger!r}")
+            raise InputError(f"{flag}: expected features of {source} ({list_names(names)}), got {stranger!r}")
     both = sorted(set(options.fixed) & set(options.movable))
     if both:
         raise InputError(f"fixed: expected other columns than in movable, got {both[0]!r} in both")
@@ -131,7 +150,9 @@ def _bounds(
     if options.bounds_file is not None:
         missing = _set_bounds(bounds_of(Path(options.bounds_file)), names, lows, highs)
         if missing:
-            notes.append(f"{options.bounds_file} has no bounds of {_named(missing)}: the range of the column is taken")
+            notes.append(
+                f"{options.bounds_file} has no bounds of {list_names(missing)}: the range of the column is taken"
+            )
         for name, column, low, high in zip(names, columns, lows, highs, strict=True):
             if outside := int(((column.values < low) | (column.values > high)).sum()):
                 notes.append(
@@ -157,8 +178,3 @@ def _set_bounds(
             raise InputError(f"{table.at(row)}: expected low <= high for {feature!r}, got {got}")
         lows[place], highs[place] = low[row], high[row]
     return list(places)
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMED])
-    return shown if len(names) <= MOST_NAMED else f"{shown}, … ({len(names)} in all)"

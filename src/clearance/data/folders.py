@@ -161,7 +161,7 @@ def _listed(folder: Path, name: str, options: Options) -> Source:
     table = read_csv(listing)
     files = [_inside(folder, file, listing, table.lines[row]) for row, file in enumerate(table.texts("file"))]
     known = _named_classes(folder, table)
-    labels, names = numbered(table, "label", known or options.class_names)
+    labels, names = numbered(table, "label", known or options.class_names, own=bool(known))
     if known:
         check_classes(labels, known, str(listing))
     return _source(files, labels.tolist(), name, names, options)

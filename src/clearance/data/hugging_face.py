@@ -205,16 +205,18 @@ def _source(rows: _ArrowRows, name: str, options: Options) -> Source:
     if pictures is None:
         chosen = options.label or next((name for name in rows.class_names if name in wanted), None)
         return _tabular(table, name, options, rows, chosen)
-    labels, names = numbered(table, wanted[0], rows.class_names.get(wanted[0]) or options.class_names)
-    check_classes(labels, rows.class_names.get(wanted[0], ()), rows.source)
+    own = rows.class_names.get(wanted[0], ())
+    labels, names = numbered(table, wanted[0], own or options.class_names, own=bool(own))
+    check_classes(labels, own, rows.source)
     return _pictures(rows, pictures, labels, names, name, options)
 
 
 def _tabular(table: DataTable, name: str, options: Options, rows: _ArrowRows, label: str | None) -> Source:
     from dataclasses import replace
 
-    names = rows.class_names.get(label or "", ()) or options.class_names
-    return tabular_source(table, name, replace(options, label=label, class_names=names), bounds_of=read_csv)
+    own = rows.class_names.get(label or "", ())
+    chosen = replace(options, label=label, class_names=own or options.class_names)
+    return tabular_source(table, name, chosen, bounds_of=read_csv, own_names=bool(own))
 
 
 def _pictures(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from clearance.data.dataset import Source, pixel_source
 from clearance.data.files import described, path_kind, read_bytes, refuse_pickle, require_file
 from clearance.data.options import DATA_VARIABLE, Options, data_folder
+from clearance.data.table import DATA_KINDS
 from clearance.errors import FileError, InputError, ShapeError
 
 IDX_UINT8 = 0x08
@@ -224,7 +225,18 @@ def _find(folder: Path, stem: str) -> Path:
     for path in (folder / stem, folder / f"{stem}.gz"):
         if path.is_file():
             return path
-    raise FileError(f"{folder.resolve()}: expected {stem} or {stem}.gz, found neither")
+    raise FileError(f"{folder.resolve()}: expected {stem} or {stem}.gz, found neither{_other_kind(folder)}")
+
+
+def _other_kind(folder: Path) -> str:
+    """A hint where a folder of idx files was looked for, and another kind of data begins with its own word."""
+    inside = sorted(path.name for path in folder.iterdir()) if os.access(folder, os.R_OK | os.X_OK) else []
+    if any(name.startswith(("dataset_", "data-0")) or name.endswith(".parquet") for name in inside):
+        return f" (a data set of Hugging Face is hf:{folder})"
+    pictures = any(Path(name).suffix.lower() in DATA_KINDS["picture"].endings for name in inside)
+    if pictures or "labels.csv" in inside or any(path_kind(folder / name) == "folder" for name in inside):
+        return f" (a folder of pictures is folder:{folder})"
+    return ""
 
 
 def _two_paths(text: str) -> tuple[Path, Path]:

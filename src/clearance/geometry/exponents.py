@@ -6,6 +6,9 @@ from typing import SupportsFloat
 
 from clearance.errors import InputError
 
+NORM_FORMS = "a number >= 1 or inf, such as 2, l2, inf or linf"
+"""How norms are written, for messages."""
+
 
 def as_norm(norm: SupportsFloat | str) -> float:
     """The `p` of a norm as a float, `1 <= p <= inf`.
@@ -60,4 +63,4 @@ def _as_number(norm: SupportsFloat | str) -> float:
     try:
         return float(text)
     except (TypeError, ValueError):
-        raise InputError(f"norm: expected a number >= 1 or 'inf', got {norm!r}") from None
+        raise InputError(f"norm: expected {NORM_FORMS}, got {norm!r}") from None

@@ -13,7 +13,9 @@ AUDIT_PASSES = 4100
 """About what the full audit of an input costs: its checks ask for the same points at every budget that has it
 (measured: `benchmarks/audit_cost.py`)."""
 SHORT_AUDIT_PASSES = 1000
-"""About what the audit costs in short, and at most, where its references and the witness are near."""
+"""About what the audit costs in short, where its references and the witness are near."""
+MASKED_AUDIT, MASKED_SHORT_AUDIT = 31_000, 9_000
+"""About what both cost where gradients are masked: they try harder then (measured: a small CNN behind a rounding)."""
 WHOLE_AUDIT = 6000
 """Passes of a bracket from which its audit is the full one."""
 LEAST_BRACKET = 1500
@@ -143,6 +145,17 @@ def whole_passes(budget: str | int) -> int:
     (7980, 2000)
     """
     return _number(budget) or _whole(BUDGETS[str(budget)])
+
+
+def masked_passes(budget: str | int) -> int:
+    """About how many passes a bracket costs where gradients are masked.
+
+    >>> masked_passes("quick"), masked_passes(2000)
+    (34880, 10000)
+    """
+    short = share_of_bracket(budget)[2]
+    audit, more = (SHORT_AUDIT_PASSES, MASKED_SHORT_AUDIT) if short else (AUDIT_PASSES, MASKED_AUDIT)
+    return whole_passes(budget) - audit + more
 
 
 def _whole(budget: Budget) -> int:

@@ -6,15 +6,19 @@ tuple, a dict or an object that holds exactly one tensor which can be meant.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearance.errors import ClearanceError, NetworkError
 from clearance.model.bounds import name_inputs
 from clearance.model.memory import is_out_of_memory
+
+UNEQUAL_LENGTHS = re.compile(r"mat1 and mat2 shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)")
+"""What torch says of a linear layer and inputs of another length: theirs, then the layer's."""
 
 CHANNELS = (1, 3, 4)
 """How many channels images have: grey, red-green-blue, and that with transparency."""
@@ -40,9 +44,29 @@ def answer(name: str, part: Callable[[Tensor], Tensor], x: Tensor) -> object:
     except Exception as error:  # whatever a stranger's code raises: the message says what, its traceback is the cause
         if is_out_of_memory(error) or isinstance(error, ClearanceError):
             raise
+        if wanted := _features_taken(error, x):
+            got = f"{x[0].numel()}, of shape {tuple(x.shape[1:])}"
+            raise NetworkError(f"{name}: expected inputs of {wanted} values, as it takes, got {got}") from error
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
         where = f"its forward pass failed on inputs of shape {tuple(x.shape[1:])}"
-        raise NetworkError(f"{name}: {where}: expected a tensor, got {said}{_channels_last(x)}") from error
+        hint = _channels_last(x) or _first_linear(part, x)
+        raise NetworkError(f"{name}: {where}: expected a tensor, got {said}{hint}") from error
+
+
+def _features_taken(error: Exception, x: Tensor) -> int | None:
+    """How many values of an input the first linear layer takes, where it was given another number of them."""
+    found = UNEQUAL_LENGTHS.search(str(error))
+    return int(found[2]) if found and int(found[1]) == x[0].numel() else None
+
+
+def _first_linear(part: object, x: Tensor) -> str:
+    """A hint where inputs are rows of a table and the first linear layer takes another number of features."""
+    network = getattr(part, "network", part)
+    layers = network.modules() if isinstance(network, nn.Module) and x.ndim == 2 else ()
+    first = next((layer for layer in layers if isinstance(layer, nn.Linear)), None)
+    if first is None or first.in_features == x.shape[1]:
+        return ""
+    return f" (its first linear layer takes {first.in_features} features, these inputs have {x.shape[1]})"
 
 
 def _channels_last(x: Tensor) -> str:

@@ -30,7 +30,8 @@ def read_scale(scale: Bound, *, device: torch.device, dtype: torch.dtype) -> Ten
         values = torch.as_tensor(scale, dtype=dtype, device=device)
     except (TypeError, ValueError, RuntimeError):
         got = " ".join(repr(scale).split())
-        raise InputError(f"scale: expected a number, or a tensor with one for each feature, got {got}") from None
+        way = f"; load_model(..., data=..., scale={got}) measures it, as --scale does" if isinstance(scale, str) else ""
+        raise InputError(f"scale: expected a number, or a tensor with one for each feature, got {got}{way}") from None
     wrong = ~(values.isfinite() & (values > 0) & (1 / values).isfinite())
     if values.numel() == 0 or bool(wrong.any()):
         got = f"{values[wrong].flatten()[0].item():g}" if values.numel() else "none"

@@ -241,7 +241,23 @@ def _more_inputs(run: RunRecords) -> list[NextStep]:
     low, high = write_ends(interval)
     why = f"{count(len(inputs), 'input')} leave the accuracy anywhere between {low} and {high}"
     wanted = LARGER_RUN * max(len(inputs), len(run.plan.data.input_keys))  # an unfinished run has more than it shows
-    return [NextStep("Take more inputs", why, f"clearance bracket … --count {wanted}")]
+    return [_take(wanted, [run], NextStep("Take more inputs", why))]
+
+
+def _take(wanted: int, runs: Sequence[RunRecords], step: NextStep) -> NextStep:
+    """A step that asks for more inputs, with the count to ask for: as many as wanted, or all that the set has."""
+    left = [_available(run) for run in runs]
+    most = min((number for number in left if number is not None), default=wanted)
+    if most <= max(run.plan.data.count for run in runs):
+        all_of_them = f"this run has all {most} of the set" if len(runs) == 1 else f"the set has {most}"
+        return replace(step, text="Take a larger set of inputs", why=f"{step.why}; {all_of_them}")
+    return replace(step, command=f"clearance bracket … --count {min(wanted, most)}")
+
+
+def _available(run: RunRecords) -> int | None:
+    """How many inputs there are from the first of a run on; `None` where it is not known."""
+    origin, data = run.plan.origin, run.plan.data
+    return None if origin is None or origin.total is None else origin.total - (0 if data.indices else data.offset)
 
 
 def _targets(run: RunRecords) -> list[NextStep]:
@@ -280,11 +296,7 @@ def _undecided(comparison: Comparison) -> list[NextStep]:
             why = f"the interval of the difference between {one.run} and {one.against} holds 0"
         else:
             continue
-        return [
-            NextStep(
-                "Take more inputs in each run", why, f"clearance bracket … --count {LARGER_RUN * len(contest.inputs)}"
-            )
-        ]
+        return [_take(LARGER_RUN * len(contest.inputs), comparison.runs, NextStep("Take more inputs in each run", why))]
     return []
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from clearance.estimates.status import Status
 from clearance.report.marks import MARKS, name_norm
 from clearance.report.records import Entry, RunRecords
 from clearance.report.statistics import Group
+from clearance.runs.threat import Feature, ThreatModel
 
 QUANTITIES = tuple(reversed(MARKS))
 """The three numbers of a bracket by their kinds, attacked first: a distance is a fact about the model."""
@@ -159,11 +161,37 @@ def relabelled(first: RunRecords, other: RunRecords) -> int:
 def threat_differences(first: RunRecords, other: RunRecords) -> list[str]:
     """What makes the numbers of two runs incomparable: the valid range, or how hard attacks and estimates tried."""
     one, two = first.plan, other.plan
-    found = [("bounds", one.threat.bounds, two.threat.bounds), ("unit", one.threat.units, two.threat.units)]
-    if one.threat.space != two.threat.space and not any(a != b for _, a, b in found):
-        found += [("bounds, scale or fixed coordinates of features", "one", "another")]
+    found = [("bounds", *_same_rounded(one.threat.bounds, two.threat.bounds))]
+    found += [("unit", one.threat.units, two.threat.units)]
+    if not _same_space(one.threat, two.threat) and not any(a != b for _, a, b in found):
+        precisions = one.model.dtype, two.model.dtype
+        told = [f" ({name})" if len(set(precisions)) > 1 else "" for name in precisions]
+        found += [("bounds, scale or fixed coordinates of features", f"one{told[0]}", f"another{told[1]}")]
     found += [("budget", one.parameters.get("budget"), two.parameters.get("budget"))]
     return [f"{name}: {_said(a)} in {first.name}, {_said(b)} in {other.name}" for name, a, b in found if a != b]
+
+
+def _same_rounded(one: object, two: object) -> tuple[object, object]:
+    """Two ranges; the first twice where both are the same in float32: a network's precision rounds them."""
+    return (one, one) if _rounded(one) == _rounded(two) else (one, two)
+
+
+def _rounded(ends: object) -> object:
+    return tuple(np.float32(end) for end in cast("tuple[float, ...]", ends)) if isinstance(ends, tuple) else ends
+
+
+def _same_space(one: ThreatModel, two: ThreatModel) -> bool:
+    """Whether features have the same bounds and scale and the same of them move, up to rounding to float32."""
+    if one.space == two.space or (one.rounded or one.space) == (two.rounded or two.space):
+        return True
+    if one.features is None or two.features is None:  # of older plans the digests alone say nothing where they differ
+        return False
+    return [_threat_of(feature) for feature in one.features] == [_threat_of(feature) for feature in two.features]
+
+
+def _threat_of(feature: Feature) -> tuple[object, ...]:
+    numbers = (feature.unit, feature.low, feature.high)
+    return feature.name, feature.moves, *(np.float32(number) for number in numbers)
 
 
 def setup_differences(first: RunRecords, other: RunRecords) -> list[str]:

@@ -8,6 +8,9 @@ from clearance.report.marks import name_weights, write_norm
 from clearance.runs.names import IN_MEMORY
 from clearance.runs.plan import Plan
 
+NEW_FOLDER = "run-again"
+"""The folder of the run that the command makes: the other one is there."""
+
 
 def command_of(plan: Plan) -> str:
     """The command line of `clearance bracket` for a plan: the same plan id says that it is the same evaluation.
@@ -34,7 +37,7 @@ def command_of(plan: Plan) -> str:
     for name, flag in (*known.items(), ("certificate_seconds", "--time-limit")):
         value = parameters.get(name)
         words += [] if value is None else [flag, f"{value:g}" if isinstance(value, float) else str(value)]
-    return shlex.join([*words, "--seed", str(plan.seed)])
+    return shlex.join([*words, "--seed", str(plan.seed), "--out", NEW_FOLDER])
 
 
 def lacks(plan: Plan) -> str:

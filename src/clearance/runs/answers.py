@@ -21,16 +21,13 @@ from clearance.model.bounds import points_between
 from clearance.model.classifier import Classifier
 from clearance.model.seeds import content_key, make_generator
 from clearance.runs.agreement import agree
-from clearance.runs.plan import Answers
+from clearance.runs.plan import MOST_LOGITS, Answers
 
 ASKED = 4
 """So many of the first inputs are asked, and so many points are drawn: few passes against the thousands of a task."""
 
 RANDOM_CALLS = 16
 """How often a network is called whose answers differ from call to call: enough for a standard deviation to 20 %."""
-
-MOST_LOGITS = 1000
-"""Logits that are kept of an input, evenly spaced over the classes: all of ImageNet's, and a plan stays small."""
 
 
 def record_answers(model: Classifier, images: Tensor) -> Answers:

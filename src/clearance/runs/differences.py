@@ -44,9 +44,13 @@ def _other_references(old: Sequence[str] | None, new: Sequence[str] | None) -> l
     """How the inputs that audits walk to differ; plans of versions that took those of the run have none."""
     if old == new:
         return []
-    counts = [f"{len(keys)} inputs" if keys is not None else "those of the run" for keys in (old, new)]
+    counts = ["those of the run" if keys is None else _inputs(len(keys)) for keys in (old, new)]
     lost = f", {len(set(old) - set(new))} of the former not among the latter" if old and new else ""
     return [f"data.references: {counts[0]} -> {counts[1]}{lost}"]
+
+
+def _inputs(number: int) -> str:
+    return f"{number} input{'' if number == 1 else 's'}"
 
 
 def _answers(plan: Plan, other: Plan) -> str:

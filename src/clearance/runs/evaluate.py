@@ -27,7 +27,7 @@ from clearance.model.preprocessing import Normalize
 from clearance.model.seeds import content_key
 from clearance.runs.agreement import changed_answer
 from clearance.runs.answers import record_answers
-from clearance.runs.features import features_of
+from clearance.runs.features import features_of, space_of
 from clearance.runs.fingerprint import fingerprint
 from clearance.runs.plan import Answers, DataSpec, ModelSpec, Plan, Task
 from clearance.runs.references import References, choose_references
@@ -305,16 +305,13 @@ def threat_of(
     fixed = None
     if model.fixed is not None:
         fixed = int(model.fixed.sum()) * (size // model.fixed.numel())
-    bounds = valid_range(model)
-    space = _space(model)
     return ThreatModel(
-        norms=norms, targets=targets, bounds=bounds, space=space, unit=unit, fixed=fixed, features=features
+        norms=norms,
+        targets=targets,
+        bounds=valid_range(model),
+        space=space_of(model),
+        rounded=None if model.dtype == torch.float32 else space_of(model, rounded=True),
+        unit=unit,
+        fixed=fixed,
+        features=features,
     )
-
-
-def _space(model: Classifier) -> str | None:
-    """Digest of what differs from feature to feature."""
-    several = model.bounds is not None and max(bound.numel() for bound in model.bounds) > 1
-    if not several and model.scale is None and model.fixed is None:
-        return None
-    return fingerprint(*(model.bounds or ()), model.scale, model.fixed)

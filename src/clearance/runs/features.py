@@ -1,4 +1,4 @@
-"""The features of a table as a plan has them: their units, their bounds, and which of them may move."""
+"""The features of inputs as a plan has them: their units, their bounds, and which of them may move."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from clearance.data.dataset import Dataset
 from clearance.data.scale_names import MOST_INPUTS
 from clearance.model.classifier import Classifier
+from clearance.runs.fingerprint import fingerprint
 from clearance.runs.threat import Feature
 
 MOST_FEATURES = 50
@@ -40,6 +41,25 @@ def features_of(model: Classifier, data: Dataset) -> tuple[Feature, ...] | None:
         Feature(name=name, unit=float(unit), low=float(low), high=float(high), moves=not held, whole=whole)
         for name, unit, low, high, held, whole in zip(names, *columns, _whole(data), strict=True)
     )
+
+
+def space_of(model: Classifier, *, rounded: bool = False) -> str | None:
+    """Digest of what differs from feature to feature: bounds, scale, fixed coordinates; `None` where nothing does.
+
+    Args:
+        model: The classifier.
+        rounded: Of the values in float32, whatever the classifier's precision.
+
+    Returns:
+        The digest.
+    """
+    several = model.bounds is not None and max(bound.numel() for bound in model.bounds) > 1
+    if not several and model.scale is None and model.fixed is None:
+        return None
+    numbers = [*(model.bounds or ()), model.scale]
+    if rounded:
+        numbers = [value if value is None else value.float() for value in numbers]
+    return fingerprint(*numbers, model.fixed)
 
 
 def _whole(data: Dataset) -> list[bool | None]:

@@ -109,6 +109,8 @@ def _as_large(stored: Plan, asked: Plan) -> Plan:
     threat: dict[str, Any] = {"norms": stored.threat.norms, "targets": stored.threat.targets}
     if stored.threat.features is None:  # of a version that did not list them: their digest is in `space`
         threat["features"] = None
+    if stored.threat.rounded is None:  # the same
+        threat["rounded"] = None
     smaller = asked.threat.model_copy(update=threat)
     return asked.model_copy(update={"data": data, "threat": smaller, "orders": stored.orders})
 

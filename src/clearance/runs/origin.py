@@ -44,19 +44,22 @@ class Origin(PlanPart):
         started: When it was made, in UTC (ISO 8601).
         flags: What was said of the model and of the data, as flags of the command line; `None` where it is not known.
         files: The files that were read. Of folders those of pictures alone are here; what was in memory has none.
+        total: How many inputs the whole set has; `None` where it is not known.
     """
 
     started: str
     flags: tuple[str, ...] | None = None
     files: tuple[SourceFile, ...] = ()
+    total: int | None = None
 
 
-def make_origin(flags: Iterable[str] | None, files: Iterable[tuple[str, str]]) -> Origin:
+def make_origin(flags: Iterable[str] | None, files: Iterable[tuple[str, str]], *, total: int | None = None) -> Origin:
     """The origin of a plan that is made now.
 
     Args:
         flags: As in `Origin`.
         files: The role and the place of each thing that was read; what is no file is left out.
+        total: As in `Origin`.
 
     Returns:
         The origin.
@@ -67,7 +70,8 @@ def make_origin(flags: Iterable[str] | None, files: Iterable[tuple[str, str]]) -
     ]
     hashed += [_folder(name) for role, name, kind in found if kind == "folder" and role == PICTURES]
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    return Origin(started=started, flags=None if flags is None else tuple(flags), files=tuple(hashed))
+    said = None if flags is None else tuple(flags)
+    return Origin(started=started, flags=said, files=tuple(hashed), total=total)
 
 
 def _folder(name: str) -> SourceFile:

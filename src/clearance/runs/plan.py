@@ -40,11 +40,15 @@ NEW_FIELDS = (
     ("data", "references"),
     ("data", "passed_over"),
     ("threat", "space"),
+    ("threat", "rounded"),
     ("threat", "unit"),
     ("threat", "fixed"),
     ("threat", "features"),
 )
 """Fields that older plans do not have: where they are empty they are no part of a plan's digest."""
+
+MOST_LOGITS = 1000
+"""Logits that are kept of an input, evenly spaced over the classes: all of ImageNet's, and a plan stays small."""
 
 MAX_BYTES = 2**24
 """Largest plan that is written or read: 16 MB, about 300,000 inputs."""
@@ -68,7 +72,7 @@ class Answers(PlanPart):
 
     Attributes:
         keys: Digest of each input that was asked: the first inputs of the data, then points drawn inside the bounds.
-        logits: Of each the logits, at most `runs.answers.MOST_LOGITS` of them; none where the network has no finite
+        logits: Of each the logits, at most `MOST_LOGITS` of them; none where the network has no finite
             answer at a drawn point.
         calls: How often each was asked: more than twice where the answers differ from call to call; then the logits
             are means.
@@ -85,6 +89,12 @@ class Answers(PlanPart):
         if len(self.keys) != len(self.logits):
             raise ValueError(f"expected an answer for each of {len(self.keys)} inputs, got {len(self.logits)}")
         return self
+
+    @property
+    def outputs(self) -> int | None:
+        """How many classes the network has; `None` where it is not known, as some of many logits were kept."""
+        kept = max(map(len, self.logits), default=0)
+        return kept if 0 < kept < MOST_LOGITS else None
 
 
 class ModelSpec(PlanPart):

@@ -62,7 +62,7 @@ def plan_run(inputs: Inputs, choices: RunChoices) -> tuple[Plan, Evaluation]:
         micro_batch=inputs.micro_batch,
         unit=inputs.unit,
     )
-    origin = make_origin(inputs.flags, inputs.files)
+    origin = make_origin(inputs.flags, inputs.files, total=_total(inputs))
     # The network's digest is taken before its first pass, which may change its attributes.
     plan = make_plan(
         shared,
@@ -75,3 +75,8 @@ def plan_run(inputs: Inputs, choices: RunChoices) -> tuple[Plan, Evaluation]:
     for target in choices.targets:  # a target that an input cannot have is refused before anything is written
         inputs.check(target, seed=choices.seed)
     return plan, shared
+
+
+def _total(inputs: Inputs) -> int | None:
+    """How many inputs there are to choose from; not known where those of some classes alone are taken."""
+    return None if "--classes" in (inputs.flags or ()) else inputs.data.total

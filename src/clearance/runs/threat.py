@@ -59,6 +59,8 @@ class ThreatModel(PlanPart):
         bounds: The lowest and the highest valid value of any coordinate; `None` where there is no valid range.
         space: Digest of bounds of each feature, of the scale of distances and of fixed coordinates; `None` where all
             coordinates have the same bounds, distances are in the units of the input, and everything moves.
+        rounded: The same digest of these values in float32, where the network computes in another precision: what runs
+            of two precisions are compared by. `None`: as `space`, or not known, in plans of versions without it.
         unit: What a distance is measured in, in words; `None`: the units of the input.
         fixed: How many coordinates of an input cannot move; `None`: all can.
         features: Each feature of inputs whose features have names and are few; `None` for others.
@@ -68,6 +70,7 @@ class ThreatModel(PlanPart):
     targets: tuple[str | int, ...] = Field(min_length=1)
     bounds: tuple[End, End] | None
     space: str | None = None
+    rounded: str | None = None
     unit: str | None = None
     fixed: int | None = None
     features: tuple[Feature, ...] | None = None

@@ -12,6 +12,7 @@ from clearance.data.options import Options
 from clearance.errors import InputError
 from clearance.model.classifier import Classifier
 from clearance.zoo.classifiers import LoadedClassifier
+from clearance.zoo.fit import check_features, replaced_classes
 from clearance.zoo.loaded import LoadedNetwork
 
 PASS_SIZE = 64
@@ -64,7 +65,11 @@ def open_data(spec: str, options: DataOptions, network: LoadedNetwork | None) ->
         if reader.resize is None and reader.crop is None and datasets.takes(spec, "resize"):
             reader = replace(reader, resize=network.image_size, crop=network.crop)
         reader = replace(reader, class_names=reader.class_names or network.class_names)
-    return datasets.open_source(spec, reader)
+    source = datasets.open_source(spec, reader)
+    if network is None:
+        return source
+    check_features(network, source, spec)
+    return replace(source, notes=(*source.notes, *replaced_classes(network, options.reader.class_names)))
 
 
 def _units(model: Classifier | None) -> tuple[float, float] | None:
@@ -192,4 +197,5 @@ def check_classes(data: Dataset, classes: int) -> None:
     label = int(data.labels[place])
     if label >= classes:
         got = f"{label} for input {data.indices[place]}"
-        raise InputError(f"labels: expected 0 to {classes - 1}, the classes of the network, got {got}")
+        way = "; --label NAME names another column of labels" if data.feature_names else ""
+        raise InputError(f"labels: expected 0 to {classes - 1}, the classes of the network, got {got}{way}")

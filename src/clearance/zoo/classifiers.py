@@ -18,6 +18,7 @@ from clearance.model.bounds import write_bounds
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
 from clearance.zoo import specs
+from clearance.zoo.fit import check_features
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument
 from clearance.zoo.requests import check_bounds, check_normalisation
 
@@ -152,7 +153,10 @@ def load_model(
     if scale is not None and data is None:
         raise InputError(f"scale: expected data with it, got none; data= takes what load_data takes, for {scale!r}")
     network = read_network(spec, options)
-    return make_classifier(network, options, None if data is None else as_source(data))
+    source = None if data is None else as_source(data)
+    if source is not None:
+        check_features(network, source, source.name)
+    return make_classifier(network, options, source)
 
 
 def as_source(data: str | Path | Dataset) -> Source:
@@ -199,7 +203,8 @@ def make_classifier(network: LoadedNetwork, options: ModelOptions, source: Sourc
     scale, unit = (None, None) if source is None else choose_scale(options.scale, source)
     bounds = choose_bounds(options, network.bounds or (None if source is None else source.bounds))
     if fixed is not None and bounds is None:
-        held = f"{int(fixed.sum())} fixed coordinates"
+        many = int(fixed.sum())
+        held = f"{many} fixed coordinate{'' if many == 1 else 's'}"
         raise InputError(f"no-bounds: expected bounds with {held}, got none; movable: all lets all of them move")
     given = _normalisation(options)
     if given is None and network.preprocessing is not None and not _within(bounds, network.bounds):

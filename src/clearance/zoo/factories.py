@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 
+import torch
 from torch import nn
 
 from clearance.data.files import require_file
@@ -19,6 +20,12 @@ from clearance.errors import InputError
 from clearance.model.placement import without_values
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument, ModelRequest, one_line
 from clearance.zoo.weight_files import load_weights
+
+RANDOM_VALUES = "{} makes other values each time it is called: they are random (--weights FILE has trained ones)"
+"""What a person should know of a network without a file of weights."""
+
+MADE_TWICE = 2**24
+"""Numbers in the largest network that is made twice, to see whether its values are random: 64 MiB."""
 
 
 def read_factory(request: ModelRequest) -> LoadedNetwork:
@@ -33,11 +40,30 @@ def read_factory(request: ModelRequest) -> LoadedNetwork:
     Raises:
         FileError: If the weights are missing, damaged, or belong to another network.
     """
+    before = torch.get_rng_state()
     network = make_network(request.spec, request.arguments)
     if request.weights is None:
-        return LoadedNetwork(network, request.spec)
+        drawn = not torch.equal(before, torch.get_rng_state()) and _is_random(network, request)
+        return LoadedNetwork(network, request.spec, notes=(RANDOM_VALUES.format(request.spec),) if drawn else ())
     metadata = load_weights(network, request.weights, trust_pickle=request.trust_pickle)
     return LoadedNetwork(network, request.spec, weights=request.weights, metadata=metadata)
+
+
+def _is_random(network: nn.Module, request: ModelRequest) -> bool:
+    """Whether a factory that drew numbers makes other values each time; not asked of large networks."""
+    values = dict(network.named_parameters())
+    if sum(value.numel() for value in values.values()) > MADE_TWICE:
+        return False
+    with torch.random.fork_rng(devices=[]):
+        try:
+            again = dict(make_network(request.spec, request.arguments).named_parameters())
+        except InputError:  # it can be called once
+            return False
+    return any(name in again and not _equal(value, again[name]) for name, value in values.items())
+
+
+def _equal(one: torch.Tensor, two: torch.Tensor) -> bool:
+    return one.shape == two.shape and one.dtype == two.dtype and torch.equal(one, two)
 
 
 def make_network(spec: str, arguments: Mapping[str, ModelArgument] | None = None) -> nn.Module:

@@ -16,6 +16,7 @@ from clearance.model.inputs import CheckedInputs, prepare
 from clearance.zoo.asked import files_of, flags_of
 from clearance.zoo.choice import DataOptions, InputChoice, open_data
 from clearance.zoo.classifiers import LoadedClassifier, ModelOptions, make_classifier, read_network
+from clearance.zoo.fit import other_number_of_classes
 from clearance.zoo.loaded import LoadedNetwork
 
 
@@ -68,6 +69,10 @@ class Inputs:
         shape, bounds = self.data.images.shape[1:], self.model.bounds
         whole = bounds is not None and float(bounds[0].min()) == 0 and float(bounds[1].max()) == 1
         return len(shape) == 3 and shape[0] in (1, 3) and whole and self.unit is None
+
+    def note_on_classes(self, outputs: int) -> str:
+        """What a person should know where the data name more or fewer classes than the model has outputs."""
+        return other_number_of_classes(self.data.name, self.data.class_names, outputs)
 
     def title(self, done: int | None = None) -> str:
         """Model, data, and which inputs, in words; `done` of them where a run was interrupted."""

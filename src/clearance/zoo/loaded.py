@@ -35,6 +35,7 @@ class LoadedNetwork:
             `(height, width)`; `None` where it is not known.
         crop: Height and width of the centre that is cut out afterwards; `None` for all of it.
         class_names: A name for each class; empty where there are none.
+        feature_names: A name for each feature, in the order that the network takes them; empty where there are none.
         notes: Sentences for a person, such as how far the network is from the file's own answers.
     """
 
@@ -48,6 +49,7 @@ class LoadedNetwork:
     image_size: int | tuple[int, int] | None = None
     crop: tuple[int, int] | None = None
     class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

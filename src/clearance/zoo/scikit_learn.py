@@ -8,6 +8,7 @@ first layer. The layers are in float64, as scikit-learn computes: the prediction
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -87,10 +88,27 @@ def read_skops(request: ModelRequest) -> LoadedNetwork:
     network = _network(layers, _activation(classifier))
     _check(network, model, features, (factor, offset), request)
     notes = f"{request.path.name}: {_kind(classifier)} of {features} features in float64, as scikit-learn computes"
-    names = tuple(str(name) for name in classifier.classes_)
+    names = tuple(map(_class_name, classifier.classes_.tolist()))
     return LoadedNetwork(
-        network, request.spec, weights=request.path, input_shape=(features,), class_names=names, notes=(notes,)
+        network,
+        request.spec,
+        weights=request.path,
+        input_shape=(features,),
+        class_names=names,
+        feature_names=_feature_names([model, *steps, classifier]),
+        notes=(notes,),
     )
+
+
+def _class_name(label: object) -> str:
+    """A class as tables have it: 1 for 1.0."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def _feature_names(parts: Sequence[Any]) -> tuple[str, ...]:
+    """The names of the features that the first part was fitted with that knows them; scalers keep the order."""
+    known = (getattr(part, "feature_names_in_", None) for part in parts)
+    return tuple(str(name) for name in next((names for names in known if names is not None), ()))
 
 
 def _load(request: ModelRequest) -> Any:
@@ -233,7 +251,9 @@ def _check(
     if not np.isfinite(logits).all():
         raise FileError(f"{request.path}: expected finite scores, got NaN or infinity")
     try:
-        wanted = model.predict(x)
+        with warnings.catch_warnings():  # these inputs are numbers drawn, and a model may know names of features
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            wanted = model.predict(x)
     except Exception as error:
         raise FileError(f"{request.path}: scikit-learn itself fails on random inputs ({one_line(error)})") from error
     found = np.asarray(model.classes_)[logits.argmax(1)]
