@@ -89,7 +89,7 @@ def test_medians_are_over_the_inputs_that_have_the_number():
     (row,) = summarise([record(0.0, distance) for distance in (0.3, 0.4, 0.5, None, None, None)])
     assert (row.attacked, row.witnesses) == (0.4, 3)
     (row,) = summarise([record("inf", None), record(0.1, 0.4), record(0.1, 0.5), record(0.1, 0.7)])
-    assert (row.attacked, row.witnesses, row.certified) == (0.6, 4, 0.1)
+    assert (row.attacked, row.witnesses, row.absent, row.certified) == (0.6, 3, 1, 0.1)
     (row,) = summarise([record("inf", None)] * 2)
     assert row.as_record()["certified"] == row.as_record()["attacked"] == "inf"
     assert json.dumps(row.as_record(), allow_nan=False)
