@@ -68,3 +68,15 @@ def test_a_witness_of_another_shape_is_refused(scale: torch.Tensor | None):
     model = classifier(scale=scale)
     with pytest.raises(ShapeError, match="attacks: the witness of input 0"):
         audited(model, torch.rand(2, 4))
+
+
+def test_a_random_network_confirms_what_it_may_have_answered():
+    class Noisy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            margin = x.sum(1) - 1.2 + 1e-4 * torch.randn(len(x))
+            return torch.stack([margin, torch.zeros_like(margin)], 1)
+
+    model = cl.Classifier(Noisy(), bounds=(0, 1))
+    found = cl.attack(model, X, budget="quick")
+    told = [replace(one, adversarial=x) for one, x in zip(found, X, strict=True)]
+    assert [one.has("random") for one in cl.audit(model, X, attacks=told)] == [True, True]
