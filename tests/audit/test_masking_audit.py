@@ -39,7 +39,10 @@ def audits(entry: masking.Entry, *, quick: bool) -> list[Audit]:
 @pytest.mark.thinned(48)
 def test_a_masked_classifier_is_flagged_on_every_input(name: str, quick: bool):
     found = audits(masking.MASKED[name](), quick=quick)
-    assert len(found) >= 2 and all(one.masked for one in found)
+    assert len(found) >= 2
+    if name.startswith("random"):  # one in twenty of whose answers is wrong: such an input is not audited
+        found = [one for one in found if one.measured]
+    assert found and all(one.masked for one in found)
     assert all(flag.evidence for one in found for flag in one.flags)
 
 

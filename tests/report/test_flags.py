@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clearance.audit.flags import CHECKS
 from clearance.report.answer import cautions
-from clearance.report.flags import flag_groups
+from clearance.report.flags import OF_SEARCHES, flag_groups
 from clearance.report.next_steps import next_steps
 from clearance.report.read import read_records
 from made_runs import MASKED, bracket, records_of
@@ -52,3 +53,8 @@ def test_a_flag_says_on_how_many_brackets_it_says_less(tmp_path: Path):
     assert found[one].counted == "2 brackets, 1 of them as a remark only" and len(found[one].doubting) == 1
     assert cautions(run)[0].startswith("2 of 2 estimates that may be read (in 3 brackets) lie below what is proved")
     assert any(step.why == "one_step_wins, in 1 bracket" for step in next_steps(run))
+
+
+def test_the_flags_of_searches_are_those_about_attacks_and_the_way_to_a_reference():
+    about = {code for code, check in CHECKS.items() if check.about == "attacks"}
+    assert set(OF_SEARCHES) == about | {"reference_wins"}

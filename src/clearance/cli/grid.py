@@ -53,7 +53,7 @@ class Grid:
     0       0.123
     <BLANKLINE>
     Left out at 20
-    columns: status (28
+    columns: status (26
     columns show all)
     """
 

@@ -15,7 +15,8 @@ SEVERITIES = ("error", "warning", "info")
 """Of flags, the worst first."""
 
 OF_SEARCHES = ("reference_wins", "blind_wins", "one_step_wins", "attack_spread", "unbounded_fails", "budget")
-"""Flags that compare searches with each other: with few passes an ordinary network raises them too."""
+"""Flags that compare searches with each other: with few passes an ordinary network raises them too. `CHECKS` says which
+are about attacks; it is not read here, for a page is made without torch (a test holds both equal)."""
 
 NO_HASTE = "standard"
 """The budget from which these flags are no matter of haste."""
