@@ -153,5 +153,5 @@ def test_that_flags_are_not_shown_is_said(severity: str, said: bool, capsys: pyt
     record["estimated"] = {**record["estimated"], "below_proof": False}
     bracket_tables.print_records(tables.make_console(), [record], ())
     text = " ".join(capsys.readouterr().out.split())
-    assert ("With flags of severity info, which are not shown: 1 of 1" in text) == said
+    assert ("Remarks (flags of severity info) on 1 of 1 bracket: see clearance report" in text) == said
     assert ("plain_code" in text) != said

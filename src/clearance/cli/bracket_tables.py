@@ -14,13 +14,11 @@ from clearance.cli import tables
 from clearance.cli.grid import Grid, GridColumn
 from clearance.estimates.status import Status
 from clearance.report.grey_levels import write_levels
+from clearance.report.marks import count
 from clearance.report.row_words import BELOW, NONE_EXISTS, attacked_cell, estimated_cell
 from clearance.runs.summary import SummaryRow, number
 
 Record = Mapping[str, Any]
-
-WHERE_INFO = "the page of clearance report and clearance export have them"
-"""Where flags are that a table does not show."""
 
 
 def print_rows(console: Console, rows: Sequence[SummaryRow], *, names: Sequence[str] = (), more: str = "") -> None:
@@ -95,7 +93,8 @@ def print_records(console: Console, records: Sequence[Record], names: Sequence[s
         _lines(some, names, group).print(console)
     hidden = sum(any(flag["severity"] == "info" for flag in _flags(record)) for record in records)
     if hidden:
-        console.print(f"\nWith flags of severity info, which are not shown: {hidden} of {len(records)}; {WHERE_INFO}.")
+        of = f"{hidden} of {count(len(records), 'bracket')}"
+        console.print(f"\nRemarks (flags of severity info) on {of}: see clearance report.")
 
 
 def _threat(norm: float, target: str | int) -> str:

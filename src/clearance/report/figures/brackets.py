@@ -107,7 +107,7 @@ def bracket_chart(rows: Sequence[Row] | None) -> Chart:
     x = alt.X(
         "rank:Q",
         title=title,
-        scale=alt.Scale(zero=False, nice=False, padding=8),
+        scale=alt.Scale(zero=False, nice=False, padding=24),
         axis=alt.Axis(values=alt.ExprRef("ticks"), labelExpr="names[indexof(ticks, datum.value)]", grid=False),
     )
     base = alt.Chart().encode(x=x, tooltip=[*tips("name:N", "status:N"), *rounded_tips(*MARKS)])
