@@ -57,7 +57,7 @@ class Browser:
     def finish(self) -> None:
         """Until every chart is drawn; a page without a script has none to draw."""
         drawn = "waiting.size === 0 && [...drawn.keys()].every((place) => place.querySelector('svg, canvas'))"
-        self.wait(f"typeof waiting === 'undefined' || ({drawn})")
+        self.wait(f"document.readyState === 'complete' && (typeof waiting === 'undefined' || ({drawn}))")
 
     def find(self, css: str) -> Any:
         return self.driver.find_element("css selector", css)

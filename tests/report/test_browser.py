@@ -118,6 +118,7 @@ def test_an_input_opened_by_its_address_has_neighbours_whatever_the_table_shows(
 
 def test_a_rise_that_is_not_known_is_no_half_sentence(browser: Browser, real: Path):
     browser.open(real)
+    browser.finish()
     said = "return profilePart({profile: [1, [1, 1, 1, [1]], [1, 1, 1, [1]], arguments[0]]}, 0.5).textContent"
     assert "rises 2.50-fold on the way" in browser.run(said, 2.5)
     assert "rises" not in browser.run(said, None) and "–-fold" not in browser.run(said, None)
@@ -125,6 +126,7 @@ def test_a_rise_that_is_not_known_is_no_half_sentence(browser: Browser, real: Pa
 
 def test_code_in_a_sentence_is_code(browser: Browser, real: Path):
     browser.open(real)
+    browser.finish()
     written = "return make('p', {}, ...coded(arguments[0])).innerHTML"
     for text in ("`clearance audit` says <why>", "a ` alone", "none"):
         assert browser.run(written, text) == str(coded(text))

@@ -104,9 +104,10 @@ def test_what_an_input_counts_for(tmp_path: Path):
         far(None),
         bracket("inf", 5.0, None),
         far(2.0, status="masked", flags=[MASKING]),
+        bracket("inf", None, None, status="masked", flags=[MASKING]),  # a proof does not depend on gradients
     ]
     run = records_of(tmp_path / "run", answers)
-    assert [shown_distance(entry) for entry in run.entries] == [2.0, 0.0, 0.0, 0.0, math.inf, 0.0]
+    assert [shown_distance(entry) for entry in run.entries] == [2.0, 0.0, 0.0, 0.0, math.inf, 0.0, math.inf]
 
 
 def test_differences_are_paired(tmp_path: Path):

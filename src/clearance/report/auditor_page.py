@@ -123,6 +123,7 @@ def draw_figure(run: RunRecords, name: str) -> Drawn:
 
 
 def _within_page(svg: str, name: str) -> str:
-    """An SVG among others of a page: its ids are its own, and its background is the page's."""
-    renamed = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", svg)
+    """An SVG among others of a page: its ids are its own, its background is the page's, its label that of its frame."""
+    plain = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", svg)
+    renamed = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", plain)
     return re.sub(r'(<rect width="\d+" height="\d+" fill=")white"', r'\g<1>none"', renamed, count=1)

@@ -54,7 +54,8 @@ def readable(entry: Entry, quantity: str) -> float | None:
     Args:
         entry: The bracket.
         quantity: `attacked`: the distance of the nearest witness, unless the audit doubts the attacks; infinite where
-            it is proved that there is none. `estimated`: the estimated radius, unless it is refuted or masked.
+            it is proved that there is none, whatever the audit says. `estimated`: the estimated radius, unless it is
+            refuted or masked.
             `certified`: the proved radius, 0 where nothing is proved, unless a witness contradicts it.
 
     Returns:
@@ -67,9 +68,9 @@ def readable(entry: Entry, quantity: str) -> float | None:
     if quantity == "certified":
         contradicted = any(flag.code == "contradiction" for flag in entry.flags)
         return None if contradicted else entry.certified
-    if distance_doubted(entry):
-        return None
-    return math.inf if entry.attacked is None and entry.certified == math.inf else entry.attacked
+    if entry.attacked is None and entry.certified == math.inf:  # a proof does not depend on attacks
+        return math.inf
+    return None if distance_doubted(entry) else entry.attacked
 
 
 def counted(entry: Entry, quantity: str) -> float | None:
