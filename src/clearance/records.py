@@ -255,3 +255,12 @@ def _same_array(one: Any, other: Any) -> bool:
         return False
     one, other = (value.cpu() if hasattr(value, "cpu") else value for value in (one, other))
     return bool(((one == other) | ((one != one) & (other != other))).all())  # noqa: PLR0124 - NaN of any kind of array
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number of things.
+
+    >>> count(1, "input"), count(1200, "input")
+    ('1 input', '1,200 inputs')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

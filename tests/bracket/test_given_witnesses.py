@@ -34,6 +34,7 @@ def test_a_nearer_witness_is_the_brackets(norm: float, scale: Tensor | None):
     distance = float(torch.linalg.vector_norm((point - x[0]) / (1.0 if scale is None else scale.repeat(4)), norm))
     assert found.attacked.distances["given"] == pytest.approx(distance, rel=1e-6)
     assert found.attacked.distance <= distance * (1 + 1e-6)
+    assert found.attacked.zero_gradient  # of the input, whoever met the witness
     assert found.status is cl.Status.MASKED  # what is handed over is no sign that gradients can be followed
 
 

@@ -24,7 +24,7 @@ LOOKS = 16
 
 
 def check_witnesses(
-    model: Classifier, inputs: CheckedInputs, witnesses: Sequence[Tensor | None], name: str
+    model: Classifier, inputs: CheckedInputs, witnesses: Sequence[Tensor | None] | None, name: str
 ) -> list[Tensor | None]:
     """Confirm that each witness is one: within the bounds, and predicted as a class that its input has to go to.
 
@@ -34,7 +34,7 @@ def check_witnesses(
     Args:
         model: The caller's classifier.
         inputs: The inputs, in units of its scale.
-        witnesses: For each input a point `(*input)` in the caller's units, or `None`.
+        witnesses: For each input a point `(*input)` in the caller's units, or `None`; `None` for none at all.
         name: The argument that they were given as.
 
     Returns:
@@ -44,6 +44,8 @@ def check_witnesses(
         ShapeError: If there is not one for each input, or one has another shape.
         InputError: If one is none.
     """
+    if witnesses is None:
+        return [None] * len(inputs)
     if len(witnesses) != len(inputs):
         raise ShapeError(f"{name}: expected one per input ({len(inputs)}), got {len(witnesses)}")
     found = list[Tensor | None]()
@@ -68,13 +70,9 @@ def with_witness(inputs: CheckedInputs, attacked: AttackResult, witness: Tensor 
     if witness is None:
         return attacked
     distance = float(vector_norm(witness[None] - inputs.x, inputs.norm))
-    distances = {**attacked.distances, GIVEN: distance}
-    if not distance < attacked.distance:
-        return replace(attacked, distances=distances)
-    predicted = int(look(inputs.model, witness[None]).argmax())
-    return AttackResult(
-        witness, distance, True, predicted, GIVEN, attacked.cost, distances, zero_gradient=attacked.zero_gradient
-    )
+    if distance < attacked.distance:
+        return attacked.with_nearer(GIVEN, witness, distance, look(inputs.model, witness[None]))
+    return replace(attacked, distances={**attacked.distances, GIVEN: distance})
 
 
 def _confirmed(model: Classifier, one: CheckedInputs, point: Tensor, said: str) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -56,6 +56,28 @@ class AttackResult(PublicRecord):
                 f"distance {write_number(self.distance, 'attacked')}, witness of class {self.predicted}, {self.method}"
             )
         return f"{'no witness' if self.method == 'none' else self.method}, predicted {self.predicted}"
+
+    def with_nearer(self, method: str, witness: Tensor, distance: float, logits: Tensor) -> AttackResult:
+        """The same with a nearer witness that something else met: what was spent and what the input is like stay.
+
+        Args:
+            method: What met it.
+            witness: The witness, `(*input)`.
+            distance: Its distance.
+            logits: The network's, `(1, classes)`.
+
+        Returns:
+            The result.
+        """
+        return replace(
+            self,
+            adversarial=witness,
+            distance=distance,
+            success=True,
+            predicted=int(logits.argmax()),
+            method=method,
+            distances={**self.distances, method: distance},
+        )
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON, without the witness itself: distances that are not finite become `None`."""

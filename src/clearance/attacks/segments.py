@@ -14,7 +14,6 @@ from clearance.model.classifier import Classifier
 SEGMENT_HALVINGS = 8
 """Forward passes on the segment from each run's witness back to its input."""
 
-
 FIRST_GAP, GAP_GROWTH = 1 / 64, 8.0
 """Share of the segment that is tried first where the boundary is thought to be near its far end; by how much the share
 grows while that succeeds."""

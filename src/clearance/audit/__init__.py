@@ -85,7 +85,7 @@ def audit(
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     others = check_references(model, references, inputs)
-    check_witnesses(model, inputs, [one and one.adversarial for one in attacks or [None] * len(inputs)], "attacks")
+    check_witnesses(model, inputs, None if attacks is None else [one.adversarial for one in attacks], "attacks")
     scored = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
     attacked = [attack and in_scale_units(model, attack) for attack in attacks or [None] * len(inputs)]
     known = zip(inputs.each(), scored, attacked, strict=True)

@@ -181,7 +181,7 @@ def iterate_brackets(
         SHORT if short else FULL,
     )
     others = check_references(model, references, inputs)
-    told = check_witnesses(model, inputs, witnesses if witnesses is not None else [None] * len(inputs), "witnesses")
+    told = check_witnesses(model, inputs, witnesses, "witnesses")
     starts = inputs.x[:0] if references is None else others(0)[:MOST_STARTS]  # the same alone and in a batch
     return (
         _restored(model, _one(begun, choices, target, others(place), starts, told[place]))
@@ -252,9 +252,7 @@ def _nearer(model: Classifier, witness: AttackResult, found: Audit) -> AttackRes
     """The audit's own witness, where it is nearer than the attack's: it was met without gradients or in one step."""
     if found.witness is None or not found.nearest < witness.distance:
         return witness
-    predicted = int(model.logits(found.witness[None]).argmax())
-    distances = {**witness.distances, "audit": found.nearest}
-    return AttackResult(found.witness, found.nearest, True, predicted, "audit", witness.cost, distances)
+    return witness.with_nearer("audit", found.witness, found.nearest, model.logits(found.witness[None]))
 
 
 def _compare(found: Audit, proof: Certificate | None, score: Score, witness: AttackResult) -> Audit:

@@ -115,9 +115,7 @@ def _or_met(inputs: CheckedInputs, witness: AttackResult, score: Score) -> Attac
     logits = look(inputs.model, score.witness[None])
     if not bool(goal_of(inputs).reached(logits)[0]):
         return witness
-    distances = {**witness.distances, score.sampler: score.witness_distance}
-    found = int(logits.argmax())
-    return AttackResult(score.witness, score.witness_distance, True, found, score.sampler, witness.cost, distances)
+    return witness.with_nearer(score.sampler, score.witness, score.witness_distance, logits)
 
 
 def without_gradients(inputs: CheckedInputs, choices: Choices) -> tuple[AttackResult, Score]:

@@ -58,7 +58,6 @@ COPIES = frozenset(
 )
 """Functions that return the numbers that they take."""
 
-
 FILLED = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
 """Functions that make a tensor of one number, of which another gives the shape or the precision alone."""
 ASKED_OF_INPUT: dict[str, Callable[[torch.device], object]] = {

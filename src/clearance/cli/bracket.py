@@ -20,7 +20,9 @@ from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
 from clearance.geometry.exponents import as_norm
 from clearance.model.budgets import masked_passes, whole_passes
+from clearance.report.grey_levels import has_levels
 from clearance.report.marks import count
+from clearance.report.pictures import is_picture
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
 from clearance.runs.engines.threads import limit_threads
@@ -158,7 +160,7 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     if failed:
         console.print(f"\n{count(failed, 'task')} failed; --resume --retry-failed computes them again", style="red")
     bracket_tables.print_reading(console, records, rows, inputs.units)
-    if inputs.are_pictures:
+    if has_levels(run.plan.threat) and is_picture(inputs.data.images.shape[1:]):
         bracket_tables.print_grey_levels(console, rows)
     bracket_tables.print_legend(console, records)
     console.print(f"\nNext: clearance report {run.folder}")

@@ -15,8 +15,8 @@ from clearance.cli.grid import Grid, GridColumn
 from clearance.estimates.status import Status
 from clearance.report.grey_levels import write_levels
 from clearance.report.marks import count
-from clearance.report.row_words import BELOW, NONE_EXISTS, attacked_cell, estimated_cell
-from clearance.runs.summary import SummaryRow, number
+from clearance.report.row_words import BELOW, NONE_EXISTS, attacked_cell, distance_text, estimated_cell
+from clearance.runs.summary import SummaryRow, attack_distance, number
 
 Record = Mapping[str, Any]
 
@@ -158,7 +158,7 @@ def _bracket(record: Record) -> list[Text | str]:
     shown = [
         Text(tables.number(number(proof["radius"]) or 0.0, "certified") if proof and own else tables.NOTHING),
         Text(BELOW if _below(record) else tables.number(number(record["estimated"]["radius"])), "bold"),
-        Text(NONE_EXISTS if _absent(record) else tables.number(number(record["attacked"]["distance"]), "attacked")),
+        Text(distance_text(attack_distance(record), "attacked", tables.number)),
     ]
     return [*shown, _named(status), Text(told, "red")]
 
@@ -213,9 +213,3 @@ def print_grey_levels(console: Console, rows: Sequence[SummaryRow]) -> None:
 def _below(record: Record) -> bool:
     """Whether more is proved than was estimated."""
     return record["error"] is None and record["estimated"]["below_proof"]
-
-
-def _absent(record: Record) -> bool:
-    """Whether it is proved that there is no adversarial example, and no witness contradicts it."""
-    proof = record["certified"] or {}
-    return proof.get("radius") == "inf" and record["attacked"]["distance"] is None

@@ -25,7 +25,26 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-class NormOf(click.ParamType[str]):
+class Completed:
+    """A kind of value some of whose texts have names.
+
+    Attributes:
+        names: These names.
+    """
+
+    names: tuple[str, ...]
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The names, for a shell."""
+        return [CompletionItem(name) for name in self.names if name.startswith(incomplete)]
+
+
+class NormOf(Completed, click.ParamType[str]):
     """One of some norms, however it is written: `inf`, `linf`, `2`, `l2`.
 
     Args:
@@ -46,15 +65,6 @@ class NormOf(click.ParamType[str]):
         if found is None:
             self.fail(f"expected {' or '.join(self.names)}, got {value!r}", param, ctx)
         return found
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """The norms, for a shell."""
-        return [CompletionItem(name) for name in self.names if name.startswith(incomplete)]
 
 
 class NumberOr(click.ParamType[int | float | str]):
@@ -80,10 +90,10 @@ class NumberOr(click.ParamType[int | float | str]):
             self.fail(f"expected {expected} or '{self.word}', got {value!r}", param, ctx)
 
 
-class BudgetType(click.ParamType[int | str]):
+class BudgetType(Completed, click.ParamType[int | str]):
     """A named budget, or a number of passes."""
 
-    name = "|".join((*BUDGETS, "N"))
+    names, name = tuple(BUDGETS), "|".join((*BUDGETS, "N"))
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         """The name, or the number that the text spells."""
@@ -94,15 +104,6 @@ class BudgetType(click.ParamType[int | str]):
         except InputError as error:
             self.fail(str(error).removeprefix("budget: "), param, ctx)
         return budget
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """The named budgets, for a shell."""
-        return [CompletionItem(name) for name in BUDGETS if name.startswith(incomplete)]
 
 
 class Numbers(click.ParamType[list[float]]):

@@ -6,6 +6,7 @@ import math
 
 from clearance.report.marks import count, write_number
 from clearance.report.records import RunRecords
+from clearance.runs.threat import ThreatModel
 
 LEVELS_OF_8_BITS = 255
 """Steps between black and white in a file of 8 bits per channel."""
@@ -13,8 +14,12 @@ LEVELS_OF_8_BITS = 255
 
 def are_pictures(run: RunRecords) -> bool:
     """Whether inputs are pictures in [0, 1], and distances those of their values."""
-    drawn = any(entry.drawing is not None for entry in run.entries)
-    return drawn and run.plan.threat.bounds == (0.0, 1.0) and run.plan.threat.unit is None
+    return any(entry.drawing is not None for entry in run.entries) and has_levels(run.plan.threat)
+
+
+def has_levels(threat: ThreatModel) -> bool:
+    """Whether values lie in [0, 1] and distances are those of values, so that those of pictures have grey levels."""
+    return threat.bounds == (0.0, 1.0) and threat.unit is None
 
 
 def write_levels(distance: float, kind: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clearance.records import MISSING, PLAIN_POWERS, SIGNIFICANT_DIGITS, name_norm, write_number
+from clearance.records import MISSING, PLAIN_POWERS, SIGNIFICANT_DIGITS, count, name_norm, write_number
 
 __all__ = [
     "MARKS",
@@ -173,12 +173,3 @@ def name_weights(model: str, file: str) -> str:
     """
     bundled = ["clearance", "zoo", "weights", f"{model}.safetensors"]
     return bundled[-1] if re.split(r"[/\\]", file)[-4:] == bundled else file
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """A number of things.
-
-    >>> count(1, "input"), count(1200, "input")
-    ('1 input', '1,200 inputs')
-    """
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

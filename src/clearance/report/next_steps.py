@@ -44,7 +44,6 @@ PUT_STAND_IN = (
 )
 """The step that all of these remedies amount to."""
 
-
 LARGER_BUDGET = "Run again with a larger budget: with few passes an ordinary network raises such flags too"
 """The step that comes before any stand-in where a flag may be one of haste."""
 

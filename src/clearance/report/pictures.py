@@ -94,6 +94,15 @@ class Change:
         return f"{before:.{decimals}f}", f"{after:.{decimals}f}", f"{after - before:.{decimals}f}"
 
 
+def is_picture(shape: Sequence[int]) -> bool:
+    """Whether an input of this shape is an image: 1 or 3 channels, at least 2 x 2 pixels.
+
+    >>> is_picture((3, 8, 8)), is_picture((8, 8)), is_picture((1, 1, 8))
+    (True, False, False)
+    """
+    return len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) >= 2
+
+
 class Drawings:
     """Draws the pictures of a run within a budget of bytes.
 
@@ -116,7 +125,7 @@ class Drawings:
             and math.isfinite(self.bounds[1] - self.bounds[0])
             and self.bounds[0] < self.bounds[1]
         )
-        return known and values.ndim == 3 and values.shape[0] in (1, 3) and min(values.shape[1:]) >= 2
+        return known and is_picture(values.shape)
 
     def draw(self, key: str, values: Values, witness: Values | None) -> Drawing:
         """The pictures of one task.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clearance.records import count
 from clearance.runs.agreement import changed_answer
 from clearance.runs.plan import Plan
 
@@ -44,13 +45,9 @@ def _other_references(old: Sequence[str] | None, new: Sequence[str] | None) -> l
     """How the inputs that audits walk to differ; plans of versions that took those of the run have none."""
     if old == new:
         return []
-    counts = ["those of the run" if keys is None else _inputs(len(keys)) for keys in (old, new)]
+    counts = ["those of the run" if keys is None else count(len(keys), "input") for keys in (old, new)]
     lost = f", {len(set(old) - set(new))} of the former not among the latter" if old and new else ""
     return [f"data.references: {counts[0]} -> {counts[1]}{lost}"]
-
-
-def _inputs(number: int) -> str:
-    return f"{number} input{'' if number == 1 else 's'}"
 
 
 def _answers(plan: Plan, other: Plan) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from clearance.data.selection import in_words
 from clearance.errors import InputError
+from clearance.records import count
 from clearance.runs.data_spec import DataSpec
 from clearance.runs.differences import differences
 from clearance.runs.origin import Origin
@@ -61,7 +62,7 @@ def added(stored: Plan, grown: Plan) -> list[str]:
         One entry for each kind of thing that was added.
     """
     more = grown.data.count - stored.data.count
-    words = [f"{more} input{'' if more == 1 else 's'}"] if more else []
+    words = [count(more, "input")] if more else []
     for name, old, new in _scopes(stored, grown):
         extra = [str(value) for value in new if value not in old]
         words += [f"{name}{'' if len(extra) == 1 else 's'} {', '.join(extra)}"] if extra else []

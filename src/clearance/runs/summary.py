@@ -100,7 +100,7 @@ def _row(norm: Any, target: Any, order: Any, *, records: list[Mapping[str, Any]]
     judged = [record for record in done if Status(record["status"]).measured]
     readable = [number(record["estimated"]["radius"]) for record in judged]
     known = sum(value is not None for value in readable)
-    attacked = [_distance(record) for record in judged]
+    attacked = [attack_distance(record) for record in judged]
     absent = sum(value == math.inf for value in attacked)
     proofs = [record["certified"] for record in judged if record["certified"] is not None]
     certified = [number(proof.get("radius")) or 0.0 for proof in proofs]
@@ -133,7 +133,7 @@ def number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _distance(record: Mapping[str, Any]) -> float | None:
+def attack_distance(record: Mapping[str, Any]) -> float | None:
     """The attack distance; infinite where it is proved that there is no adversarial example."""
     met, proof = number(record["attacked"]["distance"]), record["certified"] or {}
     return math.inf if met is None and proof.get("radius") == "inf" else met

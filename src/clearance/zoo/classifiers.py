@@ -17,6 +17,7 @@ from clearance.errors import InputError
 from clearance.model.bounds import write_bounds
 from clearance.model.classifier import Classifier
 from clearance.model.preprocessing import Normalize
+from clearance.records import count
 from clearance.zoo import specs
 from clearance.zoo.fit import check_features
 from clearance.zoo.loaded import LoadedNetwork, ModelArgument
@@ -203,8 +204,7 @@ def make_classifier(network: LoadedNetwork, options: ModelOptions, source: Sourc
     scale, unit = (None, None) if source is None else choose_scale(options.scale, source)
     bounds = choose_bounds(options, network.bounds or (None if source is None else source.bounds))
     if fixed is not None and bounds is None:
-        many = int(fixed.sum())
-        held = f"{many} fixed coordinate{'' if many == 1 else 's'}"
+        held = count(int(fixed.sum()), "fixed coordinate")
         raise InputError(f"no-bounds: expected bounds with {held}, got none; movable: all lets all of them move")
     given = _normalisation(options)
     if given is None and network.preprocessing is not None and not _within(bounds, network.bounds):

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from clearance.data.class_names import list_names
 from clearance.data.dataset import Source
 from clearance.errors import InputError
+from clearance.records import count
 from clearance.zoo.loaded import LoadedNetwork
 
 
@@ -26,7 +27,7 @@ def check_features(network: LoadedNetwork, source: Source, place: str) -> None:
     taken = len(known) or (shape[0] if len(shape) == 1 else 0)
     differs = _first(known, names) if known and names != known else ""
     if names and taken and len(names) != taken:
-        wanted, more = f"{taken} feature{'' if taken == 1 else 's'}", f": {differs}" if differs else ""
+        wanted, more = count(taken, "feature"), f": {differs}" if differs else ""
         raise InputError(f"{place}: expected {wanted}, which {network.name} takes, got {len(names)}{more}")
     if names and differs:
         raise InputError(f"{place}: expected the features of {network.name} in its order, got {differs}")
@@ -79,5 +80,5 @@ def other_number_of_classes(source: str, names: Sequence[str], outputs: int) -> 
     last = min(len(names), outputs) - 1
     between = ", ..." if last > 1 else ""
     taken = f"output 0 is taken as {names[0][:60]!r}{between}, output {last} as {names[last][:60]!r}"
-    has = f"{len(names)} class{'' if len(names) == 1 else 'es'}"
+    has = count(len(names), "class", "classes")
     return f"{source} has {has}, the model {outputs} outputs: {taken} (--class-names says otherwise)"

@@ -63,13 +63,6 @@ class Inputs:
             return f"input values in [{bounds[0].item():g}, {bounds[1].item():g}]"
         return "the units of the data"
 
-    @property
-    def are_pictures(self) -> bool:
-        """Whether inputs are pictures `(1 or 3, height, width)` in [0, 1], and distances those of their values."""
-        shape, bounds = self.data.images.shape[1:], self.model.bounds
-        whole = bounds is not None and float(bounds[0].min()) == 0 and float(bounds[1].max()) == 1
-        return len(shape) == 3 and shape[0] in (1, 3) and whole and self.unit is None
-
     def note_on_classes(self, outputs: int) -> str:
         """What a person should know where the data name more or fewer classes than the model has outputs."""
         return other_number_of_classes(self.data.name, self.data.class_names, outputs)
