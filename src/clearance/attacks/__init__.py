@@ -19,6 +19,7 @@ Each method is one pure function in the file of its name, from a classifier, inp
     box_points         any p
     cutting_planes     any p
     boundary_walk      any p
+    refine             any p
 
 `bisect_radius` turns an attack of fixed radius into one of minimum distance; `bisect_segments` brings a witness that is
 known nearer, `restore_coordinates` one for `l0`. Names are imported when they are first used: `clearance.attacks.table`
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from clearance.attacks.ifgsm import ifgsm
     from clearance.attacks.pdpgd import pdpgd
     from clearance.attacks.pgd import pgd
+    from clearance.attacks.refine import refine
     from clearance.attacks.restore_coordinates import restore_coordinates
     from clearance.attacks.result import AttackResult, Witnesses
     from clearance.attacks.segments import bisect_segments
@@ -75,6 +77,7 @@ __all__ = [
     "make_goal",
     "pdpgd",
     "pgd",
+    "refine",
     "restore_coordinates",
     "sigma_zero",
     "square",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from clearance.attacks.goals import Goal
+from clearance.attacks.known import brought_nearer
 from clearance.attacks.passes import LossEvaluation, evaluate, look
 from clearance.attacks.result import Witnesses
 from clearance.attacks.schedule import as_steps
@@ -46,10 +47,16 @@ def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps:
     Raises:
         InputError: If `steps` is below 1.
     """
+    as_steps(steps)
+    return brought_nearer(witnesses, goal, lambda own, aims: _walk(model, aims, own, steps))
+
+
+def _walk(model: Classifier, goal: Goal, witnesses: Witnesses, steps: int) -> Witnesses:
+    """The walk of inputs that all have a witness."""
     x, found = witnesses.x, Witnesses(witnesses.x, witnesses.norm)
     found.absorb(witnesses)
     share = torch.ones_like(found.distance)
-    for _ in range(as_steps(steps)):
+    for _ in range(steps):
         seen = evaluate(model, found.adversarial, goal)
         ideal = _linear_minimum(model, found, seen)
         mixed = expand(1 - share, x) * (found.adversarial - x) + expand(share, x) * ideal
@@ -57,7 +64,7 @@ def boundary_walk(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps:
         scale = torch.where(length > 0, found.distance / length, 0.0).nan_to_num(0.0, 0.0, 0.0)
         tried = Witnesses(x, found.norm)
         points = model.clip(x + expand(scale, x) * mixed)
-        tried.offer(points, goal.reached(look(model, points, goal)) & found.success)
+        tried.offer(points, goal.reached(look(model, points, goal)))
         low = torch.where(tried.success, LOWEST_SHARE * vector_norm(ideal, found.norm) / tried.distance, 0.0)
         low = low.clamp(0.0, LOWEST_SHARE)
         pulled = bisect_segments(model, goal, tried, steps=WALK_HALVINGS, low=low)

@@ -7,6 +7,7 @@ from itertools import chain
 
 from torch import Tensor
 
+from clearance.attacks.boundary_walk import boundary_walk
 from clearance.attacks.deep_start import DEEP_STEPS
 from clearance.attacks.known import KnownWitnesses, stack
 from clearance.attacks.leads import groups, side_by_side
@@ -67,7 +68,7 @@ def alone(method: str, budget: str | int) -> tuple[AttackRun, ...]:
     """
     line, passes = ATTACKS[method], passes_of(budget)
     ends = [level.passes for level in BUDGETS.values() if level.passes < passes] + [passes]
-    each = line.rounds * (line.forwards + line.backwards)
+    each = line.rounds * _passes_of_step(method)
     shares = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     runs = tuple(AttackRun(method, max(1, share // each), line.rounds) for share in shares)
     return (AttackRun("fgsm", 1, ATTACKS["fgsm"].rounds), *runs) if line.needs_witness else runs
@@ -115,16 +116,20 @@ def passes_of_run(run: AttackRun) -> int:
     >>> passes_of_run(AttackRun("ddn", 80, deep=True))
     181
     """
-    line = ATTACKS[run.method]
-    each = line.forwards + line.backwards
     start = 2 * (run.inward + DEEP_STEPS) if run.deep else 0
-    return run.steps * run.rounds * each + start + CONFIRMING_PASSES
+    walk = run.walk * _passes_of_step("boundary_walk")
+    return run.steps * run.rounds * _passes_of_step(run.method) + start + walk + CONFIRMING_PASSES
+
+
+def _passes_of_step(method: str) -> int:
+    """The passes of one step, forward and backward together."""
+    return ATTACKS[method].forwards + ATTACKS[method].backwards
 
 
 def carry_out(
     task: AttackTask, runs: Sequence[AttackRun], known: KnownWitnesses, places: Tensor
 ) -> tuple[AttackTask, Witnesses]:
-    """What the runs of one group find, carried out side by side.
+    """What the runs of one group find, carried out side by side, their walks along the boundary included.
 
     Source: this project.
 
@@ -141,4 +146,5 @@ def carry_out(
     method, rows = ATTACKS[runs[0].method], side_by_side(task, runs)
     ranks = [run.rank or 0 if method.needs_witness else 0 for run in runs]
     nearest = {rank: known.nearest(rank).rows(places) for rank in set(ranks)}
-    return rows, method.load()(rows, runs[0], stack([nearest[rank] for rank in ranks]))
+    found = method.load()(rows, runs[0], stack([nearest[rank] for rank in ranks]))
+    return rows, boundary_walk(task.model, rows.goal, found, steps=runs[0].walk) if runs[0].walk else found

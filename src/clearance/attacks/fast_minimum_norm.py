@@ -34,6 +34,7 @@ def fast_minimum_norm(
     *,
     norm: float,
     steps: int = 200,
+    first_step: float = FMN_STEPS[0],
     loss: Loss = soft_margin,
     aim: Goal | None = None,
     start: Tensor | None = None,
@@ -52,6 +53,7 @@ def fast_minimum_norm(
         goal: Where each input has to go.
         norm: `p`, from 1 to infinity.
         steps: Iterations.
+        first_step: Length of the first gradient step, in units of the longest `l_2` vector of the ball.
         loss: What to lower. The paper has the margin; its smooth form found smaller distances for each norm.
         aim: The goal whose loss is lowered; default: `goal`.
         start: Points to start from; default: `x`.
@@ -75,7 +77,7 @@ def fast_minimum_norm(
         wider = radius * (1 + change)
         wider = torch.where(found.success, wider, torch.maximum(wider, linear))
         radius = torch.where(seen.reached, torch.minimum(radius * (1 - change), found.distance), wider)
-        length = cosine(*FMN_STEPS, step, steps) * reach * radius
+        length = cosine(first_step, FMN_STEPS[1], step, steps) * reach * radius
         downhill = unit(free(model, points, seen.gradient))
         points = into_ball(model, x, model.clip(points - expand(length, x) * downhill), norm, radius)
     return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from clearance.attacks.goals import Goal
 from clearance.attacks.result import Witnesses
 
 
@@ -95,3 +98,26 @@ def stack(runs: list[Witnesses]) -> Witnesses:
     rows = Witnesses(torch.cat([run.x for run in runs]), runs[0].norm)
     rows.offer(torch.cat([run.adversarial for run in runs]), torch.cat([run.success for run in runs]))
     return rows
+
+
+def brought_nearer(witnesses: Witnesses, goal: Goal, way: Callable[[Witnesses, Goal], Witnesses]) -> Witnesses:
+    """What a way of bringing witnesses nearer makes of those that there are; inputs without one cost no pass.
+
+    Source: this project.
+
+    Args:
+        witnesses: The witnesses, `(batch, *input)`; left unchanged.
+        goal: Where each input has to go.
+        way: From the witnesses and goals of some inputs to witnesses of the same inputs.
+
+    Returns:
+        Witnesses at most as far as the given ones.
+    """
+    found = Witnesses(witnesses.x, witnesses.norm)
+    found.absorb(witnesses)
+    rows = witnesses.success.nonzero().flatten()
+    if len(rows):
+        own = witnesses.rows(rows)
+        own.absorb(way(own, goal.rows(rows)))
+        found.put(rows, own)
+    return found

@@ -50,7 +50,7 @@ def _kind(placed: tuple[int, AttackRun]) -> tuple[object, ...]:
     line = ATTACKS[run.method]
     if not (line.any_start or line.needs_witness):
         return (place,)
-    same = run.method, run.steps, run.rounds
+    same = run.method, run.steps, run.rounds, run.walk
     return (*same, run.rank is None, run.restart == 0) if run.rounds > 1 else same
 
 

@@ -9,9 +9,14 @@ from dataclasses import replace
 from clearance.attacks.task import AttackRun
 
 
-def _side_by_side(method: str, steps: int, *leads: AttackRun) -> tuple[AttackRun, ...]:
-    """Runs of one method with the same iterations, each with its own start and class."""
-    return tuple(replace(lead, method=method, steps=steps) for lead in leads)
+def _side_by_side(run: AttackRun, *leads: AttackRun) -> tuple[AttackRun, ...]:
+    """The same run from each start and towards each class of some leads."""
+    return tuple(replace(lead, method=run.method, steps=run.steps, walk=run.walk) for lead in leads)
+
+
+def _refined(steps: int, count: int, walk: int) -> tuple[AttackRun, ...]:
+    """Short steps from the nearest witnesses of `count` runs, each with a walk at its end."""
+    return tuple(AttackRun("refine", steps, rank=rank, walk=walk) for rank in range(count))
 
 
 def _lead(rank: int | None = None, restart: int = 0, inward: int | None = None) -> AttackRun:
@@ -46,22 +51,30 @@ _QUICK = {
     0.0: (AttackRun("sigma_zero", 70), AttackRun("sigma_zero", 40, restart=1)),
     1.0: (
         _LINEAR,
-        AttackRun("pdpgd", 36),
-        AttackRun("fast_minimum_norm", 38, deep=True, inward=36),
+        AttackRun("fast_minimum_norm", 16, walk=4),
+        AttackRun("fast_minimum_norm", 1, deep=True, inward=12, walk=4),
         _MISSING,
-        *_walks(2, 1),
+        AttackRun("refine", 40, walk=5),
     ),
-    2.0: (_LINEAR, AttackRun("ddn", 40), AttackRun("ddn", 66, deep=True), _MISSING, *_walks(1, 1)),
+    2.0: (
+        _LINEAR,
+        AttackRun("fast_minimum_norm", 16, walk=4),
+        AttackRun("ddn", 12, deep=True, walk=4),
+        _MISSING,
+        AttackRun("refine", 40, walk=5),
+    ),
     math.inf: (
         _LINEAR,
-        *_side_by_side("fast_minimum_norm", 26, _lead(), _lead(inward=0)),
-        AttackRun("apgd", 11, rounds=5),
+        AttackRun("fast_minimum_norm", 20, walk=2),
+        AttackRun("apgd", 7, rounds=5, walk=2),
         _MISSING,
-        *_walks(1, 1),
+        AttackRun("refine", 34, walk=3),
     ),
 }
-"""The smallest ensemble of each norm (that of infinity serves every other `p`): a short run from the input, a long one
-from far beyond the boundary or with a radius that is bisected, and a walk along the boundary."""
+"""The smallest ensemble of each norm (that of infinity serves every other `p`): a short run from the input, one from
+far beyond the boundary or with a radius that is bisected, both followed by a walk along the boundary, and a longer run
+with short steps from the nearer of their witnesses. The walks tell which valley is the nearer one: before them the
+witness of a short run may be several times as far as the valley's nearest point."""
 _STANDARD = {
     0.0: (
         AttackRun("sigma_zero", 150),
@@ -72,27 +85,32 @@ _STANDARD = {
         AttackRun("sigma_zero", 100, rank=0, restart=4),
     ),
     1.0: (
-        AttackRun("pdpgd", 150),
-        *_side_by_side("fast_minimum_norm", 130, _lead(inward=50), _lead(restart=2, inward=50), _lead(0, inward=50)),
-        _regions(22),
+        AttackRun("pdpgd", 90, walk=4),
+        *_side_by_side(
+            AttackRun("fast_minimum_norm", 60, walk=5),
+            *(_lead(inward=30), _lead(restart=2, inward=30), _lead(0, inward=30)),
+            *(_lead(0), _lead(restart=1)),
+        ),
+        *_refined(60, 2, walk=5),
+        _regions(14),
         _STILL_MISSING,
-        *_walks(6, 1),
+        *_refined(28, 1, walk=4),
     ),
     2.0: (
         *_side_by_side(
-            "ddn",
-            120,
-            *(_lead(), _lead(0), _lead(1)),
-            *(_lead(0, inward=0), _lead(restart=1, inward=0), _lead(restart=3, inward=0)),
+            AttackRun("ddn", 48, walk=5),
+            *(_lead(), _lead(0), _lead(1), _lead(restart=1)),
+            *(_lead(0, inward=0), _lead(1, inward=0), _lead(restart=1, inward=0), _lead(restart=3, inward=0)),
         ),
-        _regions(16),
+        *_refined(60, 3, walk=5),
+        _regions(14),
         _STILL_MISSING,
-        *_walks(5, 1),
+        *_refined(20, 1, walk=4),
     ),
     math.inf: (
         *_towards("apgd", 20, 7, (0, 1)),
         AttackRun("apgd", 12, rounds=8),
-        *_side_by_side("fast_minimum_norm", 80, _lead(), _lead(restart=1, inward=0), _lead(inward=0)),
+        *_side_by_side(AttackRun("fast_minimum_norm", 80), _lead(), _lead(restart=1, inward=0), _lead(inward=0)),
         _regions(22),
         _STILL_MISSING,
         *_walks(10, 1),
@@ -129,8 +147,8 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
     if norm == 1:
         starts, classes = ([replace(lead, inward=100) for lead in leads] for leads in (starts, classes))
         return (
-            *_side_by_side("fast_minimum_norm", 200, *starts, *classes),
-            *_side_by_side("pdpgd", 200, *starts[:2], _lead(0), _lead(1)),
+            *_side_by_side(AttackRun("fast_minimum_norm", 200), *starts, *classes),
+            *_side_by_side(AttackRun("pdpgd", 200), *starts[:2], _lead(0), _lead(1)),
             AttackRun("elastic_net", 50, rounds=8),
             _regions(50, restart=1),
             _LAST_MISSING,
@@ -138,8 +156,8 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
         )
     if norm == 2:
         return (
-            *_side_by_side("ddn", 250, *starts, *classes, _lead(2), _lead(3)),
-            *_side_by_side("fast_minimum_norm", 250, _lead(), starts[0], classes[0]),
+            *_side_by_side(AttackRun("ddn", 250), *starts, *classes, _lead(2), _lead(3)),
+            *_side_by_side(AttackRun("fast_minimum_norm", 250), _lead(), starts[0], classes[0]),
             AttackRun("carlini_wagner", 60, rounds=6),
             AttackRun("square", 100, rounds=5),
             _regions(50, restart=1),
@@ -149,7 +167,7 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
     return (
         *_towards("apgd", 50, 8, (0, 1, 2, 3)),
         AttackRun("apgd", 50, rounds=8),
-        *_side_by_side("fast_minimum_norm", 200, *starts, _lead(0)),
+        *_side_by_side(AttackRun("fast_minimum_norm", 200), *starts, _lead(0)),
         *((AttackRun("square", 100, rounds=8),) if math.isinf(norm) else ()),
         _regions(50, restart=1),
         _LAST_MISSING,

@@ -152,6 +152,11 @@ ATTACKS: dict[str, AttackMethod] = {
         forwards=6,
         needs_witness=True,
     ),
+    "refine": AttackMethod(
+        "from a known witness by short steps on a ball that follows the boundary (after Pintor et al. 2021)",
+        "clearance.attacks.refine:carry_out",
+        needs_witness=True,
+    ),
 }
 """Every attack by name, those with a fixed radius first."""
 

@@ -100,6 +100,7 @@ class AttackRun:
         restart: 0 starts at the input (or as the method does); others start at a random point, one for each number.
         deep: Start from there far beyond the boundary (`attacks.deep_start`).
         inward: Iterations of `ddn` that bring a deep start back before the run begins.
+        walk: Steps along the boundary (`attacks.boundary_walk`) from the run's own witness, at its end.
     """
 
     method: str
@@ -109,6 +110,7 @@ class AttackRun:
     restart: int = 0
     deep: bool = False
     inward: int = 0
+    walk: int = 0
 
     @property
     def name(self) -> str:
