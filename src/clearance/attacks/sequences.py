@@ -29,9 +29,9 @@ def _walks(steps: int, count: int) -> tuple[AttackRun, ...]:
     return tuple(AttackRun("boundary_walk", steps, rank=rank) for rank in range(count))
 
 
-def _towards(method: str, steps: int, rounds: int, ranks: Sequence[int]) -> tuple[AttackRun, ...]:
-    """One run to each of some classes."""
-    return tuple(AttackRun(method, steps, rounds, rank=rank) for rank in ranks)
+def _towards(run: AttackRun, ranks: Sequence[int]) -> tuple[AttackRun, ...]:
+    """The same run to each of some classes."""
+    return tuple(replace(run, rank=rank) for rank in ranks)
 
 
 def _regions(starts: int, restart: int = 0) -> AttackRun:
@@ -85,16 +85,16 @@ _STANDARD = {
         AttackRun("sigma_zero", 100, rank=0, restart=4),
     ),
     1.0: (
-        AttackRun("pdpgd", 90, walk=4),
+        AttackRun("pdpgd", 40, walk=4),
         *_side_by_side(
             AttackRun("fast_minimum_norm", 60, walk=5),
             *(_lead(inward=30), _lead(restart=2, inward=30), _lead(0, inward=30)),
             *(_lead(0), _lead(restart=1)),
         ),
         *_refined(60, 2, walk=5),
-        _regions(14),
+        _regions(22),
         _STILL_MISSING,
-        *_refined(28, 1, walk=4),
+        *_refined(20, 1, walk=4),
     ),
     2.0: (
         *_side_by_side(
@@ -108,16 +108,20 @@ _STANDARD = {
         *_refined(20, 1, walk=4),
     ),
     math.inf: (
-        *_towards("apgd", 20, 7, (0, 1)),
-        AttackRun("apgd", 12, rounds=8),
-        *_side_by_side(AttackRun("fast_minimum_norm", 80), _lead(), _lead(restart=1, inward=0), _lead(inward=0)),
-        _regions(22),
+        *_towards(AttackRun("apgd", 10, rounds=6, walk=2), (0, 1)),
+        AttackRun("apgd", 10, rounds=6, walk=2),
+        *_side_by_side(
+            AttackRun("fast_minimum_norm", 60, walk=3),
+            *(_lead(), _lead(0), _lead(inward=0), _lead(restart=1, inward=0)),
+        ),
+        *_refined(60, 3, walk=3),
+        _regions(20),
         _STILL_MISSING,
-        *_walks(10, 1),
+        *_refined(36, 1, walk=4),
     ),
 }
-"""What the standard budget adds: longer runs, more starts, a second method, single target classes, walks
-between linear regions, and one along the boundary."""
+"""What the standard budget adds: longer runs, more starts, a second method, single target classes, walks along the
+boundary and between linear regions, and short steps from the nearest witness of several runs."""
 
 
 def levels(norm: float) -> tuple[tuple[AttackRun, ...], ...]:
@@ -165,7 +169,7 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
             *_walks(20, 4),
         )
     return (
-        *_towards("apgd", 50, 8, (0, 1, 2, 3)),
+        *_towards(AttackRun("apgd", 50, rounds=8), (0, 1, 2, 3)),
         AttackRun("apgd", 50, rounds=8),
         *_side_by_side(AttackRun("fast_minimum_norm", 200), *starts, _lead(0)),
         *((AttackRun("square", 100, rounds=8),) if math.isinf(norm) else ()),
