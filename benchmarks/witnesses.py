@@ -6,8 +6,9 @@
 One tracker wraps the network for every tool alike: it counts passes (one pass is one sample, forward or backward), and
 keeps for each input the nearest point within the bounds that was predicted as another class, to predict it again alone.
 Peers run as many iterations as the budget has passes; where a peer needs a radius or a step, it runs with two settings,
-one for small and one for large distances. Needs Foolbox (extra `bench`), adv-lib where it is installed, and
-`CLEARANCE_DATA`.
+one for small and one for large distances. Of ours two numbers are printed: the passes of an input, and all rows that
+went through the network, with those that fill up a batch or find out what gives the same bits (docs/attacks.md). Needs
+Foolbox (extra `bench`), adv-lib where it is installed, and `CLEARANCE_DATA`.
 """
 
 from __future__ import annotations
@@ -130,11 +131,15 @@ def measure_peers(network: nn.Module, x: Tensor, labels: Tensor, norm: float, pa
     return found
 
 
-def measure_ours(network: nn.Module, x: Tensor, labels: Tensor, norm: float, budget: str) -> tuple[Tensor, float]:
-    """What `attack` returns, `(batch,)`, and its passes per input."""
+def measure_ours(
+    network: nn.Module, x: Tensor, labels: Tensor, norm: float, budget: str
+) -> tuple[Tensor, tuple[float, float]]:
+    """What `attack` returns, `(batch,)`; its passes per input, and the rows that went through the network per input."""
     tracker = Tracker(network, x, labels, norm, batched=False)
     results = attack(Classifier(tracker, bounds=(0, 1)), x, labels, norm=norm, budget=budget)
-    return torch.tensor([result.distance for result in results]), (tracker.forwards + tracker.backwards) / len(x)
+    passes = sum(result.cost.forward + result.cost.backward for result in results) / len(x)
+    rows = (tracker.forwards + tracker.backwards) / len(x)
+    return torch.tensor([result.distance for result in results]), (passes, rows)
 
 
 def line(ours: Tensor, peers: Mapping[str, Tensor], everything: Tensor | None) -> str:
@@ -157,7 +162,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    print(f"{'network':24}{'norm':>6}{'budget':>10}{'passes':>8}{'found':>8}{'to the best peer':>24}", end="")
+    print(
+        f"{'network':24}{'norm':>6}{'budget':>10}{'passes':>8}{'rows':>7}{'found':>8}{'to the best peer':>24}", end=""
+    )
     print(f"{'nearer than ours by 1 %':>24}{'to all':>9}")
     for name in options.networks:
         network = load_network(name).eval()
@@ -167,9 +174,9 @@ def main() -> None:
             peers = {budget: measure_peers(network, x, labels, norm, passes) for budget, passes in BUDGETS.items()}
             everything = torch.stack(list(peers["standard"].values())).amin(0)
             for budget in BUDGETS:
-                ours, passes = measure_ours(network, x, labels, norm, budget)
+                ours, (passes, rows) = measure_ours(network, x, labels, norm, budget)
                 cell = line(ours, peers[budget], everything)
-                print(f"{name:24}{f'l{norm:g}':>6}{budget:>10}{passes:8.0f}{cell}", flush=True)
+                print(f"{name:24}{f'l{norm:g}':>6}{budget:>10}{passes:8.0f}{rows:7.0f}{cell}", flush=True)
 
 
 if __name__ == "__main__":
