@@ -157,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--skip", type=int, default=0, help="correct inputs that are left out before the first one")
     parser.add_argument("--norms", type=float, nargs="+", default=[1.0, 2.0, math.inf])
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
@@ -168,7 +169,8 @@ def main() -> None:
     print(f"{'nearer than ours by 1 %':>24}{'to all':>9}")
     for name in options.networks:
         network = load_network(name).eval()
-        x, labels = (given.to(options.device) for given in correct_images(network, options.count, name))
+        correct = correct_images(network, options.skip + options.count, name)
+        x, labels = (given[options.skip :].to(options.device) for given in correct)
         network.to(options.device)
         for norm in options.norms:
             peers = {budget: measure_peers(network, x, labels, norm, passes) for budget, passes in BUDGETS.items()}
