@@ -76,12 +76,20 @@ def test_a_larger_budget_never_needs_more_coordinates():
 @each_distance
 def test_a_number_of_passes_takes_whole_groups_from_the_first_on(norm: float):
     everything, before = ensemble(norm, "thorough"), ()
-    for passes in (200, 400, 1000, 3000, 20000):
+    for passes in (200, 280, 400, 1000, 2000, 3000, 9999, 10000, 20000):
         runs = ensemble(norm, passes)
         assert runs == everything[: len(runs)] and len(runs) >= len(before)
-        assert sum(map(passes_of_run, runs)) <= passes
+        named = max((level.passes, name) for name, level in BUDGETS.items() if level.passes <= max(passes, 280))
+        paid_for = runs[len(ensemble(norm, named[1])) :] if passes >= 280 else runs
+        assert sum(map(passes_of_run, paid_for)) <= passes - (named[0] if passes >= 280 else 0)
         before = runs
     assert before == everything
+
+
+@each_distance
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_number_of_a_named_budget_is_that_budget(norm: float, budget: str):
+    assert ensemble(norm, BUDGETS[budget].passes) == ensemble(norm, budget)
 
 
 @pytest.mark.parametrize("budget", [0, -5, True, 2.5, None])

@@ -79,7 +79,8 @@ def ensemble(norm: float, budget: str | int) -> tuple[AttackRun, ...]:
 
     Source: this project (measured: docs/attacks.md).
 
-    A number of passes takes as many groups of runs (`attacks.leads.groups`), from the first on, as it pays for.
+    A number of passes that reaches that of a named budget has all of its runs, and of the next one as many groups of
+    runs (`attacks.leads.groups`), from the first on, as the rest pays for.
 
     Args:
         norm: The norm `p`.
@@ -92,13 +93,14 @@ def ensemble(norm: float, budget: str | int) -> tuple[AttackRun, ...]:
         InputError: If there is no such budget, or it does not pay for the first run.
 
     >>> [run.method for run in ensemble(2.0, 120)]
-    ['linear_steps', 'ddn']
+    ['linear_steps', 'fast_minimum_norm']
     """
-    passes, chosen, spent = passes_of(budget), levels(norm), 0
+    passes, chosen = passes_of(budget), levels(norm)
     if isinstance(budget, str):
         return tuple(chain.from_iterable(chosen[: list(BUDGETS).index(budget) + 1]))
-    runs: list[AttackRun] = []
-    for group in groups(tuple(chain.from_iterable(chosen))):
+    reached = [level.passes for level in BUDGETS.values() if level.passes <= passes]
+    runs, spent = list(chain.from_iterable(chosen[: len(reached)])), max(reached, default=0)
+    for group in groups(tuple(chain.from_iterable(chosen[len(reached) :]))):
         spent += sum(map(passes_of_run, group))
         if spent > passes:
             break

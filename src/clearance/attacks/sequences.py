@@ -24,11 +24,6 @@ def _lead(rank: int | None = None, restart: int = 0, inward: int | None = None) 
     return AttackRun("", 0, rank=rank, restart=restart, deep=inward is not None, inward=inward or 0)
 
 
-def _walks(steps: int, count: int) -> tuple[AttackRun, ...]:
-    """Walks along the boundary from the nearest witnesses of `count` runs."""
-    return tuple(AttackRun("boundary_walk", steps, rank=rank) for rank in range(count))
-
-
 def _towards(run: AttackRun, ranks: Sequence[int]) -> tuple[AttackRun, ...]:
     """The same run to each of some classes."""
     return tuple(replace(run, rank=rank) for rank in ranks)
@@ -136,7 +131,7 @@ def levels(norm: float) -> tuple[tuple[AttackRun, ...], ...]:
         One tuple of runs for each name of `model.budgets.BUDGETS`.
 
     >>> [run.method for run in levels(2.0)[0]]
-    ['linear_steps', 'ddn', 'ddn', 'box_points', 'boundary_walk']
+    ['linear_steps', 'fast_minimum_norm', 'ddn', 'box_points', 'refine']
     """
     key = norm if norm in _QUICK else math.inf
     return _QUICK[key], _STANDARD[key], _thorough(norm)
@@ -148,32 +143,32 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
         return tuple(AttackRun("sigma_zero", 200, rank=(None, 0, 1, 2)[k % 4], restart=k + 5) for k in range(18))
     starts = [_lead(restart=restart, inward=0) for restart in range(5, 9)]
     classes = [_lead(rank, inward=0) for rank in range(1, 5)]
+    last = _regions(50, restart=1), _LAST_MISSING, *_refined(100, 2, walk=20)
     if norm == 1:
-        starts, classes = ([replace(lead, inward=100) for lead in leads] for leads in (starts, classes))
+        starts, classes = ([replace(lead, inward=60) for lead in leads] for leads in (starts, classes))
         return (
-            *_side_by_side(AttackRun("fast_minimum_norm", 200), *starts, *classes),
-            *_side_by_side(AttackRun("pdpgd", 200), *starts[:2], _lead(0), _lead(1)),
+            *_side_by_side(AttackRun("fast_minimum_norm", 110, walk=8), *starts),
+            *_side_by_side(AttackRun("pdpgd", 140, walk=8), *starts[:2], _lead(0), _lead(1)),
+            *_side_by_side(AttackRun("fast_minimum_norm", 110, walk=8), *classes, _lead(1), _lead(2)),
             AttackRun("elastic_net", 50, rounds=8),
-            _regions(50, restart=1),
-            _LAST_MISSING,
-            *_walks(20, 4),
+            *_refined(140, 5, walk=8),
+            *last,
         )
     if norm == 2:
         return (
-            *_side_by_side(AttackRun("ddn", 250), *starts, *classes, _lead(2), _lead(3)),
-            *_side_by_side(AttackRun("fast_minimum_norm", 250), _lead(), starts[0], classes[0]),
+            *_side_by_side(AttackRun("ddn", 220, walk=4), *starts),
+            *_side_by_side(AttackRun("fast_minimum_norm", 220, walk=4), _lead(), starts[0], classes[0]),
+            *_side_by_side(AttackRun("ddn", 220, walk=4), *classes, _lead(2), _lead(3)),
             AttackRun("carlini_wagner", 60, rounds=6),
             AttackRun("square", 100, rounds=5),
-            _regions(50, restart=1),
-            _LAST_MISSING,
-            *_walks(20, 4),
+            *_refined(100, 3, walk=4),
+            *last,
         )
     return (
-        *_towards(AttackRun("apgd", 50, rounds=8), (0, 1, 2, 3)),
-        AttackRun("apgd", 50, rounds=8),
-        *_side_by_side(AttackRun("fast_minimum_norm", 200), *starts, _lead(0)),
+        *_towards(AttackRun("apgd", 25, rounds=8, walk=4), (0, 1, 2, 3)),
+        AttackRun("apgd", 40, rounds=8, walk=4),
+        *_side_by_side(AttackRun("fast_minimum_norm", 110, walk=6), *starts, *classes, _lead(0), _lead(1)),
         *((AttackRun("square", 100, rounds=8),) if math.isinf(norm) else ()),
-        _regions(50, restart=1),
-        _LAST_MISSING,
-        *_walks(20, 4),
+        *_refined(140, 5, walk=6),
+        *last,
     )

@@ -23,7 +23,7 @@ class AttackMethod(Choice):
 
     Attributes:
         norms: The norms `p` that it is for, 0 for the number of coordinates that differ; empty: any `p >= 1`.
-        iterative: Whether it follows gradients over many steps.
+        iterative: Whether it follows gradients over many steps, from where no other method has been.
         rounds: In how many rounds (radii, weights of a penalty, or starts) it shares out its steps when it runs alone.
         forwards: The most forward passes of one step.
         backwards: The backward passes of one step.
@@ -155,6 +155,7 @@ ATTACKS: dict[str, AttackMethod] = {
     "refine": AttackMethod(
         "from a known witness by short steps on a ball that follows the boundary (after Pintor et al. 2021)",
         "clearance.attacks.refine:carry_out",
+        iterative=False,
         needs_witness=True,
     ),
 }

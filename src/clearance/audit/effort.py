@@ -25,7 +25,7 @@ class Effort:
         at_once: How many references are predicted in one batch to find them.
         groups: Into how many groups of coordinates a witness is split that gives back what it does not need.
         bisected: How many witnesses on the ray down the gradient are bisected, the nearest first.
-        second_steps: Steps of a second attack along gradients, where only one began at the input.
+        second_steps: Steps of a second attack along gradients, over all its radii, where only one began at the input.
     """
 
     first_strata: int = 16
@@ -63,6 +63,6 @@ SHORT = Effort(
     at_once=16,
     groups=(8,),
     bisected=1,
-    second_steps=20,
+    second_steps=40,
 )
 """The same checks in about `model.budgets.SHORT_AUDIT_PASSES` passes."""

@@ -40,8 +40,9 @@ from clearance.model.transforms import eot, stand_ins
 
 WITHOUT_GRADIENTS = "box_points"
 """The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
-SECOND_METHOD = "fast_minimum_norm"
-"""It is for every norm; in the full audit as long as the runs from the input that it is held against."""
+SECOND_RUNS = AttackRun("fast_minimum_norm", 1), AttackRun("apgd", 1, rounds=5)
+"""What a single method from the input is held against: the first of these that is another one. Both are for every norm;
+their steps are those of the audit's effort."""
 SCORE_PASSES = 1500
 """Passes of the estimate that an audit makes for itself."""
 SHARE_OF_SPACE, LEAST_SHARE = 0.1, 1e-3
@@ -188,8 +189,10 @@ def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> li
 def _second_method(inputs: CheckedInputs, results: list[AttackResult], effort: Effort) -> list[AttackResult]:
     """Another method from the input itself, where the ensemble has only one that begins there: do they agree?"""
     begun = {name for one in results for name in one.distances if name in ATTACKS and ATTACKS[name].iterative}
-    run = AttackRun(SECOND_METHOD, effort.second_steps)
-    return attack_inputs(inputs, (run,)) if begun <= {"ddn", "pdpgd"} else []
+    if len(begun) > 1:
+        return []
+    run = next(run for run in SECOND_RUNS if run.method not in begun)
+    return attack_inputs(inputs, (replace(run, steps=effort.second_steps // run.rounds),))
 
 
 def _make_case(
