@@ -23,7 +23,7 @@ class AttackMethod(Choice):
 
     Attributes:
         norms: The norms `p` that it is for, 0 for the number of coordinates that differ; empty: any `p >= 1`.
-        iterative: Whether it follows gradients over many steps, from where no other method has been.
+        iterative: Whether it follows gradients over many steps, from a start of its own (the input, a random point).
         rounds: In how many rounds (radii, weights of a penalty, or starts) it shares out its steps when it runs alone.
         forwards: The most forward passes of one step.
         backwards: The backward passes of one step.
