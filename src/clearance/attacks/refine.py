@@ -11,7 +11,7 @@ from clearance.model.classifier import Classifier
 
 REFINE_STEP = 0.2
 """Length of the first gradient step, in units of the longest `l_2` vector of the ball. A step across the ball, as
-`fast_minimum_norm` begins with, leads out of the valley that the witness lies in; between 0.1 and 0.4 it matters little."""
+`fast_minimum_norm` begins with, leads out of the valley that the witness lies in; from 0.1 to 0.4 it matters little."""
 
 
 def refine(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps: int = 24) -> Witnesses:
