@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from clearance.attacks import Goal, Witnesses, bisect_radius, make_goal
+from clearance.attacks import Goal, Witnesses, bisect_radius, fgsm, make_goal
 from clearance.attacks.linear_model import linear_distance
 from clearance.geometry.norms import vector_norm
 from clearance.model.classifier import Classifier
@@ -84,6 +84,14 @@ def bisected(method: Callable[..., Witnesses], norm: float) -> Method:
         return bisect_radius(within, x, norm=norm, first=2 * linear_distance(model, x, goal, norm), rounds=14)
 
     return run
+
+
+def far_witnesses(case: LinearCase, norm: float) -> Witnesses:
+    """Beyond the plane, in a direction that is not the shortest."""
+    found = Witnesses(case.x, norm)
+    away = fgsm(case.model, case.x, case.goal, norm=INF, epsilon=3 * case.exact(INF)).adversarial
+    found.offer(away, torch.ones(len(case.x), dtype=torch.bool))
+    return found
 
 
 def assert_near(distance: Tensor, exact: Tensor, share: float = 0.05) -> None:

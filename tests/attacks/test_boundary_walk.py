@@ -10,6 +10,7 @@ from attack_cases import (
     assert_above_the_program,
     assert_near,
     classifier,
+    far_witnesses,
     goal_of,
     linear_case,
     relu_network,
@@ -22,14 +23,6 @@ from clearance.model.classifier import Classifier
 from closed_forms import ball_classifier, random_inputs
 
 each_norm = pytest.mark.parametrize("norm", [1.0, 2.0, INF])
-
-
-def far_witnesses(case: LinearCase, norm: float) -> Witnesses:
-    """Beyond the plane, in a direction that is not the shortest."""
-    found = Witnesses(case.x, norm)
-    away = fgsm(case.model, case.x, case.goal, norm=INF, epsilon=3 * case.exact(INF)).adversarial
-    found.offer(away, torch.ones(len(case.x), dtype=torch.bool))
-    return found
 
 
 @pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, 3.0])

@@ -9,6 +9,7 @@ from attack_cases import (
     Method,
     assert_above_the_program,
     assert_near,
+    far_witnesses,
     goal_of,
     linear_case,
     relu_network,
@@ -27,14 +28,6 @@ from closed_forms import random_inputs
 each_norm = pytest.mark.parametrize("norm", [1.0, 2.0, INF])
 
 
-def far(case: LinearCase, norm: float) -> Witnesses:
-    """Beyond the plane, in a direction that is not the shortest."""
-    found = Witnesses(case.x, norm)
-    away = fgsm(case.model, case.x, case.goal, norm=INF, epsilon=3 * case.exact(INF)).adversarial
-    found.offer(away, torch.ones(len(case.x), dtype=torch.bool))
-    return found
-
-
 def from_fgsm(norm: float) -> Method:
     def run(model: Classifier, x: torch.Tensor, goal: Goal) -> Witnesses:
         rough = fgsm(model, x, goal, norm=norm, epsilon=3.0)
@@ -47,7 +40,7 @@ def from_fgsm(norm: float) -> Method:
 @pytest.mark.parametrize("seed", range(3))
 def test_from_a_far_witness_within_5_percent(norm: float, seed: int):
     case = linear_case(seed)
-    assert_near(refine(case.model, case.goal, far(case, norm), steps=200).distance, case.exact(norm))
+    assert_near(refine(case.model, case.goal, far_witnesses(case, norm), steps=200).distance, case.exact(norm))
 
 
 @each_norm
@@ -70,7 +63,7 @@ def test_it_only_comes_nearer(norm: float):
 
 @pytest.mark.parametrize("way", [refine, boundary_walk])
 def test_an_input_without_a_witness_costs_no_pass(case: LinearCase, way: Method):
-    some = far(case, 2.0)
+    some = far_witnesses(case, 2.0)
     some.distance[1:] = torch.inf
     some.adversarial[1:] = case.x[1:]
     spent = []
@@ -83,7 +76,7 @@ def test_an_input_without_a_witness_costs_no_pass(case: LinearCase, way: Method)
 
 
 def test_a_way_that_leads_farther_changes_nothing(case: LinearCase):
-    known = far(case, 2.0)
+    known = far_witnesses(case, 2.0)
 
     def astray(own: Witnesses, _: Goal) -> Witnesses:
         found = Witnesses(own.x, own.norm)
@@ -95,7 +88,9 @@ def test_a_way_that_leads_farther_changes_nothing(case: LinearCase):
 
 def test_misuse_is_one_clear_line(case: LinearCase):
     with pytest.raises(InputError, match="steps: expected at least 1, got 0"):
-        refine(case.model, case.goal, far(case, 2.0), steps=0)
+        refine(case.model, case.goal, far_witnesses(case, 2.0), steps=0)
+    with pytest.raises(InputError, match="steps: expected at least 1, got 0"):
+        refine(case.model, case.goal, Witnesses(case.x, 2.0), steps=0)
 
 
 @each_norm

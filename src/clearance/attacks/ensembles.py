@@ -79,8 +79,8 @@ def ensemble(norm: float, budget: str | int) -> tuple[AttackRun, ...]:
 
     Source: this project (measured: docs/attacks.md).
 
-    A number of passes that reaches that of a named budget has all of its runs, and of the next one as many groups of
-    runs (`attacks.leads.groups`), from the first on, as the rest pays for.
+    A budget is a number of passes, by name or not. One that reaches that of a named budget has all of its runs, and of
+    the next one as many groups of runs (`attacks.leads.groups`), from the first on, as the rest pays for.
 
     Args:
         norm: The norm `p`.
@@ -96,8 +96,6 @@ def ensemble(norm: float, budget: str | int) -> tuple[AttackRun, ...]:
     ['linear_steps', 'fast_minimum_norm']
     """
     passes, chosen = passes_of(budget), levels(norm)
-    if isinstance(budget, str):
-        return tuple(chain.from_iterable(chosen[: list(BUDGETS).index(budget) + 1]))
     reached = [level.passes for level in BUDGETS.values() if level.passes <= passes]
     runs, spent = list(chain.from_iterable(chosen[: len(reached)])), max(reached, default=0)
     for group in groups(tuple(chain.from_iterable(chosen[len(reached) :]))):

@@ -6,6 +6,7 @@ from clearance.attacks.fast_minimum_norm import fast_minimum_norm
 from clearance.attacks.goals import Goal
 from clearance.attacks.known import brought_nearer
 from clearance.attacks.result import Witnesses
+from clearance.attacks.schedule import as_steps
 from clearance.attacks.task import AttackRun, AttackTask
 from clearance.model.classifier import Classifier
 
@@ -39,6 +40,7 @@ def refine(model: Classifier, goal: Goal, witnesses: Witnesses, *, steps: int = 
         start = own.adversarial
         return fast_minimum_norm(model, own.x, aims, norm=own.norm, steps=steps, first_step=REFINE_STEP, start=start)
 
+    as_steps(steps)
     return brought_nearer(witnesses, goal, down)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 from clearance.attacks.task import AttackRun
@@ -11,22 +10,17 @@ from clearance.attacks.task import AttackRun
 
 def _side_by_side(run: AttackRun, *leads: AttackRun) -> tuple[AttackRun, ...]:
     """The same run from each start and towards each class of some leads."""
-    return tuple(replace(lead, method=run.method, steps=run.steps, walk=run.walk) for lead in leads)
+    return tuple(replace(lead, method=run.method, steps=run.steps, rounds=run.rounds, walk=run.walk) for lead in leads)
 
 
 def _refined(steps: int, count: int, walk: int) -> tuple[AttackRun, ...]:
     """Short steps from the nearest witnesses of `count` runs, each with a walk at its end."""
-    return tuple(AttackRun("refine", steps, rank=rank, walk=walk) for rank in range(count))
+    return _side_by_side(AttackRun("refine", steps, walk=walk), *map(_lead, range(count)))
 
 
 def _lead(rank: int | None = None, restart: int = 0, inward: int | None = None) -> AttackRun:
     """A start and a class; `inward` is `None` for a start that is not deep."""
     return AttackRun("", 0, rank=rank, restart=restart, deep=inward is not None, inward=inward or 0)
-
-
-def _towards(run: AttackRun, ranks: Sequence[int]) -> tuple[AttackRun, ...]:
-    """The same run to each of some classes."""
-    return tuple(replace(run, rank=rank) for rank in ranks)
 
 
 def _regions(starts: int, restart: int = 0) -> AttackRun:
@@ -103,7 +97,7 @@ _STANDARD = {
         *_refined(20, 1, walk=4),
     ),
     math.inf: (
-        *_towards(AttackRun("apgd", 10, rounds=6, walk=2), (0, 1)),
+        *_side_by_side(AttackRun("apgd", 10, rounds=6, walk=2), _lead(0), _lead(1)),
         AttackRun("apgd", 10, rounds=6, walk=2),
         *_side_by_side(
             AttackRun("fast_minimum_norm", 60, walk=3),
@@ -165,7 +159,7 @@ def _thorough(norm: float) -> tuple[AttackRun, ...]:
             *last,
         )
     return (
-        *_towards(AttackRun("apgd", 25, rounds=8, walk=4), (0, 1, 2, 3)),
+        *_side_by_side(AttackRun("apgd", 25, rounds=8, walk=4), *map(_lead, range(4))),
         AttackRun("apgd", 40, rounds=8, walk=4),
         *_side_by_side(AttackRun("fast_minimum_norm", 110, walk=6), *starts, *classes, _lead(0), _lead(1)),
         *((AttackRun("square", 100, rounds=8),) if math.isinf(norm) else ()),

@@ -40,9 +40,9 @@ from clearance.model.transforms import eot, stand_ins
 
 WITHOUT_GRADIENTS = "box_points"
 """The method of the ensemble that looks for a first witness without gradients: runs after it may begin there."""
-SECOND_RUNS = AttackRun("fast_minimum_norm", 1), AttackRun("apgd", 1, rounds=5)
-"""What a single method from the input is held against: the first of these that is another one. Both are for every norm;
-their steps are those of the audit's effort."""
+SECOND_METHODS = {"fast_minimum_norm": 1, "apgd": 5}
+"""What a single method from the input is held against, the first of these that is another one, and over how many rounds
+it shares out the steps of the audit's effort. Both are for every norm."""
 SCORE_PASSES = 1500
 """Passes of the estimate that an audit makes for itself."""
 SHARE_OF_SPACE, LEAST_SHARE = 0.1, 1e-3
@@ -191,8 +191,8 @@ def _second_method(inputs: CheckedInputs, results: list[AttackResult], effort: E
     begun = {name for one in results for name in one.distances if name in ATTACKS and ATTACKS[name].iterative}
     if len(begun) > 1:
         return []
-    run = next(run for run in SECOND_RUNS if run.method not in begun)
-    return attack_inputs(inputs, (replace(run, steps=effort.second_steps // run.rounds),))
+    method, rounds = next(line for line in SECOND_METHODS.items() if line[0] not in begun)
+    return attack_inputs(inputs, (AttackRun(method, effort.second_steps // rounds, rounds),))
 
 
 def _make_case(
