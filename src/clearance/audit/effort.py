@@ -25,7 +25,6 @@ class Effort:
         at_once: How many references are predicted in one batch to find them.
         groups: Into how many groups of coordinates a witness is split that gives back what it does not need.
         bisected: How many witnesses on the ray down the gradient are bisected, the nearest first.
-        second_steps: Steps of a second attack along gradients, over all its radii, where only one began at the input.
     """
 
     first_strata: int = 16
@@ -43,7 +42,6 @@ class Effort:
     at_once: int = 64
     groups: tuple[int, ...] = (8, 32, 64)
     bisected: int = 24
-    second_steps: int = 60
 
 
 FULL = Effort()
@@ -63,6 +61,5 @@ SHORT = Effort(
     at_once=16,
     groups=(8,),
     bisected=1,
-    second_steps=40,
 )
 """The same checks in about `model.budgets.SHORT_AUDIT_PASSES` passes."""

@@ -77,7 +77,7 @@ CHECKS: dict[str, Check] = {
     "vanishing_gradient": Check(
         "gradients are far too small to have any part in what the margin does over the same distance: soft steps that "
         "saturate in between",
-        0.1,
+        0.05,
         "warning: on some segment at least this share of the gradients has `||∇g||_q ||d||_p` below a twentieth of the "
         "margin's movement",
         "this project (Hölder's inequality); Goodfellow 2018, section 4 (saturation)",
