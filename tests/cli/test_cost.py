@@ -101,11 +101,11 @@ def test_inspect_takes_its_costs_from_the_same_place(monkeypatch: pytest.MonkeyP
 
     assert inspection.bracket_cost is bracket_cost and inspection.typical_speed is typical_speed
     found = bracket_cost("quick", Speed(8, 300.0, 100.0), 1e-3)
-    assert (found.passes, found.certificate_seconds) == (7980, 5.0)
-    assert found.seconds == pytest.approx(39.9 + 1e-3 * bracket_steps("quick"))
+    assert (found.passes, found.certificate_seconds) == (7280, 5.0)
+    assert found.seconds == pytest.approx(36.4 + 1e-3 * bracket_steps("quick"))
     assert bracket_cost("quick", Speed(8, 300.0, None), 1e-3).seconds is None
     document = json.loads(run_command("inspect", "digits-robust", "--json").stdout)
-    assert [one["passes"] for one in document["brackets"]] == [7980, 19900, 78100]
+    assert [one["passes"] for one in document["brackets"]] == [7280, 19200, 77400]
 
 
 def test_training_says_its_cost_after_its_first_steps(said: Callable[[], str], monkeypatch: pytest.MonkeyPatch):

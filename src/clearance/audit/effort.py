@@ -27,13 +27,13 @@ class Effort:
         bisected: How many witnesses on the ray down the gradient are bisected, the nearest first.
     """
 
-    first_strata: int = 16
-    open_strata: int = 256
+    first_strata: int = 8
+    open_strata: int = 64
     most_strata: int = 256
     shorter: tuple[float, ...] = (1 / 4, 1 / 16)
     random_directions: int = 2
     centres: int = 24
-    trace_steps: int = 60
+    trace_steps: int = 40
     trace_radii: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
     restarts: int = 3
     blind_rounds: int = 6
@@ -47,7 +47,6 @@ class Effort:
 FULL = Effort()
 """The audit as it is documented: about `model.budgets.AUDIT_PASSES` passes."""
 SHORT = Effort(
-    first_strata=8,
     open_strata=16,
     most_strata=128,
     shorter=(1 / 8,),

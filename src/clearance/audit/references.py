@@ -31,6 +31,8 @@ HALVINGS = 12
 PULLED, LEFT = 4, (0.0, 0.5)
 """How many of the nearest witnesses are pulled back group by group, and what share of a group's shift is left in each
 trial."""
+COARSE = 32
+"""Taken apart into more groups than this, the nearer half of them is left."""
 SIGN_RADII = 12
 """How many radii are tried along the signs of the way to a reference."""
 CONFIRMATIONS = 4
@@ -174,6 +176,7 @@ def _pull_back(inputs: CheckedInputs, goal: Goal, found: Witnesses, groups: Sequ
     model, x = inputs.model, inputs.x
     generator = make_generator(x.device, inputs.seed, "audit", "references", inputs.keys[0])
     for count in groups:
+        found, goal = _nearer_half(found, goal) if count > COARSE else (found, goal)
         order = torch.randperm(x[0].numel(), generator=generator, device=x.device)
         for group in order.chunk(count):
             mask = torch.zeros_like(order, dtype=torch.bool).scatter(0, group, True).reshape(x[0].shape)
@@ -181,6 +184,14 @@ def _pull_back(inputs: CheckedInputs, goal: Goal, found: Witnesses, groups: Sequ
                 points = torch.where(mask, x + share * (found.adversarial - x), found.adversarial)
                 found.offer(points, goal.reached(look(model, points)) & found.success)
     return bisect_segments(model, goal, found, steps=HALVINGS)
+
+
+def _nearer_half(found: Witnesses, goal: Goal) -> tuple[Witnesses, Goal]:
+    """Those of one input's witnesses that are nearer than the others."""
+    kept = found.distance.argsort(stable=True)[: (len(found.distance) + 1) // 2]
+    nearer = Witnesses(found.x[kept], found.norm)
+    nearer.offer(found.adversarial[kept], found.success[kept])
+    return nearer, Goal(goal.source[kept], goal.wanted[kept], goal.unwanted[kept])
 
 
 def _confirmed(inputs: CheckedInputs, found: Witnesses) -> Witnesses:

@@ -9,7 +9,7 @@ from clearance.errors import InputError
 
 PASSES_PER_GRADIENT = 2
 """A gradient is one forward and one backward pass."""
-AUDIT_PASSES = 4100
+AUDIT_PASSES = 3400
 """About what the full audit of an input costs: its checks ask for the same points at every budget that has it
 (measured: `benchmarks/audit_cost.py`)."""
 SHORT_AUDIT_PASSES = 1000
@@ -57,7 +57,7 @@ def describe_budgets(part: Literal["attack", "estimate", "whole", "seconds"]) ->
     """The passes of every budget in words (or the seconds of its certificate), in their order, for `--help`.
 
     >>> describe_budgets("attack"), describe_budgets("whole")
-    ('280, 2,000 or 10,000', '7,980, 19,900 or 78,100')
+    ('280, 2,000 or 10,000', '7,280, 19,200 or 77,400')
     """
     passes = {
         "attack": [budget.passes for budget in BUDGETS.values()],
@@ -142,7 +142,7 @@ def whole_passes(budget: str | int) -> int:
         InputError: If there is no such budget.
 
     >>> whole_passes("quick"), whole_passes(2000)
-    (7980, 2000)
+    (7280, 2000)
     """
     return _number(budget) or _whole(BUDGETS[str(budget)])
 
@@ -178,7 +178,7 @@ def share_of_bracket(budget: str | int) -> tuple[str | int, int, bool]:
         InputError: If there is no such budget, or it is too small to be shared out.
 
     >>> share_of_bracket("quick"), share_of_bracket(10_000), share_of_bracket(2000)
-    (('quick', 3600, False), (1000, 4900, False), (280, 720, True))
+    (('quick', 3600, False), (1000, 5600, False), (280, 720, True))
     """
     passes = _number(budget)
     if passes is None:

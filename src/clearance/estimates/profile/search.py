@@ -28,6 +28,10 @@ SCATTERED, MOST_SCATTERED = 8.0, 0.75
 """Probability that a block that climbs the gradient norm looks at uniform points of its ball first, instead of going
 downhill: the first number over the number of coordinates, at most the second. In a few dimensions that meets regions
 which no descent passes; in many it meets what CLEVER's sampler does."""
+AT_LIMIT = 0.5
+"""For `p = inf` each coordinate of such a point is at the end of its range with this probability, so that faces, edges
+and corners of the ball are met: on networks with 2 inputs the share of radii within 1 % of the exact ones rises from
+.81 to .90 at `quick` (`benchmarks/exact_profiles.py`)."""
 RADIAL_SHARE = 0.5
 """Probability that a block climbs the radial slope instead of the gradient norm."""
 CLIMB_WIDTHS = 0.15
@@ -251,6 +255,9 @@ class _Rows:
         if not len(rows):
             return points
         shifts = sample_shifts(self.x0, len(rows), norm=self.norm, radius=1.0, generator=self._generator)
+        if math.isinf(self.norm):
+            chance = torch.rand(shifts.shape, generator=self._generator, device=shifts.device, dtype=shifts.dtype)
+            shifts = torch.where(chance < AT_LIMIT, shifts.sign(), shifts)
         return points.index_copy(0, rows, self.x0 + expand(self.radius[rows], shifts) * shifts)
 
     def climb(self, steps: int) -> None:
