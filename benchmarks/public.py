@@ -57,3 +57,8 @@ def cifar_images(count: int) -> tuple[Tensor, Tensor]:
 def mnist_fmn() -> nn.Module:
     """The MNIST CNN of most figures here, as a factory: `clearance bracket public:mnist_fmn mnist ...`."""
     return load_network("mnist-fmn")
+
+
+def mnist_kw() -> nn.Module:
+    """The MNIST CNN of Wong and Kolter (2018), trained for proofs, as a factory: `public:mnist_kw`."""
+    return load_network("mnist-kw-0.1")
