@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from clearance.estimates.profile.longer_search import GROWTH, GROWTH_IN_L1, longer_search_values, unevenness
+from clearance.estimates.profile.longer_search import GROWTH, longer_search_values, unevenness
 
 
 def test_of_an_exponential_tail_it_is_the_scale_as_a_share_of_the_largest() -> None:
@@ -26,7 +26,7 @@ def test_what_others_met_and_the_blocks_did_not_counts() -> None:
 def test_blocks_of_a_level_that_has_moved_inward_fall_short_of_nothing(seen: float) -> None:
     table = np.array([[4.0, 3.0]])
     assert unevenness(table, np.array([seen])) == pytest.approx(0.25)
-    assert longer_search_values(table, np.array([seen]), 2.0) == pytest.approx(seen * (1 + GROWTH * 0.5))
+    assert longer_search_values(table, np.array([seen]), 2.0) == pytest.approx(seen * (1 + GROWTH[1] * 0.5))
 
 
 @pytest.mark.parametrize("norm", [1.0, 2.0, math.inf])
@@ -53,6 +53,7 @@ def test_the_growth_is_that_of_its_norm() -> None:
     growth = {
         norm: float(longer_search_values(table, seen, norm)[0] - 1) / 0.5 for norm in (1.0, 1.5, 2.0, 3.0, math.inf)
     }
-    assert growth[1.0] == pytest.approx(GROWTH_IN_L1)
-    assert GROWTH < growth[1.5] < GROWTH_IN_L1
-    assert [growth[norm] for norm in (2.0, 3.0, math.inf)] == pytest.approx([GROWTH] * 3)
+    in_linf, in_l2, in_l1 = GROWTH
+    assert [growth[norm] for norm in (1.0, 2.0, math.inf)] == pytest.approx([in_l1, in_l2, in_linf])
+    assert growth[1.5] == pytest.approx(in_l2 + (in_l1 - in_l2) / 3)
+    assert growth[3.0] == pytest.approx(in_l2 + (in_linf - in_l2) / 3)

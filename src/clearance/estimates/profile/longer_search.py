@@ -11,10 +11,10 @@ LONGER_SEARCH = 25
 """The interval's lower end is the radius that a search with so many times the blocks would find."""
 BLOCKS_PER_SPACING = 4
 """Normalised spacings that a level's scale is estimated from: one for so many blocks, at least one."""
-GROWTH, GROWTH_IN_L1 = 0.5, 1.7
-"""What a longer search adds to a level's value, as a share of it and for an unevenness of 1: from `l_2` on, and in
-`l_1`. Calibrated: the 95 % quantile of what such searches did add, on seven public networks, 216 pairs of input and
-norm at each of two budgets (`benchmarks/profiles.py interval`)."""
+GROWTH_AT, GROWTH = (0.0, 0.5, 1.0), (0.55, 0.4, 1.7)
+"""What a longer search adds to a level's value, as a share of it and for an unevenness of 1, at these `1 / p`: for the
+maximum norm, `l_2` and `l_1`. Calibrated: about the 95 % quantile of what such searches did add on public networks
+(docs/estimate.md, "What the interval claims")."""
 
 
 def unevenness(maxima: NDArray[np.float64], seen: NDArray[np.float64]) -> float:
@@ -51,7 +51,7 @@ def unevenness(maxima: NDArray[np.float64], seen: NDArray[np.float64]) -> float:
 def longer_search_values(maxima: NDArray[np.float64], seen: NDArray[np.float64], norm: float) -> NDArray[np.float64]:
     """What a search with 25 times the blocks does not exceed at each level, in 95 % of the measured cases.
 
-    `L (1 + c sqrt(u))` with the unevenness `u` and a calibrated `c`, between `l_1` and `l_2` linear in `1 / p`. The
+    `L (1 + c sqrt(u))` with the unevenness `u` and a calibrated `c`, between these norms linear in `1 / p`. The
     return level of an exponential tail, `L (1 + u ln 25)` and more, is not used: rounds of a search build on each
     other, so that its blocks are no sample of one law, and measured it is too low in `l_1` and too high elsewhere. The
     square root, too, is what fits: the unevenness of a few blocks is a rough measure. Source: this project.
@@ -65,7 +65,7 @@ def longer_search_values(maxima: NDArray[np.float64], seen: NDArray[np.float64],
         `(levels,)`, at least `seen`.
 
     >>> longer_search_values(np.array([[1.0, 0.96]]), np.array([1.0]), 2.0).round(3)
-    array([1.1])
+    array([1.08])
     """
-    growth = GROWTH + (GROWTH_IN_L1 - GROWTH) * max(0.0, 2 / norm - 1)
+    growth = np.interp(1 / norm, GROWTH_AT, GROWTH)
     return seen * (1 + growth * math.sqrt(unevenness(maxima, seen)))
