@@ -116,6 +116,8 @@ class TestFixed:
             (("yes", "no"), [1, 0]),
             (("1", "0"), [1, 0]),
             (("Yes", "0"), [1, 0]),
+            (("1.0", "0.0"), [1, 0]),
+            (("1.", "0.000"), [1, 0]),
             (("0", "0"), [0, 0]),
         ],
     )
@@ -124,9 +126,15 @@ class TestFixed:
         assert found.images[:, 0].tolist() == numbers and found.fixed.tolist() == [True, False]
         assert found.notes[1].startswith("fixed, as they hold two values only: a (--movable")
 
-    @pytest.mark.parametrize("values", [("1.0", "0.0"), ("0", "2"), ("1", "0.5")])
+    @pytest.mark.parametrize("values", [("0", "2"), ("1", "0.5")])
     def test_other_numbers_move(self, tmp_path: Path, values: tuple[str, str]):
         assert read(tmp_path, f"a,b,y\n{values[0]},1.5,0\n{values[1]},2.5,1\n").fixed is None
+
+    def test_two_other_values_move_and_a_note_says_so(self, tmp_path: Path):
+        text = "a,b,y\n1,1.5,0\n2,2.5,1\n2,3.5,1\n"
+        (_, note) = read(tmp_path, text).notes
+        assert note == "of two values other than 0 and 1, and may move: a (--fixed NAME,... holds them)"
+        assert len(read(tmp_path, text, movable=["a"]).notes) == len(read(tmp_path, text, movable=["all"]).notes) == 1
 
     def test_flags(self, tmp_path: Path):
         assert read(tmp_path, movable=["smoker"]).fixed is None

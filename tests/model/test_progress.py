@@ -77,6 +77,20 @@ def test_it_can_be_turned_off(off: str, monkeypatch: pytest.MonkeyPatch):
     assert stream.getvalue() == ""
 
 
+def test_a_log_has_lines_where_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv(PROGRESS_VARIABLE, "lines")
+    clock = iter([0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 7.0, 7.0, 7.0, 7.0, 7.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0])
+    monkeypatch.setattr("clearance.model.progress_count.time.monotonic", lambda: next(clock, 9.0))
+    with following(True, "scoring", 4) as advance:
+        for _ in range(4):
+            advance(1)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0].startswith("scoring: 1 of 4, ") and lines[-1].startswith("scoring: 4 of 4, ")
+    assert len(lines) < 4  # no more than one in five seconds
+
+
 def test_an_error_of_the_function_ends_the_call_and_leaves_no_bar():
     with pytest.raises(ZeroDivisionError):
         CALLS["attack"](progress=lambda *_: 1 / 0)

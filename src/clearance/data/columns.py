@@ -133,9 +133,9 @@ class DataTable:
     def _read(
         self, name: str, texts: list[str]
     ) -> tuple[Literal["bool", "whole", "number"] | None, NDArray[np.float64]]:
-        words = {text.lower() for text in set(texts)}
-        if words <= TRUE_WORDS | FALSE_WORDS:
-            return "bool", np.array([text.lower() in TRUE_WORDS for text in texts], dtype=np.float64)
+        words = [_word(text) for text in texts]
+        if set(words) <= TRUE_WORDS | FALSE_WORDS:
+            return "bool", np.array([word in TRUE_WORDS for word in words], dtype=np.float64)
         wrong = [row for row, text in enumerate(texts) if not ANY_NUMBER.fullmatch(text)]
         others = [row for row in wrong if texts[row].lower() not in TRUE_WORDS | FALSE_WORDS]
         if others and len(others) < len(wrong):  # truth values, and what is none
@@ -166,10 +166,15 @@ class DataTable:
         return self.columns[name]
 
 
+def _word(text: str) -> str:
+    """A value in small letters, a whole number without its point: programs write 0 and 1 as 0.0 and 1.0."""
+    return str(int(text.partition(".")[0])) if WHOLE_NUMBER.fullmatch(text) else text.lower()
+
+
 def _typed(values: NDArray[np.generic]) -> tuple[Literal["bool", "whole", "number"] | None, NDArray[np.float64]]:
     if values.dtype.kind not in "biuf":
         return None, np.zeros(0)
     numbers = values.astype(np.float64)
-    if values.dtype.kind == "b" or (values.dtype.kind in "iu" and bool(np.isin(numbers, (0, 1)).all())):
+    if values.dtype.kind == "b" or bool(np.isin(numbers, (0, 1)).all()):
         return "bool", numbers
     return "whole" if values.dtype.kind in "iu" else "number", numbers

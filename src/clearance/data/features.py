@@ -73,6 +73,7 @@ def tabular_source(
         notes.append(
             f"fixed, as they hold two values only: {list_names(by_default)} (--movable NAME,... lets them move)"
         )
+    notes += _two_valued(names, columns, fixed, options)
 
     def read(rows: Sequence[int]) -> NDArray[np.float32]:
         return values[list(rows)]
@@ -135,6 +136,20 @@ def _fixed(names: Sequence[str], columns: Sequence[Column], options: Options, so
         advice = "columns of two values are, by default: --movable NAME,... or --movable all lets them move"
         raise InputError(f"fixed: expected {wanted}, got all of them fixed ({advice})")
     return fixed
+
+
+def _two_valued(
+    names: Sequence[str], columns: Sequence[Column], fixed: NDArray[np.bool_], options: Options
+) -> list[str]:
+    """A note on columns that take two values other than 0 and 1, and that nobody said whether they may move."""
+    few = [
+        name
+        for name, column, held in zip(names, columns, fixed, strict=True)
+        if not held and name not in options.movable and len(np.unique(column.values)) == 2 and len(column.values) > 2
+    ]
+    if not few or EVERY_COLUMN in options.movable:
+        return []
+    return [f"of two values other than 0 and 1, and may move: {list_names(few)} (--fixed NAME,... holds them)"]
 
 
 def _bounds(

@@ -1,4 +1,4 @@
-"""What shows progress to a person: a bar of rich on a terminal, an element of HTML in a notebook.
+"""What shows progress to a person: a bar of rich on a terminal, an element of HTML in a notebook, lines in a log.
 
 The one place outside the command line where rich is used: `model.progress` imports it when a person watches.
 """
@@ -6,11 +6,16 @@ The one place outside the command line where rich is used: `model.progress` impo
 from __future__ import annotations
 
 import html
+import math
+import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from clearance.model.progress_count import Count
+
+BETWEEN_LINES = 5.0
+"""Seconds between two lines of a log."""
 
 
 @contextmanager
@@ -52,6 +57,28 @@ def notebook_bar(count: Count) -> Generator[Callable[[], None]]:
         shown.update(HTML(f"<small>{html.escape(count.line())}</small>"))
 
 
+@contextmanager
+def log_lines(count: Count) -> Generator[Callable[[], None]]:
+    """A line on stderr after the first input, then one every few seconds, and one at the end.
+
+    Args:
+        count: What is done.
+
+    Yields:
+        A function that writes a line where it is time for one.
+    """
+    said = -math.inf
+
+    def show() -> None:
+        nonlocal said
+        if count.done == count.total or count.elapsed - said >= BETWEEN_LINES:
+            said = count.elapsed
+            sys.stderr.write(f"{count.line()}\n")
+            sys.stderr.flush()
+
+    yield show
+
+
 def bar_html(count: Count) -> str:
     """The bar of a notebook.
 
@@ -64,5 +91,6 @@ def bar_html(count: Count) -> str:
 BARS: dict[str, Callable[[Count], AbstractContextManager[Callable[[], None]]]] = {
     "terminal": terminal_bar,
     "notebook": notebook_bar,
+    "lines": log_lines,
 }
 """Where a person watches -> what is shown there."""

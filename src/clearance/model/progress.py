@@ -1,7 +1,8 @@
 """How far a long call is: shown where a person watches, told to a function of the caller's, or neither.
 
 A person watches on a terminal (stderr) and in a notebook; what shows it is `model.bars`, which is imported then and not
-before. `CLEARANCE_PROGRESS=none` shows nothing anywhere.
+before. `CLEARANCE_PROGRESS=none` shows nothing anywhere, `CLEARANCE_PROGRESS=lines` a line every few seconds on stderr where
+nobody watches, as in the log of a job.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Progress = bool | ProgressCallback
 """True: show a bar where a person watches; False: nothing; a function: tell it."""
 
 PROGRESS_VARIABLE = "CLEARANCE_PROGRESS"
-"""The environment variable that turns progress off with the value `none`."""
+"""The environment variable: `none` turns progress off, `lines` writes lines where stderr is no terminal."""
 
 _SHOWN: ContextVar[bool] = ContextVar("shown", default=False)
 
@@ -99,12 +100,15 @@ def tracked(progress: Progress, doing: str, results: Iterable[Item], total: int)
 
 
 def watched() -> str:
-    """Where a person watches: `"notebook"`, `"terminal"`, or nowhere."""
-    if os.environ.get(PROGRESS_VARIABLE) == "none":
+    """Where a person watches: `"notebook"`, `"terminal"`, `"lines"` where that was asked for, or nowhere."""
+    asked = os.environ.get(PROGRESS_VARIABLE)
+    if asked == "none":
         return ""
     if in_notebook():
         return "notebook"
-    return "terminal" if sys.stderr is not None and sys.stderr.isatty() else ""  # pyright: ignore
+    if sys.stderr is not None and sys.stderr.isatty():  # pyright: ignore
+        return "terminal"
+    return "lines" if asked == "lines" else ""
 
 
 def in_notebook() -> bool:

@@ -85,7 +85,8 @@ def run(
         retry_failed: Compute failed tasks again; with `resume`.
         engine: `"local"`, this process; `"ray"`; or an engine of `runs.engines`.
         progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
-            `(done, total, left)` after each task, `left` in seconds; False: neither.
+            `(done, total, left)` after each task, `left` in seconds; False: neither. The environment variable
+            `CLEARANCE_PROGRESS=lines` writes a line every five seconds where nobody watches.
 
     Returns:
         The run, to read results from. Tasks that failed are in its `failures`.
