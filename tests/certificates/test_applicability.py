@@ -63,3 +63,10 @@ def test_every_layer_in_the_way_is_named():
 def test_a_network_that_mixes_its_inputs_is_refused():
     found = applicable_methods(cl.Classifier(lambda x: x - x.mean(0)), torch.rand(1, 5))
     assert found.refusal and not found.methods
+
+
+def test_a_scale_changes_nothing_of_what_applies():
+    torch.random.manual_seed(0)
+    network, x = NETWORKS["two hidden layers"](), torch.rand(1, 5)
+    scaled = cl.Classifier(network, bounds=(0, 1), scale=torch.tensor([1.0, 2.0, 0.1, 30.0, 1.0]))
+    assert applicable_methods(scaled, x) == applicable_methods(cl.Classifier(network, bounds=(0, 1)), x)

@@ -43,7 +43,8 @@ def evaluate(
 ) -> LossEvaluation:
     """Loss, gradient and success of each point: one forward and one backward pass per point.
 
-    Source: the chain rule, by one reverse pass.
+    Source: the chain rule, by one reverse pass. The gradient is 0 in coordinates that the bounds fix, and in rows in
+    which it is not finite: a distance `g / ||∇g||` from a slope along which nothing moves would be too small.
 
     Args:
         model: The classifier.
@@ -69,6 +70,8 @@ def evaluate(
         logits, values, gradient = model.in_micro_batches(part, points)
     values = torch.where(values.isfinite(), values, torch.inf)
     gradient = torch.where(expand(finite_rows(gradient), gradient), gradient, 0.0)
+    if model.bounds is not None and model.bounds[0].numel() > 1:
+        gradient = torch.where(model.bounds[0] < model.bounds[1], gradient, 0.0)
     return LossEvaluation(logits, values, margin(logits, aim), gradient, goal.reached(logits))
 
 

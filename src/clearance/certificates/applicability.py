@@ -59,7 +59,7 @@ def applicable_methods(model: Classifier, x: Tensor) -> Applicability:
     """
     one = prepare(model, x, None, target="untargeted", norm=2.0, seed=0)
     try:
-        graph = translate(model, tuple(x.shape[1:]))
+        graph = translate(one.model, tuple(x.shape[1:]))  # in units, where there is a scale
         refusal = Claim(one, graph, 0.0).at_input()
     except (NotSupportedError, NotImplementedError) as error:
         return Applicability(str(error), _unknown_layers(model))
