@@ -185,3 +185,23 @@ def test_a_folder_of_hugging_face(here: Path):
 def test_layers_are_counted_where_they_are():
     assert count_layers(small_cnn()) == {"Conv2d": 1, "ReLU": 1, "Flatten": 1, "Linear": 1}
     assert count_layers(torch.fx.symbolic_trace(torch.nn.ReLU()))["relu"] == 1
+
+
+@pytest.mark.parametrize(("model", "said"), [("digits-standard", False), ("flipped.py:make", True)])
+def test_an_accuracy_no_better_than_chance_is_remarked_on(
+    model: str, said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flipped.py").write_text(
+        "import torch, clearance as cl\n\n"
+        "class Flipped(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.network = cl.load_model('digits-standard').network\n\n"
+        "    def forward(self, x):\n"
+        "        return self.network(x).flip(1)\n\n"
+        "def make():\n"
+        "    return Flipped()\n"
+    )
+    shown = run_command("inspect", model, "digits", "--count", "20").stdout
+    assert ("no better than chance" in shown) is said

@@ -130,6 +130,11 @@ class TestFixed:
     def test_other_numbers_move(self, tmp_path: Path, values: tuple[str, str]):
         assert read(tmp_path, f"a,b,y\n{values[0]},1.5,0\n{values[1]},2.5,1\n").fixed is None
 
+    def test_the_name_that_was_meant_is_asked_for(self, tmp_path: Path):
+        for choices in ({"label": "smokr"}, {"fixed": ["smokr"]}, {"movable": ["smokr"]}):
+            with pytest.raises(InputError, match=r"got 'smokr'; did you mean 'smoker'\?$"):
+                read(tmp_path, **choices)
+
     def test_two_other_values_move_and_a_note_says_so(self, tmp_path: Path):
         text = "a,b,y\n1,1.5,0\n2,2.5,1\n2,3.5,1\n"
         (_, note) = read(tmp_path, text).notes

@@ -77,9 +77,7 @@ def test_it_can_be_turned_off(off: str, monkeypatch: pytest.MonkeyPatch):
     assert stream.getvalue() == ""
 
 
-def test_a_log_has_lines_where_they_are_asked_for(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-):
+def test_a_log_has_lines_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     monkeypatch.setenv(PROGRESS_VARIABLE, "lines")
     clock = iter([0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 7.0, 7.0, 7.0, 7.0, 7.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0])
     monkeypatch.setattr("clearance.model.progress_count.time.monotonic", lambda: next(clock, 9.0))

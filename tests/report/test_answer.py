@@ -92,6 +92,23 @@ def test_accuracy_counts_inputs_and_not_brackets(tmp_path: Path):
     assert accuracy_sentence(records_of(tmp_path / "none", [None])) == ""
 
 
+@pytest.mark.parametrize(
+    ("proofs", "said"),
+    [
+        ((0.9, 0.82), "may be too large, by their proofs at most 1.22 times."),
+        ((0.9, 0.0), "may be far too large."),
+        ((0.9, None), "may be far too large."),
+        ((0.09, 0.9), "may be far too large."),
+        (("inf", 0.9), "may be too large, by their proofs at most 1.12 times."),
+        (("inf", "inf"), "while it is proved that no adversarial example of theirs exists."),
+    ],
+)
+def test_a_proof_limits_how_far_off_a_doubted_distance_is(tmp_path: Path, proofs: Any, said: str):
+    masked = {"status": "masked", "flags": [("saturated", "warning")]}
+    given = [bracket(proof, None, None if proof == "inf" else 1.0, **masked) for proof in proofs]
+    assert gradients([records_of(tmp_path / "run", given)]).text.endswith(said)
+
+
 def test_signs_of_hidden_gradients_are_said_with_their_flags(tmp_path: Path):
     clean, masked = (records_of(tmp_path / name, [one] * 2) for name, one in (("clean", bracket()), ("mask", MASKED)))
     found = gradients([masked])

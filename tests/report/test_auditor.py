@@ -39,7 +39,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_three_outcomes_add_up_to_all_inputs(tmp_path: Path):
     found = outcome_table(records_of(tmp_path / "run", ANSWERS), [0.3, 0.5])
     kinds = ("proof", "counterexample", "inconclusive", "misclassified", "not measured")
-    assert found.columns == ("norm", "radius (input units)", *kinds, "robust accuracy, 95 %")
+    assert found.columns == ("norm", "radius", *kinds, "robust accuracy, 95 %")
+    assert found.note.startswith("Radii in input units. ")
     assert [row[1:7] for row in found.rows] == [
         ("0.3", "6 of 12", "1 of 12", "3 of 12", "1 of 12", "1 of 12"),
         ("0.5", "4 of 12", "1 of 12", "5 of 12", "1 of 12", "1 of 12"),

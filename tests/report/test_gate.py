@@ -284,3 +284,13 @@ def test_a_run_of_correct_inputs_alone_is_not_judged_by_its_wrong_ones(tmp_path:
     run = records_of(tmp_path / "run", [bracket()] * 2, passed_over=1)
     with pytest.raises(InputError, match=r"--max-misclassified: .* got one with --skip-misclassified"):
         judge(run, Limits(max_misclassified=0.0))
+
+
+def test_a_median_that_misclassified_inputs_are_left_out_of_is_told(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket(), bracket(), WRONG])
+    said = "1 input of 3 is misclassified, and in no median"
+    assert judge(run, Limits(min_attacked=0.1)).notes[0].startswith(said)
+    for counted in ({"max_misclassified": 0.5}, {"min_not_broken": 0.1, "at": (0.1,)}):
+        assert not judge(run, Limits(min_attacked=0.1, **counted)).notes
+    assert not judge(run, Limits(max_flagged=0.5)).notes
+    assert not judge(records_of(tmp_path / "right", [bracket()]), Limits(min_attacked=0.1)).notes

@@ -157,7 +157,8 @@ CHECKS: dict[str, Check] = {
         1.0,
         "warning: the margin is at least this share of the largest exponent of the classifier's precision",
         "Goodfellow 2018, section 4; Carlini and Wagner 2017 (defensive distillation)",
-        "attack and score the logits, never the loss; divide the logits by the temperature; try double precision",
+        "attack and score the logits, never the loss; divide the logits by the temperature; try double precision "
+        "(--dtype float64)",
     ),
     "flat": Check(
         "all logits are nearly equal: a softmax of them is flat, and attacks with a fixed loss constant stand still",

@@ -25,6 +25,14 @@ NAMES_SHOWN = 10
 HOW = {"compiled": "torch.compile", "channels_last": "channels last"}
 """Settings of `model.execution.Execution` in words."""
 
+ENOUGH_FOR_CHANCE = 10
+"""Inputs from which an accuracy no better than chance is remarked on."""
+BY_CHANCE = (
+    "no better than chance: are the classes numbered as the model numbers them (--class-names), the inputs prepared as "
+    "in its training (--preset, --mean and --std), its weights loaded (--weights)?"
+)
+"""What to look at there."""
+
 Rows = Iterator[tuple[str, str]]
 
 
@@ -103,6 +111,8 @@ def _data_rows(found: Inspection) -> Rows:
     yield "name", data["name"]
     yield "inputs", f"{data['count']:,} of {data['total']:,}"
     yield "accuracy", f"{100 * data['accuracy']:.1f} % ({data['correct']:,} of {data['count']:,} classified correctly)"
+    if data["count"] >= ENOUGH_FOR_CHANCE and data["accuracy"] <= 1 / found.output["classes"]:
+        yield "", BY_CHANCE
     yield "labels", _counts({class_name(int(label), names): n for label, n in data["class_counts"].items()})
     yield "distances in", data["unit"]
     if data["feature_names"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,16 @@ def list_names(names: Sequence[str]) -> str:
     """
     shown = ", ".join(names[:MOST_NAMED])
     return shown if len(names) <= MOST_NAMED else f"{shown}, … ({len(names)} in all)"
+
+
+def meant(name: str, names: Sequence[str]) -> str:
+    """A question after the name that somebody may have meant, for the end of a message; empty where none is like it.
+
+    >>> meant("diagnose", ["radius", "diagnosis"]), meant("x", ["radius"])
+    ("; did you mean 'diagnosis'?", '')
+    """
+    near = get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def order_classes(found: Sequence[str], known: Sequence[str], source: str) -> tuple[str, ...]:

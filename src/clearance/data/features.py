@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clearance.data.class_names import list_names, numbered
+from clearance.data.class_names import list_names, meant, numbered
 from clearance.data.columns import Column, DataTable
 from clearance.data.dataset import Bounds, Source
 from clearance.data.npz import one_range
@@ -107,7 +107,8 @@ def _label(table: DataTable, options: Options) -> tuple[str, list[str]]:
     if options.label is not None:
         if options.label not in table.names:
             shown = list_names(table.names)
-            raise InputError(f"label: expected a column of {table.source} ({shown}), got {options.label!r}")
+            near = meant(options.label, table.names)
+            raise InputError(f"label: expected a column of {table.source} ({shown}), got {options.label!r}{near}")
         return options.label, []
     usual = [name for wanted in LABEL_NAMES for name in table.names if name.lower() == wanted]
     label = usual[0] if usual else table.names[-1]
@@ -119,7 +120,8 @@ def _fixed(names: Sequence[str], columns: Sequence[Column], options: Options, so
     for flag, wanted in (("fixed", options.fixed), ("movable", options.movable)):
         stranger = next((name for name in wanted if name not in names and name != EVERY_COLUMN), None)
         if stranger is not None:
-            raise InputError(f"{flag}: expected features of {source} ({list_names(names)}), got {stranger!r}")
+            known, near = list_names(names), meant(stranger, names)
+            raise InputError(f"{flag}: expected features of {source} ({known}), got {stranger!r}{near}")
     both = sorted(set(options.fixed) & set(options.movable))
     if both:
         raise InputError(f"fixed: expected other columns than in movable, got {both[0]!r} in both")

@@ -1,8 +1,8 @@
 """How far a long call is: shown where a person watches, told to a function of the caller's, or neither.
 
 A person watches on a terminal (stderr) and in a notebook; what shows it is `model.bars`, which is imported then and not
-before. `CLEARANCE_PROGRESS=none` shows nothing anywhere, `CLEARANCE_PROGRESS=lines` a line every few seconds on stderr where
-nobody watches, as in the log of a job.
+before. `CLEARANCE_PROGRESS=none` shows nothing anywhere, `CLEARANCE_PROGRESS=lines` a line every few seconds on stderr
+where nobody watches, as in the log of a job.
 """
 
 from __future__ import annotations

@@ -16,12 +16,14 @@ from clearance.report.flags import flag_groups
 from clearance.report.grey_levels import are_pictures, write_levels
 from clearance.report.marks import count, name_norm, write_number, write_share
 from clearance.report.outcome import as_text
-from clearance.report.paired import distance_doubted
+from clearance.report.paired import distance_doubted, readable
 from clearance.report.records import Entry, RunRecords
 from clearance.report.row_words import BELOW
 from clearance.report.statistics import Group, doubts, grouped
 from clearance.runs.summary import SummaryRow, middle
 
+PROOF_SAYS_LITTLE = 10.0
+"""Times what is proved from which a proof says little of an attack distance."""
 REACHES_ZERO = 0.01
 """An interval whose lower end is at most this share of the estimate reaches down to 0: it excludes nothing."""
 
@@ -198,13 +200,38 @@ def _signs(name: str, found: Sequence[Entry], of: int) -> str:
             f"{count(len(found), 'estimate')} of {of} {'is' if len(found) == 1 else 'are'} left out."
         )
     why = f" ({', '.join(codes)})" if codes else ""
-    besides = "and their attack distances may be far too large"
-    if all(entry.absent for entry in found):
-        besides = "while it is proved that no adversarial example of theirs exists"
+    besides = _what_distances_are_worth(found)
     return (
         f"The audit sees signs of hidden gradients in {len(found)} of {count(of, 'bracket')}{where}{why}: their "
         f"estimates are left out, {besides}."
     )
+
+
+def _what_distances_are_worth(doubted: Sequence[Entry]) -> str:
+    """How far off the attack distances of doubted brackets may be: a proof limits that, whatever the audit says."""
+    if all(entry.absent for entry in doubted):
+        return "while it is proved that no adversarial example of theirs exists"
+    ratios = [_beyond_proof(entry) for entry in doubted if not entry.absent]
+    if max(ratios) >= PROOF_SAYS_LITTLE:
+        return "and their attack distances may be far too large"
+    return f"and their attack distances may be too large, by their proofs at most {round_up(max(ratios))} times"
+
+
+def _beyond_proof(entry: Entry) -> float:
+    """The attack distance over what is proved, at least 1; infinite where either is missing."""
+    certified = readable(entry, "certified")
+    if entry.attacked is None or not certified:
+        return math.inf
+    return max(entry.attacked / certified, 1.0)
+
+
+def round_up(ratio: float) -> str:
+    """A ratio with two decimals, not smaller than it is.
+
+    >>> round_up(1.0), round_up(1.2201)
+    ('1.00', '1.23')
+    """
+    return f"{math.ceil(100 * ratio - 1e-9) / 100:.2f}"
 
 
 def cautions(run: RunRecords) -> list[str]:

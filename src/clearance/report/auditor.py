@@ -199,10 +199,11 @@ def outcome_table(run: RunRecords, radii: Sequence[float] = ()) -> Table:
     return Table(
         "outcomes",
         "Outcome at a radius",
+        f"Radii in {run.plan.threat.units}. "
         "Proof: the class is the same for every valid input within the radius. Counterexample: a witness lies within "
         "it. Inconclusive: neither was found. A misclassified input is broken at every radius. Robust accuracy: "
         f"between the share of proofs and the share without a counterexample. {INTERVAL_NOTE}",
-        ("norm", f"radius ({run.plan.threat.units})", *(OUTCOMES[kind] for kind in kinds), f"robust accuracy, {LEVEL}"),
+        ("norm", "radius", *(OUTCOMES[kind] for kind in kinds), f"robust accuracy, {LEVEL}"),
         tuple(rows),
         1,
     )

@@ -20,6 +20,11 @@ from clearance.report.records import RunRecords
 from clearance.report.security_tables import passed_over_note
 from clearance.report.statistics import Group
 
+MEDIANS = tuple(f"min_{part}{number}" for part in ("", "class_") for number in ("median", "certified", "attacked"))
+"""The criteria on medians, which misclassified inputs have no part in."""
+COUNT_THE_WRONG = ("max_misclassified", "max_drop", "min_proved", "min_not_broken")
+"""The criteria that such an input tells against."""
+
 
 def judge(
     run: RunRecords,
@@ -64,7 +69,7 @@ def judge(
             if criterion.judge is not None and limits.of(name) is not None
         ]
     checks += _robust_accuracy(run, limits, norms)
-    notes = [*filter(None, [passed_over_note(run)]), *_absent_classes(run, limits)]
+    notes = [*filter(None, [passed_over_note(run)]), *_left_out(run, limits), *_absent_classes(run, limits)]
     if baseline is not None and limits.max_drop is not None:
         pairs = zip(parts, find_same(run, baseline, parts), strict=True)
         notes += compare_plans(run, baseline)
@@ -93,6 +98,20 @@ def _robust_accuracy(run: RunRecords, limits: Limits, norms: Sequence[float]) ->
     flags = [f"--{flag_of(name)}" for name in judges]
     parts = accuracy_parts(run, norms or run.plan.threat.norms, limits, flags)
     return [judge(name, part, limits) for part in parts for name, judge in judges.items()]
+
+
+def _left_out(run: RunRecords, limits: Limits) -> list[str]:
+    """How many inputs have no part in a median that may rise with them, where nothing else asked for counts them."""
+    wrong = len({entry.index for entry in run.entries if not entry.judged})
+    medians = any(limits.of(name) is not None for name in MEDIANS)
+    if not wrong or not medians or any(limits.of(name) is not None for name in COUNT_THE_WRONG):
+        return []
+    every = len({entry.index for entry in run.entries})
+    return [
+        f"{count(wrong, 'input')} of {every} {'is' if wrong == 1 else 'are'} misclassified, and in no median: a "
+        "release with more of them may have larger ones; --max-misclassified limits them, --min-not-broken counts "
+        "them as broken"
+    ]
 
 
 def _absent_classes(run: RunRecords, limits: Limits) -> list[str]:
