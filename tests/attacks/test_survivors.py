@@ -100,5 +100,10 @@ def test_a_radius_is_a_finite_number(radius):
         check_radius(radius)
 
 
+def test_a_quotient_in_quotes_is_answered_with_one_without():
+    with pytest.raises(InputError, match=r"got '8/255' \(without quotes: 8 / 255\)"):
+        check_radius("8/255")  # pyright: ignore
+
+
 def test_whole_numbers_are_radii():
     assert check_radius(2) == 2.0 and check_radius(0) == 0.0

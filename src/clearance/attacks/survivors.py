@@ -49,7 +49,8 @@ def check_radius(radius: float) -> float:
     """
     number = isinstance(radius, int | float) and not isinstance(radius, bool)  # pyright: ignore
     if not number or not 0 <= radius < math.inf:
-        raise InputError(f"radius: expected a finite number >= 0, got {radius!r}")
+        advice = " (without quotes: 8 / 255)" if isinstance(radius, str) else ""
+        raise InputError(f"radius: expected a finite number >= 0, got {radius!r}{advice}")
     return float(radius)
 
 

@@ -276,7 +276,7 @@ CHECKS: dict[str, Check] = {
         "warning: the largest distance is at least this many times the smallest; info: where nothing else puts "
         "gradients in doubt",
         "this project; AttackBench (Cinà et al. 2024)",
-        "run the thorough budget; look at which attack fails and why",
+        "attack or bracket with the thorough budget; look at which attack fails and why",
         about="attacks",
     ),
     "incomplete": Check(

@@ -36,7 +36,8 @@ def feature_table(run: RunRecords) -> Table:
     rows = [
         (
             one.name,
-            *("none" if math.isinf(value) else write_given(value) for value in (one.unit, one.low, one.high)),
+            write_given(one.unit) if one.moves else "–",
+            *("none" if math.isinf(value) else write_given(value) for value in (one.low, one.high)),
             "yes" if one.moves else "no, fixed",
             {True: "whole", False: "real", None: "not looked at"}[one.whole],
         )
@@ -49,7 +50,7 @@ def feature_table(run: RunRecords) -> Table:
         "features",
         "Features",
         f"One unit of distance ({run.plan.threat.units}) is so much of each feature, in the feature's own unit."
-        f"{whence} Low and high are the ends of the valid range.",
+        f"{whence} A fixed one needs none. Low and high are the ends of the valid range.",
         ("feature", "one unit =", "low", "high", "may move", "values in the data"),
         tuple(rows),
         1,
