@@ -32,7 +32,7 @@ PULLED, LEFT = 4, (0.0, 0.5)
 """How many of the nearest witnesses are pulled back group by group, and what share of a group's shift is left in each
 trial."""
 COARSE = 32
-"""Taken apart into more groups than this, the nearer half of them is left."""
+"""Only the nearer half of them is taken apart into more groups than this: each group costs two passes a witness."""
 SIGN_RADII = 12
 """How many radii are tried along the signs of the way to a reference."""
 CONFIRMATIONS = 4
@@ -191,7 +191,7 @@ def _nearer_half(found: Witnesses, goal: Goal) -> tuple[Witnesses, Goal]:
     kept = found.distance.argsort(stable=True)[: (len(found.distance) + 1) // 2]
     nearer = Witnesses(found.x[kept], found.norm)
     nearer.offer(found.adversarial[kept], found.success[kept])
-    return nearer, Goal(goal.source[kept], goal.wanted[kept], goal.unwanted[kept])
+    return nearer, goal.rows(kept)
 
 
 def _confirmed(inputs: CheckedInputs, found: Witnesses) -> Witnesses:
