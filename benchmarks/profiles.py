@@ -67,7 +67,7 @@ def cases(chosen: argparse.Namespace) -> Iterator[list[Case]]:
     """
     for name in chosen.networks:
         model = Classifier(load_network(name), bounds=(0, 1))
-        images, labels = correct_images(model.network, chosen.count)
+        images, labels = (part[chosen.skip :] for part in correct_images(model.network, chosen.skip + chosen.count))
         for text in chosen.norms:
             norm = math.inf if text == "inf" else float(text)
             found = attack(model, images, labels, norm=norm, budget=chosen.budget)
@@ -196,6 +196,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=["mnist-fmn", "mnist-eran-6x100", "mnist-kw-0.1"])
     parser.add_argument("--norms", nargs="+", default=["1", "2", "inf"])
     parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--skip", type=int, default=0, help="correct inputs that are left out before the first one")
     parser.add_argument("--budget", default="standard")
     parser.add_argument("--ball", action="store_true")
     chosen = parser.parse_args()

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from clearance.cli.inspection_record import BracketCost
 from clearance.cli.inspection_table import duration
-from clearance.cli.progress import SECONDS_BETWEEN_LINES, is_quiet, tell
+from clearance.cli.progress import is_quiet, tell
 from clearance.errors import ClearanceError
 from clearance.model.budgets import certificate_seconds, passes_of, share_of_bracket, whole_passes
 from clearance.model.classifier import Classifier
+from clearance.model.progress_count import SECONDS_BETWEEN_LINES
 from clearance.model.speed import Speed, measure_speed
 from clearance.report.marks import count
 

@@ -23,12 +23,11 @@ from rich.text import Text
 
 from clearance.cli.options import QUIET
 from clearance.model.progress import PROGRESS_VARIABLE
+from clearance.model.progress_count import SECONDS_BETWEEN_LINES
 
 if TYPE_CHECKING:  # commands that only read runs start without torch
     from clearance.model.cost import Meter
 
-SECONDS_BETWEEN_LINES = 5.0
-"""Between two lines where stderr is no terminal, and before the first."""
 BESIDE_THE_BAR = 66
 """Columns that the words beside a bar take at most; on a terminal that has no more they stand alone."""
 FEWEST_PASSES = 50

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from clearance.cli.inspection_table import duration
-from clearance.cli.progress import SECONDS_BETWEEN_LINES, Pace, tell
+from clearance.cli.progress import Pace, tell
+from clearance.model.progress_count import SECONDS_BETWEEN_LINES
 from clearance.report.marks import count
 
 SECONDS_TO_TIME = 1.0

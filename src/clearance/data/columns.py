@@ -133,9 +133,8 @@ class DataTable:
     def _read(
         self, name: str, texts: list[str]
     ) -> tuple[Literal["bool", "whole", "number"] | None, NDArray[np.float64]]:
-        words = [_word(text) for text in texts]
-        if set(words) <= TRUE_WORDS | FALSE_WORDS:
-            return "bool", np.array([word in TRUE_WORDS for word in words], dtype=np.float64)
+        if all(_word(text) in TRUE_WORDS | FALSE_WORDS for text in texts):
+            return "bool", np.array([_word(text) in TRUE_WORDS for text in texts], dtype=np.float64)
         wrong = [row for row, text in enumerate(texts) if not ANY_NUMBER.fullmatch(text)]
         others = [row for row in wrong if texts[row].lower() not in TRUE_WORDS | FALSE_WORDS]
         if others and len(others) < len(wrong):  # truth values, and what is none

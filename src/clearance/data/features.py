@@ -147,11 +147,16 @@ def _two_valued(
     few = [
         name
         for name, column, held in zip(names, columns, fixed, strict=True)
-        if not held and name not in options.movable and len(np.unique(column.values)) == 2 and len(column.values) > 2
+        if not held and name not in options.movable and len(column.values) > 2 and _has_two_values(column.values)
     ]
     if not few or EVERY_COLUMN in options.movable:
         return []
     return [f"of two values other than 0 and 1, and may move: {list_names(few)} (--fixed NAME,... holds them)"]
+
+
+def _has_two_values(values: NDArray[np.float32]) -> bool:
+    low, high = values.min(), values.max()
+    return bool(low < high and ((values == low) | (values == high)).all())
 
 
 def _bounds(

@@ -12,10 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from clearance.model.progress_count import Count
-
-BETWEEN_LINES = 5.0
-"""Seconds between two lines of a log."""
+from clearance.model.progress_count import SECONDS_BETWEEN_LINES, Count
 
 
 @contextmanager
@@ -71,7 +68,7 @@ def log_lines(count: Count) -> Generator[Callable[[], None]]:
 
     def show() -> None:
         nonlocal said
-        if count.done == count.total or count.elapsed - said >= BETWEEN_LINES:
+        if count.done == count.total or count.elapsed - said >= SECONDS_BETWEEN_LINES:
             said = count.elapsed
             sys.stderr.write(f"{count.line()}\n")
             sys.stderr.flush()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+SECONDS_BETWEEN_LINES = 5.0
+"""Between two lines where stderr is no terminal."""
+
 
 @dataclass
 class Count:

@@ -11,7 +11,7 @@ from itertools import product
 
 from clearance.errors import InputError
 from clearance.report.accuracy_limits import accuracy_parts
-from clearance.report.criteria import CRITERIA, flag_of
+from clearance.report.criteria import CRITERIA, LimitKind, flag_of
 from clearance.report.demands import Limits, Part, part_of
 from clearance.report.drop import compare_plans, drop, find_same
 from clearance.report.marks import count, write_norm
@@ -19,11 +19,6 @@ from clearance.report.outcome import GateCheck, GateOutcome
 from clearance.report.records import RunRecords
 from clearance.report.security_tables import passed_over_note
 from clearance.report.statistics import Group
-
-MEDIANS = tuple(f"min_{part}{number}" for part in ("", "class_") for number in ("median", "certified", "attacked"))
-"""The criteria on medians, which misclassified inputs have no part in."""
-COUNT_THE_WRONG = ("max_misclassified", "max_drop", "min_proved", "min_not_broken")
-"""The criteria that such an input tells against."""
 
 
 def judge(
@@ -103,8 +98,10 @@ def _robust_accuracy(run: RunRecords, limits: Limits, norms: Sequence[float]) ->
 def _left_out(run: RunRecords, limits: Limits) -> list[str]:
     """How many inputs have no part in a median that may rise with them, where nothing else asked for counts them."""
     wrong = len({entry.index for entry in run.entries if not entry.judged})
-    medians = any(limits.of(name) is not None for name in MEDIANS)
-    if not wrong or not medians or any(limits.of(name) is not None for name in COUNT_THE_WRONG):
+    asked = {name: one for name, one in CRITERIA.items() if limits.of(name) is not None}
+    medians = any(one.kind is LimitKind.RADIUS for one in asked.values())
+    counted = {"max_misclassified", "max_drop"} & set(asked) or any(one.judge_at for one in asked.values())
+    if not wrong or not medians or counted:
         return []
     every = len({entry.index for entry in run.entries})
     return [
