@@ -10,7 +10,7 @@ from clearance import Classifier
 from clearance.certificates.region import Region
 from clearance.certificates.relaxation import relax
 from clearance.certificates.split_bounds import split_bounds
-from clearance.certificates.split_leaves import leaf_distance, solves_leaves
+from clearance.certificates.split_leaves import leaf_distances, solves_leaves
 from clearance.certificates.translate import translate
 from closed_forms import random_inputs, random_network
 from exact_cases import make_case
@@ -30,7 +30,7 @@ def test_the_nearest_of_all_patterns_is_the_distance_by_enumeration(norm: float,
         made = split_bounds(relax(graph, Region(x, torch.tensor([case.radius], dtype=torch.float64), norm, box)))
         patterns = torch.cartesian_prod(*[torch.tensor([1, -1], dtype=torch.int8)] * made.units).reshape(-1, made.units)
         row = -torch.as_tensor(case.ahead[0])
-        found = min(leaf_distance(made, row, signs)[0] for signs in patterns)
+        found = float(leaf_distances(made, row.expand(len(patterns), -1), patterns)[0].min())
         expected = min(case.distance(), case.radius)
         assert found <= expected * (1 + 1e-7)
         assert found == pytest.approx(expected, rel=1e-5)
@@ -48,9 +48,10 @@ def test_no_point_with_the_signs_and_another_class_is_nearer(seed: int, norm: fl
     step = points - x
     flat = step.flatten(1).abs()
     distance = flat.amax(1) if math.isinf(norm) else (flat**norm).sum(1) ** (1 / norm)
-    for place in range(0, 3000, 300):
-        bound, _ = leaf_distance(bounds, row, signs[place])
-        same = (signs == signs[place]).all(1) & (margin <= 0)
+    chosen = signs[::300]
+    least, _ = leaf_distances(bounds, row.expand(len(chosen), -1), chosen)
+    for own, bound in zip(chosen, least.tolist(), strict=True):
+        same = (signs == own).all(1) & (margin <= 0)
         assert not same.any() or float(distance[same].min()) >= bound * (1 - 1e-9)
 
 
@@ -63,8 +64,8 @@ def test_the_solver_s_point_attains_the_bound():
     for norm in (1.0, 2.0, math.inf):
         region = Region(x, torch.ones(1).double(), norm, None)
         bounds = split_bounds(relax(translate(Classifier(network), (2,)), region))
-        bound, point = leaf_distance(bounds, row, torch.tensor([1], dtype=torch.int8))
-        assert bound == pytest.approx(0.6, rel=1e-8) and point is not None
+        signs = torch.tensor([[1], [-1]], dtype=torch.int8)
+        (bound, empty), (point, _) = leaf_distances(bounds, row.expand(2, -1), signs)
+        assert float(bound) == pytest.approx(0.6, rel=1e-8) and point is not None
         assert float(point[0, 0]) == pytest.approx(0.5, rel=1e-6)
-        empty, _ = leaf_distance(bounds, row, torch.tensor([-1], dtype=torch.int8))
-        assert empty == pytest.approx(1.0)  # the whole ball: the margin is 1 where the unit is 0
+        assert float(empty) == pytest.approx(1.0)  # the whole ball: the margin is 1 where the unit is 0

@@ -36,7 +36,7 @@ CLOSED = 5e-6
 1e-5 within which it has to agree with the minimum distortion."""
 FIRST_GROWTH = 1.02
 """By what the ball of a large network grows at first when all of it is proved."""
-MOST_GROWTH = 1.5
+MOST_GROWTH = 3.0
 """By what a ball grows at most; that of a small network at first."""
 QUICK_SHARE = 0.05
 """Share of the time left below which a ball counts as quickly proved, so that the next one grows more."""

@@ -138,7 +138,15 @@ class Builder:
         if meta.shape[:1] != (META_BATCH,) or meta.numel() != META_BATCH * math.prod(x.shape):
             refuse("the batch does not stay the first dimension")
         shape = tuple(meta.shape[1:])
-        return self.affine("reshape", lambda t: t.reshape(len(t), *shape), x, entrywise=True)
+        if shape == x.shape:
+            return x
+        return self.affine(
+            "reshape",
+            lambda t: t.reshape(len(t), *shape),
+            x,
+            transpose=lambda rows: rows.reshape(len(rows), *x.shape),
+            entrywise=True,
+        )
 
     def graph(self, logits: Ref) -> Graph:
         """The graph up to a value, which holds the logits: what comes after it does not count.

@@ -51,8 +51,7 @@ def zero_radius(region: Region, rows: Tensor, constant: Tensor, slack: Tensor, s
 def lowest_points(region: Region, rows: Tensor, radius: Tensor) -> Tensor:
     """Where linear functions are smallest on balls of their own radii around one input.
 
-    It is the derivative of the smallest value with respect to the coefficients (envelope theorem); where that value is
-    a bound only, a point near the ball. Source: this project.
+    Source: this project; see `Region.lowest_and_where`.
 
     Args:
         region: A ball of a batch of one input; only its radius does not count.
@@ -60,12 +59,9 @@ def lowest_points(region: Region, rows: Tensor, radius: Tensor) -> Tensor:
         radius: `(n,)`.
 
     Returns:
-        `(n, *input)`.
+        `(n, *input)`; near the ball where the smallest value is a bound only.
     """
-    leaf = rows.detach().requires_grad_(True)
-    with torch.enable_grad():
-        (point,) = torch.autograd.grad(_balls(region, leaf, radius).lowest(Rows(leaf[:, None])).sum(), leaf)
-    return point.nan_to_num()
+    return _balls(region, rows, radius).lowest_and_where(rows)[1].nan_to_num()
 
 
 def _balls(region: Region, rows: Tensor, radius: Tensor) -> Region:

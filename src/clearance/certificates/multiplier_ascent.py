@@ -56,8 +56,8 @@ def improved(bounds: SplitBounds, given: Subproblems, steps: int, enough: Tensor
         slope = bounds.gradient(now, passed, point) * size
         moved = now.multipliers + FIRST_RATE * STEP_DECAY**k * size * moments.direction(slope)
         moved = moved.clamp_min(0.0)
-        now = replace(now, multipliers=torch.where(free, moved.clamp_max(1.0), moved))
-    return replace(given, multipliers=best)
+        now = now.moved(torch.where(free, moved.clamp_max(1.0), moved))
+    return given.moved(best)
 
 
 def tightened(relaxed: Relaxation, single: Graph | None, stop: Callable[[], bool]) -> Relaxation:

@@ -156,7 +156,7 @@ class Affine:
 
     def bound_backward(self, rows: Rows) -> tuple[Sequence[Rows], Tensor]:
         """It is its own linear bound: `<a, sum_i J_i x_i + c> = sum_i <J_i^T a, x_i> + <a, c>`."""
-        offset = rows.dot(self._shift)
+        offset = rows.values.new_zeros(1, 1) if self._shift is None else rows.dot(self._shift)
         if isinstance(rows, WindowRows) and self.windowed is not None:
             return self.windowed(rows), offset
         values = rows.whole().values
@@ -164,8 +164,10 @@ class Affine:
         return [Rows(part.unflatten(0, values.shape[:2])) for part in parts], offset
 
     @cached_property
-    def _shift(self) -> Tensor:
-        """`c`, as `(1, channels, 1, 1)` where it is the same at every pixel of an image."""
+    def _shift(self) -> Tensor | None:
+        """`c`, as `(1, channels, 1, 1)` where it is the same at every pixel of an image; `None` where it is zero."""
+        if not bool(self.constant.any()):
+            return None
         if self.constant.ndim != 4:
             return self.constant
         one = self.constant[:, :, :1, :1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -59,15 +60,43 @@ class Region:
         Returns:
             `(batch, rows)`.
         """
-        low, high = self.box()
         if math.isinf(self.norm):
-            spread = rows.replaced(rows.values.abs()).dot((high - low) / 2)
-            return rows.dot((low + high) / 2) - spread
+            middle, reach = self._middle_and_reach
+            return rows.dot(middle) - rows.replaced(rows.values.abs()).dot(reach)
+        low, high = self.box()
         at_center, flat = rows.dot(self.center), rows.values.flatten(2)
         if self.bounds is None:
             return at_center - self.radius[:, None] * last_norm(flat, dual_norm(self.norm))
         down, up = (rows.place(end - self.center).flatten(2) for end in (low, high))
         return at_center + lowest_on_ball(flat, self.radius, down, up, self.norm, splits=splits)
+
+    def lowest_and_where(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """As `lowest`, and where each row is smallest: all rows of a batch of one input, or one row of each.
+
+        That place is the derivative of the smallest value with respect to the coefficients (envelope theorem); for
+        `p = inf` it is the corner of the box on the falling side of each coordinate.
+
+        Args:
+            rows: Coefficients, `(n, *input)`.
+
+        Returns:
+            Values `(n,)` and points `(n, *input)`; where a value is a bound only, a point near the region.
+        """
+        if math.isinf(self.norm):
+            middle, reach = self._middle_and_reach
+            point = torch.addcmul(middle, rows.sign(), reach, value=-1)
+            return (rows * point).flatten(1).sum(1), point
+        leaf = rows.detach().requires_grad_(True)
+        with torch.enable_grad():
+            least = self.lowest(Rows(leaf[None] if len(self.center) == 1 else leaf[:, None])).flatten()
+            (point,) = torch.autograd.grad(least.sum(), leaf)
+        return least.detach(), point
+
+    @cached_property
+    def _middle_and_reach(self) -> tuple[Tensor, Tensor]:
+        """Centre and half the width of `box`."""
+        low, high = self.box()
+        return (low + high) / 2, (high - low) / 2
 
     def covered(self) -> Tensor:
         """The radius at which the ball holds everything within the bounds: `max ||y - x||_p` over `low <= y <= high`.

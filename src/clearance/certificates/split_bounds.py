@@ -28,7 +28,7 @@ from clearance.certificates.operations import Affine, NotSupportedError
 from clearance.certificates.region import Region
 from clearance.certificates.relaxation import Relaxation
 from clearance.certificates.rows import Rows
-from clearance.certificates.subproblems import Subproblems
+from clearance.certificates.subproblems import Signs, Subproblems
 
 
 @dataclass(frozen=True)
@@ -143,14 +143,14 @@ class SplitBounds:
 
     def _through(self, place: int, values: Tensor, given: Subproblems, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients of an activation's input, and the offset; `weights` takes those of its undecided units."""
-        layer = self.layers[place]
+        layer, signs = self.layers[place], given.at(self.layers[place].columns)
         flat = values.flatten(1)
         weight, found = flat[:, layer.undecided], flat * layer.fixed
         weights[:, layer.columns] = weight
-        signs, multipliers = given.signs[:, layer.columns], given.multipliers[:, layer.columns]
-        constraint = torch.where(signs == 0, 0.0, signs * multipliers)
-        found[:, layer.undecided] = weight * _coefficient(layer, weight, signs, multipliers) - constraint
-        offset = torch.where((signs == 0) & (weight < 0), weight, 0.0) @ layer.height
+        multipliers = given.multipliers[:, layer.columns]
+        through = weight * _coefficient(layer, weight, signs, multipliers)
+        found[:, layer.undecided] = through - signs.value * multipliers
+        offset = (weight.clamp_max(0.0) * signs.free) @ layer.height
         return found.reshape(values.shape), offset
 
     def gradient(self, given: Subproblems, passed: Pass, point: Tensor) -> Tensor:
@@ -174,21 +174,18 @@ class SplitBounds:
             layer = self.layers[place]
             before = values[layer.source].flatten(1)
             z, weight = before[:, layer.undecided], passed.weights[:, layer.columns]
-            signs, multipliers = given.signs[:, layer.columns], given.multipliers[:, layer.columns]
-            found[:, layer.columns] = torch.where(signs == 0, (1 - layer.left) * weight.clamp_min(0.0) * z, -signs * z)
+            signs, multipliers = given.at(layer.columns), given.multipliers[:, layer.columns]
+            found[:, layer.columns] = ((1 - layer.left) * weight.clamp_min(0.0) * signs.free - signs.value) * z
             after = before * layer.fixed
-            lifted = torch.where((signs == 0) & (weight < 0), layer.height, 0.0)
+            lifted = layer.height * (signs.free * (weight < 0))
             after[:, layer.undecided] = z * _coefficient(layer, weight, signs, multipliers) + lifted
             values[place] = after.reshape(values[layer.source].shape)
         return found
 
     def lowest(self, passed: Pass) -> tuple[Tensor, Tensor]:
         """The smallest value on the ball of each function, `(n,)`, and where it is, `(n, *input)`."""
-        rows = passed.coefficients.detach().requires_grad_(True)
-        with torch.enable_grad():
-            least = self.region.lowest(Rows(rows[None]))[0]
-            (point,) = torch.autograd.grad(least.sum(), rows)
-        return least.detach() + passed.offset, point
+        least, point = self.region.lowest_and_where(passed.coefficients)
+        return least + passed.offset, point
 
     @cached_property
     def heights(self) -> Tensor:
@@ -224,11 +221,11 @@ class SplitBounds:
         return torch.cat(parts) if parts else self.region.center.new_zeros(0)
 
 
-def _coefficient(layer: Layer, weight: Tensor, signs: Tensor, multipliers: Tensor) -> Tensor:
+def _coefficient(layer: Layer, weight: Tensor, signs: Signs, multipliers: Tensor) -> Tensor:
     """The coefficient that stands for each undecided unit, `(n, columns)`."""
-    below = layer.left + (1 - layer.left) * multipliers
-    free = torch.where(weight >= 0, below, layer.chord)
-    return torch.where(signs == 0, free, torch.where(signs > 0, 1.0, layer.left).to(free))
+    below = multipliers if not layer.left else layer.left + (1 - layer.left) * multipliers
+    given = signs.positive if not layer.left else layer.left + (1 - layer.left) * signs.positive
+    return torch.where(signs.open, torch.where(weight >= 0, below, layer.chord), given)
 
 
 def check_piecewise_linear(graph: Graph) -> None:

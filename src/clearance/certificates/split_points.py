@@ -29,9 +29,12 @@ SMALLER_BALL = 0.98
 """Share of a point's distance that is tried next."""
 CROSSED = (1.0, 1 + 1e-7, 1 + 1e-3)
 """Lengths of a step that are tried, in units of its own: a solver's point may end just short of the boundary."""
-CROSSING_HALVINGS = 24
-"""Halvings of the last tenth of the way to the place where the margin is zero, so that it is known to a relative
-1e-8."""
+LAST_PART = 0.1
+"""Share of the way in which the place where the margin is zero is looked for, if it is positive before."""
+CROSSING_STEPS = 24
+"""Steps to that place at most: of regula falsi, five are usual where the margin is piecewise linear."""
+SAME_PLACE = 1e-8
+"""Share of the way to which the place is known well enough."""
 
 
 @dataclass
@@ -108,15 +111,10 @@ class NearestPoint:
             return
         step, rows, targets = tried[reached] - center, rows[reached], targets[reached]
 
-        def behind(share: Tensor) -> Tensor:
-            return (self.graph(center + share.reshape(shape) * step) * rows).sum(1) <= 0
+        def margin(share: Tensor) -> Tensor:
+            return (self.graph(center + share.reshape(shape) * step) * rows).sum(1)
 
-        outer = torch.ones_like(rows[:, 0])
-        inner = torch.where(behind(0.9 * outer), 0.0, 0.9)
-        for _ in range(CROSSING_HALVINGS):
-            middle = (inner + outer) / 2
-            holds = behind(middle)
-            inner, outer = torch.where(holds, inner, middle), torch.where(holds, middle, outer)
+        outer = _crossing(margin, torch.ones_like(rows[:, 0]))
         distance, place = vector_norm(outer.reshape(shape) * step, self.region.norm).min(0)
         if float(distance) < self.distance:
             self.distance, self.target = float(distance), int(targets[place])
@@ -126,3 +124,27 @@ class NearestPoint:
         if self.region.bounds is None:
             return points
         return torch.minimum(torch.maximum(points, self.region.bounds[0]), self.region.bounds[1])
+
+
+def _crossing(margin: Callable[[Tensor], Tensor], outer: Tensor) -> Tensor:
+    """Where a margin that is zero or less at `outer` becomes so, from just behind that place, by regula falsi.
+
+    Where the same end moves twice, the other's value is halved (Illinois; Dowell and Jarratt 1971).
+    """
+    below, inner = margin(outer), (1 - LAST_PART) * outer
+    above = margin(inner)
+    near = above > 0
+    inner, above = torch.where(near, inner, 0.0), torch.where(near, above, margin(torch.zeros_like(outer)))
+    side = torch.zeros_like(outer)
+    for _ in range(CROSSING_STEPS):
+        if bool(((outer - inner <= SAME_PLACE) | (below == 0)).all()):
+            break
+        middle = inner + (outer - inner) * (above / (above - below)).nan_to_num(0.5).clamp(0.0, 1.0)
+        value = margin(middle)
+        behind = value <= 0
+        above = torch.where(behind, torch.where(side < 0, above / 2, above), value)
+        below = torch.where(behind, value, torch.where(side > 0, below / 2, below))
+        inner, outer = torch.where(behind, inner, middle), torch.where(behind, middle, outer)
+        side = torch.where(behind, -1.0, 1.0)
+    beyond = (outer + SAME_PLACE).clamp_max(1.0)  # where rounding does not decide
+    return torch.where(margin(beyond) <= 0, beyond, outer)

@@ -20,11 +20,11 @@ from clearance.certificates.linear_zero import zero_radius
 from clearance.certificates.multiplier_ascent import improved
 from clearance.certificates.problem import MARGIN_SLACK
 from clearance.certificates.split_bounds import SplitBounds
-from clearance.certificates.split_leaves import leaf_distance, solves_leaves
+from clearance.certificates.split_leaves import leaf_distances, solves_leaves
 from clearance.certificates.split_points import NearestPoint
 from clearance.certificates.subproblems import Subproblems
 
-ROOT_STEPS = 20
+ROOT_STEPS = 10
 """Steps of gradient ascent before anything is split."""
 SPLIT_STEPS = 4
 """Steps of gradient ascent for a subproblem, which begins with its parent's multipliers: on MNIST networks 16 steps
@@ -261,10 +261,13 @@ class SplitSearch:
         """The distances of subproblems in which every unit has a sign."""
         if not solves_leaves(self.bounds):
             return
-        whole = (made.given.signs != 0).all(1) & (made.radius < self._goal())
-        for place in whole.nonzero().flatten().tolist():
-            row = made.given.rows[place].to(made.radius.dtype)
-            distance, point = leaf_distance(self.bounds, row, made.given.signs[place])
-            made.radius[place] = max(distance, float(made.radius[place]))
-            if point is not None:
-                self.margins.nearest.consider(point, row[None], made.target[[place]])
+        whole = ((made.given.signs != 0).all(1) & (made.radius < self._goal())).nonzero().flatten()
+        if not len(whole):
+            return
+        rows, target = made.given.rows[whole].to(made.radius.dtype), made.target[whole]
+        distance, points = leaf_distances(self.bounds, rows, made.given.signs[whole])
+        made.radius[whole] = torch.maximum(distance, made.radius[whole])
+        there = [place for place, point in enumerate(points) if point is not None]
+        if there:
+            met = torch.cat([point for point in points if point is not None])
+            self.margins.nearest.consider(met, rows[there], target[there])

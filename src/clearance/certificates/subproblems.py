@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is given of the signs of some units, in the numbers that bounds are computed with, each `(n, units)`.
+
+    Source: this project.
+
+    Attributes:
+        open: Whether a unit has no sign.
+        free: 1 where it has none, else 0.
+        value: Its sign, 0 where it has none.
+        positive: 1 where its sign is 1, else 0.
+    """
+
+    open: Tensor
+    free: Tensor
+    value: Tensor
+    positive: Tensor
 
 
 @dataclass(frozen=True)
@@ -23,10 +42,26 @@ class Subproblems:
     rows: Tensor
     signs: Tensor
     multipliers: Tensor
+    _known: dict[tuple[int, int], Signs] = field(default_factory=dict[tuple[int, int], Signs], init=False)
 
     def __len__(self) -> int:
         """How many they are."""
         return len(self.rows)
+
+    def at(self, columns: slice) -> Signs:
+        """The signs of some units; computed once for all subproblems that share them (`moved`)."""
+        place = columns.start, columns.stop
+        if place not in self._known:
+            signs = self.signs[:, columns]
+            parts = (part.to(self.rows) for part in (signs == 0, signs, signs > 0))
+            self._known[place] = Signs(signs == 0, *parts)
+        return self._known[place]
+
+    def moved(self, multipliers: Tensor) -> Subproblems:
+        """The same subproblems with other multipliers."""
+        found = Subproblems(self.rows, self.signs, multipliers)
+        found._known.update(self._known)
+        return found
 
     def some(self, which: Tensor) -> Subproblems:
         """Some of them, by place or by a mask."""

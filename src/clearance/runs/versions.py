@@ -28,6 +28,7 @@ def code_version() -> str:
     return digest([[path.relative_to(root).parts, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files])
 
 
+@cache
 def _installed_version(name: str) -> str:
     try:
         return version(name)
