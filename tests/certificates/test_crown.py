@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from certificate_cases import IMAGE, NETWORKS, NO_TIME, images, make_problem, margin_bounds, model_of
 from clearance import Classifier, certify
 from clearance.attacks import attack
-from clearance.certificates.crown import linear_guess
+from clearance.certificates.crown import crown, linear_guess
+from clearance.certificates.crown_search import CrownSearch
 from clearance.certificates.relaxation import Relaxation
 from clearance.certificates.rows import Rows
 from clearance.geometry.balls import sample_ball
@@ -83,3 +84,16 @@ def test_the_first_radius_is_the_distance_of_a_linear_network(norm: float):
     rows = line.weight[own] - line.weight[problem.targets[torch.arange(3), nearest]]
     wanted = problem.gaps().amin(1) / torch.linalg.vector_norm(rows, dual_norm(norm), dim=1)
     assert torch.allclose(linear_guess(problem), wanted)
+
+
+def test_a_short_gap_in_the_bounds_does_not_end_the_search():
+    """The bounds are not monotone in the radius; here they fail somewhere below the radius that they prove."""
+    network, x = random_network(275, (6, 8, 8, 8, 3), nn.ReLU), random_inputs(275, 1, 6)
+    problem = make_problem(network, x, math.inf, bounds=(0, 1))
+    (proof,) = crown(problem)
+    shares = torch.linspace(0.9, 1 - 1e-6, 100, dtype=torch.float64)
+    copies = problem.part(torch.zeros(100, dtype=torch.long))
+    holds = CrownSearch(copies, True).lowest(shares * proof.radius).amin(1) > 0
+    assert bool(holds[-1]) and not bool(holds.all())
+    (exact,) = certify(Classifier(network, bounds=(0, 1)), x, norm=math.inf, method="exact")
+    assert proof.radius < exact.radius

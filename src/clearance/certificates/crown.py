@@ -36,6 +36,8 @@ EXPLODED = 1e-6
 """Share of the linear guess below which interval arithmetic has proved nothing worth beginning at."""
 BEGIN_LINEAR = 1 / 30
 """Share of the linear guess at which the search by the linear part begins: it lies near there for deep networks."""
+BEYOND = (1.001, 1.002, 1.003)
+"""How far beyond the end of a small network's search balls are looked at."""
 DOUBLE_COST = 4.0
 """How many times the longest trial in float32 one in float64 may take; so much time is kept for the proof."""
 
@@ -76,6 +78,7 @@ def _crown(problem: VerificationProblem, graph: Graph | None) -> list[Proof]:
     if found is None:
         search = CrownSearch(problem, True, problem.deadline, linear=linear)
         found = search.largest(start, proven=known, tolerance=CROWN_TOLERANCE)
+        found = found if graph is not None or bool(found.timed_out.any()) else _beyond(problem, found)
     proven = torch.maximum(found.proven, quick.proven)
     limiting = problem.targets.gather(1, found.limiting[:, None])[:, 0].tolist()
     timed_out = found.timed_out & proven.isfinite()
@@ -114,6 +117,26 @@ def _in_single(
     proven = confirmed(double.lowest, radius, known, limit, CONFIRMED_SHARES)
     if bool(((radius > known) & (proven == known)).any()):
         return None
+    return ProvenRadius(proven, found.limiting, found.timed_out)
+
+
+def _beyond(problem: VerificationProblem, found: ProvenRadius) -> ProvenRadius:
+    """Search on beyond a short gap of the bounds.
+
+    They are not monotone in the radius: the line below a unit jumps where the longer side of its interval changes, as
+    it does from one ball to the next, and where a larger ball has narrowed it. With few units one jump is worth some
+    hundredths of the radius, and a little farther the bounds may hold again. A radius counts where they do, whatever
+    they are on smaller balls.
+    """
+    proven, shares = found.proven.clone(), found.proven.new_tensor(BEYOND)
+    for place in (proven.isfinite() & (proven > 0)).nonzero().flatten().tolist():
+        copies = problem.part(torch.full_like(shares, place, dtype=torch.long))
+        holds = CrownSearch(copies, True, problem.deadline).lowest(shares * proven[place]).amin(1) > 0
+        if problem.time_is_up() or not bool(holds.any()):
+            continue
+        known = (shares * proven[place])[holds].max()[None]
+        search = CrownSearch(problem.part(slice(place, place + 1)), True, problem.deadline)
+        proven[place] = search.largest(known * BEYOND[0], proven=known, tolerance=CROWN_TOLERANCE).proven[0]
     return ProvenRadius(proven, found.limiting, found.timed_out)
 
 

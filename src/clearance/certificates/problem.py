@@ -82,8 +82,8 @@ class VerificationProblem:
         """One input at a time, in order."""
         return (self.part(slice(place, place + 1)) for place in range(len(self.x)))
 
-    def part(self, rows: slice) -> VerificationProblem:
-        """Some of the inputs."""
+    def part(self, rows: slice | Tensor) -> VerificationProblem:
+        """Some of the inputs, by their places."""
         bounds = None if self.bounds is None else (self.bounds[0][rows], self.bounds[1][rows])
         x, source, targets = self.x[rows], self.source[rows], self.targets[rows]
         return replace(self, x=x, source=source, targets=targets, bounds=bounds)
