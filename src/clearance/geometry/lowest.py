@@ -75,27 +75,33 @@ def _greedy(rows: Tensor, radius: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def _split(rows: Tensor, radius: Tensor, low: Tensor, high: Tensor, norm: float, splits: int) -> Tensor:
-    """`1 < p < inf`: the best of the splits `b = -sign(d) |d|^(p-1) / t`, which is `a` where nothing was clipped."""
+    """`1 < p < inf`: the split `b = -sign(d) |d|^(p-1) / t` with the last `t`; it is `a` where nothing is clipped."""
     power, dual, tiny = norm - 1, dual_norm(norm), torch.finfo(rows.dtype).tiny
     length = last_norm(rows, dual).clamp_min(tiny)
     lowest = torch.maximum(-radius * length, torch.minimum(rows * low, rows * high).sum(2))
     scale = radius**power / length  # ||d(t)||_p = radius where nothing is clipped
     raised = rows.sign() * rows.abs() ** (1 / power) if power != 1 else rows
-    for _ in range(splits):
-        t = scale[..., None]
-        free = -raised * t ** (1 / power)
-        step = torch.minimum(torch.maximum(free, low), high)
-        kept = -step.sign() * step.abs() ** power / t if power != 1 else -step / t
-        rest = rows - kept
-        value = -radius * last_norm(kept, dual)
-        value = value + torch.minimum(rest * low, rest * high).sum(2)
-        lowest = torch.maximum(lowest, torch.where(value.isfinite(), value, -math.inf))
+    sizes = raised.abs() ** norm if splits > 1 else raised
+    for _ in range(splits - 1):
+        free, step = _clipped(raised, scale, low, high, power)
         fixed = step != free
         spare = radius**norm - (step.abs() ** norm * fixed).sum(2)
-        left = (raised.abs() ** norm * ~fixed).sum(2)
+        left = (sizes * ~fixed).sum(2)
         larger = (spare.clamp_min(0.0) / left.clamp_min(tiny)) ** (power / norm)
         larger = torch.where((left > tiny) & larger.isfinite(), larger, scale)
-        if splits > 1 and not bool((larger > scale * (1 + 1e-6)).any()):
-            break
+        grows = bool((larger > scale * (1 + 1e-6)).any())
         scale = torch.maximum(larger, scale)
-    return lowest
+        if not grows:
+            break
+    _, step = _clipped(raised, scale, low, high, power)
+    t = scale[..., None]
+    kept = -step.sign() * step.abs() ** power / t if power != 1 else -step / t
+    rest = rows - kept
+    value = torch.minimum(rest * low, rest * high).sum(2) - radius * last_norm(kept, dual)
+    return torch.maximum(lowest, torch.where(value.isfinite(), value, -math.inf))
+
+
+def _clipped(raised: Tensor, scale: Tensor, low: Tensor, high: Tensor, power: float) -> tuple[Tensor, Tensor]:
+    """The minimisers of each row without the box, and cut by it."""
+    free = -raised * scale[..., None] ** (1 / power)
+    return free, torch.minimum(torch.maximum(free, low), high)

@@ -154,13 +154,17 @@ def _block_maxima(
     own = np.where(blocks >= 0, np.append(level_of, -1)[np.minimum(blocks, len(level_of))], -1)
     near = pool.column("distance") > inner_radii[np.minimum(blocks, len(level_of) - 1)] if radial else True
     usable = np.flatnonzero((own >= 0) & near)
-    key = (reader.slope if radial else reader.fall)[usable]
-    ranked = usable[np.lexsort((-key, blocks[usable]))]
+    bound = reader.slope if radial else reader.fall
+    ranked = usable[np.lexsort((-bound[usable], blocks[usable]))]
     first = np.searchsorted(blocks[ranked], blocks[ranked])
     ranked = ranked[np.arange(len(ranked)) - first < TOP_OF_BLOCK]
+    ahead = np.append(True, blocks[ranked][1:] != blocks[ranked][:-1])[: len(ranked)]
     best = np.zeros(len(level_of))
-    if len(ranked):
-        np.maximum.at(best, blocks[ranked], reader.radial(ranked) if radial else reader.support(ranked))
+    for some in (ahead, ~ahead):
+        # Those behind the first of a block only where their bounds leave room for more than what it has.
+        places = ranked[some & (bound[ranked] > best[blocks[ranked]])]
+        if len(places):
+            np.maximum.at(best, blocks[places], reader.radial(places) if radial else reader.support(places))
     rows = [best[level_of == place] for place in range(count)]
     table = np.zeros((count, max(map(len, rows))))
     for row, found in zip(table, rows, strict=True):

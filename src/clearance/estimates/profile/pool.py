@@ -102,6 +102,10 @@ class Pool:
         Returns:
             What was met.
         """
+        return self.keep(points, *self.evaluate(points), blocks)
+
+    def evaluate(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Margins and gradients of points, which are not kept; infinite and 0 where one of them is not finite."""
         problem = self.problem
         margins, gradients = nearest_margin_gradients(problem.model, points, problem.predicted, problem.targets)
         good = margins.isfinite() & finite_rows(gradients)
@@ -109,9 +113,10 @@ class Pool:
             self.finite = False
             margins = torch.where(good, margins, math.inf)
             gradients = torch.where(expand(good, gradients), gradients, 0.0)
-        return self._keep(points, margins, gradients, blocks)
+        return margins, gradients
 
-    def _keep(self, points: Tensor, margins: Tensor, gradients: Tensor, blocks: Tensor | None) -> Visit:
+    def keep(self, points: Tensor, margins: Tensor, gradients: Tensor, blocks: Tensor | None = None) -> Visit:
+        """Keep what points say that have been evaluated; as `visit` otherwise."""
         problem, columns = self.problem, self._columns
         shifts = points - problem.x0
         distance, falls = vector_norm(shifts, problem.norm), problem.directions.support(gradients)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from clearance.estimates.evidence import MarginProblem
-from clearance.estimates.profile.pool import Pool, Visit
+from clearance.estimates.profile.pool import Pool
 from clearance.estimates.profile.starts import STARTS, draw_starts
 from clearance.estimates.samplers.block_streams import shrinking
 from clearance.geometry.balls import sample_shifts
@@ -54,6 +54,8 @@ INWARD_STEPS = 100
 """Steps of a deep start back in: with 60 it ends far outside on robust networks."""
 INWARD_STEP, INWARD_CHANGE = 0.6, 0.05
 """First length of a step back in, as a share of the shift, and the change of the radius after each (Rony et al.)."""
+KEPT_TOGETHER = 16
+"""Steps back in whose points are kept together."""
 DEEP_START = OUTWARD_CLASSES * (OUTWARD_STEPS + 1 + INWARD_STEPS)
 """Gradients of a deep start, at most."""
 
@@ -115,10 +117,10 @@ class LevelSearch:
         enters.
         """
         norm, points = self._problem.norm, self._far_out()
-        seen = self.pool.visit(points)
         phases = (2.0, norm) if norm < 2 else (norm,)
         for phase in phases:
-            points, seen = self._inward(points, seen, phase, INWARD_STEPS // len(phases))
+            points = self._inward(points, phase, INWARD_STEPS // len(phases))
+        self.pool.visit(points)
 
     def _far_out(self) -> Tensor:
         """One point far beyond the boundary of each of the nearest classes; these passes are not kept."""
@@ -139,19 +141,23 @@ class LevelSearch:
         linear = self.pool.margin / vector_norm(gradients, 1.0).clamp_min(torch.finfo(x0.dtype).tiny)
         return expand(torch.where(linear < LARGEST_LINEAR, BEYOND_LINEAR * OUTWARD_SHARE * linear, 1.0), gradients)
 
-    def _inward(self, points: Tensor, seen: Visit, norm: float, steps: int) -> tuple[Tensor, Visit]:
+    def _inward(self, points: Tensor, norm: float, steps: int) -> Tensor:
         """Back in from points beyond the boundary, by steps in the `l_2` norm (the maximum norm for `p = inf`)."""
         x0, measure = self._problem.x0, norm if math.isinf(norm) else 2.0
-        reach = vector_norm(points - x0, norm)
+        reach, path = vector_norm(points - x0, norm), list[tuple[Tensor, Tensor, Tensor]]()
         for step in range(steps):
-            reach = reach * torch.where(seen.margins <= 0, 1 - INWARD_CHANGE, 1 + INWARD_CHANGE)
+            margins, gradients = self.pool.evaluate(points)
+            path.append((points, margins, gradients))
+            if len(path) == KEPT_TOGETHER or step == steps - 1:  # one by one, keeping takes a third of a step
+                self.pool.keep(*(torch.cat(part) for part in zip(*path, strict=True)))
+                path.clear()
+            reach = reach * torch.where(margins <= 0, 1 - INWARD_CHANGE, 1 + INWARD_CHANGE)
             shift = points - x0
             size = (reach if math.isinf(norm) else vector_norm(shift, 2.0)) * INWARD_STEP * shrinking(step, steps)
-            shift = shift - expand(size, shift) * steepest(self.open(seen.gradients, points), measure)
+            shift = shift - expand(size, shift) * steepest(self.open(gradients, points), measure)
             shift = onto_sphere(shift, norm, reach) if 2 <= norm < math.inf else project(shift, norm, reach)
             points = self._problem.admit(x0 + shift)
-            seen = self.pool.visit(points)
-        return points, seen
+        return points
 
     def open(self, gradients: Tensor, points: Tensor) -> Tensor:
         """The gradients without the coordinates that the bounds keep from moving downhill from these points."""
