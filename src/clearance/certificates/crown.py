@@ -36,7 +36,7 @@ EXPLODED = 1e-6
 """Share of the linear guess below which interval arithmetic has proved nothing worth beginning at."""
 BEGIN_LINEAR = 1 / 30
 """Share of the linear guess at which the search by the linear part begins: it lies near there for deep networks."""
-BEYOND = (1.001, 1.002, 1.003)
+FARTHER_TRIALS = (1.001, 1.002, 1.003)
 """How far beyond the end of a small network's search balls are looked at."""
 DOUBLE_COST = 4.0
 """How many times the longest trial in float32 one in float64 may take; so much time is kept for the proof."""
@@ -128,7 +128,7 @@ def _beyond(problem: VerificationProblem, found: ProvenRadius) -> ProvenRadius:
     hundredths of the radius, and a little farther the bounds may hold again. A radius counts where they do, whatever
     they are on smaller balls.
     """
-    proven, shares = found.proven.clone(), found.proven.new_tensor(BEYOND)
+    proven, shares = found.proven.clone(), found.proven.new_tensor(FARTHER_TRIALS)
     for place in (proven.isfinite() & (proven > 0)).nonzero().flatten().tolist():
         copies = problem.part(torch.full_like(shares, place, dtype=torch.long))
         holds = CrownSearch(copies, True, problem.deadline).lowest(shares * proven[place]).amin(1) > 0
@@ -136,7 +136,7 @@ def _beyond(problem: VerificationProblem, found: ProvenRadius) -> ProvenRadius:
             continue
         known = (shares * proven[place])[holds].max()[None]
         search = CrownSearch(problem.part(slice(place, place + 1)), True, problem.deadline)
-        proven[place] = search.largest(known * BEYOND[0], proven=known, tolerance=CROWN_TOLERANCE).proven[0]
+        proven[place] = search.largest(known * FARTHER_TRIALS[0], proven=known, tolerance=CROWN_TOLERANCE).proven[0]
     return ProvenRadius(proven, found.limiting, found.timed_out)
 
 
