@@ -44,7 +44,8 @@ def fast_minimum_norm(
     The first radius is the distance of the start, so that a start which is a witness already keeps its ball. While no
     witness is known the radius is at least the linear estimate `||d||_p + g / ||∇g||_q`; on a witness it becomes
     `min((1 - gamma_k) r, ||d*||_p)`, otherwise `(1 + gamma_k) r`; then `d <- P_r(d - a_k ∇g / ||∇g||_2)`, clipped
-    (Pintor et al. 2021, algorithm 1; step and radius shrink along a cosine). The step is measured in units of the ball,
+    (Pintor et al. 2021, algorithm 1; step and radius shrink along a cosine). Where the gradient is zero, as on a tie of
+    two logits that are cut off there, the step goes the way of the last one. The step is measured in units of the ball,
     so that the scale of the inputs does not matter. Cost: `steps` forward and backward passes per input.
 
     Args:
@@ -69,6 +70,7 @@ def fast_minimum_norm(
     found = Witnesses(x, norm)
     points = x if start is None else model.clip(start)
     radius, on_tie = vector_norm(points - x, norm), tie_distance(model, x, norm)
+    downhill = torch.zeros_like(x)
     for step in range(as_steps(steps)):
         seen = visit(model, points, goal, found, loss=loss, aim=aim)
         change = cosine(*FMN_CHANGES, step, steps)
@@ -78,7 +80,8 @@ def fast_minimum_norm(
         wider = torch.where(found.success, wider, torch.maximum(wider, linear))
         radius = torch.where(seen.reached, torch.minimum(radius * (1 - change), found.distance), wider)
         length = cosine(first_step, FMN_STEPS[1], step, steps) * reach * radius
-        downhill = unit(free(model, points, seen.gradient))
+        way = unit(free(model, points, seen.gradient))
+        downhill = torch.where(expand(way.flatten(1).any(1), way), way, downhill)
         points = into_ball(model, x, model.clip(points - expand(length, x) * downhill), norm, radius)
     return found
 
