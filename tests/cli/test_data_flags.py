@@ -109,9 +109,14 @@ class TestWhichInputs:
 
     def test_labels_that_are_no_class_of_the_network(self, network: str, here: Path):
         Path("data.csv").write_text("p,q,y\n1,2,0\n2.5,1,7\n")
-        assert "expected 0 to 1, the classes of the network, got 7 for input 1" in refused(
-            network, "data.csv", "--skip-misclassified"
-        )
+        message = "expected 0 to 1, the classes of the network, got 7 for input 1 (data.csv, line 3)"
+        assert message in refused(network, "data.csv", "--skip-misclassified")
+
+    def test_how_the_labels_were_guessed_is_told_where_that_may_be_what_is_wrong(self, network: str, here: Path):
+        Path("data.csv").write_text("p,q,kind\n1,2,0\nx,1,1\n")
+        assert "got 'x'" in refused(network, "data.csv") and "the label is" not in refused(network, "data.csv")
+        Path("data.csv").write_text("kind,p,q\na,2,0\nb,1,1\n")
+        assert "the label is the column 'q', the last" in refused(network, "data.csv")
 
 
 class TestTables:

@@ -99,6 +99,11 @@ class DataTable:
             return all(isinstance(value, str) and ANY_NUMBER.fullmatch(value) for value in values.tolist())
         return values.dtype.kind in "iuf"
 
+    def is_text(self, name: str) -> bool:
+        """Whether no value of a column is a number."""
+        values = self._column(name)
+        return values.dtype.kind == "O" and not any(ANY_NUMBER.fullmatch(str(value)) for value in values.tolist())
+
     def whole(self, name: str) -> NDArray[np.int64]:
         """A column of whole numbers (`is_whole`)."""
         values = self._column(name)

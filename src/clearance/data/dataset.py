@@ -179,6 +179,8 @@ class Source:
         feature_names: A name for each feature.
         fixed: The coordinates that cannot move.
         notes: Sentences for a person.
+        stands_at: Says where an input stands, such as a file and a line, by its place; `None` where nothing more is
+            known than its place.
     """
 
     read: Reader
@@ -190,10 +192,15 @@ class Source:
     feature_names: tuple[str, ...] = ()
     fixed: Tensor | None = None
     notes: tuple[str, ...] = ()
+    stands_at: Callable[[int], str] | None = None
 
     def __len__(self) -> int:
         """How many inputs the whole set has."""
         return len(self.labels)
+
+    def at(self, place: int) -> str:
+        """An input in words, for messages, by its place."""
+        return f"input {place}" + ("" if self.stands_at is None else f" ({self.stands_at(place)})")
 
     def take(self, rows: Sequence[int]) -> Dataset:
         """Read these inputs.

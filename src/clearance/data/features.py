@@ -64,8 +64,8 @@ def tabular_source(
     if not set(class_names) <= set(options.class_names):
         order = list_names([f"{place} {one}" for place, one in enumerate(class_names)])
         notes.append(f"the classes are numbered in sorted order: {order} (--class-names says otherwise)")
-    with _told(notes[:1] if options.label is None and label.lower() not in LABEL_NAMES else ()):
-        columns = [table.numbers(column) for column in names]
+    guessed = notes[:1] if options.label is None and label.lower() not in LABEL_NAMES else []
+    columns = [_numbers(table, column, guessed) for column in names]
     values = np.stack([column.values for column in columns], axis=1)
     fixed = _fixed(names, columns, options, table.source)
     by_default = [one for one, held in zip(names, fixed, strict=True) if held and one not in options.fixed]
@@ -90,7 +90,14 @@ def tabular_source(
         feature_names=tuple(names),
         fixed=torch.from_numpy(fixed) if fixed.any() else None,
         notes=tuple(notes),
+        stands_at=table.at,
     )
+
+
+def _numbers(table: DataTable, column: str, guessed: Sequence[str]) -> Column:
+    """A feature; with what is wrong with one of text, how the column of labels was guessed: it may be that one."""
+    with _told(guessed if table.is_text(column) else ()):
+        return table.numbers(column)
 
 
 @contextmanager

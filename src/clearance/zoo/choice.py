@@ -109,7 +109,7 @@ class InputChoice:
         data = self.read(rows)
         warning = "; ".join(filter(None, (warning, self._few_classes(data))))
         names = data.class_names or (() if self.network is None else self.network.class_names)
-        found = replace(data, class_names=names, source=self.spec, passed_over=skipped, whole=self.source)
+        found = replace(data, class_names=names, source=self.spec, passed_over=skipped)
         return found, skipped, warning
 
     def _few_classes(self, data: Dataset) -> str:
@@ -127,7 +127,7 @@ class InputChoice:
 
     def read(self, rows: Sequence[int]) -> Dataset:
         """Some inputs by their places, in the units of the bounds that were given for the model."""
-        data, units = self.source.take(rows), _units(self.model)
+        data, units = replace(self.source.take(rows), whole=self.source), _units(self.model)
         return data if units is None else data.in_units_of(units)
 
     def _rows(self) -> list[int]:
@@ -196,6 +196,7 @@ def check_classes(data: Dataset, classes: int) -> None:
     place = int(data.labels.argmax())
     label = int(data.labels[place])
     if label >= classes:
-        got = f"{label} for input {data.indices[place]}"
+        index = data.indices[place]
+        got = f"{label} for {f'input {index}' if data.whole is None else data.whole.at(index)}"
         way = "; --label NAME names another column of labels" if data.feature_names else ""
         raise InputError(f"labels: expected 0 to {classes - 1}, the classes of the network, got {got}{way}")
