@@ -181,9 +181,9 @@ def name_norm(norm: float) -> str:
     """A norm in prose.
 
     >>> name_norm(2.0), name_norm(math.inf)
-    ('l2', 'l∞')
+    ('l2', 'linf')
     """
-    return "l∞" if math.isinf(norm) else f"l{norm:g}"
+    return f"l{norm:g}"
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def test_the_answer_is_made_from_the_numbers(tmp_path: Path, given: list[Answer]
 def test_each_norm_and_target_has_an_answer_and_each_order_its_name(tmp_path: Path):
     run = records_of(tmp_path / "run", [bracket()], norms=(2.0, math.inf), targets=("runner-up", 3), orders=(1, 2))
     found = [one.about for one in answers(run)]
-    assert len(set(found)) == 8 and found[0] == "l2, runner-up, order 1" and "l∞, 3, order 2" in found
+    assert len(set(found)) == 8 and found[0] == "l2, runner-up, order 1" and "linf, 3, order 2" in found
     assert answers(records_of(tmp_path / "wrong", [WRONG])) == []
 
 

@@ -229,7 +229,7 @@ def test_an_input_shows_its_profile(browser: Browser, real: Path):
 def test_an_input_has_an_address_of_its_own(browser: Browser, real: Path):
     browser.open(real, "#input-0-inf-runner-up-order1")
     browser.wait("dialog.open")
-    assert browser.find("#input-title").text == "Input 0, l∞, runner-up"
+    assert browser.find("#input-title").text == "Input 0, linf, runner-up"
     browser.open(real, "#input-99-2-runner-up-order1")
     assert not browser.run("return dialog.open")
     browser.open(real, "#%E0%A4%A")

@@ -171,7 +171,7 @@ def test_every_norm_and_target_is_judged_on_its_own(tmp_path: Path):
 
     run = read_records(write(tmp_path / "run", plan, lambda t: bracket(estimated=radius[t.norm, t.target])))
     found = judge(run, Limits(min_median=1.0))
-    assert [check.about for check in found.failed] == ["l∞, runner-up", "l∞, 3"]
+    assert [check.about for check in found.failed] == ["linf, runner-up", "linf, 3"]
     assert judge(run, Limits(min_median=1.0), norms=[2.0]).passed
     chosen = judge(run, Limits(min_median=0.2), norms=[math.inf], targets=["3"])
     assert chosen.passed and len(chosen.checks) == 3 and chosen.checks[0].got == "0 of 4"

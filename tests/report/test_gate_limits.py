@@ -87,7 +87,7 @@ def test_each_norm_is_judged_at_each_radius(tmp_path: Path):
     run = read(tmp_path / "run", plan, lambda task: bracket(0.1, 0.5, 1.0 if task.norm == 2.0 else 0.05))
     limits = Limits(min_not_broken=1.0, at=(8 / 255, 0.5))
     found = [(check.about, check.passed) for check in judge(run, limits).checks if check.flag == "min-not-broken"]
-    assert found == [("l2 at 8/255", True), ("l2 at 0.5", True), ("l∞ at 8/255", True), ("l∞ at 0.5", False)]
+    assert found == [("l2 at 8/255", True), ("l2 at 0.5", True), ("linf at 8/255", True), ("linf at 0.5", False)]
     assert judge(run, limits, norms=[2.0]).passed
 
 

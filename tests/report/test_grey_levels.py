@@ -22,7 +22,7 @@ def pictures(folder: Path, distances: list[float | None], **changes: Any) -> Run
 
 
 def test_what_one_level_is_and_which_witnesses_no_file_can_hold(tmp_path: Path):
-    level = "In l∞ a distance of 1/255 = 0.00392 is one grey level of an 8-bit picture."
+    level = "In linf a distance of 1/255 = 0.00392 is one grey level of an 8-bit picture."
     assert grey_levels(pictures(tmp_path / "a", [0.1, 0.002, None])) == level
     assert grey_levels(pictures(tmp_path / "b", [0.1, 0.0019, 0.001])) == (
         f"{level} Of 3 here 2 witnesses lie nearer than half of one: rounding to a file may undo them."

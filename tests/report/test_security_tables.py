@@ -103,7 +103,7 @@ def test_what_is_missing_and_what_is_in_doubt_is_said(tmp_path: Path):
     ]
     assert remarks(records_of(tmp_path / "calm", [bracket()] * 3)) == []
     both = remarks(records_of(tmp_path / "both", [bracket(), None], norms=(2.0, math.inf)))
-    assert both == ["l2, l∞: 1 input is not measured: it counts as neither proved nor broken."]
+    assert both == ["l2, linf: 1 input is not measured: it counts as neither proved nor broken."]
     (without,) = remarks(records_of(tmp_path / "without", [bracket(None)], certificate="none"))
     assert without.startswith("No certificates were asked for")
 

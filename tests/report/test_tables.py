@@ -58,7 +58,12 @@ def test_the_tables_of_a_run(tmp_path: Path):
     averages, doubts, fits = make_tables([run])
     assert averages.columns[:2] == ("target", "norm") and averages.numeric == 2
     assert averages.rows[0] == ("untargeted", "l2", "2 of 2", "0.200", "0.500", "0.800")
-    assert [row[:2] for row in averages.rows] == [("untargeted", "l2"), ("3", "l2"), ("untargeted", "l∞"), ("3", "l∞")]
+    assert [row[:2] for row in averages.rows] == [
+        ("untargeted", "l2"),
+        ("3", "l2"),
+        ("untargeted", "linf"),
+        ("3", "linf"),
+    ]
     assert doubts.rows[0] == ("untargeted", "l2", "2", "0 %", "0 %", "0 %", "0 %")
     assert fits.rows[0][:3] == ("untargeted", "l2", "2")
 

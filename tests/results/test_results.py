@@ -214,3 +214,28 @@ def test_the_command_line_prints_the_same_numbers():
     said = run_command("certify", "digits-robust", "digits", "--count", "3", "--method", "crown", columns=200).stdout
     said = " ".join(said.split())
     assert f"Median certified radius {write_number(proofs.certified, 'certified')} over {proofs.proofs} of 3" in said
+
+
+def test_robust_accuracy_of_brackets_that_are_there(model: cl.Classifier, brackets: cl.Results[cl.Bracket]):
+    """The same standings as the call that attacks at this radius finds, without a pass."""
+    for radius in (0.0, 0.1, 0.3, 0.99, 1.01, 3.0):
+        called = cl.robust_accuracy(model, X, LABELS, radius, 2, budget="quick")
+        assert brackets.robust_accuracy(radius).statuses == called.statuses
+    before = model.meter.forward
+    found = brackets.robust_accuracy(0.1, level=0.5)
+    assert found.norm == 2 and found.proved.level == 0.5 and model.meter.forward == before
+
+
+def test_robust_accuracy_says_what_is_missing(model: cl.Classifier, every_kind: EveryKind):
+    brackets = every_kind["bracket"]
+    largest = cl.bracket(model, X, LABELS, norm="linf", budget=1500, certificate="linear", time_limit=2)
+    both = cl.Results([*brackets, *largest], brackets.setup)
+    assert both.robust_accuracy(0.1, norm="linf").statuses == largest.robust_accuracy(0.1).statuses
+    for call, message in (
+        (lambda: both.robust_accuracy(0.1), "norm: expected one of l2, linf, got none"),
+        (lambda: both.robust_accuracy(0.1, norm=1), "norm: expected one of l2, linf, got l1"),
+        (lambda: both.robust_accuracy(-1, norm=2), "radius: expected a number >= 0, got -1"),
+        (lambda: every_kind["attack"].robust_accuracy(0.1), "expected at least one of cl.bracket, got those of attack"),
+    ):
+        with pytest.raises(cl.InputError, match=message):
+            call()

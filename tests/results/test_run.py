@@ -101,17 +101,17 @@ def test_results_of_several_norms_are_told_apart(here: Path):
     saved = cl.run(cl.Classifier(linear()), (X, LABELS), out="run", norms=["inf", 2], **QUICK)
     both, groups = saved.results(), saved.summary()
     found = both.summary()
-    assert list(found.groups) == ["l∞, untargeted", "l2, untargeted"] and found.inputs == 8 and found.attacked is None
+    assert list(found.groups) == ["linf, untargeted", "l2, untargeted"] and found.inputs == 8 and found.attacked is None
     for name, one in zip(found.groups, groups.values(), strict=True):
         assert found.groups[name] == one and f"{name}: {one}" in repr(both) and f"{name}: {one}" in both.html()
-    assert found.groups["l∞, untargeted"].attacked != found.groups["l2, untargeted"].attacked
+    assert found.groups["linf, untargeted"].attacked != found.groups["l2, untargeted"].attacked
     assert "<th>norm</th>" in both.html() and "<th>norm</th>" not in saved.results(norm=2).html()
     assert repr(both[:4]) != repr(both) and found.as_record()["groups"]["l2, untargeted"]["inputs"] == 4
     run = as_run("run", both, both.setup)
     assert [entry.index for entry in run.entries] == [0, 0, 1, 1, 2, 2, 3, 3] and run.plan.data.count == 4
     assert [row.attacked for row in run.rows] == [row.attacked for row in saved.records()[0].rows]
     turned = cl.Results(reversed(both), both.setup)
-    assert list(turned.summary().groups) == ["l2, untargeted", "l∞, untargeted"]
+    assert list(turned.summary().groups) == ["l2, untargeted", "linf, untargeted"]
 
 
 def test_results_of_two_calls_are_inputs_of_their_own():

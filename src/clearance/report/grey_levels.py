@@ -55,9 +55,8 @@ def grey_levels(run: RunRecords) -> str:
         return ""
     witnesses = [entry.attacked for entry in entries if entry.attacked is not None and entry.attacked < math.inf]
     near = sum(distance < 0.5 / LEVELS_OF_8_BITS for distance in witnesses)
-    level = (
-        f"In l∞ a distance of 1/{LEVELS_OF_8_BITS} = {1 / LEVELS_OF_8_BITS:.3g} is one grey level of an 8-bit picture."
-    )
+    one = f"1/{LEVELS_OF_8_BITS} = {1 / LEVELS_OF_8_BITS:.3g}"
+    level = f"In linf a distance of {one} is one grey level of an 8-bit picture."
     if not near:
         return level
     lie = f"{count(near, 'witness lies', 'witnesses lie')} nearer than half of one"

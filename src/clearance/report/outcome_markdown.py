@@ -73,8 +73,8 @@ def _row(cells: Sequence[str]) -> str:
 def _escape(text: str) -> str:
     r"""Text that is shown as it is, within a line.
 
-    >>> print(_escape("l∞ at 8/255: 0.9"), _escape("digits_test"), _escape("a|b `c` <d> @e"))
-    l∞ at 8/255: 0.9 digits_test a\|b \`c\` \<d> @<!-- -->e
+    >>> print(_escape("linf at 8/255: 0.9"), _escape("digits_test"), _escape("a|b `c` <d> @e"))
+    linf at 8/255: 0.9 digits_test a\|b \`c\` \<d> @<!-- -->e
     """
     safe = WITHIN.sub(r"\\\g<0>", as_text(text, LONGEST_CELL).strip())
     return MENTION.sub(r"\g<0><!-- -->", safe)

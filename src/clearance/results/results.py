@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, Literal, SupportsIndex, TypeVar, overload
 
+from clearance.errors import InputError
+from clearance.geometry.exponents import as_norm
+from clearance.model.robustness import RobustShares, check_level
 from clearance.records import PublicRecord, name_norm
 from clearance.report.figures.brackets import panels
 from clearance.report.page import write_pages
+from clearance.report.paired import INTERVAL_LEVEL
+from clearance.report.security import missing_curve, security_curves
 from clearance.results.frames import PART_OF_CALL, as_dataframe, choose_columns, rows_of
 from clearance.results.kept import KeptResults, read_results, write_results
 from clearance.results.notebook import chart_html, table_html
@@ -118,6 +124,45 @@ class Results(list[Item], Generic[Item]):
         """
         names, rows = rows_of(self, self.setup)
         return as_dataframe(choose_columns(names, columns, PART_OF_CALL.get(self.setup.call, "")), rows)
+
+    def robust_accuracy(
+        self, radius: float, *, norm: float | str | None = None, level: float = INTERVAL_LEVEL
+    ) -> RobustShares:
+        """Robust accuracy of these brackets at one radius, from both ends; nothing is computed anew.
+
+        The share proved and the share not broken; `cl.robust_accuracy` is the call that attacks at one radius only.
+        Source: see `report.security`.
+
+        Args:
+            radius: The radius, in the units that results are in, >= 0.
+            norm: Of brackets of several norms, which.
+            level: Confidence level of the intervals, between 0 and 1.
+
+        Returns:
+            Both shares, with the standing of each input.
+
+        Raises:
+            InputError: If these are no brackets or their targets leave classes out, the radius or the level cannot be
+                used, or the norm is none of theirs.
+
+        >>> import torch, clearance as cl
+        >>> line = torch.nn.Linear(2, 2, bias=False)
+        >>> _ = line.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+        >>> results = cl.bracket(cl.Classifier(line), torch.tensor([[1.0, 0.5], [0.1, 0.1]]), [0, 0], budget="quick")
+        >>> results.robust_accuracy(0.5)
+        RobustShares(1 proved, 1 not broken of 2 at 0.5)
+        """
+        run = as_run("results", self, self.setup, pictures=False)
+        if not (0 <= radius < math.inf):
+            raise InputError(f"radius: expected a number >= 0, got {radius}")
+        if missing := missing_curve(run):
+            raise InputError(f"results: {missing}")
+        curves = {curve.norm: curve for curve in security_curves(run)}
+        wanted = as_norm(norm) if norm is not None else next(iter(curves))
+        if wanted not in curves or (norm is None and len(curves) > 1):
+            got = "none" if norm is None else name_norm(wanted)
+            raise InputError(f"norm: expected one of {', '.join(map(name_norm, curves))}, got {got}")
+        return curves[wanted].at(radius, check_level(level))
 
     def save(self, path: str | Path) -> Path:
         """Write the records to a file, tensors included, all at once; an older file is replaced. `load` reads it.

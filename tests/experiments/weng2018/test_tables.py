@@ -41,7 +41,7 @@ def test_untargeted_and_fits():
     table = untargeted_table(group(records), "note")
     assert [row[:5] for row in table.rows] == [
         ("MNIST-CNN", "l2", "1.500", "4.439", "0.721"),
-        ("MNIST-CNN", "l∞", "0.455", "0.288", "0.057"),
+        ("MNIST-CNN", "linf", "0.455", "0.288", "0.057"),
     ]
     (fits,) = fit_table(group(records), "note").rows
     assert fits == ("MNIST-CNN", "Random", "99.2", "100.0", "100.0", "100.0", 1)

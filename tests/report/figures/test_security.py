@@ -46,7 +46,7 @@ def test_a_far_witness_lies_beyond_the_axis_and_is_said(tmp_path: Path):
 
 def test_there_is_a_panel_for_each_norm_and_none_without_robust_accuracy(tmp_path: Path):
     both = records_of(tmp_path / "both", [bracket()] * 2, norms=(2.0, math.inf))
-    assert [panel.title for panel in FIGURES["security"].panels([both])] == ["l2", "l∞"]
+    assert [panel.title for panel in FIGURES["security"].panels([both])] == ["l2", "linf"]
     chosen = replace(both, plan=make_plan(2, targets=("runner-up",)), classes=3)
     assert FIGURES["security"].panels([chosen]) == []
 

@@ -47,4 +47,4 @@ def test_a_new_figure_is_a_maker_and_an_entry(run: RunRecords, tmp_path: Path, m
 
 def test_panels_are_of_one_norm_and_name_the_order_only_where_there_are_several(run: RunRecords):
     found: list[Panel] = FIGURES["gaps"].panels([run])
-    assert [panel.title for panel in found] == ["l2", "l∞"]
+    assert [panel.title for panel in found] == ["l2", "linf"]

@@ -91,7 +91,7 @@ def distance_figure(groups: Sequence[MeasuredGroup]) -> PaperFigure:
         )
         for target, shown in SHOWN_TARGETS.items()
     ]
-    title = "Figure 4. Average l∞ distance of CW and I-FGSM, CLEVER and SLOPE"
+    title = "Figure 4. Average linf distance of CW and I-FGSM, CLEVER and SLOPE"
     note = "The axis is logarithmic; SLOPE is cut to 1, the largest distance of two pictures."
     return PaperFigure("figure-4", title, for_file(panels, columns=3), note)
 

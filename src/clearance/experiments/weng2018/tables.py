@@ -108,7 +108,7 @@ def fit_table(groups: Sequence[MeasuredGroup], note: str) -> PaperTable:
         paper = (_paper("table-5", each, f"{each.target} {NORM_WORDS[each.norm]}") for each in both)
         here = (percent(each.fit_share) for each in both)
         rows.append((one.network, SHOWN_TARGETS[one.target], *paper, *here, len(one.members)))
-    heads = ("network", "target", "paper l2, %", "paper l∞, %", "here l2, %", "here l∞, %", "fits")
+    heads = ("network", "target", "paper l2, %", "paper linf, %", "here l2, %", "here linf, %", "fits")
     title = "Table 5. Per cent of fits with a Kolmogorov-Smirnov p-value above .05"
     return PaperTable(title, heads, tuple(rows), note, 2)
 
