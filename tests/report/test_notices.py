@@ -16,6 +16,8 @@ from made_runs import WRONG, Answer, bracket, records_of
         ([bracket()] * 2, []),
         ([bracket()], ["There is one input only"]),
         ([WRONG] * 2, ["Every input is misclassified"]),
+        ([WRONG] * 2 + [bracket()], ["2 of 3 brackets are of misclassified inputs: is the order of the classes"]),
+        ([WRONG, bracket()], []),
         ([None] * 2, ["This run is unfinished: 0 of 2 tasks", "No task has succeeded"]),
         (["broken", bracket(), bracket()], ["1 task failed"]),
         (["broken", None], ["This run is unfinished: 1 of 2 tasks", "1 task failed", "No task has succeeded"]),

@@ -18,6 +18,7 @@ from clearance.cli.inputs import load_inputs, say_classes
 from clearance.cli.progress import progress
 from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
+from clearance.data.scale_names import ORDER_OR_INPUTS
 from clearance.geometry.exponents import as_norm
 from clearance.model.budgets import masked_passes, whole_passes
 from clearance.report.grey_levels import has_levels
@@ -163,7 +164,11 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     if has_levels(run.plan.threat) and is_picture(inputs.data.images.shape[1:]):
         bracket_tables.print_grey_levels(console, rows)
     bracket_tables.print_legend(console, records)
-    console.print(f"\nNext: clearance report {run.folder}")
+    wrong = sum(row.misclassified for row in rows)
+    if wrong > (right := sum(row.judged for row in rows)):
+        said = f"{wrong} of {count(wrong + right, 'bracket')} are of misclassified inputs: {ORDER_OR_INPUTS}"
+        console.print(f"\n{said}", style="yellow")
+    console.print(f"\nNext: clearance report {run.folder} (--at EPS for robust accuracy)")
 
 
 def as_document(run: Run, inputs: Inputs, rows: Sequence[SummaryRow]) -> dict[str, Any]:

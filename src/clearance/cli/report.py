@@ -16,6 +16,7 @@ from clearance.cli.run_values import out_file
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
 from clearance.report.figures import write_figure
+from clearance.report.notices import notices
 from clearance.report.page import auditor_file, write_report
 from clearance.report.paired import INTERVAL_LEVEL
 from clearance.report.read import read_records
@@ -34,8 +35,8 @@ def run_report(run: str, *, out: str | None, radii: Sequence[float] | None, as_j
         as_json: Print JSON.
     """
     file, chosen = out_file("--out", out, runs=[run]), sorted(set(radii or []))
+    records = read_records(run, pictures=False)
     if chosen or as_json:
-        records = read_records(run, pictures=False)
         if as_json:
             click.echo(json.dumps(as_document(records, chosen), indent=2, allow_nan=False))
         else:
@@ -47,6 +48,8 @@ def run_report(run: str, *, out: str | None, radii: Sequence[float] | None, as_j
         size = page.stat().st_size / 1e6
         click.echo(f"{page} written ({size:.1f} MB); it opens in any browser, without a network")
         click.echo(f"{auditor_file(page)} written: the same run for an auditor, to be printed")
+        for sentence in notices(records):
+            click.echo(f"clearance: {printable(sentence)}", err=True)
 
 
 def print_robust_accuracy(console: Console, run: RunRecords, radii: Sequence[float]) -> None:

@@ -13,3 +13,9 @@ UNIT_NAMES = {
 
 SCALE_MEANING = f"{', '.join(f'{name}: {words}' for name, words in UNIT_NAMES.items())}; FILE: a CSV of feature,scale"
 """The names, and a file, in words."""
+
+ORDER_OR_INPUTS = (
+    "is the order of the classes the model's (class-names), and is what it gets what it was trained on (mean, std, "
+    "preset, resize)?"
+)
+"""What to ask where most inputs are misclassified."""

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from clearance.errors import InputError, ShapeError
 
+MOST_SHOWN = 4
+"""Means or standard deviations that are written one by one: as many as an image has channels."""
+
 
 class Normalize(nn.Module):
     """`(x - mean) / std` per channel: preprocessing for a `Classifier`.
@@ -37,9 +40,12 @@ class Normalize(nn.Module):
         self.register_buffer("std", std_tensor)
 
     def extra_repr(self) -> str:
-        """Both, as they were given."""
-        numbers = (self.get_buffer(name).double().round(decimals=6).tolist() for name in ("mean", "std"))
-        return ", ".join(f"{name}={values}" for name, values in zip(("mean", "std"), numbers, strict=True))
+        """Both, as they were given; of more than a few numbers how many they are and between which they lie.
+
+        >>> Normalize([0.5, 0.25], 1), Normalize([float(i) for i in range(30)], 1)
+        (Normalize(mean=[0.5, 0.25], std=1.0), Normalize(mean=30 numbers from 0 to 29, std=1.0))
+        """
+        return ", ".join(f"{name}={_shown(self.get_buffer(name))}" for name in ("mean", "std"))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `(batch, channels, *rest)`.
@@ -85,3 +91,9 @@ def _as_numbers(name: str, given: float | Sequence[float]) -> Tensor:
         got = " ".join(repr(given).split())
         raise InputError(f"{name}: expected a finite number, or a list of one per channel, got {got}")
     return numbers
+
+
+def _shown(values: Tensor) -> str:
+    if values.numel() > MOST_SHOWN:
+        return f"{values.numel()} numbers from {float(values.min()):.4g} to {float(values.max()):.4g}"
+    return str(values.double().round(decimals=6).tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clearance.data.scale_names import ORDER_OR_INPUTS
 from clearance.report.marks import count
 from clearance.report.records import RunRecords
 
@@ -32,7 +33,14 @@ def notices(run: RunRecords) -> list[str]:
     if not run.entries and not run.target_is_predicted:
         found.append("No task has succeeded: there is nothing to show.")
     elif run.entries and not run.judged:
-        found.append("Every input is misclassified: there is nothing to measure, and no bracket to show.")
+        found.append(
+            f"Every input is misclassified: there is nothing to measure, and no bracket to show; {ORDER_OR_INPUTS}"
+        )
+    elif 2 * len(run.judged) < len(run.entries):
+        wrong = len(run.entries) - len(run.judged)
+        found.append(
+            f"{wrong:,} of {count(len(run.entries), 'bracket')} are of misclassified inputs: {ORDER_OR_INPUTS}"
+        )
     elif len({entry.input_key for entry in run.entries}) == 1:
         found.append("There is one input only: medians and shares below are this input's own.")
     return found

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from clearance.runs.plan import Plan
+
+MOST_CHANNELS = 4
+"""Means and standard deviations that are written one by one."""
 
 
 def prepared(plan: Plan) -> str:
@@ -24,9 +28,20 @@ def prepared(plan: Plan) -> str:
     model = plan.model
     if model.mean is not None and model.std is not None:
         preset = f" (preset {given['--preset']})" if "--preset" in given else ""
-        numbers = [", ".join(f"{value:.4g}" for value in values) for values in (model.mean, model.std)]
+        mean, std = _shown(model.mean), _shown(model.std)
         said.append(
-            f"values normalised inside the network by mean {numbers[0]} and standard deviation {numbers[1]}{preset}: "
+            f"values normalised inside the network by mean {mean} and standard deviation {std}{preset}: "
             "distances are of the values before that"
         )
     return "; ".join(said)
+
+
+def _shown(values: Sequence[float]) -> str:
+    """The numbers of a few channels; of the many features of a table how many they are, and between which they lie.
+
+    >>> _shown((0.5, 0.25)), _shown(tuple(range(30)))
+    ('0.5, 0.25', '(30 numbers, 0 to 29)')
+    """
+    if len(values) > MOST_CHANNELS:
+        return f"({len(values)} numbers, {min(values):.4g} to {max(values):.4g})"
+    return ", ".join(f"{value:.4g}" for value in values)

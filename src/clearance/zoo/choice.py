@@ -9,6 +9,7 @@ from typing import Literal
 from clearance.data import datasets
 from clearance.data.dataset import Dataset, Source
 from clearance.data.options import Options
+from clearance.data.scale_names import ORDER_OR_INPUTS
 from clearance.errors import InputError
 from clearance.model.classifier import Classifier
 from clearance.zoo.classifiers import LoadedClassifier
@@ -19,11 +20,6 @@ PASS_SIZE = 64
 """Inputs that are read and classified together where misclassified ones are skipped."""
 DEFAULT_INPUTS = 10
 """How many inputs are taken where nothing is said, or all of a smaller set."""
-ORDER_OR_INPUTS = (
-    "is the order of the classes the model's (class-names), and is what it gets what it was trained on (mean, std, "
-    "preset, resize)?"
-)
-"""What to ask where most inputs are misclassified."""
 
 
 @dataclass(frozen=True)
