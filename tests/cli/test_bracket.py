@@ -240,3 +240,33 @@ def test_what_cannot_be_walked_to_is_said_and_left_out(tmp_path: Path):
     assert done.returncode == 0 and done.stderr.startswith("clearance: audits walk to inputs of this run alone: ")
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert plan["data"]["references"] == plan["data"]["input_keys"]
+
+
+ROUNDED = """import torch
+def network():
+    torch.manual_seed(0)
+    linear = torch.nn.Linear(4, 2)
+    return lambda x: linear((8 * x).round() / 8)
+"""
+
+
+def test_many_tasks_have_their_flags_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("clearance.cli.bracket.MOST_LINES", 1)
+    (tmp_path / "rounded.py").write_text(ROUNDED)
+    (tmp_path / "data.csv").write_text("a,b,c,d,label\n.1,.9,.3,.2,0\n.9,.1,.2,.7,1\n.4,.4,.8,.1,0\n")
+    given = ("rounded.py:network", "data.csv", "--budget", "1500", "--certificate", "none", "--out", "run")
+    done = run_command("bracket", *given, "--target", "runner-up", "--skip-misclassified", folder=tmp_path)
+    assert done.returncode == 0
+    assert "Flags, by how many brackets they are on: " in done.stdout and "zero_gradient" in done.stdout
+
+
+def test_a_run_of_mostly_misclassified_inputs_asks_why(tmp_path: Path):
+    (tmp_path / "data.csv").write_text("a,b,c,d,label\n.1,.9,.3,.2,1\n.9,.1,.2,.7,1\n.4,.4,.8,.1,1\n.2,.4,.8,.1,0\n")
+    (tmp_path / "one.py").write_text(
+        "import torch\ndef network():\n    line = torch.nn.Linear(4, 2)\n    line.weight.data.zero_()\n"
+        "    line.bias.data = torch.tensor([1.0, 0.0])\n    return line\n"
+    )
+    done = run_command("bracket", "one.py:network", "data.csv", "--budget", "1500", "--out", "run", folder=tmp_path)
+    assert "3 of 4 brackets are of misclassified inputs: is the order of the classes" in done.stdout
+    made = run_command("report", "run", folder=tmp_path)
+    assert "clearance: 3 of 4 brackets are of misclassified inputs" in made.stderr

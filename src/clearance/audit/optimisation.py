@@ -157,7 +157,11 @@ def _judge_lines(case: Case, ledger: Ledger, found: Distances) -> None:
     lost = found.lost if case.norm >= SPARSE_BELOW else 0
     ledger.measured["reference_wins"] = share
     if share < threshold("reference_wins") or lost:
-        evidence = {"reference_distance": found.lines, "gradient_distance": found.best, "methods_without": float(lost)}
+        evidence = {
+            "reference_distance": found.lines,
+            "gradient_distance": found.best,
+            "methods_without_witness": float(lost),
+        }
         ledger.raise_flag("reference_wins", Severity.WARNING, **evidence)
 
 

@@ -156,6 +156,8 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
     tables.print_heading(console, inputs.title(), about)
     if len(records) <= MOST_LINES:
         bracket_tables.print_records(console, records, inputs.data.class_names)
+    else:
+        bracket_tables.print_flags(console, records)
     bracket_tables.print_rows(console, rows, more="--json")
     failed = sum(row.failed for row in rows)
     if failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -95,6 +96,16 @@ def print_records(console: Console, records: Sequence[Record], names: Sequence[s
     if hidden:
         of = f"{hidden} of {count(len(records), 'bracket')}"
         console.print(f"\nRemarks (flags of severity info) on {of}: see clearance report.")
+
+
+def print_flags(console: Console, records: Sequence[Record]) -> None:
+    """How many brackets each flag above a remark is on, the commonest first; nothing where there is none."""
+    codes = Counter(
+        code for record in records for code in {flag["code"] for flag in _flags(record) if flag["severity"] != "info"}
+    )
+    if codes:
+        each = ", ".join(f"{code} {number}" for code, number in codes.most_common())
+        console.print(f"\nFlags, by how many brackets they are on: {each} (`clearance docs NAME` has each)")
 
 
 def _threat(norm: float, target: str | int) -> str:
