@@ -170,6 +170,7 @@ class Best:
         self.task = task
         self.witnesses = Witnesses(task.x, task.norm)
         self.known = KnownWitnesses(task.x, task.norm)
+        self._runs: list[tuple[str, Witnesses]] = []
         self.method = ["none"] * len(task.x)
         self.distances: dict[str, Tensor] = {}
         self.predicted = task.goal.source
@@ -190,6 +191,7 @@ class Best:
             found = Witnesses(self.task.x, self.task.norm)
             found.put(places, run)
             self.known.add(found)
+            self._runs.append((name, found))
             self._keep(name, found)
 
     def _keep(self, method: str, run: Witnesses) -> None:
@@ -200,8 +202,26 @@ class Best:
         self.witnesses.absorb(run)
 
     def settle(self) -> None:
-        """One last fresh forward pass: what it does not confirm is no witness, and what it predicts is what is said."""
+        """One last fresh forward pass: what it does not confirm is no witness, and what it predicts is what is said.
+
+        At the boundary rounding may take the nearest back; then those of every run are tried, so that more runs never
+        end farther.
+        """
+        nearest = self.witnesses.distance
         self.witnesses, self.predicted = confirmed(self.task, self.witnesses)
+        for name, run in self._runs if bool((self.witnesses.distance > nearest).any()) else ():
+            rows = ((self.witnesses.distance > nearest) & (run.distance < self.witnesses.distance)).nonzero().flatten()
+            if len(rows):
+                self._settle_for(name, run.rows(rows), rows)
+
+    def _settle_for(self, name: str, run: Witnesses, rows: Tensor) -> None:
+        """Take the witnesses of a run that are confirmed, and nearer than what is left."""
+        sure, said = confirmed(self.task.rows(rows), run)
+        better = (sure.distance < self.witnesses.distance[rows]).nonzero().flatten()
+        self.witnesses.put(rows[better], sure.rows(better))
+        self.predicted = self.predicted.index_copy(0, rows[better], said[better])
+        for row in rows[better].tolist():
+            self.method[row] = name
 
     def result(self, row: int, more: Cost) -> AttackResult:
         """The public record of one input; `more` is added to the passes that were counted for it."""
