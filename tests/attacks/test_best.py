@@ -25,7 +25,8 @@ from attack_cases import (
     undefined_around,
 )
 from clearance.attacks import Goal, Witnesses, attack
-from clearance.attacks.best import Best, confirmed
+from clearance.attacks.best import Best
+from clearance.attacks.confirm import confirmed
 from clearance.attacks.table import ATTACKS
 from clearance.attacks.task import make_task
 from clearance.errors import InputError, ShapeError, TargetError
@@ -243,6 +244,23 @@ def test_best_keeps_the_nearest_of_each_method():
     found.settle()
     assert found.method == ["near"] * 4 and (found.distances["far"] > found.distances["near"]).all()
     assert_near(found.witnesses.distance, exact, 0.02)  # at 1.5 times the distance, far beyond an iterate's
+
+
+def test_a_witness_that_is_taken_back_at_the_end_leaves_those_of_the_other_runs():
+    """The last forward pass of a batch of its own may round another way than that in which a witness was confirmed."""
+    network, x = random_linear(0, classes=2), random_inputs(0, 4, 6)
+    task = make_task(prepare(classifier(network), x, None, target="untargeted", norm=2, seed=0))
+    gap = network.weight[1 - task.goal.source] - network.weight[task.goal.source]
+    exact, found = network.distance(x, 2.0), Best(task)
+    real, lost = Witnesses(x, 2.0), Witnesses(x, 2.0)
+    real.offer(x + (1.01 * exact / gap.norm(dim=1))[:, None] * gap, torch.ones(4, dtype=torch.bool))
+    found.take(["real"], task, real, torch.arange(4))
+    lost.offer(x + (0.5 * exact / gap.norm(dim=1))[:, None] * gap, torch.ones(4, dtype=torch.bool))
+    found.witnesses.absorb(lost.rows(torch.arange(4)))
+    before = found.distances["real"]
+    found.settle()
+    assert found.method == ["real"] * 4 and torch.equal(found.witnesses.distance, before)
+    assert torch.equal(found.predicted, 1 - task.goal.source)
 
 
 @pytest.mark.parametrize("radius", [None, 0.01])
