@@ -183,6 +183,12 @@ def test_the_page_is_that_of_a_run_of_the_same_inputs(
     )
 
 
+def test_a_page_calls_what_was_made_in_memory_by_the_names_given(brackets: cl.Results[cl.Bracket], here: Path):
+    page = brackets.report(here / "page.html", name="scorer 2", data="held-out").read_text()
+    assert "scorer 2" in page and "held-out" in page and "Linear (in memory)" not in page
+    assert "Linear (in memory)" in brackets.report(here / "page.html").read_text()
+
+
 def test_only_brackets_have_a_page(every_kind: EveryKind, here: Path):
     for kind in ("attack", "audit"):
         with pytest.raises(InputError, match=r"results: expected at least one of cl\.bracket, got those of"):

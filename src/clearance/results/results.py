@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, Literal, SupportsIndex, TypeVar, overload
 
@@ -178,7 +179,7 @@ class Results(list[Item], Generic[Item]):
         write_results(KeptResults(self, self.setup), Path(path))
         return Path(path)
 
-    def report(self, path: str | Path, *, radii: Sequence[float] = ()) -> Path:
+    def report(self, path: str | Path, *, radii: Sequence[float] = (), name: str = "", data: str = "") -> Path:
         """Write the page of these brackets, and beside it the auditor's, as `clearance report` does.
 
         Each is one HTML file that needs nothing else.
@@ -186,11 +187,17 @@ class Results(list[Item], Generic[Item]):
         Args:
             path: The file; an older one is replaced.
             radii: At which robust accuracy is written down; empty for round ones.
+            name: What the pages call the network; empty for its kind.
+            data: What they call the inputs; empty for what they were made from.
 
         Returns:
             Its path.
         """
-        return write_pages(as_run(Path(path).stem, self, self.setup), Path(path), radii=radii)
+        setup = self.setup
+        if name:
+            setup = replace(setup, model=setup.model.model_copy(update={"name": name}))
+        run = as_run(Path(path).stem, self, replace(setup, data=data) if data else setup)
+        return write_pages(run, Path(path), radii=radii)
 
 
 def load(path: str | Path) -> Results[Any]:
