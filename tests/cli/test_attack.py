@@ -105,6 +105,11 @@ def test_no_robustness_where_there_is_no_gradient(here: Path, more: list[str]):
     assert "The gradient is zero at " in result.stdout and "clearance audit" in result.stdout
 
 
+def test_several_radii_are_those_of_a_run():
+    done = run_command("attack", "digits-standard", "digits", "--radius", ".1,.2")
+    assert done.returncode == 2 and "got '.1,.2'; robust accuracy at several radii: clearance report RUN" in done.stderr
+
+
 def test_within_a_radius_towards_one_class_there_is_no_robust_accuracy():
     arguments = ("--count", "3", "--radius", "1", "--budget", "quick", "--target", "3", "--json")
     document = json.loads(run_command("attack", "digits-standard", "digits", *arguments).stdout)
