@@ -60,3 +60,17 @@ def test_it_is_mostly_near_the_minimum_distortion():
         if math.isfinite(exact.radius):
             ratios.append(nearest.distance / exact.radius)
     assert len(ratios) >= 6 and sorted(ratios)[len(ratios) // 2] < 1.05
+
+
+def test_where_the_margin_is_zero_behind_the_boundary_the_way_is_halved():
+    """Logits `(max(1 - x, 0), 0)`: from 1 on they are tied, and a point far behind is brought back to 1."""
+    network = nn.Sequential(nn.Linear(1, 2), nn.ReLU()).double()
+    network[0].weight.data, network[0].bias.data = (
+        torch.tensor([[-1.0], [0.0]]).double(),
+        torch.tensor([1.0, 0.0]).double(),
+    )
+    model, x = Classifier(network), torch.zeros(1, 1, dtype=torch.float64)
+    for far in (1.05, 2.0, 3.0):
+        nearest = NearestPoint(translate(model, (1,)), ball(model, x, 9.0, math.inf))
+        nearest.consider(torch.tensor([[far]]).double(), torch.tensor([[1.0, -1.0]]).double(), torch.tensor([0]))
+        assert nearest.distance == pytest.approx(1.0, rel=1e-6)

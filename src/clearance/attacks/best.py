@@ -204,7 +204,7 @@ class Best:
         nearest = self.witnesses.distance
         self.witnesses, self.predicted = confirmed(self.task, self.witnesses)
         for name, run in self._runs if bool((self.witnesses.distance > nearest).any()) else ():
-            rows = ((self.witnesses.distance > nearest) & (run.distance < self.witnesses.distance)).nonzero().flatten()
+            rows = ((nearest < run.distance) & (run.distance < self.witnesses.distance)).nonzero().flatten()
             if len(rows):
                 self._settle_for(name, run.rows(rows), rows)
 

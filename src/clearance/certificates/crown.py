@@ -78,7 +78,7 @@ def _crown(problem: VerificationProblem, graph: Graph | None) -> list[Proof]:
     if found is None:
         search = CrownSearch(problem, True, problem.deadline, linear=linear)
         found = search.largest(start, proven=known, tolerance=CROWN_TOLERANCE)
-        found = found if graph is not None or bool(found.timed_out.any()) else _beyond(problem, found)
+        found = found if graph is not None else _beyond(problem, found)
     proven = torch.maximum(found.proven, quick.proven)
     limiting = problem.targets.gather(1, found.limiting[:, None])[:, 0].tolist()
     timed_out = found.timed_out & proven.isfinite()
@@ -128,16 +128,17 @@ def _beyond(problem: VerificationProblem, found: ProvenRadius) -> ProvenRadius:
     hundredths of the radius, and a little farther the bounds may hold again. A radius counts where they do, whatever
     they are on smaller balls.
     """
-    proven, shares = found.proven.clone(), found.proven.new_tensor(FARTHER_TRIALS)
-    for place in (proven.isfinite() & (proven > 0)).nonzero().flatten().tolist():
+    proven, cut, shares = found.proven.clone(), found.timed_out.clone(), found.proven.new_tensor(FARTHER_TRIALS)
+    for place in (proven.isfinite() & (proven > 0) & ~cut).nonzero().flatten().tolist():
         copies = problem.part(torch.full_like(shares, place, dtype=torch.long))
         holds = CrownSearch(copies, True, problem.deadline).lowest(shares * proven[place]).amin(1) > 0
         if problem.time_is_up() or not bool(holds.any()):
             continue
         known = (shares * proven[place])[holds].max()[None]
         search = CrownSearch(problem.part(slice(place, place + 1)), True, problem.deadline)
-        proven[place] = search.largest(known * FARTHER_TRIALS[0], proven=known, tolerance=CROWN_TOLERANCE).proven[0]
-    return ProvenRadius(proven, found.limiting, found.timed_out)
+        farther = search.largest(known * FARTHER_TRIALS[0], proven=known, tolerance=CROWN_TOLERANCE)
+        proven[place], cut[place] = farther.proven[0], farther.timed_out[0]
+    return ProvenRadius(proven, found.limiting, cut)
 
 
 def linear_guess(problem: VerificationProblem) -> Tensor:

@@ -22,8 +22,9 @@ MOST_LEAF_UNITS = 256
 """The same for units that can change sign."""
 VIOLATION_PRICE = 1e3
 """What a violated constraint costs, in units of the ball's radius: an empty subproblem is one that pays."""
-LEAVES_AT_A_TIME = 32
-"""Subproblems of one linear program: setting one up takes five times as long as solving it for a small network."""
+LEAVES_AT_A_TIME, NUMBERS_OF_A_PROGRAM = 32, 2**15
+"""Subproblems of one linear program, at most, and numbers of its constraints: setting a program up takes five times as
+long as solving it for a small network, and solving several together takes longer for a large one."""
 MULTIPLIER_SLACK = 1e-12
 """Share of the sum of the constraints' terms by which their weighted sum must exceed zero: above rounding."""
 
@@ -58,7 +59,10 @@ def leaf_distances(bounds: SplitBounds, rows: Tensor, signs: Tensor) -> tuple[Te
         The bounds, `(n,)`, at most the ball's radius, and the solver's points, each `(1, *input)`.
     """
     found, points = [rows.new_zeros(0)], list[Tensor | None]()
-    for some, own in zip(rows.split(LEAVES_AT_A_TIME), signs.split(LEAVES_AT_A_TIME), strict=True):
+    entries = bounds.region.center.numel()
+    numbers = (bounds.units + 1 + 2 * entries) * (entries + 2)
+    together = min(LEAVES_AT_A_TIME, max(1, NUMBERS_OF_A_PROGRAM // numbers))
+    for some, own in zip(rows.split(together), signs.split(together), strict=True):
         normals, offsets = _constraints(bounds, some, own)
         least, steps = (_by_projection if bounds.region.norm == 2 else _by_program)(bounds.region, normals, offsets)
         found.append(least)
@@ -146,6 +150,9 @@ def _solve(
         bounds=[*zip(low / radius, high / radius, strict=True), *[(0, None)] * (spread + 1)] * count,
         method="highs",
     )
+    if solved.status != 0 and count > 1:
+        alone = [_solve(normals[[i]], offsets[[i]], box, radius, norm) for i in range(count)]
+        return np.concatenate([found for found, _ in alone]), [step for _, steps in alone for step in steps]
     if solved.status != 0:
         return np.zeros((count, rows)), [None] * count
     multipliers = np.maximum(-solved.ineqlin.marginals.reshape(count, -1)[:, :rows], 0.0)

@@ -31,8 +31,9 @@ CROSSED = (1.0, 1 + 1e-7, 1 + 1e-3)
 """Lengths of a step that are tried, in units of its own: a solver's point may end just short of the boundary."""
 LAST_PART = 0.1
 """Share of the way in which the place where the margin is zero is looked for, if it is positive before."""
-CROSSING_STEPS = 24
-"""Steps to that place at most: of regula falsi, five are usual where the margin is piecewise linear."""
+CROSSING_STEPS, HALVED_EVERY = 30, 3
+"""Steps to that place at most: of regula falsi, five are usual where the margin is piecewise linear. Every so many
+halve the way that is left, and all do where the margin is 0 behind the place, as where logits are cut off."""
 SAME_PLACE = 1e-8
 """Share of the way to which the place is known well enough."""
 
@@ -136,10 +137,13 @@ def _crossing(margin: Callable[[Tensor], Tensor], outer: Tensor) -> Tensor:
     near = above > 0
     inner, above = torch.where(near, inner, 0.0), torch.where(near, above, margin(torch.zeros_like(outer)))
     side = torch.zeros_like(outer)
-    for _ in range(CROSSING_STEPS):
-        if bool(((outer - inner <= SAME_PLACE) | (below == 0)).all()):
+    for step in range(CROSSING_STEPS):
+        if bool((outer - inner <= SAME_PLACE).all()):
             break
-        middle = inner + (outer - inner) * (above / (above - below)).nan_to_num(0.5).clamp(0.0, 1.0)
+        share = (above / (above - below)).nan_to_num(0.5).clamp(0.0, 1.0)
+        if step % HALVED_EVERY == HALVED_EVERY - 1:
+            share = torch.full_like(share, 0.5)
+        middle = inner + (outer - inner) * torch.where(below == 0, 0.5, share)
         value = margin(middle)
         behind = value <= 0
         above = torch.where(behind, torch.where(side < 0, above / 2, above), value)

@@ -154,8 +154,8 @@ class Results(list[Item], Generic[Item]):
         RobustShares(1 proved, 1 not broken of 2 at 0.5)
         """
         run = as_run("results", self, self.setup, pictures=False)
-        if not (0 <= radius < math.inf):
-            raise InputError(f"radius: expected a number >= 0, got {radius}")
+        if isinstance(radius, bool) or not isinstance(radius, int | float) or not 0 <= radius < math.inf:  # pyright: ignore
+            raise InputError(f"radius: expected a number >= 0, got {radius!r}")
         if missing := missing_curve(run):
             raise InputError(f"results: {missing}")
         curves = {curve.norm: curve for curve in security_curves(run)}
