@@ -6,7 +6,7 @@ import ast
 import importlib
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import Enum, StrEnum
@@ -19,6 +19,9 @@ SIGNIFICANT_DIGITS = 3
 
 PLAIN_POWERS = (-4, 6)
 """Powers of ten: from the first, and below the second, a number is written without an exponent."""
+
+MOST_CHANNELS = 4
+"""Numbers, such as means, that are written one by one: as many as an image has channels."""
 
 MISSING = "–"
 """In place of a number that is not there."""
@@ -175,6 +178,15 @@ def write_number(value: float | None, kind: str = "estimated") -> str:
 
 def _last_digit(number: Decimal) -> Decimal:
     return Decimal(1).scaleb(number.adjusted() - SIGNIFICANT_DIGITS + 1)
+
+
+def range_of(values: Sequence[float]) -> str:
+    """How many numbers there are and between which they lie, where they are more than the channels of an image.
+
+    >>> range_of([0.0, 7.0, 2.5] * 10), range_of([0.5, 0.25])
+    ('30 numbers from 0 to 7', '')
+    """
+    return f"{len(values)} numbers from {min(values):.4g} to {max(values):.4g}" if len(values) > MOST_CHANNELS else ""
 
 
 def name_norm(norm: float) -> str:

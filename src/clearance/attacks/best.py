@@ -203,7 +203,9 @@ class Best:
         """
         nearest = self.witnesses.distance
         self.witnesses, self.predicted = confirmed(self.task, self.witnesses)
-        for name, run in self._runs if bool((self.witnesses.distance > nearest).any()) else ():
+        if bool((self.witnesses.distance <= nearest).all()):
+            return
+        for name, run in self._runs:
             rows = ((nearest < run.distance) & (run.distance < self.witnesses.distance)).nonzero().flatten()
             if len(rows):
                 self._settle_for(name, run.rows(rows), rows)

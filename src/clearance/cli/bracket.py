@@ -18,11 +18,11 @@ from clearance.cli.inputs import load_inputs, say_classes
 from clearance.cli.progress import progress
 from clearance.cli.run_checks import split
 from clearance.cli.values import Interrupted, printable
-from clearance.data.scale_names import ORDER_OR_INPUTS
 from clearance.geometry.exponents import as_norm
 from clearance.model.budgets import masked_passes, whole_passes
 from clearance.report.grey_levels import has_levels
 from clearance.report.marks import count
+from clearance.report.notices import mostly_misclassified
 from clearance.report.pictures import is_picture
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
@@ -167,9 +167,8 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
         bracket_tables.print_grey_levels(console, rows)
     bracket_tables.print_legend(console, records)
     wrong = sum(row.misclassified for row in rows)
-    if wrong > (right := sum(row.judged for row in rows)):
-        said = f"{wrong} of {count(wrong + right, 'bracket')} are of misclassified inputs: {ORDER_OR_INPUTS}"
-        console.print(f"\n{said}", style="yellow")
+    if asked := mostly_misclassified(wrong, wrong + sum(row.judged for row in rows)):
+        console.print(f"\n{asked}", style="yellow")
     console.print(f"\nNext: clearance report {run.folder} (--at EPS for robust accuracy)")
 
 

@@ -17,7 +17,7 @@ from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
 from clearance.report.figures import write_figure
 from clearance.report.notices import notices
-from clearance.report.page import auditor_file, write_report
+from clearance.report.page import auditor_file, page_file, write_pages
 from clearance.report.paired import INTERVAL_LEVEL
 from clearance.report.read import read_records
 from clearance.report.records import RunRecords
@@ -35,15 +35,16 @@ def run_report(run: str, *, out: str | None, radii: Sequence[float] | None, as_j
         as_json: Print JSON.
     """
     file, chosen = out_file("--out", out, runs=[run]), sorted(set(radii or []))
-    records = read_records(run, pictures=False)
+    written = file is not None or not as_json
+    records = read_records(run, pictures=written)
     if chosen or as_json:
         if as_json:
             click.echo(json.dumps(as_document(records, chosen), indent=2, allow_nan=False))
         else:
             print_robust_accuracy(make_console(), records, chosen)
-    if as_json and file is None:
+    if not written:
         return
-    page = write_report(run, file, radii=chosen)
+    page = write_pages(records, page_file(run, file), radii=chosen)
     if not as_json:
         size = page.stat().st_size / 1e6
         click.echo(f"{page} written ({size:.1f} MB); it opens in any browser, without a network")

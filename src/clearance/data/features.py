@@ -96,7 +96,7 @@ def tabular_source(
 
 def _numbers(table: DataTable, column: str, guessed: Sequence[str]) -> Column:
     """A feature; with what is wrong with one of text, how the column of labels was guessed: it may be that one."""
-    with _told(guessed if table.is_text(column) else ()):
+    with _told(guessed if guessed and table.is_text(column) else ()):
         return table.numbers(column)
 
 

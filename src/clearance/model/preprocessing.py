@@ -8,9 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clearance.errors import InputError, ShapeError
-
-MOST_SHOWN = 4
-"""Means or standard deviations that are written one by one: as many as an image has channels."""
+from clearance.records import range_of
 
 
 class Normalize(nn.Module):
@@ -94,6 +92,4 @@ def _as_numbers(name: str, given: float | Sequence[float]) -> Tensor:
 
 
 def _shown(values: Tensor) -> str:
-    if values.numel() > MOST_SHOWN:
-        return f"{values.numel()} numbers from {float(values.min()):.4g} to {float(values.max()):.4g}"
-    return str(values.double().round(decimals=6).tolist())
+    return range_of(values.flatten().tolist()) or str(values.double().round(decimals=6).tolist())

@@ -36,11 +36,19 @@ def notices(run: RunRecords) -> list[str]:
         found.append(
             f"Every input is misclassified: there is nothing to measure, and no bracket to show; {ORDER_OR_INPUTS}"
         )
-    elif 2 * len(run.judged) < len(run.entries):
-        wrong = len(run.entries) - len(run.judged)
-        found.append(
-            f"{wrong:,} of {count(len(run.entries), 'bracket')} are of misclassified inputs: {ORDER_OR_INPUTS}"
-        )
+    elif asked := mostly_misclassified(len(run.entries) - len(run.judged), len(run.entries)):
+        found.append(asked)
     elif len({entry.input_key for entry in run.entries}) == 1:
         found.append("There is one input only: medians and shares below are this input's own.")
     return found
+
+
+def mostly_misclassified(wrong: int, brackets: int) -> str:
+    """What to ask where more than half of the brackets are of misclassified inputs; empty where they are not.
+
+    >>> mostly_misclassified(1, 2), mostly_misclassified(2, 3)[:43]
+    ('', '2 of 3 brackets are of misclassified inputs')
+    """
+    if 2 * wrong <= brackets:
+        return ""
+    return f"{wrong:,} of {count(brackets, 'bracket')} are of misclassified inputs: {ORDER_OR_INPUTS}"

@@ -45,10 +45,27 @@ def write_report(folder: str | Path, file: Path | None = None, *, radii: Sequenc
     Raises:
         FileError: If there is no run, it is damaged, or the page cannot be written or would replace a part of the run.
     """
+    page = page_file(folder, file)
+    return write_pages(read_records(folder), page, radii=radii)
+
+
+def page_file(folder: str | Path, file: Path | None = None) -> Path:
+    """Where the page of a run is written: `report.html` in its folder where no file is given.
+
+    Args:
+        folder: The run's folder.
+        file: The page, or `None`.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        FileError: If the page, or the auditor's beside it, would replace a part of the run.
+    """
     page = Path(folder) / REPORT_FILE if file is None else file
     for each in (page, auditor_file(page)):
         refuse_run_files(each, Path(folder), name="file")
-    return write_pages(read_records(folder), page, radii=radii)
+    return page
 
 
 def write_pages(run: RunRecords, page: Path, *, radii: Sequence[float] = ()) -> Path:

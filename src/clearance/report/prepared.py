@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from clearance.records import range_of
 from clearance.runs.plan import Plan
-
-MOST_CHANNELS = 4
-"""Means and standard deviations that are written one by one."""
 
 
 def prepared(plan: Plan) -> str:
@@ -40,8 +38,7 @@ def _shown(values: Sequence[float]) -> str:
     """The numbers of a few channels; of the many features of a table how many they are, and between which they lie.
 
     >>> _shown((0.5, 0.25)), _shown(tuple(range(30)))
-    ('0.5, 0.25', '(30 numbers, 0 to 29)')
+    ('0.5, 0.25', '(30 numbers from 0 to 29)')
     """
-    if len(values) > MOST_CHANNELS:
-        return f"({len(values)} numbers, {min(values):.4g} to {max(values):.4g})"
-    return ", ".join(f"{value:.4g}" for value in values)
+    many = range_of(values)
+    return f"({many})" if many else ", ".join(f"{value:.4g}" for value in values)
