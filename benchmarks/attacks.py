@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--norms", type=float, nargs="+", default=[0.0, 2.0, math.inf])
     options = parser.parse_args()
     network = Counted(load_network(options.network))
-    x, labels = correct_images(network, options.images)
+    x, labels = correct_images(network, options.images, options.network)
     print(f"{options.network}, {len(x)} correctly classified MNIST test images; passes are per image")
     for order in options.norms:
         ours = measure_clearance(network, x, labels, order, "standard")

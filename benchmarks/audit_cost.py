@@ -36,7 +36,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     network = load_network(chosen.network)
-    images, labels = correct_images(network, chosen.images)
+    images, labels = correct_images(network, chosen.images, chosen.network)
     print(f"{chosen.network}, {len(images)} inputs; medians of forward and backward passes added")
     print(LINE.format("target", "norm", "audit", "score", "ratio", "its attack", "without attack", "cheaper"))
     for target in TARGETS:

@@ -36,7 +36,7 @@ TINY = 8, 4  # inputs, classes
 def report(name: str, norm: float, target: str, inputs: int, seconds: float) -> None:
     """One line: how CROWN's and branch and bound's radii compare with the witnesses of one network."""
     network = load_network(name)
-    x, labels = correct_images(network, inputs)
+    x, labels = correct_images(network, inputs, name)
     model = Classifier(network, bounds=(0, 1))
     witnesses = attack(model, x, labels, norm=norm, target=target, budget="standard")
     shares: dict[str, list[float]] = {"crown": [], "branch-and-bound": []}

@@ -84,7 +84,7 @@ def main() -> None:
     print("".join(f"{c:>8}" for c in columns[1]) + f"{'seconds':>10}")
     for name, make in NETWORKS.items():
         network = make()
-        x, labels = correct_images(network, options.images)
+        x, labels = correct_images(network, options.images, name)
         report(name, Classifier(network, bounds=(0, 1)), x, labels, options.budget)
 
 

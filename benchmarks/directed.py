@@ -78,7 +78,7 @@ def measure(name: str, norm: float, options: argparse.Namespace) -> dict[str, ob
     """One row of the table."""
     network = load_network(name)
     model = Classifier(network, (0, 1))
-    x, labels = correct_images(network, options.count)
+    x, labels = correct_images(network, options.count, name)
     started = time.perf_counter()
     choices = {"target": "runner-up", "norm": norm, "bound": "ball", "clip": None, "feasible": False}
     directed = clever(model, x, labels=labels, **choices)

@@ -67,7 +67,9 @@ def cases(chosen: argparse.Namespace) -> Iterator[list[Case]]:
     """
     for name in chosen.networks:
         model = Classifier(load_network(name), bounds=(0, 1))
-        images, labels = (part[chosen.skip :] for part in correct_images(model.network, chosen.skip + chosen.count))
+        images, labels = (
+            part[chosen.skip :] for part in correct_images(model.network, chosen.skip + chosen.count, name)
+        )
         for text in chosen.norms:
             norm = math.inf if text == "inf" else float(text)
             found = attack(model, images, labels, norm=norm, budget=chosen.budget)

@@ -23,7 +23,7 @@ def load_network(name: str) -> nn.Module:
     return zoo.load(name)
 
 
-def correct_images(network: nn.Module, count: int, name: str = "mnist") -> tuple[Tensor, Tensor]:
+def correct_images(network: nn.Module, count: int, name: str) -> tuple[Tensor, Tensor]:
     """The first `count` test images that a network classifies correctly, with their labels.
 
     Args:

@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     network = load_network("mnist-fmn")
     model = Classifier(network, (0, 1))
-    x, labels = correct_images(network, options.count)
+    x, labels = correct_images(network, options.count, "mnist-fmn")
     choices = {"bound": "ball", "sampler": "uniform", "radius": RADIUS, "clip": None, "feasible": False}
     auto = clever(model, x, labels=labels, target="runner-up", norm=2, **choices)
     differences: list[float] = []
