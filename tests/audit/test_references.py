@@ -137,3 +137,17 @@ def test_a_random_network_gives_only_what_several_passes_confirm():
 def test_references_of_another_shape_are_an_error():
     with pytest.raises(cl.ShapeError, match="references: expected inputs of shape"):
         cl.audit(Classifier(line, bounds=(0, 1)), X, references=torch.zeros(2, 5))
+
+
+@pytest.mark.parametrize("norm", [1.5, 2.0, math.inf])
+@pytest.mark.parametrize("budget", ["quick", "standard"])
+def test_a_linear_network_whose_features_have_units_of_their_own_is_not_called_masked(norm: float, budget: str):
+    network = torch.nn.Linear(2, 2).double()
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[-0.5, -1e-5], [0.0, 0.0]]))
+        network.bias.copy_(torch.tensor([0.6, 0.0]))
+    ends = torch.tensor([1.0, 1e5], dtype=torch.float64)  # a share beside euros: only these can reach the boundary
+    model = cl.Classifier(network, bounds=(0 * ends, ends))
+    (found,) = cl.audit(model, 0 * ends[None], references=ends[None], norm=norm, budget=budget)
+    assert not found.masked, found.flags
+    assert found.has("unbounded_fails") or found.has("attack_spread")  # and that an attack failed is told

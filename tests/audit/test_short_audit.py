@@ -1,4 +1,4 @@
-"""The short audit of a bracket of 2,000 passes: every masked classifier is flagged, no honest one is.
+"""The short audit, in a bracket of 2,000 passes and alone: every masked classifier is flagged, no honest one is.
 
 `make test` looks at a few of them, `make slow` at all, in two norms.
 """
@@ -9,6 +9,7 @@ import pytest
 
 import clearance as cl
 import masking
+from clearance.model.budgets import audit_passes
 
 PASSES = 2000
 OVERRUN = 1.3
@@ -32,3 +33,24 @@ def test_a_bracket_of_few_passes_tells_masked_from_honest(name: str, norm: float
         assert (found.radius is None) is masked
         if not masked:
             assert found.cost.forward + found.cost.backward <= OVERRUN * PASSES
+
+
+@pytest.mark.parametrize(("name", "norm"), EVERY)
+@pytest.mark.parametrize("budget", [PASSES, "quick"])
+@pytest.mark.thinned(16)
+def test_an_audit_of_few_passes_tells_masked_from_honest(name: str, norm: float, budget: int | str):
+    masked = name in masking.MASKED
+    entry = (masking.MASKED if masked else masking.HONEST)[name]()
+    options = {"norm": norm, "budget": budget, "references": entry.references}
+    for found in cl.audit(entry.model, entry.inputs[:2], entry.labels[:2], **options):
+        assert found.masked is masked, found.flags
+        if not masked:
+            assert found.cost.forward + found.cost.backward <= OVERRUN * audit_passes(budget)
+            assert found.worst in (None, cl.Severity.INFO)
+
+
+@pytest.mark.parametrize("budget", [1999, "enormous", 0, True])
+def test_a_budget_that_no_audit_can_have_is_refused(budget: object):
+    entry = masking.HONEST[next(iter(masking.HONEST))]()
+    with pytest.raises(cl.InputError, match="budget: expected"):
+        cl.audit(entry.model, entry.inputs[:1], budget=budget)  # type: ignore[arg-type]

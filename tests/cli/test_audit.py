@@ -107,6 +107,19 @@ def test_a_masked_model_gets_a_block_for_each_flag(work: str, capfd: pytest.Capt
     assert all(len(line) <= 80 for line in out.splitlines())
 
 
+def test_a_budget_is_passed_on_and_told(work: str, capfd: pytest.CaptureFixture[str]):
+    passes: list[int] = []
+    for budget in ("quick", "3000", "standard"):
+        assert run(["audit", f"{work}:linear", "data.npz", "--count", "1", "--budget", budget, "--json"]) == 0
+        found = document(capfd.readouterr().out)
+        cost = found["results"][0]["cost"]
+        passes.append(cost["forward"] + cost["backward"])
+        assert str(found["settings"]["budget"]) == budget
+    assert passes[0] <= 1.1 * 2780 and passes[1] <= 1.1 * 3000 < 4500 < passes[2] <= 1.1 * 6900
+    assert run(["audit", f"{work}:linear", "data.npz", "--budget", "1999"]) == 2
+    assert "budget: expected at least 2,000 passes for an audit, got 1999" in capfd.readouterr().err
+
+
 def test_json_says_what_the_library_says(work: str, capfd: pytest.CaptureFixture[str]):
     assert run(["audit", f"{work}:stairs", "data.npz", "--count", "2", "--seed", "3", "--json"]) == 0
     out, err = capfd.readouterr()
@@ -114,7 +127,7 @@ def test_json_says_what_the_library_says(work: str, capfd: pytest.CaptureFixture
     found = document(out)
     assert found["clearance"] == clearance.__version__ and found["model"]["bounds"] == [0.0, 1.0]
     assert found["data"] == {"source": "data.npz", "name": "data", "offset": 0, "count": 2}
-    assert (found["target"], found["settings"]) == ("untargeted", {"norm": 2.0, "seed": 3})
+    assert (found["target"], found["settings"]) == ("untargeted", {"norm": 2.0, "budget": "standard", "seed": 3})
     audited, skipped = found["results"]
     assert (audited["input"], audited["label"], audited["predicted"]) == (0, 0, 0)
     assert audited["masked"] and not audited["misclassified"] and audited["worst"] == "error"
@@ -150,7 +163,9 @@ def test_flags_reach_the_audit(work: str, capfd: pytest.CaptureFixture[str], mon
     monkeypatch.setattr(module, "audit", remember)
     text = "--norm inf --target 2 --seed 7 --offset 2 --count 1 --mean .1 --std 2 --no-bounds --device cpu --json"
     assert run(["audit", f"{work}:linear", "data.npz", *text.split()]) == 0
-    assert seen == [((1, 1, 4), [1], {"norm": float("inf"), "target": 2, "references": 1, "seed": 7})]
+    assert seen == [
+        ((1, 1, 4), [1], {"norm": float("inf"), "target": 2, "references": 1, "budget": "standard", "seed": 7})
+    ]
     found = document(capfd.readouterr().out)
     assert found["settings"]["norm"] == "inf" and found["target"] == 2 and found["model"]["bounds"] is None
     assert found["results"][0]["input"] == 2

@@ -59,14 +59,14 @@ def fewer(rule: Any) -> Any:
 def few_passes(monkeypatch: pytest.MonkeyPatch):
     import clearance as cl
     import clearance.bracket
-    from clearance.audit.effort import SHORT
+    from clearance.audit.effort import FULL, SHORT
     from clearance.estimates.samplers.table import SAMPLERS
     from clearance.model.budgets import BUDGETS, Budget
 
     for name in BUDGETS:
         monkeypatch.setitem(BUDGETS, name, Budget(**FEW_PASSES))
-    for module in ("clearance.bracket", "clearance.audit.examine"):
-        monkeypatch.setattr(sys.modules[module], "FULL", SHORT)
+    monkeypatch.setattr(sys.modules["clearance.bracket"], "FULL", SHORT)
+    monkeypatch.setattr(sys.modules["clearance.audit"], "SHORT", FULL)  # pages show the flags of a whole audit
     for name, line in SAMPLERS.items():
         rules = {field: fewer(getattr(line, field)) for field in ("first_order", "second_order")}
         monkeypatch.setitem(SAMPLERS, name, replace(line, **rules))

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from clearance.attacks import AttackResult
 from clearance.attacks.given import check_witnesses
+from clearance.audit.effort import FULL, SHORT
 from clearance.audit.examine import Given, audit_input
 from clearance.audit.flags import CHECKS, Check
 from clearance.audit.record import Audit, Flag, Severity
 from clearance.errors import InputError, ShapeError
 from clearance.estimates.scores import Score
+from clearance.model.budgets import share_of_audit
 from clearance.model.classifier import Classifier, check_classifier
 from clearance.model.inputs import CheckedInputs, prepare
 from clearance.model.margins import Target
@@ -37,6 +39,7 @@ def audit(
     scores: Sequence[Score] | None = None,
     attacks: Sequence[AttackResult] | None = None,
     references: Tensor | None = None,
+    budget: str | int = "standard",
     seed: int = 0,
     progress: Progress = False,
 ) -> list[Audit]:
@@ -53,10 +56,13 @@ def audit(
         norm: The norm `p` of distances.
         target: As in `clever` and `attack`.
         scores: Estimates of these inputs, to be checked; default: a quick one is made for the nearest class.
-        attacks: What `attack` said of these inputs; default: it is asked, with its standard budget.
+        attacks: What `attack` said of these inputs; default: it is asked.
         references: Valid inputs, `(count, *input)`, such as those of the data set. The audit walks straight to the
             nearest that the network predicts as another class, which no mask can hide. `None`: the other inputs of
             this call; hand them over where results must not depend on how inputs are shared out among calls.
+        budget: A name of `model.budgets.BUDGETS`, or a number of passes, at least 2,000: what the attack, the estimate
+            and the checks cost together (`model.budgets.audit_passes`). Below 6,000 passes the checks are short ones.
+            They cost more where gradients are masked: the audit tries harder before it says so.
         seed: With each input's content, fixes every random number.
         progress: True: a bar where a person watches, a terminal or a notebook; a function: it is told
             `(done, total, left)` after each input, `left` in seconds; False: neither.
@@ -85,11 +91,16 @@ def audit(
     _check_records("attacks", attacks, AttackResult, x)
     inputs = prepare(model, x, labels, target=target, norm=norm, seed=seed, one_by_one=True)
     others = check_references(model, references, inputs)
+    asked, score_passes, short = share_of_audit(budget)
     check_witnesses(model, inputs, None if attacks is None else [one.adversarial for one in attacks], "attacks")
     scored = [score and in_scale_units(model, score) for score in scores or [None] * len(inputs)]
     attacked = [attack and in_scale_units(model, attack) for attack in attacks or [None] * len(inputs)]
     known = zip(inputs.each(), scored, attacked, strict=True)
-    found = (audit_input(one, Given(s, a, others(place))) for place, (one, s, a) in enumerate(known))
+    effort = SHORT if short else FULL
+    found = (
+        audit_input(one, Given(s, a, others(place), effort, asked, score_passes))
+        for place, (one, s, a) in enumerate(known)
+    )
     return [in_input_units(model, one) for one in tracked(progress, "auditing", found, len(inputs))]
 
 

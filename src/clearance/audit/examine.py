@@ -32,6 +32,7 @@ from clearance.estimates.profile.search import Known
 from clearance.estimates.scores import Score
 from clearance.estimates.settings import Settings
 from clearance.geometry.norms import vector_norm
+from clearance.model.budgets import AUDIT_ESTIMATE
 from clearance.model.cost import Cost
 from clearance.model.gradients import margin_gradients
 from clearance.model.inputs import CheckedInputs
@@ -46,8 +47,6 @@ over how many rounds it shares out its steps. The last two know every norm."""
 SECOND_STEPS = 40
 """Its steps, over all its rounds: enough for `ddn` to meet a witness on every honest network of the tests and on the
 public ones, while it meets none on most of the masked ones."""
-SCORE_PASSES = 1500
-"""Passes of the estimate that an audit makes for itself."""
 SHARE_OF_SPACE, LEAST_SHARE = 0.1, 1e-3
 """Radius of the ball where no witness is known, and the least radius where one is, as shares of the distance to the
 farthest valid point: in a ball much smaller, margins move by little more than their rounding."""
@@ -61,14 +60,19 @@ class Given:
 
     Attributes:
         score: An estimate to check; `None`: a quick one is made.
-        attack: What `attack` said; `None`: it is asked, with its standard budget.
+        attack: What `attack` said; `None`: it is asked.
         references: Inputs to walk to, `(count, *input)`, checked; none is fine.
+        effort: How much the checks spend.
+        budget: That of the attack, where it is asked.
+        score_passes: Passes of the estimate, where it is made.
     """
 
     score: Score | None
     attack: AttackResult | None
     references: Tensor
     effort: Effort = FULL
+    budget: str | int = "standard"
+    score_passes: int = AUDIT_ESTIMATE
 
 
 def audit_input(inputs: CheckedInputs, known: Given) -> Audit:
@@ -114,7 +118,7 @@ def audit_judged(inputs: CheckedInputs, known: Given, *, cut: str | None) -> Aud
 
 def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: str | None) -> tuple[Tensor | None, float]:
     """Write what every check finds to the ledger; returns the nearest witness that anyone met, and its distance."""
-    result, score = _gradient_attack(inputs, ledger, given.attack, cut), given.score
+    result, score = _gradient_attack(inputs, ledger, given, cut), given.score
     lines = nearest_on_lines(inputs, given.references, given.effort)
     results = [result, *([] if cut else _try_harder(inputs, result, lines.compared))]
     results += [] if cut else _second_method(inputs, results)
@@ -140,15 +144,13 @@ def _run_checks(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: str | 
         known.absorb(check_attacks(case, ledger, found))
         nearest = float(known.distance[0])
         if score is None and ledger.severity("non_finite") is None:
-            score = _quick_score(inputs, case)
+            score = _quick_score(inputs, case, given.score_passes)
         if score is not None:
             check_estimate(case, ledger, score, nearest)
     return (known.adversarial[0] if bool(known.success[0]) else None), nearest
 
 
-def _gradient_attack(
-    inputs: CheckedInputs, ledger: Ledger, known: AttackResult | None, cut: str | None
-) -> AttackResult:
+def _gradient_attack(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: str | None) -> AttackResult:
     """What attacks along gradients found: nothing where there are none (`no_gradient`), else as given, or asked now.
 
     An attack that found its first witness without gradients, among the points of the bounds, says nothing of them.
@@ -156,20 +158,21 @@ def _gradient_attack(
     if cut is not None:
         ledger.raise_flag("no_gradient", Severity.ERROR, seen=cut)
         return AttackResult(None, math.inf, False, inputs.predicted[0], "none", Cost())
+    known, runs = given.attack, _gradient_runs(inputs.norm, given.budget)
     if known is None or math.isfinite(known.distances.get(WITHOUT_GRADIENTS, math.inf)):
-        return attack_inputs(inputs, _gradient_runs(inputs.norm))[0]
+        return attack_inputs(inputs, runs)[0]
     if not _from_anywhere(known.method):
         return known
     others = [distance for name, distance in known.distances.items() if not _from_anywhere(name)]
     nearest = min(others, default=math.inf)
     if math.isfinite(nearest):
         return replace(known, distance=nearest)
-    return attack_inputs(inputs, _gradient_runs(inputs.norm))[0]
+    return attack_inputs(inputs, runs)[0]
 
 
-def _gradient_runs(norm: float) -> tuple[AttackRun, ...]:
-    """The standard ensemble without the runs that begin all over the bounds."""
-    return tuple(run for run in ensemble(norm, "standard") if not _from_anywhere(run.method))
+def _gradient_runs(norm: float, budget: str | int) -> tuple[AttackRun, ...]:
+    """The ensemble of a budget without the runs that begin all over the bounds."""
+    return tuple(run for run in ensemble(norm, budget) if not _from_anywhere(run.method))
 
 
 def _from_anywhere(name: str) -> bool:
@@ -182,7 +185,7 @@ def _try_harder(inputs: CheckedInputs, result: AttackResult, lines: float) -> li
 
     Before it is said that attacks along gradients are misled, they get the passes that they need on an honest network.
     """
-    runs = _gradient_runs(inputs.norm)
+    runs = _gradient_runs(inputs.norm, "standard")
     beaten = ratio(lines, result.distance) < threshold("reference_wins")
     if not beaten or {run.method for run in runs} <= set(result.distances):
         return []
@@ -247,9 +250,9 @@ def _rounding(inputs: CheckedInputs, target: int, differentiable: bool) -> float
     return torch.finfo(logits.dtype).eps * size
 
 
-def _quick_score(inputs: CheckedInputs, case: Case) -> Score:
+def _quick_score(inputs: CheckedInputs, case: Case, passes: int) -> Score:
     """A short estimate for the class whose margin is followed, from the witness that attacks found."""
-    settings, nobody = Settings(norm=inputs.norm, budget=SCORE_PASSES, seed=inputs.seed), inputs.x[:0]
+    settings, nobody = Settings(norm=inputs.norm, budget=passes, seed=inputs.seed), inputs.x[:0]
     witnesses = nobody if case.witness is None else case.witness[None]
     (score,) = iterate_scores(
         replace(inputs, targets=((case.target,),), untargeted=False), settings, Known(witnesses, nobody)

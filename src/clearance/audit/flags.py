@@ -247,7 +247,7 @@ CHECKS: dict[str, Check] = {
         0.9,
         "warning: its distance is below this share of theirs, of the standard budget at least (below two thirds of the "
         "share where it was pulled back from the way, and for norms below 2 on the straight way only); or an iterative "
-        "attack finds nothing at any distance, in norms of 2 and above",
+        "attack finds nothing at any distance, in norms of 2 and above, unless ranges differ more than tenfold",
         f"this project; Brendel, Rauber and Bethge 2018 (decision-based attacks); {_ATHALYE} (unbounded attacks)",
         f"the gradients mislead: {_BPDA}; read the nearer witness's distance, and not the estimate",
         about="gradients",

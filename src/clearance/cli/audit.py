@@ -13,12 +13,12 @@ import click
 from clearance import __version__
 from clearance.audit import CHECKS, Audit, Severity, audit
 from clearance.cli.audit_table import AuditJob, AuditRow, print_report
-from clearance.cli.cost import AUDIT_STEPS, AUDITED, tell_cost
+from clearance.cli.cost import AUDITED, audit_steps, tell_cost
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.inputs import as_target, check_goal, load_inputs
 from clearance.cli.progress import progress
 from clearance.geometry.exponents import as_norm
-from clearance.model.budgets import AUDIT_PASSES, MASKED_AUDIT
+from clearance.model.budgets import audit_passes, masked_audit_passes
 from clearance.model.cost import Cost
 from clearance.report.marks import count
 
@@ -26,13 +26,16 @@ FAILED = 1
 """Exit code where `--fail-on` finds a flag."""
 
 
-def run_audit(inputs: InputFlags, *, target: str, norm: str, seed: int, fail_on: str | None, as_json: bool) -> int:
+def run_audit(
+    inputs: InputFlags, *, target: str, norm: str, budget: str | int, seed: int, fail_on: str | None, as_json: bool
+) -> int:
     """Audit the inputs and print a table with a block for each flag, or a JSON document.
 
     Args:
         inputs: The model and the inputs.
         target: The target.
         norm: The norm of distances.
+        budget: A name of `model.budgets.BUDGETS`, or a number of passes.
         seed: The user's seed.
         fail_on: The severity of a flag that makes the command fail.
         as_json: Print JSON.
@@ -43,7 +46,7 @@ def run_audit(inputs: InputFlags, *, target: str, norm: str, seed: int, fail_on:
     Raises:
         KeyboardInterrupt: On Ctrl-C, after what was finished has been printed.
     """
-    job = AuditJob(as_norm(norm), as_target(target), seed, load_inputs(inputs))
+    job = AuditJob(as_norm(norm), as_target(target), budget, seed, load_inputs(inputs))
     rows: list[AuditRow] = []
     try:
         _audit_all(job, rows)
@@ -64,21 +67,29 @@ def _audit_all(job: AuditJob, rows: list[AuditRow]) -> None:
     images, labels = inputs.data.images, inputs.data.labels
     checked, reached = check_goal(inputs, target, seed=seed)
     judged = sum(not wrong for wrong in checked.misclassified) - sum(reached)
+    passes = audit_passes(job.budget)
     tell_cost(
         inputs.model,
         images[:1],
         judged,
-        passes=AUDIT_PASSES,
+        passes=passes,
         wording=AUDITED,
-        steps=AUDIT_STEPS,
-        masked=MASKED_AUDIT,
+        steps=audit_steps(job.budget),
+        masked=masked_audit_passes(job.budget),
     )
-    with progress("auditing", len(images), meter=inputs.model.meter, passes=AUDIT_PASSES) as pace:
+    with progress("auditing", len(images), meter=inputs.model.meter, passes=passes) as pace:
         for place, (image, label) in enumerate(zip(images, labels, strict=True)):
             found = Audit((), None, Cost())
             if not reached[place]:
                 (found,) = audit(
-                    inputs.model, image[None], label[None], norm=job.norm, target=target, references=images, seed=seed
+                    inputs.model,
+                    image[None],
+                    label[None],
+                    norm=job.norm,
+                    target=target,
+                    references=images,
+                    budget=job.budget,
+                    seed=seed,
                 )
             rows.append(AuditRow(inputs.data.indices[place], int(label), checked.predicted[place], found))
             pace.advance()
@@ -100,7 +111,7 @@ def as_document(job: AuditJob, rows: Sequence[AuditRow]) -> dict[str, Any]:
         "clearance": __version__,
         **job.inputs.as_record(),
         "target": job.target,
-        "settings": {"norm": "inf" if math.isinf(job.norm) else job.norm, "seed": job.seed},
+        "settings": {"norm": "inf" if math.isinf(job.norm) else job.norm, "budget": job.budget, "seed": job.seed},
         "summary": {
             "inputs": len(rows),
             "audited": len(done),

@@ -38,12 +38,14 @@ class AuditJob:
     Attributes:
         norm: The norm `p`.
         target: The target.
+        budget: A name of `model.budgets.BUDGETS`, or a number of passes.
         seed: The user's seed.
         inputs: The model and the inputs.
     """
 
     norm: float
     target: str | int
+    budget: str | int
     seed: int
     inputs: Inputs
 

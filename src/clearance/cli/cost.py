@@ -9,7 +9,7 @@ from clearance.cli.inspection_record import BracketCost
 from clearance.cli.inspection_table import duration
 from clearance.cli.progress import is_quiet, tell
 from clearance.errors import ClearanceError
-from clearance.model.budgets import certificate_seconds, passes_of, share_of_bracket, whole_passes
+from clearance.model.budgets import certificate_seconds, passes_of, share_of_audit, share_of_bracket, whole_passes
 from clearance.model.classifier import Classifier
 from clearance.model.progress_count import SECONDS_BETWEEN_LINES
 from clearance.model.speed import Speed, measure_speed
@@ -67,6 +67,16 @@ def bracket_steps(budget: str | int) -> float:
     (4020, 2120)
     """
     attack, _, short = share_of_bracket(budget)
+    return STEPS_PER_PASS * passes_of(attack) + ESTIMATE_STEPS + (SHORT_AUDIT_STEPS if short else AUDIT_STEPS)
+
+
+def audit_steps(budget: str | int) -> float:
+    """What an audit takes beside its passes, with the attack and the estimate that it asks for, in steps of `own_step`.
+
+    >>> round(audit_steps("quick")), round(audit_steps("standard"))
+    (2120, 6600)
+    """
+    attack, _, short = share_of_audit(budget)
     return STEPS_PER_PASS * passes_of(attack) + ESTIMATE_STEPS + (SHORT_AUDIT_STEPS if short else AUDIT_STEPS)
 
 

@@ -26,7 +26,7 @@ from clearance.cli.options import (
 )
 from clearance.cli.values import BudgetType, Radius
 from clearance.estimates.samplers.table import SAMPLERS, default_text
-from clearance.model.budgets import describe_budgets
+from clearance.model.budgets import LEAST_AUDIT, WHOLE_AUDIT, describe_budgets, share_of_audit
 
 
 @commands.command(context_settings=CONTEXT, short_help="Estimate the radius of each input.")
@@ -205,6 +205,15 @@ def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
 @commands.command(context_settings=CONTEXT, short_help="Look for signs of gradient masking around each input.")
 @with_model_and_data
 @with_one_threat
+@click.option(
+    "--budget",
+    type=BudgetType(),
+    metavar="[quick|standard|thorough|N]",
+    default="standard",
+    show_default=True,
+    help=f"About {describe_budgets('audit')} passes per input, more where gradients are masked; or a number of passes, "
+    f"at least {LEAST_AUDIT:,}. Below {WHOLE_AUDIT:,} the checks are short ones.",
+)
 @with_seed
 @with_input_options
 @click.option(
@@ -215,7 +224,7 @@ def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
 @with_json
 @with_quiet
 @takes_inputs
-def audit(inputs: InputFlags, *, target: str, norm: str, **flags: Any) -> int:
+def audit(inputs: InputFlags, *, target: str, norm: str, budget: int | str, **flags: Any) -> int:
     """Look around each input of DATA for signs that MODEL hides its gradients, so that scores and attacks mislead.
 
     Prints the flags that are raised, with what was measured and what to do about it. Each flag has a page of its own,
@@ -226,7 +235,8 @@ def audit(inputs: InputFlags, *, target: str, norm: str, **flags: Any) -> int:
 
     check_target(target)
     as_norm(norm)
+    share_of_audit(budget)
     check_inputs(inputs)
     from clearance.cli.audit import run_audit
 
-    return run_audit(inputs, target=target, norm=norm, **flags)
+    return run_audit(inputs, target=target, norm=norm, budget=budget, **flags)

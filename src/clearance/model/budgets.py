@@ -17,7 +17,9 @@ SHORT_AUDIT_PASSES = 1000
 MASKED_AUDIT, MASKED_SHORT_AUDIT = 31_000, 9_000
 """About what both cost where gradients are masked: they try harder then (measured: a small CNN behind a rounding)."""
 WHOLE_AUDIT = 6000
-"""Passes of a bracket from which its audit is the full one."""
+"""Passes of a bracket, or of an audit with its own attack and estimate, from which the audit is the full one."""
+AUDIT_ESTIMATE, LEAST_AUDIT = 1500, 2000
+"""Passes of the estimate that an audit asks for itself, at most, and the fewest of all three together."""
 LEAST_BRACKET = 1500
 """The fewest passes that a bracket can be shared out of."""
 ATTACK_SHARE, LEAST_ATTACK = 0.1, 280
@@ -53,7 +55,7 @@ BUDGETS = {
 """Every budget, from the smallest on: its attacks are those of the budget before it, and more."""
 
 
-def describe_budgets(part: Literal["attack", "estimate", "whole", "seconds"]) -> str:
+def describe_budgets(part: Literal["attack", "estimate", "audit", "whole", "seconds"]) -> str:
     """The passes of every budget in words (or the seconds of its certificate), in their order, for `--help`.
 
     >>> describe_budgets("attack"), describe_budgets("whole")
@@ -62,6 +64,7 @@ def describe_budgets(part: Literal["attack", "estimate", "whole", "seconds"]) ->
     passes = {
         "attack": [budget.passes for budget in BUDGETS.values()],
         "estimate": [budget.estimate for budget in BUDGETS.values()],
+        "audit": [audit_passes(name) for name in BUDGETS],
         "whole": [_whole(budget) for budget in BUDGETS.values()],
         "seconds": [round(budget.seconds) for budget in BUDGETS.values()],
     }
@@ -154,8 +157,7 @@ def masked_passes(budget: str | int) -> int:
     (34880, 10000)
     """
     short = share_of_bracket(budget)[2]
-    audit, more = (SHORT_AUDIT_PASSES, MASKED_SHORT_AUDIT) if short else (AUDIT_PASSES, MASKED_AUDIT)
-    return whole_passes(budget) - audit + more
+    return whole_passes(budget) + (MASKED_SHORT_AUDIT if short else MASKED_AUDIT) - _checks(short)
 
 
 def _whole(budget: Budget) -> int:
@@ -186,7 +188,68 @@ def share_of_bracket(budget: str | int) -> tuple[str | int, int, bool]:
     if passes < LEAST_BRACKET:
         raise InputError(f"budget: expected at least {LEAST_BRACKET:,} passes for a bracket, got {passes}")
     attack, short = max(round(ATTACK_SHARE * passes), LEAST_ATTACK), passes < WHOLE_AUDIT
-    return attack, passes - attack - (SHORT_AUDIT_PASSES if short else AUDIT_PASSES), short
+    return attack, passes - attack - _checks(short), short
+
+
+def share_of_audit(budget: str | int) -> tuple[str | int, int, bool]:
+    """How the budget of an audit is shared out that asks for its own attack and estimate.
+
+    Below `WHOLE_AUDIT` its checks are the short ones. Of a number of passes the attack gets what the others leave.
+
+    Args:
+        budget: A name of `BUDGETS`, or a number of passes for attack, estimate and checks together.
+
+    Returns:
+        What `attack` is asked for, the passes of the estimate, and whether the checks are the short ones.
+
+    Raises:
+        InputError: If there is no such budget, or it is too small to be shared out.
+
+    >>> share_of_audit("quick"), share_of_audit("standard"), share_of_audit(10_000), share_of_audit(2000)
+    (('quick', 1500, True), ('standard', 1500, False), (5100, 1500, False), (280, 720, True))
+    """
+    passes = _number(budget)
+    if passes is None:
+        return budget, AUDIT_ESTIMATE, passes_of(budget) + AUDIT_ESTIMATE + AUDIT_PASSES < WHOLE_AUDIT
+    if passes < LEAST_AUDIT:
+        raise InputError(f"budget: expected at least {LEAST_AUDIT:,} passes for an audit, got {passes}")
+    left = passes - _checks(passes < WHOLE_AUDIT)
+    estimate = min(AUDIT_ESTIMATE, left - LEAST_ATTACK)
+    return left - estimate, estimate, passes < WHOLE_AUDIT
+
+
+def audit_passes(budget: str | int) -> int:
+    """About how many passes an audit costs that asks for its own attack and estimate.
+
+    Args:
+        budget: A name of `BUDGETS`, or a number of passes.
+
+    Returns:
+        The passes.
+
+    Raises:
+        InputError: If there is no such budget, or it is too small to be shared out.
+
+    >>> audit_passes("quick"), audit_passes("standard"), audit_passes(3000)
+    (2780, 6900, 3000)
+    """
+    attack, estimate, short = share_of_audit(budget)
+    return passes_of(attack) + estimate + _checks(short)
+
+
+def masked_audit_passes(budget: str | int) -> int:
+    """About how many passes such an audit costs where gradients are masked.
+
+    >>> masked_audit_passes("quick"), masked_audit_passes("standard")
+    (10780, 34500)
+    """
+    short = share_of_audit(budget)[2]
+    return audit_passes(budget) + (MASKED_SHORT_AUDIT if short else MASKED_AUDIT) - _checks(short)
+
+
+def _checks(short: bool) -> int:
+    """The passes of an audit's own checks."""
+    return SHORT_AUDIT_PASSES if short else AUDIT_PASSES
 
 
 def _number(budget: str | int) -> int | None:
