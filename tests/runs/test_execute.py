@@ -167,7 +167,10 @@ def test_weights_that_have_moved_are_no_other_plan(tmp_path: Path):
 
 def test_a_run_is_not_started_over(tmp_path: Path):
     compute(tmp_path / "run")
-    with pytest.raises(FileError, match="expected a new folder, got one with a run; resume it, or choose another"):
+    with pytest.raises(
+        FileError,
+        match=r"expected a new folder, got one with a run; resume it \(--resume\) or",
+    ):
         compute(tmp_path / "run")
 
 

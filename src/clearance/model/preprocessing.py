@@ -56,8 +56,18 @@ class Normalize(nn.Module):
         for name, values in (("mean", mean), ("std", std)):
             if values.numel() not in (1, x.shape[1]):
                 expected = f"1 value or one per channel ({x.shape[1]})"
-                raise ShapeError(f"{name}: expected {expected}, got {values.numel()}")
+                raise ShapeError(f"{name}: expected {expected}, got {values.numel()}{_shape_hint(x, values.numel())}")
         return (x - mean.reshape(shape)) / std.reshape(shape)
+
+
+def _shape_hint(x: Tensor, channels: int) -> str:
+    """What may be wrong with the inputs where the numbers do not go with their channels."""
+    found = f" (the inputs have shape {tuple(x.shape[1:])}"
+    if x.ndim == 4 and x.shape[3] == channels:
+        return f"{found}: are channels last? networks take them first: x.permute(0, 3, 1, 2))"
+    if x.ndim == 3 and x.shape[0] == channels:
+        return f"{found}: is it one input? a batch of it is x[None])"
+    return f"{found})"
 
 
 class Rescale(nn.Module):

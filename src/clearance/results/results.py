@@ -154,8 +154,7 @@ class Results(list[Item], Generic[Item]):
         RobustShares(1 proved, 1 not broken of 2 at 0.5)
         """
         run = as_run("results", self, self.setup, pictures=False)
-        if isinstance(radius, bool) or not isinstance(radius, int | float) or not 0 <= radius < math.inf:  # pyright: ignore
-            raise InputError(f"radius: expected a number >= 0, got {radius!r}")
+        _check_radius(radius)
         if missing := missing_curve(run):
             raise InputError(f"results: {missing}")
         curves = {curve.norm: curve for curve in security_curves(run)}
@@ -192,12 +191,25 @@ class Results(list[Item], Generic[Item]):
 
         Returns:
             Its path.
+
+        Raises:
+            InputError: If a radius cannot be used.
         """
         setup = self.setup
+        if isinstance(radii, str) or not isinstance(radii, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"radii: expected a list of numbers >= 0, such as [8 / 255], got {radii!r}")
+        for radius in radii:
+            _check_radius(radius)
         if name:
             setup = replace(setup, model=setup.model.model_copy(update={"name": name}))
         run = as_run(Path(path).stem, self, replace(setup, data=data) if data else setup)
         return write_pages(run, Path(path), radii=radii)
+
+
+def _check_radius(radius: object) -> None:
+    """Raise unless it is a number from 0 on."""  # noqa: DOC501
+    if isinstance(radius, bool) or not isinstance(radius, int | float) or not 0 <= radius < math.inf:
+        raise InputError(f"radius: expected a number >= 0, such as 8 / 255, got {radius!r}")
 
 
 def load(path: str | Path) -> Results[Any]:

@@ -30,7 +30,7 @@ def differences(plan: Plan, other: Plan) -> list[str]:
         names
     ):  # the lists then differ as well, which says nothing more
         names = [name for name in names if name not in ("data.input_keys", "data.labels")]
-    changed = [f"{name}: {_change(old.get(name), new.get(name), plan.data.places)}" for name in names]
+    changed = [f"{name}: {_change(name, old.get(name), new.get(name), plan.data.places)}" for name in names]
     changed += _other_references(plan.data.references, other.data.references)
     answered = _answers(plan, other)
     return [*changed, f"model.answers: the network is another one: {answered}"] if answered else changed
@@ -63,16 +63,26 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any
     return pairs
 
 
-def _change(old: object, new: object, places: Sequence[int]) -> str:
+def _change(name: str, old: object, new: object, places: Sequence[int]) -> str:
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and len(old) > 6:
-        return _changed_items(old, new, places)
+        return _changed_items("input", old, new, places) if name.startswith("data.") else _changed_features(old, new)
     return f"{_shown(old)} -> {_shown(new)}"
 
 
-def _changed_items(old: Sequence[object], new: Sequence[object], inputs: Sequence[int]) -> str:
+def _changed_features(old: Sequence[object], new: Sequence[object]) -> str:
+    """The first that differs, by what differs in it."""
+    kept = [pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]]
+    was, now = kept[0]
+    if not isinstance(was, dict) or not isinstance(now, dict):
+        return _changed_items("feature", old, new, range(len(old)))
+    parts = [f"{key} {_shown(was.get(key))} -> {_shown(now.get(key))}" for key in was if was.get(key) != now.get(key)]
+    return f"{len(kept)} of {len(old)} differ, first {was.get('name')}: {', '.join(parts)}"
+
+
+def _changed_items(kind: str, old: Sequence[object], new: Sequence[object], numbers: Sequence[int]) -> str:
     places = [place for place, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
     first = places[0]
-    return f"{len(places)} of {len(old)} differ, first that of input {inputs[first]}: {old[first]} -> {new[first]}"
+    return f"{len(places)} of {len(old)} differ, first that of {kind} {numbers[first]}: {old[first]} -> {new[first]}"
 
 
 def _shown(value: object) -> str:

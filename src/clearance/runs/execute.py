@@ -234,7 +234,9 @@ def check_run_folder(place: Path, *, resume: bool) -> None:
         raise FileError(f"{place}: cannot be used as a folder ({error.strerror or error})") from error
     if PLAN_FILE in names:
         if not resume:
-            raise FileError(f"{place}: expected a new folder, got one with a run; resume it, or choose another")
+            raise FileError(
+                f"{place}: expected a new folder, got one with a run; resume it (--resume) or choose another"
+            )
         return
     # A start that was killed before there was a plan leaves an empty folder.
     foreign = [name for name in names if name not in _AT_BIRTH]

@@ -19,6 +19,9 @@ from clearance.zoo.classifiers import LoadedClassifier, ModelOptions, make_class
 from clearance.zoo.fit import other_number_of_classes
 from clearance.zoo.loaded import LoadedNetwork
 
+UNLIKE_RANGES = 10.0
+"""How many times the narrowest range of a table's features the widest may be before that is told."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -51,7 +54,26 @@ class Inputs:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for a person: what was decided about model and data without being asked."""
-        return (*([self.warning] if self.warning else []), *self.network.notes, *self.data.notes)
+        found = (self.warning, *self.network.notes, *self.data.notes, self._note_on_units())
+        return tuple(note for note in found if note)
+
+    def _note_on_units(self) -> str:
+        """What a person should know where features of very unlike ranges add up in one distance."""
+        names, bounds, fixed = self.data.feature_names, self.model.bounds, self.model.fixed
+        if not names or bounds is None or self.model.scale is not None:
+            return ""
+        widths = (bounds[1] - bounds[0]).flatten().expand(len(names)).tolist()
+        held = [False] * len(names) if fixed is None else fixed.flatten().expand(len(names)).tolist()
+        moving = sorted(
+            (width, name) for width, name, one in zip(widths, names, held, strict=True) if width and not one
+        )
+        if len(moving) < 2 or moving[-1][0] <= UNLIKE_RANGES * moving[0][0]:
+            return ""
+        (narrow, first), (wide, last) = moving[0], moving[-1]
+        ranges = f"{last} has a range of {wide:g}, {first} of {narrow:g}"
+        return (
+            f"distances add up features in units of their own ({ranges}); --scale std measures each by its own spread"
+        )
 
     @property
     def units(self) -> str:
