@@ -43,3 +43,18 @@ def test_a_bound_of_its_own_is_named():
     model = cl.Classifier(nn.Linear(2, 2), bounds=(torch.zeros(2), high))
     with pytest.raises(cl.BoundsError, match=r"\[0, 1\], got 0\.7, above its bound of 0\.5 \(input 0\)"):
         model.check_inputs(torch.tensor([[0.9, 0.7]]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "hint"),
+    [
+        ((2, 8, 8, 3), r"shape \(8, 8, 3\): are channels last\? networks take them first: x\.permute\(0, 3, 1, 2\)"),
+        ((3, 8, 8), r"shape \(8, 8\): is it one input\? a batch of it is x\[None\]"),
+        ((2, 1, 8, 8), r"shape \(1, 8, 8\)\)"),
+    ],
+)
+def test_a_normalisation_that_does_not_go_with_the_channels_says_what_may_be_wrong(shape: tuple[int, ...], hint: str):
+    with pytest.raises(
+        cl.ShapeError, match=r"mean: expected 1 value or one per channel .*, got 3 \(the inputs .*" + hint
+    ):
+        cl.Normalize([0.5, 0.5, 0.5], [1.0, 1.0, 1.0])(torch.zeros(shape))

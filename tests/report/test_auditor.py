@@ -36,6 +36,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     return render_auditor(records_of(tmp_path_factory.mktemp("auditor") / "run", ANSWERS), [0.3, 0.5])
 
 
+def test_nothing_on_it_asks_to_be_pressed(page: str):
+    assert "zero_gradient" in page and "<button" not in page and "<script" not in page
+
+
 def test_the_three_outcomes_add_up_to_all_inputs(tmp_path: Path):
     found = outcome_table(records_of(tmp_path / "run", ANSWERS), [0.3, 0.5])
     kinds = ("proof", "counterexample", "inconclusive", "misclassified", "not measured")

@@ -115,6 +115,13 @@ def test_a_gap_of_a_table_is_closed_by_branch_and_bound(tmp_path: Path, certifie
     assert any("branch-and-bound" in step.command for step in steps) == told
 
 
+def test_inputs_named_one_by_one_are_not_asked_for_by_their_count(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket()] * 2)
+    plan = run.plan.model_copy(update={"data": run.plan.data.model_copy(update={"indices": (3, 40)})})
+    (step, *_) = next_steps(replace(run, plan=plan))
+    assert step.text == "Take more inputs: name them in --indices, beside those of the run" and not step.command
+
+
 @pytest.mark.parametrize(
     ("total", "offset", "count"),
     [

@@ -189,6 +189,13 @@ def test_a_page_calls_what_was_made_in_memory_by_the_names_given(brackets: cl.Re
     assert "Linear (in memory)" in brackets.report(here / "page.html").read_text()
 
 
+@pytest.mark.parametrize("radii", ["8/255", 0.1, ["8/255"], [-1.0], [float("nan")], [True]])
+def test_radii_of_a_page_are_numbers(brackets: cl.Results[cl.Bracket], here: Path, radii: Any):
+    with pytest.raises(InputError, match=r"radi(i|us): expected a (list of numbers|number) >= 0"):
+        brackets.report("x.html", radii=radii)
+    assert not list(here.iterdir())
+
+
 def test_only_brackets_have_a_page(every_kind: EveryKind, here: Path):
     for kind in ("attack", "audit"):
         with pytest.raises(InputError, match=r"results: expected at least one of cl\.bracket, got those of"):
@@ -240,7 +247,7 @@ def test_robust_accuracy_says_what_is_missing(model: cl.Classifier, every_kind: 
     for call, message in (
         (lambda: both.robust_accuracy(0.1), "norm: expected one of l2, linf, got none"),
         (lambda: both.robust_accuracy(0.1, norm=1), "norm: expected one of l2, linf, got l1"),
-        (lambda: both.robust_accuracy(-1, norm=2), "radius: expected a number >= 0, got -1"),
+        (lambda: both.robust_accuracy(-1, norm=2), "radius: expected a number >= 0, such as 8 / 255, got -1"),
         (lambda: every_kind["attack"].robust_accuracy(0.1), "expected at least one of cl.bracket, got those of attack"),
     ):
         with pytest.raises(cl.InputError, match=message):

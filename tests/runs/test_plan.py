@@ -16,6 +16,7 @@ from clearance.errors import FileError, InputError
 from clearance.runs import plan as plans
 from clearance.runs.differences import differences
 from clearance.runs.plan import ModelSpec, Plan, ThreatModel, read_plan, write_plan
+from clearance.runs.threat import Feature
 from clearance.runs.versions import code_version, current_versions
 from conftest import ROOT
 from run_tasks import make_data, make_plan
@@ -317,3 +318,15 @@ def test_places_are_part_of_the_plan_where_they_do_not_follow_each_other():
 def test_places_that_do_not_go_with_the_inputs(indices: tuple[int, ...]):
     with pytest.raises(ValueError, match=r"3 different places from 9"):
         make_data(3, offset=9, indices=indices)
+
+
+def test_a_feature_that_differs_is_told_by_its_name():
+    def plan(moves: bool) -> Plan:
+        names = [f"f{place}" for place in range(8)]
+        features = tuple(Feature(name=n, unit=1.0, low=0.0, high=1.0, moves=moves or n != "f2") for n in names)
+        return make_plan(
+            threat=ThreatModel(norms=(2.0,), targets=("untargeted",), bounds=(0.0, 1.0), features=features)
+        )
+
+    (told,) = [one for one in differences(plan(True), plan(False)) if one.startswith("threat.features")]
+    assert told == "threat.features: 1 of 8 differ, first f2: moves true -> false"

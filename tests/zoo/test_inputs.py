@@ -56,6 +56,17 @@ def test_inputs_of_few_classes_are_said(here: Path, chosen: list[str], said: boo
     assert ("of 1 of the 3 classes: the set is sorted by class" in " ".join(done.stderr.split())) is said
 
 
+@pytest.mark.parametrize(("chosen", "said"), [([], True), (["--scale", "std"], False), (["--fixed", "euros"], False)])
+def test_features_in_units_of_their_own_are_said(here: Path, chosen: list[str], said: bool):
+    (here / "net.py").write_text("from torch import nn\n\ndef make():\n    return nn.Linear(3, 2)\n")
+    rows = [f"{0.1 * k},{0.2 * k},{1000 * k},{k % 2}" for k in range(9)]
+    Path("t.csv").write_text("\n".join(["share,part,euros,label", *rows]))
+    done = run_command("attack", "net.py:make", "t.csv", "--count", "2", "--budget", "60", *chosen)
+    assert done.returncode == 0, done.stderr
+    told = "distances add up features in units of their own (euros has a range of 8000, share of 0.8); --scale std"
+    assert (told in " ".join(done.stderr.split())) is said
+
+
 def test_pixels_come_in_the_units_of_the_bounds_that_were_given(here: Path):
     np.savez("p.npz", images=np.array([[[[200, 50], [20, 100]]]], dtype=np.uint8), labels=[0])
     network = torch.nn.Flatten()

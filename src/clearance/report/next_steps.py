@@ -250,9 +250,16 @@ def _take(wanted: int, runs: Sequence[RunRecords], step: NextStep) -> NextStep:
     if most <= max(run.plan.data.count for run in runs):
         all_of_them = f"this run has all {most} of the set" if len(runs) == 1 else f"the set has {most}"
         return replace(step, text="Take a larger set of inputs", why=f"{step.why}; {all_of_them}")
-    if any(run.plan.data.indices for run in runs):  # chosen by hand: more of them are, too
+    if any(_chosen_by_hand(run) for run in runs):
         return replace(step, text=f"{step.text}: name them in --indices, beside those of the run")
     return replace(step, command=f"clearance bracket … --count {min(wanted, most)}")
+
+
+def _chosen_by_hand(run: RunRecords) -> bool:
+    """Whether inputs were named one by one: a count from the first on would leave some of them out."""
+    origin, data = run.plan.origin, run.plan.data
+    by_class = origin is not None and any(flag.startswith("--classes") for flag in origin.flags or ())
+    return bool(data.indices) and data.passed_over is None and not by_class
 
 
 def _available(run: RunRecords) -> int | None:
