@@ -141,3 +141,11 @@ def test_an_older_file_stays_where_writing_fails(
     with pytest.raises(FileError, match="No space left"):
         brackets[:1].save("kept")
     assert (here / "kept").read_bytes() == before and [path.name for path in here.iterdir()] == ["kept"]
+
+
+def test_the_folder_of_a_run_is_told_apart(here: Path):
+    (here / "run").mkdir()
+    with pytest.raises(
+        cl.FileError, match=r"run: expected a file that save\(\) wrote, got a folder; cl\.read_run reads"
+    ):
+        cl.load("run")

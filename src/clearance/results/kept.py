@@ -74,6 +74,8 @@ def read_results(path: Path) -> KeptResults:
     Raises:
         FileError: If the file is missing, damaged, of another kind or of another version.
     """
+    if path.is_dir():
+        raise FileError(f"{path}: expected a file that save() wrote, got a folder; cl.read_run reads that of a run")
     header, tensors = _read(path)
     if header.get("kind") != KEPT_KIND:
         raise FileError(f"{path}: expected results that save() wrote, got another safetensors file")
