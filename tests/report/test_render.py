@@ -41,7 +41,7 @@ def test_a_figure_without_numbers_is_left_out_and_so_is_an_empty_section(tmp_pat
 
 def test_code_in_a_sentence_is_code(tmp_path: Path):
     masked = read_records(write_run(tmp_path / "run", make_plan(1), lambda task: make_result(task, status="masked")))
-    told = "the gradients are in doubt: each flag has a page, <code>clearance docs FLAG</code>"
+    told = "the gradients are in doubt: <code>clearance docs FLAG</code> says why"
     assert told in render_auditor(masked) and "`" not in render_auditor(masked)
 
 

@@ -70,7 +70,7 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     "empty": (lambda path: path.write_bytes(b""), "damaged, or no file of results"),
     "text": (lambda path: path.write_text("radius,1\n"), "damaged, or no file of results"),
     "gone": (lambda path: path.unlink(), "no such file"),
-    "folder": (lambda path: (path.unlink(), path.mkdir()), "no plain file but a folder"),
+    "folder": (lambda path: (path.unlink(), path.mkdir()), "got a folder; cl.read_run reads that of a run"),
     "flipped bit": (flipped, "damaged, its content does not match its digest"),
     "another content": (lambda path: altered(path, content="{}"), "damaged, its content does not match its digest"),
     "later version": (lambda path: altered(path, version="2"), "expected results of version 1, got version 2"),
@@ -141,11 +141,3 @@ def test_an_older_file_stays_where_writing_fails(
     with pytest.raises(FileError, match="No space left"):
         brackets[:1].save("kept")
     assert (here / "kept").read_bytes() == before and [path.name for path in here.iterdir()] == ["kept"]
-
-
-def test_the_folder_of_a_run_is_told_apart(here: Path):
-    (here / "run").mkdir()
-    with pytest.raises(
-        cl.FileError, match=r"run: expected a file that save\(\) wrote, got a folder; cl\.read_run reads"
-    ):
-        cl.load("run")

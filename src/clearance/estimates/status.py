@@ -24,7 +24,7 @@ class Status(Word):
     PROBABILITIES = "probabilities", "the outputs look like probabilities, not logits"
     REFUTED = "refuted", "something met inside the ball contradicts the estimate"
     NO_GRADIENT = "no_gradient", "every gradient met is zero: nothing can be said"
-    MASKED = "masked", "the gradients are in doubt: each flag has a page, `clearance docs FLAG`"
+    MASKED = "masked", "the gradients are in doubt: `clearance docs FLAG` says why"
     NOT_TWICE_DIFFERENTIABLE = "not_twice_differentiable", "the gradient jumps and the Hessian does not show it"
     NON_FINITE = "non_finite", "an output or a gradient in the ball is not finite"
     TARGET_IS_PREDICTED = "target_is_predicted", "the target is the predicted class: nothing to measure"
