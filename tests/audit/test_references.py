@@ -151,3 +151,28 @@ def test_a_linear_network_whose_features_have_units_of_their_own_is_not_called_m
     (found,) = cl.audit(model, 0 * ends[None], references=ends[None], norm=norm, budget=budget)
     assert not found.masked, found.flags
     assert found.has("unbounded_fails") or found.has("attack_spread")  # and that an attack failed is told
+
+
+@pytest.mark.parametrize("norm", [2.0, math.inf])
+@pytest.mark.parametrize("budget", ["quick", "standard"])
+@pytest.mark.parametrize("mask", ["reversed", "rounded", "saturated"])
+def test_a_mask_over_features_with_units_of_their_own_is_seen(norm: float, budget: str, mask: str):
+    ends = torch.tensor([1.0, 1e5], dtype=torch.float32)
+
+    def margin(x: Tensor) -> Tensor:
+        return 0.6 - 0.5 * (x / ends)[:, 0] - (x / ends)[:, 1]
+
+    def masked(x: Tensor) -> Tensor:
+        if mask == "reversed":
+            value = margin(2 * x.detach() - x)
+        elif mask == "rounded":
+            value = margin((x / ends * 8).round() / 8 * ends)
+        else:
+            value = (400 * margin(x)).sigmoid() - 0.5
+        return torch.stack([value, torch.zeros_like(value)], 1)
+
+    x = (0.05 * ends)[None]
+    (found,) = cl.audit(
+        cl.Classifier(masked, bounds=(0 * ends, ends)), x, references=ends[None], norm=norm, budget=budget
+    )
+    assert found.masked, found.flags

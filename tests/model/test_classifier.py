@@ -1,5 +1,7 @@
 """The door to the network: what it lets in, and networks that take one input at a time."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -70,3 +72,16 @@ def test_a_gradient_may_be_pulled_where_no_graph_is_built():
     _, _, pull = model.vjp(torch.ones(2, 3), lambda logits: logits)
     with torch.no_grad():
         assert torch.equal(pull(1), model.network.weight[1].expand(2, 3))
+
+
+@pytest.mark.parametrize("given", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("norm", [1.0, 1.5, 2.0, math.inf])
+def test_logits_of_another_precision_are_brought_to_that_of_the_classifier(given: torch.dtype, norm: float):
+    weights = torch.tensor([[1.0, -2.0, 0.5], [-0.5, 1.0, 1.0], [0.0, 0.5, -1.0]])
+    x = torch.tensor([[0.9, 0.1, 0.3]])
+    model, same = (cl.Classifier(lambda x, to=to: (x @ weights.T).to(to), bounds=(0, 1)) for to in (given, x.dtype))
+    assert model.logits(x).dtype == torch.float32
+    (found,), (expected,) = (cl.attack(one, x, norm=norm, budget="quick") for one in (model, same))
+    assert found.distance == pytest.approx(expected.distance, rel=0.02)
+    (audited,), (bracket,) = cl.audit(model, x, norm=norm, budget="quick"), cl.bracket(model, x, norm=norm, budget=1500)
+    assert audited.witness is not None and bracket.predicted == int(same.logits(x).argmax())

@@ -280,10 +280,10 @@ class Classifier:
             return self.in_micro_batches(lambda part: (self._forward(part),), x)[0]
 
     def _forward(self, x: Tensor) -> Tensor:
-        """Logits of one pass; the callers have frozen the network."""
+        """Logits of one pass, in the inputs' precision; the callers have frozen the network."""
         self.meter.forward += len(x)
         rows = fill_up(x, self.fewest_rows)  # what works in place alters the copy only
-        return as_logits(self._answer(rows), len(rows))[: len(x)]
+        return as_logits(self._answer(rows), len(rows))[: len(x)].to(x.dtype)
 
     def _answer(self, x: Tensor) -> object:
         """What the network returns for what the preprocessing returns."""  # noqa: DOC501
