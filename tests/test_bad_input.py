@@ -224,7 +224,7 @@ def test_a_normalisation_takes_one_number_or_one_per_channel(mean: Any, std: Any
 @pytest.mark.parametrize(("mean", "std", "name"), [([0, 0], [1, 1], "mean"), (0, [1, 1], "std")])
 def test_a_normalisation_for_other_channels(mean: Any, std: Any, name: str):
     model = cl.Classifier(nn.Sequential(nn.Conv2d(1, 1, 3), nn.Flatten()), preprocessing=cl.Normalize(mean, std))
-    message = rf"^{name}: expected 1 value or one per channel \(1\), got 2$"
+    message = rf"^{name}: expected 1 value or one per channel \(1\), got 2 \(the inputs have shape \(1, 4, 4\)\)$"
     refused(cl.ShapeError, message, lambda: model.logits(torch.zeros(1, 1, 4, 4)))
 
 
