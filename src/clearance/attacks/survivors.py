@@ -18,6 +18,7 @@ from clearance.model.bounds import enclose
 from clearance.model.classifier import Classifier
 from clearance.model.cost import Cost
 from clearance.model.inputs import CheckedInputs
+from clearance.model.robustness import is_radius
 
 CANDIDATE = 1e-3
 """A point that reaches its goal is brought inside the radius and looked at again if it lies outside by this share at
@@ -47,8 +48,7 @@ def check_radius(radius: float) -> float:
     Raises:
         InputError: If it is no finite number of at least 0.
     """
-    number = isinstance(radius, int | float) and not isinstance(radius, bool)  # pyright: ignore
-    if not number or not 0 <= radius < math.inf:
+    if not is_radius(radius):
         advice = " (without quotes: 8 / 255)" if isinstance(radius, str) else ""
         raise InputError(f"radius: expected a finite number >= 0, got {radius!r}{advice}")
     return float(radius)

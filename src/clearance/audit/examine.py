@@ -158,16 +158,14 @@ def _gradient_attack(inputs: CheckedInputs, ledger: Ledger, given: Given, cut: s
     if cut is not None:
         ledger.raise_flag("no_gradient", Severity.ERROR, seen=cut)
         return AttackResult(None, math.inf, False, inputs.predicted[0], "none", Cost())
-    known, runs = given.attack, _gradient_runs(inputs.norm, given.budget)
-    if known is None or math.isfinite(known.distances.get(WITHOUT_GRADIENTS, math.inf)):
-        return attack_inputs(inputs, runs)[0]
-    if not _from_anywhere(known.method):
-        return known
-    others = [distance for name, distance in known.distances.items() if not _from_anywhere(name)]
-    nearest = min(others, default=math.inf)
-    if math.isfinite(nearest):
-        return replace(known, distance=nearest)
-    return attack_inputs(inputs, runs)[0]
+    known = given.attack
+    if known is not None and not math.isfinite(known.distances.get(WITHOUT_GRADIENTS, math.inf)):
+        if not _from_anywhere(known.method):
+            return known
+        others = [distance for name, distance in known.distances.items() if not _from_anywhere(name)]
+        if math.isfinite(nearest := min(others, default=math.inf)):
+            return replace(known, distance=nearest)
+    return attack_inputs(inputs, _gradient_runs(inputs.norm, given.budget))[0]
 
 
 def _gradient_runs(norm: float, budget: str | int) -> tuple[AttackRun, ...]:

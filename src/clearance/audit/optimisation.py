@@ -26,6 +26,7 @@ from clearance.audit.references import SPARSE_BELOW, repeat
 from clearance.geometry.norms import expand, steepest
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs
+from clearance.model.space import are_uneven, moving_widths
 
 FIRST_STEP = 0.2
 """Length of their first step, in radii; later ones fall to 0 along a cosine."""
@@ -35,9 +36,6 @@ BLIND_NORMS = (2.0, math.inf)
 """Norms that the square attack knows."""
 LINE_POINTS, LINE_RANGE = 24, (0.25, 64.0)
 """How many lengths of the single step are tried, and between which, in radii of the ball."""
-UNEVEN = 10.0
-"""Where the widest range of a coordinate that moves is more than so many times the narrowest, an attack whose steps are
-as long in each coordinate may fail at any distance on honest gradients: euros beside shares."""
 LINE_HALVINGS = 8
 """Halvings of the segment back to the input from the nearest witness of the line."""
 
@@ -157,7 +155,7 @@ def check_attacks(case: Case, ledger: Ledger, found: Distances) -> Witnesses:
 def _judge_lines(case: Case, ledger: Ledger, found: Distances) -> None:
     """`reference_wins`: the way to another class is nearer, or an attack misses at any distance what lies on it."""
     share = ratio(found.lines, found.best)
-    lost = found.lost if case.norm >= SPARSE_BELOW and _even_ranges(case) else 0
+    lost = found.lost if case.norm >= SPARSE_BELOW and not _uneven(case) else 0
     ledger.measured["reference_wins"] = share
     if share < threshold("reference_wins") or lost:
         evidence = {
@@ -168,14 +166,10 @@ def _judge_lines(case: Case, ledger: Ledger, found: Distances) -> None:
         ledger.raise_flag("reference_wins", Severity.WARNING, **evidence)
 
 
-def _even_ranges(case: Case) -> bool:
-    """Whether the coordinates that move have ranges of about one width, or no bounds."""
-    bounds, fixed = case.model.bounds, case.model.fixed
-    if bounds is None:
-        return True
-    widths = (bounds[1] - bounds[0]).expand_as(case.x0)
-    moving = widths[(widths > 0) if fixed is None else (widths > 0) & ~fixed.expand_as(case.x0)]
-    return not len(moving) or float(moving.max()) <= UNEVEN * float(moving.min())
+def _uneven(case: Case) -> bool:
+    """Whether an attack may be lost because ranges are so unlike: that says nothing of gradients."""
+    bounds = case.model.bounds
+    return bounds is not None and are_uneven(moving_widths(bounds, case.model.fixed, case.x0.shape))
 
 
 def _compare(ledger: Ledger, code: str, other: float, best: float) -> None:

@@ -16,6 +16,7 @@ from clearance.cli.options import (
     given_flags,
     takes_inputs,
     with_bound,
+    with_budget,
     with_input_options,
     with_json,
     with_model_and_data,
@@ -23,7 +24,6 @@ from clearance.cli.options import (
     with_quiet,
     with_seed,
 )
-from clearance.cli.values import BudgetType
 from clearance.model.budgets import LEAST_BRACKET, describe_budgets
 from clearance.model.targets import describe_targets
 
@@ -71,14 +71,9 @@ def demo(count: int) -> None:
 )
 @with_order
 @with_bound
-@click.option(
-    "--budget",
-    type=BudgetType(),
-    metavar="[quick|standard|thorough|N]",
-    default="standard",
-    show_default=True,
-    help=f"How hard attack and estimate try: {describe_budgets('whole')} passes per input with the audit, or a number, "
-    f"at least {LEAST_BRACKET:,}.",
+@with_budget(
+    f"How hard attack and estimate try: {describe_budgets('whole')} passes per input with the audit, or a number, "
+    f"at least {LEAST_BRACKET:,}."
 )
 @click.option(
     "--certificate",

@@ -16,6 +16,7 @@ from clearance.cli.options import (
     commands,
     takes_inputs,
     with_bound,
+    with_budget,
     with_input_options,
     with_json,
     with_model_and_data,
@@ -24,7 +25,7 @@ from clearance.cli.options import (
     with_quiet,
     with_seed,
 )
-from clearance.cli.values import BudgetType, Radius
+from clearance.cli.values import Radius
 from clearance.estimates.samplers.table import SAMPLERS, default_text
 from clearance.model.budgets import LEAST_AUDIT, WHOLE_AUDIT, describe_budgets, share_of_audit
 
@@ -48,14 +49,7 @@ from clearance.model.budgets import LEAST_AUDIT, WHOLE_AUDIT, describe_budgets, 
     show_default=True,
     help="For --bound profile: the reading that is shown, by the gradient norm or along rays; --json has both.",
 )
-@click.option(
-    "--budget",
-    type=BudgetType(),
-    metavar="[quick|standard|thorough|N]",
-    default="standard",
-    show_default=True,
-    help=f"For --bound profile: {describe_budgets('estimate')} passes per input, or a number of them.",
-)
+@with_budget(f"For --bound profile: {describe_budgets('estimate')} passes per input, or a number of them.")
 @click.option("--feasible/--no-feasible", default=True, help="Count only directions in which a valid input can move.")
 @click.option(
     "--sampler",
@@ -133,13 +127,8 @@ def score(inputs: InputFlags, *, target: str, paper: bool, as_json: bool, **choi
     + ", ".join(f"{name} ({line.norm_names})" for name, line in ATTACKS.items())
     + ".",
 )
-@click.option(
-    "--budget",
-    type=BudgetType(),
-    metavar="[quick|standard|thorough|N]",
-    default="standard",
-    show_default=True,
-    help=f"About {describe_budgets('attack')} passes per input, forward and backward together; or a number of passes.",
+@with_budget(
+    f"About {describe_budgets('attack')} passes per input, forward and backward together; or a number of passes."
 )
 @click.option(
     "--radius",
@@ -205,14 +194,9 @@ def certify(inputs: InputFlags, *, as_json: bool, **flags: Any) -> None:
 @commands.command(context_settings=CONTEXT, short_help="Look for signs of gradient masking around each input.")
 @with_model_and_data
 @with_one_threat
-@click.option(
-    "--budget",
-    type=BudgetType(),
-    metavar="[quick|standard|thorough|N]",
-    default="standard",
-    show_default=True,
-    help=f"About {describe_budgets('audit')} passes per input, more where gradients are masked; or a number of passes, "
-    f"at least {LEAST_AUDIT:,}. Below {WHOLE_AUDIT:,} the checks are short ones.",
+@with_budget(
+    f"About {describe_budgets('audit')} passes per input, more where gradients are masked; or a number of passes, "
+    f"at least {LEAST_AUDIT:,}. Below {WHOLE_AUDIT:,} the checks are short ones."
 )
 @with_seed
 @with_input_options

@@ -19,7 +19,7 @@ from clearance.cli.completion import (
     complete_target,
 )
 from clearance.cli.flag_values import InputFlags, pick
-from clearance.cli.values import ModelArguments, NumberOr, Numbers, PictureSize
+from clearance.cli.values import BudgetType, ModelArguments, NumberOr, Numbers, PictureSize
 from clearance.data.presets import PRESETS
 from clearance.data.scale_names import SCALE_MEANING
 from clearance.data.table import describe_data
@@ -224,6 +224,21 @@ def with_order(command: Command) -> Command:
 def with_bound(command: Command) -> Command:
     """How the estimate bounds the distance."""
     return BOUND(command)
+
+
+def with_budget(meaning: str) -> Callable[[Command], Command]:
+    """How many passes an input may cost.
+
+    Args:
+        meaning: What they are spent on, for `--help`.
+
+    Returns:
+        The decorator.
+    """
+    metavar = f"[{BudgetType.name}]"
+    return click.option(
+        "--budget", type=BudgetType(), metavar=metavar, default="standard", show_default=True, help=meaning
+    )
 
 
 def with_seed(command: Command) -> Command:

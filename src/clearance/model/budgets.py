@@ -213,9 +213,10 @@ def share_of_audit(budget: str | int) -> tuple[str | int, int, bool]:
         return budget, AUDIT_ESTIMATE, passes_of(budget) + AUDIT_ESTIMATE + AUDIT_PASSES < WHOLE_AUDIT
     if passes < LEAST_AUDIT:
         raise InputError(f"budget: expected at least {LEAST_AUDIT:,} passes for an audit, got {passes}")
-    left = passes - _checks(passes < WHOLE_AUDIT)
+    short = passes < WHOLE_AUDIT
+    left = passes - _checks(short)
     estimate = min(AUDIT_ESTIMATE, left - LEAST_ATTACK)
-    return left - estimate, estimate, passes < WHOLE_AUDIT
+    return left - estimate, estimate, short
 
 
 def audit_passes(budget: str | int) -> int:

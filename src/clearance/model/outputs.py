@@ -23,6 +23,9 @@ UNEQUAL_LENGTHS = re.compile(r"mat1 and mat2 shapes cannot be multiplied \(\d+x(
 CHANNELS = (1, 3, 4)
 """How many channels images have: grey, red-green-blue, and that with transparency."""
 
+CHANNELS_FIRST = "networks take them first: x.permute(0, 3, 1, 2)"
+"""What to do with channels that come last."""
+
 
 def answer(name: str, part: Callable[[Tensor], Tensor], x: Tensor) -> object:
     """What the network or the preprocessing returns.
@@ -73,7 +76,7 @@ def _channels_last(x: Tensor) -> str:
     """A hint where `(batch, height, width, channels)` may have been given for `(batch, channels, height, width)`."""
     if x.ndim != 4 or x.shape[3] not in CHANNELS or x.shape[1] in CHANNELS:
         return ""
-    return f" (are these {x.shape[3]} channels last? networks take them first: x.permute(0, 3, 1, 2))"
+    return f" (are these {x.shape[3]} channels last? {CHANNELS_FIRST})"
 
 
 def as_logits(output: object, count: int) -> Tensor:

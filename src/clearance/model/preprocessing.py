@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clearance.errors import InputError, ShapeError
+from clearance.model.outputs import CHANNELS_FIRST
 from clearance.records import range_of
 
 
@@ -64,7 +65,7 @@ def _shape_hint(x: Tensor, channels: int) -> str:
     """What may be wrong with the inputs where the numbers do not go with their channels."""
     found = f" (the inputs have shape {tuple(x.shape[1:])}"
     if x.ndim == 4 and x.shape[3] == channels:
-        return f"{found}: are channels last? networks take them first: x.permute(0, 3, 1, 2))"
+        return f"{found}: are channels last? {CHANNELS_FIRST})"
     if x.ndim == 3 and x.shape[0] == channels:
         return f"{found}: is it one input? a batch of it is x[None])"
     return f"{found})"

@@ -32,6 +32,15 @@ class Robustness(Word):
     NOT_MEASURED = "not_measured", "nothing is known of it yet: it counts as neither proved nor broken"
 
 
+def is_radius(value: object) -> bool:
+    """Whether distances can be held against something: a finite number of at least 0.
+
+    >>> is_radius(8 / 255), is_radius(-1), is_radius("8/255"), is_radius(True)
+    (True, False, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
 def standing(radius: float, *, witness: float, proved: float | None) -> Robustness:
     """What one input counts as at a radius: a witness at the radius itself breaks, a proof up to it holds there.
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from clearance.errors import DtypeError, InputError, ShapeError
 from clearance.model.bounds import Bound, broadcasts
+
+UNEVEN = 10.0
+"""Where the widest range of a coordinate that moves is more than so many times the narrowest (euros beside shares), a
+distance is mostly that of the widest, and an attack whose steps are as long in each coordinate may fail at any
+distance on honest gradients."""
 
 
 def read_scale(scale: Bound, *, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -62,6 +69,34 @@ def read_fixed(fixed: Tensor, *, bounded: bool, device: torch.device) -> Tensor:
     if bool(fixed.all()):
         raise InputError("fixed: expected a coordinate that moves, got a mask that fixes all")
     return fixed.to(device)
+
+
+def moving_widths(bounds: tuple[Tensor, Tensor], fixed: Tensor | None, shape: Sequence[int]) -> Tensor:
+    """How wide the valid range of each coordinate is, and 0 where it is fixed.
+
+    Args:
+        bounds: Low and high.
+        fixed: The mask of fixed coordinates.
+        shape: Of one input.
+
+    Returns:
+        The widths, in that shape.
+
+    >>> moving_widths((torch.tensor(0.0), torch.tensor([1.0, 4.0])), torch.tensor([True, False]), (2,))
+    tensor([0., 4.])
+    """
+    widths = (bounds[1] - bounds[0]).expand(tuple(shape))
+    return widths if fixed is None else widths.masked_fill(fixed.expand_as(widths), 0.0)
+
+
+def are_uneven(widths: Tensor) -> bool:
+    """Whether the widest range of a coordinate that moves is more than `UNEVEN` times the narrowest.
+
+    >>> are_uneven(torch.tensor([0.0, 1.0, 8.0])), are_uneven(torch.tensor([1.0, 1e5]))
+    (False, True)
+    """
+    moving = widths[widths > 0]
+    return len(moving) > 0 and float(moving.max()) > UNEVEN * float(moving.min())
 
 
 def check_space(x: Tensor, scale: Tensor | None, fixed: Tensor | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Generic, Literal, SupportsIndex, TypeVar, overload
 
 from clearance.errors import InputError
 from clearance.geometry.exponents import as_norm
-from clearance.model.robustness import RobustShares, check_level
+from clearance.model.robustness import RobustShares, check_level, is_radius
 from clearance.records import PublicRecord, name_norm
 from clearance.report.figures.brackets import panels
 from clearance.report.page import write_pages
@@ -208,7 +207,7 @@ class Results(list[Item], Generic[Item]):
 
 def _check_radius(radius: object) -> None:
     """Raise unless it is a number from 0 on."""  # noqa: DOC501
-    if isinstance(radius, bool) or not isinstance(radius, int | float) or not 0 <= radius < math.inf:
+    if not is_radius(radius):
         raise InputError(f"radius: expected a number >= 0, such as 8 / 255, got {radius!r}")
 
 

@@ -13,14 +13,12 @@ from clearance.data.selection import consecutive, in_words
 from clearance.errors import InputError, TargetError
 from clearance.model.classifier import Classifier
 from clearance.model.inputs import CheckedInputs, prepare
+from clearance.model.space import are_uneven, moving_widths
 from clearance.zoo.asked import files_of, flags_of
 from clearance.zoo.choice import DataOptions, InputChoice, open_data
 from clearance.zoo.classifiers import LoadedClassifier, ModelOptions, make_classifier, read_network
 from clearance.zoo.fit import other_number_of_classes
 from clearance.zoo.loaded import LoadedNetwork
-
-UNLIKE_RANGES = 10.0
-"""How many times the narrowest range of a table's features the widest may be before that is told."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +57,13 @@ class Inputs:
 
     def _note_on_units(self) -> str:
         """What a person should know where features of very unlike ranges add up in one distance."""
-        names, bounds, fixed = self.data.feature_names, self.model.bounds, self.model.fixed
+        names, bounds = self.data.feature_names, self.model.bounds
         if not names or bounds is None or self.model.scale is not None:
             return ""
-        widths = (bounds[1] - bounds[0]).flatten().expand(len(names)).tolist()
-        held = [False] * len(names) if fixed is None else fixed.flatten().expand(len(names)).tolist()
-        moving = sorted(
-            (width, name) for width, name, one in zip(widths, names, held, strict=True) if width and not one
-        )
-        if len(moving) < 2 or moving[-1][0] <= UNLIKE_RANGES * moving[0][0]:
+        widths = moving_widths(bounds, self.model.fixed, self.data.images.shape[1:])
+        if not are_uneven(widths):
             return ""
+        moving = sorted((width, name) for width, name in zip(widths.flatten().tolist(), names, strict=True) if width)
         (narrow, first), (wide, last) = moving[0], moving[-1]
         ranges = f"{last} has a range of {wide:g}, {first} of {narrow:g}"
         return (
