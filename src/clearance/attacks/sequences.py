@@ -43,27 +43,32 @@ _QUICK = {
         AttackRun("fast_minimum_norm", 16, walk=4),
         AttackRun("fast_minimum_norm", 1, deep=True, inward=12, walk=4),
         _MISSING,
-        AttackRun("refine", 40, walk=5),
+        _regions(4),
+        AttackRun("refine", 26, walk=5),
     ),
     2.0: (
         _LINEAR,
         AttackRun("fast_minimum_norm", 16, walk=4),
         AttackRun("ddn", 12, deep=True, walk=4),
         _MISSING,
-        AttackRun("refine", 40, walk=5),
+        _regions(4),
+        AttackRun("refine", 20, walk=5),
     ),
     math.inf: (
         _LINEAR,
         AttackRun("fast_minimum_norm", 20, walk=2),
         AttackRun("apgd", 7, rounds=5, walk=2),
         _MISSING,
-        AttackRun("refine", 34, walk=3),
+        _regions(4),
+        AttackRun("refine", 14, walk=3),
     ),
 }
 """The smallest ensemble of each norm (that of infinity serves every other `p`): a short run from the input, one from
-far beyond the boundary or with a radius that is bisected, both followed by a walk along the boundary, and a longer run
-with short steps from the nearer of their witnesses. The walks tell which valley is the nearer one: before them the
-witness of a short run may be several times as far as the valley's nearest point."""
+far beyond the boundary or with a radius that is bisected, both followed by a walk along the boundary, a few walks
+between linear regions, and a longer run with short steps from the nearest of their witnesses. The walks along the
+boundary tell which valley is the nearer one: before them the witness of a short run may be several times as far as the
+valley's nearest point. Those between regions start elsewhere: on tables with narrow bounds the valley that both runs
+lead to may be several times as far as another one."""
 _STANDARD = {
     0.0: (
         AttackRun("sigma_zero", 150),
