@@ -23,6 +23,7 @@ from clearance.results.pages import as_run
 from command_line import run_command
 from result_cases import DISTANCES, KINDS, LABELS, X, linear
 
+QUESTION: dict[str, Any] = {"budget": 1500, "certificate": "linear", "time_limit": 2}
 EveryKind = Mapping[str, cl.Results[Any]]
 
 
@@ -38,6 +39,60 @@ def test_a_slice_knows_what_was_asked(brackets: cl.Results[cl.Bracket]):
     part = brackets[1:3]
     assert isinstance(part, cl.Results) and part.setup == brackets.setup and len(part) == 2
     assert part.to_dataframe()["input"].tolist() == [1, 2]
+
+
+def test_batches_of_the_same_question_are_one_list(model: cl.Classifier, brackets: cl.Results[cl.Bracket]):
+    first, last = (cl.bracket(model, X[rows], LABELS[rows], **QUESTION) for rows in (slice(0, 2), slice(2, 4)))
+    both = first + last
+    assert isinstance(both, cl.Results) and both.setup == first.setup and len(first) == 2
+    assert [one.attacked.distance for one in both] == [one.attacked.distance for one in brackets]
+    assert both.to_dataframe()["input"].tolist() == [0, 1, 2, 3] and last.to_dataframe()["input"].tolist() == [0, 1]
+    first += last
+    assert isinstance(first, cl.Results) and first.summary().inputs == 4
+    assert type(first + list(last)) is list and first[:0] + last == last
+
+
+@pytest.mark.parametrize(
+    ("choice", "difference"),
+    [
+        ({"budget": "quick"}, "parameters budget=1500 and budget=quick"),
+        ({"norm": "inf"}, "norm l2 and linf"),
+        ({"seed": 1}, "seed 0 and 1"),
+    ],
+)
+def test_another_question_does_not_join(model: cl.Classifier, choice: dict[str, Any], difference: str):
+    first = cl.bracket(model, X[:1], LABELS[:1], **QUESTION)
+    other = cl.bracket(model, X[1:2], LABELS[1:2], **QUESTION | choice)
+    for join in (lambda: first + other, lambda: first.extend(other)):
+        with pytest.raises(InputError, match=f"expected those of the same question to join, got others: {difference}"):
+            join()
+    assert len(first) == 1
+
+
+@pytest.mark.parametrize("call", [cl.attack, cl.bracket])
+def test_another_network_of_the_same_kind_does_not_join(call: Any):
+    networks = [torch.nn.Linear(2, 2).requires_grad_(False) for _ in range(2)]
+    networks[1].weight *= -1
+    first, other = (call(cl.Classifier(network, bounds=(0, 1)), X[:1], budget="quick") for network in networks)
+    with pytest.raises(InputError, match="model Linear"):
+        first += other
+    with pytest.raises(InputError, match="call attack and certify"):
+        _ = cl.attack(cl.Classifier(networks[0]), X[:1]) + cl.certify(cl.Classifier(networks[0]), X[:1])
+
+
+def test_a_page_names_the_features_of_a_table(here: Path):
+    model = cl.Classifier(linear(), bounds=(0, 4), scale=torch.tensor([1.0, 0.5]), fixed=torch.tensor([False, True]))
+    results = cl.bracket(model, X[:1], budget="quick")
+    for names, shown in (((), ["feature 0", "feature 1"]), (["income", "age"], ["income", "age"])):
+        results.report(here / "page.html", features=names)
+        page = (here / "page-auditor.html").read_text()
+        assert all(f">{name}<" in page for name in shown) and "scale) is so much of each" in page
+    for wrong in (["income"], ["income", "income"], "ab", [1, 2]):
+        with pytest.raises(InputError, match=r"^features: expected"):
+            results.report(here / "page.html", features=wrong)
+    pictures = cl.bracket(cl.Classifier(torch.nn.Sequential(torch.nn.Flatten(), linear())), X[:1, None], budget="quick")
+    with pytest.raises(InputError, match=r"^features: expected none"):
+        pictures.report(here / "page.html", features=["a", "b"])
 
 
 def test_records_keep_their_input_whatever_their_order(brackets: cl.Results[cl.Bracket]):

@@ -130,7 +130,7 @@ def levels(norm: float) -> tuple[tuple[AttackRun, ...], ...]:
         One tuple of runs for each name of `model.budgets.BUDGETS`.
 
     >>> [run.method for run in levels(2.0)[0]]
-    ['linear_steps', 'fast_minimum_norm', 'ddn', 'box_points', 'refine']
+    ['linear_steps', 'fast_minimum_norm', 'ddn', 'box_points', 'cutting_planes', 'refine']
     """
     key = norm if norm in _QUICK else math.inf
     return _QUICK[key], _STANDARD[key], _thorough(norm)

@@ -110,17 +110,19 @@ def print_outcome(console: Console, outcome: GateOutcome) -> None:
     columns = [
         GridColumn(""),
         GridColumn("criterion", wraps=True),
-        GridColumn("for", drop=1, wraps=True),
-        GridColumn("wanted", wraps=True),
+        GridColumn("for", drop=1),
+        GridColumn("wanted"),
         GridColumn("got", wraps=True),
     ]
     grid = Grid(columns, more="--json")
     for check in outcome.checks:
         mark = Text("passed", "green") if check.passed else Text("failed", "bold red")
-        cells = (check.criterion, check.about, check.wanted, check.got)
+        cells = (check.criterion, outcome.briefly(check), check.wanted, check.got)
         grid.add_row(mark, *(Text(printable(cell)) for cell in cells))
     console.print()
     grid.print(console)
+    if outcome.unit:
+        console.print(Text(f"\nDistances are in {printable(outcome.unit)}.", "dim"))
     for check in outcome.failed:
         console.print(Text(f"\n{printable(check.about)}: {printable(check.reason)}.", "red"))
     for note in outcome.notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,27 @@ NORMALISED = (
 """What most who meet this error have done."""
 
 Bound = float | Tensor
+
+
+def own_values(given: object, *, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """A copy of numbers as a tensor, from what makes one: what a caller writes into its array later changes nothing.
+
+    Args:
+        given: A number, a list, an array or a tensor.
+        device: Where to put it.
+        dtype: Its precision; `None`: its own.
+
+    Returns:
+        The tensor.
+
+    >>> import numpy as np
+    >>> array = np.array([1.0, 2.0])
+    >>> array.setflags(write=False)  # as those of a table often are
+    >>> own_values(array, device=torch.device("cpu"))
+    tensor([1., 2.], dtype=torch.float64)
+    """
+    array = hasattr(given, "__array__") and not isinstance(given, Tensor)
+    return torch.as_tensor(np.array(given) if array else given, dtype=dtype, device=device).detach().clone()
 
 
 def read_bounds(bounds: tuple[Bound, Bound], *, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -33,7 +55,7 @@ def read_bounds(bounds: tuple[Bound, Bound], *, device: torch.device, dtype: tor
     (tensor(0.), tensor(1.))
     """
     try:
-        low, high = (torch.as_tensor(bound, dtype=dtype, device=device) for bound in bounds)
+        low, high = (own_values(bound, dtype=dtype, device=device) for bound in bounds)
         lows, highs = torch.broadcast_tensors(low, high)
         worst = int((lows - highs).argmax())
     except (TypeError, ValueError, RuntimeError, IndexError):

@@ -25,7 +25,7 @@ from clearance.model.input_tensors import check_tensor
 from clearance.model.memory import even_share, fill_up, first_alone, is_out_of_memory, samples_that_fit
 from clearance.model.outputs import answer, as_logits, check_finite
 from clearance.model.placement import choose_placement
-from clearance.model.space import check_space, read_fixed, read_scale
+from clearance.model.space import check_space, read_fixed, read_scale, write_space
 
 Pull = Callable[[int], Tensor]
 Product = Callable[[Tensor], Tensor]
@@ -100,9 +100,10 @@ class Classifier:
         self._frozen: tuple[tuple[str, nn.Module], ...] | None = None
 
     def __repr__(self) -> str:
-        """The network's kind and the bounds."""
+        """The network's kind, the bounds, and what else distances depend on."""
         name = getattr(self.network, "__name__", type(self.network).__name__)
-        return f"{type(self).__name__}({name}, {write_bounds(self.bounds)})"
+        space = write_space(self.scale, self.fixed)
+        return f"{type(self).__name__}({', '.join([name, write_bounds(self.bounds), *space])})"
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits of a batch, without gradients.

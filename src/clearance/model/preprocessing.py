@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clearance.errors import InputError, ShapeError
+from clearance.model.bounds import own_values
 from clearance.model.outputs import CHANNELS_FIRST
 from clearance.records import range_of
 
@@ -93,7 +94,7 @@ class Rescale(nn.Module):
 def _as_numbers(name: str, given: float | Sequence[float]) -> Tensor:
     """A finite number, or a list of them, in float32."""  # noqa: DOC501
     try:
-        numbers = torch.as_tensor(given, device=given.device if isinstance(given, Tensor) else "cpu").float()
+        numbers = own_values(given, device=given.device if isinstance(given, Tensor) else torch.device("cpu")).float()
     except (TypeError, ValueError, RuntimeError):
         numbers = torch.tensor([], device="cpu")
     if numbers.numel() == 0 or not bool(numbers.isfinite().all()):

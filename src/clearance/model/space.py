@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clearance.errors import DtypeError, InputError, ShapeError
-from clearance.model.bounds import Bound, broadcasts
+from clearance.model.bounds import Bound, broadcasts, own_values
 
 UNEVEN = 10.0
 """Where the widest range of a coordinate that moves is more than so many times the narrowest (euros beside shares), a
@@ -34,7 +34,7 @@ def read_scale(scale: Bound, *, device: torch.device, dtype: torch.dtype) -> Ten
     tensor(2.)
     """
     try:
-        values = torch.as_tensor(scale, dtype=dtype, device=device)
+        values = own_values(scale, dtype=dtype, device=device)
     except (TypeError, ValueError, RuntimeError):
         got = " ".join(repr(scale).split())
         way = f"; load_model(..., data=..., scale={got}) measures it, as --scale does" if isinstance(scale, str) else ""
@@ -68,7 +68,7 @@ def read_fixed(fixed: Tensor, *, bounded: bool, device: torch.device) -> Tensor:
         raise InputError("fixed: expected bounds with it, got none")
     if bool(fixed.all()):
         raise InputError("fixed: expected a coordinate that moves, got a mask that fixes all")
-    return fixed.to(device)
+    return fixed.to(device).clone()
 
 
 def moving_widths(bounds: tuple[Tensor, Tensor], fixed: Tensor | None, shape: Sequence[int]) -> Tensor:
@@ -97,6 +97,16 @@ def are_uneven(widths: Tensor) -> bool:
     """
     moving = widths[widths > 0]
     return len(moving) > 0 and float(moving.max()) > UNEVEN * float(moving.min())
+
+
+def write_space(scale: Tensor | None, fixed: Tensor | None) -> list[str]:
+    """Scale and fixed coordinates in words, where there are any.
+
+    >>> write_space(torch.tensor([1.0, 2.0]), torch.tensor([True, False]))
+    ['scale of each feature', '1 of 2 fixed']
+    """
+    found = [] if scale is None else ["scale of each feature" if scale.numel() > 1 else f"scale {scale.item():g}"]
+    return found if fixed is None else [*found, f"{int(fixed.sum())} of {fixed.numel()} fixed"]
 
 
 def check_space(x: Tensor, scale: Tensor | None, fixed: Tensor | None) -> None:

@@ -50,7 +50,8 @@ def feature_table(run: RunRecords) -> Table:
         "features",
         "Features",
         f"One unit of distance ({run.plan.threat.units}) is so much of each feature, in the feature's own unit."
-        f"{whence} A fixed one needs none. Low and high are the ends of the valid range.",
+        f"{whence} A fixed one needs none. Low and high are the ends of the valid range. "
+        "Units and ranges are those that were given or measured for this run; nothing here shows that they are right.",
         ("feature", "one unit =", "low", "high", "may move", "values in the data"),
         tuple(rows),
         1,

@@ -70,7 +70,8 @@ def judge(
         notes += compare_plans(run, baseline)
         checks += [drop(*pair, name, limits.max_drop) for pair in pairs for name in limits.drop_of]
     plan, title = run.plan, None if baseline is None else baseline.name
-    return GateOutcome(run.name, plan.model.name, plan.data.name, title, tuple(checks), tuple(notes))
+    names = run.name, plan.model.name, plan.data.name, title
+    return GateOutcome(*names, tuple(checks), tuple(notes), plan.threat.unit)
 
 
 def _parts(run: RunRecords, norms: Sequence[float], targets: Sequence[str]) -> list[Part]:

@@ -83,6 +83,7 @@ class GateOutcome:
         baseline: Name of the run that it was compared with; `None` without one.
         checks: One for each criterion, and norm, target and order.
         notes: What a reader should know besides.
+        unit: What distances are in, in words; `None`: in the units of the inputs.
     """
 
     run: str
@@ -91,6 +92,11 @@ class GateOutcome:
     baseline: str | None
     checks: tuple[GateCheck, ...]
     notes: tuple[str, ...]
+    unit: str | None = None
+
+    def briefly(self, check: GateCheck) -> str:
+        """What a check is about, without the unit, which a table names once for all of them."""
+        return check.about.replace(f" in {self.unit}", "", 1) if self.unit else check.about
 
     @property
     def failed(self) -> list[GateCheck]:

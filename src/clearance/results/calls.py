@@ -43,8 +43,8 @@ def with_results(call: Callable[Arguments, Sequence[Kind]]) -> Callable[Argument
         except TypeError:
             given = None  # the call itself says what is wrong
         model: Any = given and given.arguments.get("model")
-        pages = call.__name__ == "bracket" and isinstance(model, Classifier)
-        digest = digest_of(model) if pages else ""  # before the call, which may change attributes of the network
+        # before the call, which may change attributes of the network
+        digest = digest_of(model) if isinstance(model, Classifier) else ""
         records = call(*arguments, **choices)
         bound = signature.bind(*arguments, **choices)
         bound.apply_defaults()

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, Literal, SupportsIndex, TypeVar, overload
+from typing import Any, Generic, Literal, Self, SupportsIndex, TypeVar, overload
 
 from clearance.errors import InputError
 from clearance.geometry.exponents import as_norm
@@ -20,7 +20,7 @@ from clearance.results.frames import PART_OF_CALL, as_dataframe, choose_columns,
 from clearance.results.kept import KeptResults, read_results, write_results
 from clearance.results.notebook import chart_html, table_html
 from clearance.results.pages import as_run
-from clearance.results.setup import SEVERAL, CallSetup
+from clearance.results.setup import SEVERAL, CallSetup, joined_setup, numbered_on, with_names
 from clearance.results.short import ResultsSummary, groups_of, summarise_results
 
 Item = TypeVar("Item", bound=PublicRecord, covariant=False)
@@ -29,7 +29,8 @@ Item = TypeVar("Item", bound=PublicRecord, covariant=False)
 class Results(list[Item], Generic[Item]):
     """The records of a call, one for each input, in order: a list like any other, which knows what was asked.
 
-    A slice is such a list as well; so are the results that `load` reads back.
+    A slice is such a list as well; so are the results that `load` reads back, and the sum of two (the batches of a
+    loader) that were asked the same of the same network.
 
     Args:
         records: The records.
@@ -65,6 +66,33 @@ class Results(list[Item], Generic[Item]):
         if isinstance(place, slice):
             return Results(super().__getitem__(place), self.setup)
         return super().__getitem__(place)
+
+    def __add__(self, others: Any) -> Any:
+        """These results and those of the same question on other inputs; with another list, a plain list."""
+        if not isinstance(others, Results):
+            return list(self) + others
+        both = Results(self, self.setup)
+        both.extend(others)
+        return both
+
+    def __iadd__(self, others: Iterable[Any]) -> Self:
+        """Add the results of the same question on other inputs."""
+        self.extend(others)
+        return self
+
+    def extend(self, others: Iterable[Any]) -> None:
+        """Add the results of the same question on other inputs, which are numbered on; those of another are refused.
+
+        Args:
+            others: The results, or records.
+
+        Raises:
+            InputError: If others are results of another question: another call, network, norm, target or choice.
+        """
+        if isinstance(others, Results):
+            self.setup = joined_setup(self.setup, others.setup)
+            others = numbered_on(self, others)
+        super().extend(others)
 
     def __repr__(self) -> str:
         """What was asked, and what came out, in a line."""
@@ -177,7 +205,15 @@ class Results(list[Item], Generic[Item]):
         write_results(KeptResults(self, self.setup), Path(path))
         return Path(path)
 
-    def report(self, path: str | Path, *, radii: Sequence[float] = (), name: str = "", data: str = "") -> Path:
+    def report(
+        self,
+        path: str | Path,
+        *,
+        radii: Sequence[float] = (),
+        name: str = "",
+        data: str = "",
+        features: Sequence[str] = (),
+    ) -> Path:
         """Write the page of these brackets, and beside it the auditor's, as `clearance report` does.
 
         Each is one HTML file that needs nothing else.
@@ -187,12 +223,14 @@ class Results(list[Item], Generic[Item]):
             radii: At which robust accuracy is written down; empty for round ones.
             name: What the pages call the network; empty for its kind.
             data: What they call the inputs; empty for what they were made from.
+            features: What they call the features of a table, in their order, such as `list(frame.columns)`; empty for
+                numbers from 0 on.
 
         Returns:
             Its path.
 
         Raises:
-            InputError: If a radius cannot be used.
+            InputError: If a radius or the names cannot be used.
         """
         setup = self.setup
         if isinstance(radii, str) or not isinstance(radii, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -201,6 +239,8 @@ class Results(list[Item], Generic[Item]):
             _check_radius(radius)
         if name:
             setup = replace(setup, model=setup.model.model_copy(update={"name": name}))
+        if len(features) > 0:
+            setup = replace(setup, threat=with_names(setup.threat, features))
         run = as_run(Path(path).stem, self, replace(setup, data=data) if data else setup)
         return write_pages(run, Path(path), radii=radii)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from torch import Tensor
 
+from clearance.errors import InputError
 from clearance.geometry.norms import as_distance
 from clearance.model.classifier import Classifier
+from clearance.records import PublicRecord, name_norm
 from clearance.runs.evaluate import normalisation_of, threat_of
+from clearance.runs.features import numbered_features
 from clearance.runs.fingerprint import fingerprint
 from clearance.runs.names import IN_MEMORY
 from clearance.runs.plan import ModelSpec, Scalar
@@ -20,6 +24,11 @@ from clearance.zoo.classifiers import LoadedClassifier
 
 SEVERAL = "one for each input"
 """In the place of a target that differs from input to input."""
+
+
+Item = TypeVar("Item", bound=PublicRecord)
+NAMES_OF_INPUTS = "data", "source"
+"""What may differ between results that are joined."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,8 @@ def setup_of(call: str, model: Classifier, x: Tensor, chosen: Mapping[str, Any],
     unit = model.unit if isinstance(model, LoadedClassifier) else "units of the classifier's scale"
     threat = None
     if norm >= 1:
-        threat = threat_of(model, (norm,), (target,), None if model.scale is None else unit, x[0].numel())
+        unit, features = None if model.scale is None else unit, numbered_features(model, x.shape[1:])
+        threat = threat_of(model, (norm,), (target,), unit, x[0].numel(), features=features)
     apart = {"norm", "target", "seed", "order", "progress"}
     plain = {name: value for name, value in chosen.items() if name not in apart and is_plain(value)}
     return CallSetup(
@@ -125,6 +135,90 @@ def setup_of(call: str, model: Classifier, x: Tensor, chosen: Mapping[str, Any],
         class_names=model.loaded.class_names if isinstance(model, LoadedClassifier) else (),
         versions=current_versions(),
     )
+
+
+def joined_setup(one: CallSetup, other: CallSetup) -> CallSetup:
+    """What two calls were asked, which must be the same, of other inputs.
+
+    Args:
+        one: The first.
+        other: The second.
+
+    Returns:
+        The same with the names of both inputs.
+
+    Raises:
+        InputError: If the questions differ.
+    """
+    for part in fields(CallSetup):
+        first, second = getattr(one, part.name), getattr(other, part.name)
+        if first != second and part.name not in NAMES_OF_INPUTS:
+            what = f"{part.name} {_in_short(first, second)} and {_in_short(second, first)}"
+            raise InputError(f"results: expected those of the same question to join, got others: {what}")
+    return replace(one, **{name: _both(getattr(one, name), getattr(other, name)) for name in NAMES_OF_INPUTS})
+
+
+def numbered_on(records: Sequence[Item], others: Sequence[Item]) -> list[Item]:
+    """The others with the numbers of inputs that follow those of the first: copies, for their own list keeps its own.
+
+    Args:
+        records: Results of a call.
+        others: Those of another.
+
+    Returns:
+        The copies.
+    """
+    first = 1 + max((one.given.place for one in records if one.given is not None), default=-1)
+    copies = [copy(one) for one in others]
+    for one in copies:
+        if one.given is not None:
+            object.__setattr__(one, "given", replace(one.given, place=first + one.given.place))
+    return copies
+
+
+def _in_short(part: object, other: object) -> str:
+    """What makes a part of what was asked another one, for a message."""
+    if isinstance(part, ModelSpec):
+        return f"{part.name} {part.weights_hash[:8]}".rstrip()
+    if isinstance(part, float):
+        return name_norm(part)
+    if isinstance(part, Mapping) and isinstance(other, Mapping):
+        part = ", ".join(f"{name}={value}" for name, value in part.items() if other.get(name) != value)
+    if isinstance(part, ThreatModel) and isinstance(other, ThreatModel):
+        part = f"{part.range}{part.in_unit}"
+    return " ".join(str(part).split())
+
+
+def _both(first: str, second: str) -> str:
+    return first if first == second else f"{first}, {second}"
+
+
+def with_names(threat: ThreatModel | None, names: Sequence[str]) -> ThreatModel | None:
+    """A threat model whose features have other names.
+
+    Args:
+        threat: The threat model; `None` is left alone.
+        names: A name for each feature, in their order.
+
+    Returns:
+        The threat model.
+
+    Raises:
+        InputError: If they are not a different text for each feature, or the inputs are no rows of a table.
+    """
+    if threat is None:
+        return None
+    features = threat.features
+    if features is None:
+        raise InputError("features: expected none, for these inputs are no rows of a table of few features")
+    if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):  # pyright: ignore
+        raise InputError(f"features: expected a list of names, got {names!r}")
+    if len(names) != len(features) or len(set(names)) < len(names):
+        raise InputError(
+            f"features: expected {len(features)} different names, one for each, got {len(names)}: {', '.join(names)}"
+        )
+    named = tuple(one.model_copy(update={"name": name}) for one, name in zip(features, names, strict=True))
+    return threat.model_copy(update={"features": named})
 
 
 def is_plain(value: object) -> bool:

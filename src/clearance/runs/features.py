@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -30,6 +31,28 @@ def features_of(model: Classifier, data: Dataset) -> tuple[Feature, ...] | None:
     names, shape = data.feature_names, data.images.shape[1:]
     if not 0 < len(names) == shape.numel() <= MOST_FEATURES:
         return None
+    return _each(model, shape, names, _whole(data))
+
+
+def numbered_features(model: Classifier, shape: torch.Size) -> tuple[Feature, ...] | None:
+    """Each feature of inputs without names: `feature 0`, `feature 1`, as they are counted in Python.
+
+    Args:
+        model: The classifier.
+        shape: Of an input.
+
+    Returns:
+        The features in their order; `None` where inputs are no rows of a table, or have more than `MOST_FEATURES`.
+    """
+    if len(shape) != 1 or shape.numel() > MOST_FEATURES:
+        return None
+    return _each(model, shape, [f"feature {place}" for place in range(shape.numel())], [None] * shape.numel())
+
+
+def _each(
+    model: Classifier, shape: torch.Size, names: Sequence[str], whole: Sequence[bool | None]
+) -> tuple[Feature, ...]:
+    """What a classifier says of each of the named features."""
 
     def each(value: Tensor | float | bool) -> list[float]:
         return torch.as_tensor(value).cpu().expand(shape).flatten().tolist()
@@ -38,8 +61,8 @@ def features_of(model: Classifier, data: Dataset) -> tuple[Feature, ...] | None:
     fixed = False if model.fixed is None else model.fixed
     columns = (each(1.0 if model.scale is None else model.scale), each(low), each(high), each(fixed))
     return tuple(
-        Feature(name=name, unit=float(unit), low=float(low), high=float(high), moves=not held, whole=whole)
-        for name, unit, low, high, held, whole in zip(names, *columns, _whole(data), strict=True)
+        Feature(name=name, unit=float(unit), low=float(low), high=float(high), moves=not held, whole=of_whole)
+        for name, unit, low, high, held, of_whole in zip(names, *columns, whole, strict=True)
     )
 
 
