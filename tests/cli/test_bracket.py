@@ -1,6 +1,7 @@
 """`clearance bracket`: the first run in a process of its own, the others in this one."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -213,8 +214,11 @@ def test_a_run_grows_by_inputs_norms_and_targets_and_is_read_by_every_command(tm
 )
 def test_nothing_is_taken_from_a_run(folder: Path, flags: tuple[str, ...], message: str):
     before = {path.name: path.read_bytes() for path in (folder / "run").iterdir()}
-    arguments = ("--target", "runner-up,3", "--out", "run", "--resume", *flags)
-    done = run_command("bracket", "digits-robust", "digits", *QUICK, *arguments, folder=folder)
+    asked = ["digits-robust", "digits", *QUICK, "--target", "runner-up,3", "--out", "run", "--resume"]
+    for name, value in zip(flags[::2], flags[1::2], strict=True):
+        place = asked.index(name) if name in asked else len(asked)
+        asked[place : place + 2] = [name, value]
+    done = run_command("bracket", *asked, folder=folder)
     assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
     assert {path.name: path.read_bytes() for path in (folder / "run").iterdir()} == before
 
@@ -260,6 +264,8 @@ def test_many_tasks_have_their_flags_counted(tmp_path: Path, monkeypatch: pytest
     done = run_command("bracket", *given, "--target", "runner-up", folder=tmp_path)
     assert done.returncode == 0
     assert "Flags, by how many brackets they are on: " in done.stdout and "zero_gradient" in done.stdout
+    told = re.search(r"(\d) of (\d) brackets? (?:is|are) masked: the network may hide", " ".join(done.stdout.split()))
+    assert told is not None and told[1] == told[2]
 
 
 def test_a_run_of_mostly_misclassified_inputs_asks_why(tmp_path: Path):

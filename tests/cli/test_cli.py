@@ -282,6 +282,20 @@ def test_bad_usage_gets_one_clear_line(capfd: pytest.CaptureFixture[str], argume
     complaint(capfd, *arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "bracket digits-standard digits --norm 2 --norm inf --out r",
+            "--norm: expected once, with commas in its list, got it 2 times",
+        ),
+        ("attack digits-standard digits --mean 0 --std 1 --mean 1", "--mean: expected once"),
+    ],
+)
+def test_a_flag_that_is_given_twice_is_not_dropped(capfd: pytest.CaptureFixture[str], arguments: str, message: str):
+    assert re.search(message, complaint(capfd, *arguments.split()).strip())
+
+
 def test_the_line_stays_one_line(capfd: pytest.CaptureFixture[str]):
     assert complaint(capfd, "score", "digits-robust", "a\nb\x1b[2J.npz").startswith("a b?[2J.npz: no such file")
 

@@ -79,6 +79,16 @@ class TestWhichInputs:
         document = attack(network, table, "--skip-misclassified", "--indices", "4,3,1")
         assert document["data"]["offset"] == 3 and document["data"]["skipped_misclassified"] == 1
 
+    def test_the_first_of_each_class(self, network: str, table: str):
+        document = attack(network, table, "--per-class", "2")
+        assert [row["input"] for row in document["results"]] == [0, 1, 2, 4]
+        assert [row["label"] for row in document["results"]] == [0, 0, 1, 1]
+        document = attack(network, table, "--per-class", "1", "--classes", "b")
+        assert [row["input"] for row in document["results"]] == [2]
+        document = attack(network, table, "--per-class", "2", "--skip-misclassified")
+        assert [row["input"] for row in document["results"]] == [0, 2, 3, 5]
+        assert document["data"]["skipped_misclassified"] == 2
+
     def test_titles(self, network: str, table: str):
         done = run_command("attack", network, table, "--skip-misclassified", "--count", "3", "--budget", "quick")
         assert "on data: inputs 0, 2 to 3 of 6; 1 misclassified skipped" in " ".join(done.stdout.split())
@@ -89,6 +99,10 @@ class TestWhichInputs:
         [
             ("--indices 1 --count 2", "--indices: expected to stand alone, got --count as well"),
             ("--indices 1 --classes a", "got --classes as well"),
+            ("--per-class 2 --count 3", "--per-class: expected to stand alone, got --count as well"),
+            ("--indices 1 --per-class 2", "--indices: expected to stand alone, got --per-class as well"),
+            ("--per-class 4", "per-class: expected 1 to 3, the inputs of class [01] in data, got 4"),
+            ("--per-class 3 --skip-misclassified", "expected 3 inputs of class 0 .* classifies correctly, got 2 of 3"),
             ("--indices 6", "indices: expected 0 to 5 for data, got 6"),
             ("--indices x", "indices: expected places such as 3,17,40-44, got 'x'"),
             ("--classes c", "one of its 2 class names or an index that has inputs in data, got 'c', no such class"),

@@ -23,6 +23,7 @@ QUICK = ("--budget", "1500", "--certificate", "none")
     "flags",
     [
         ("--count", "1", "--norm", "2,inf"),
+        ("--per-class", "1", "--classes", "4,2"),
         ("--indices", "3,5", "--target", "runner-up,7", "--seed", "4", "--mean", "0.25", "--std", "0.3"),
         ("--count", "1", "--offset", "2", "--order", "2", "--micro-batch", "16", "--time-limit", "3"),
     ],

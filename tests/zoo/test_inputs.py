@@ -27,6 +27,7 @@ def test_counts():
     assert len(cl.load_data("digits")) == 360 and len(cl.load_data("digits", count=None)) == 10
     assert cl.load_data("digits", classes="3,4", count=5).labels.unique().tolist() == [3, 4]
     assert cl.load_data("digits", classes=[3], count=2).labels.tolist() == [3, 3]
+    assert cl.load_data("digits", per_class=2).labels.bincount().tolist() == [2] * 10
     assert cl.load_data("digits", indices=[7, 3]).indices == (7, 3)
     with pytest.raises(InputError, match="indices: expected to stand alone, got count as well"):
         cl.load_data("digits", indices=[7], count=1)
@@ -44,6 +45,7 @@ def test_counts():
         (["--count", "6"], False),
         (["--indices", "0,1,2"], False),
         (["--classes", "0"], False),
+        (["--per-class", "1"], False),
         (["--count", "all"], False),
     ],
 )

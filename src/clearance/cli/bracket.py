@@ -22,7 +22,7 @@ from clearance.geometry.exponents import as_norm
 from clearance.model.budgets import masked_passes, whole_passes
 from clearance.report.grey_levels import has_levels
 from clearance.report.marks import count
-from clearance.report.notices import mostly_misclassified
+from clearance.report.notices import mostly_masked, mostly_misclassified
 from clearance.report.pictures import is_picture
 from clearance.runs.engines import Engine
 from clearance.runs.engines.local import LocalEngine
@@ -167,8 +167,9 @@ def show(run: Run, inputs: Inputs, *, as_json: bool) -> None:
         bracket_tables.print_grey_levels(console, rows)
     bracket_tables.print_legend(console, records)
     wrong = sum(row.misclassified for row in rows)
-    if asked := mostly_misclassified(wrong, wrong + sum(row.judged for row in rows)):
-        console.print(f"\n{asked}", style="yellow")
+    masked, judged = sum(row.masked for row in rows), sum(row.judged for row in rows)
+    for told in filter(None, (mostly_misclassified(wrong, wrong + judged), mostly_masked(masked, judged))):
+        console.print(f"\n{told}", style="yellow")
     console.print(f"\nNext: clearance report {run.folder} (--at EPS for robust accuracy)")
 
 

@@ -32,6 +32,7 @@ DATA_FLAGS = {field.name for field in fields(Options)} | {
     "count",
     "offset",
     "indices",
+    "per_class",
     "classes",
     "skip_misclassified",
     "scale",
@@ -57,15 +58,32 @@ def _check_numbers(flags: InputFlags) -> None:
     """Bounds, normalisation, and which inputs."""  # noqa: DOC501
     check_bounds(flags.bounds, no_bounds=flags.no_bounds)
     check_normalisation(flags.mean, flags.std, flags.preset)
+    check_choice(flags)
     if flags.indices is not None:
-        others = sorted(flags.given & {"count", "offset", "classes"})
-        if others:
-            raise InputError(f"--indices: expected to stand alone, got --{others[0]} as well")
         read_indices(flags.indices)
     if flags.count != "all" and int(flags.count) < 1:
         raise InputError(f"count: expected at least 1, got {flags.count}")
     if flags.offset < 0:
         raise InputError(f"offset: expected 0 or more, got {flags.offset}")
+
+
+def check_choice(flags: InputFlags) -> None:
+    """Check that `--indices` and `--per-class` stand without what they replace.
+
+    Args:
+        flags: The flags' values.
+
+    Raises:
+        InputError: If they do not.
+    """
+    for name, replaced in (
+        ("indices", {"count", "offset", "per_class", "classes"}),
+        ("per_class", {"count", "offset"}),
+    ):
+        others = sorted(flags.given & replaced)
+        if getattr(flags, name) is not None and others:
+            alone, other = (f"--{one.replace('_', '-')}" for one in (name, others[0]))
+            raise InputError(f"{alone}: expected to stand alone, got {other} as well")
 
 
 def check_device(name: str | None) -> None:

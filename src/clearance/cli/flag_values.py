@@ -27,6 +27,7 @@ class InputFlags:
         count: How many inputs, or `"all"`.
         offset: How many inputs to pass over.
         indices: Places of inputs in the whole set, such as 3,17,40-44.
+        per_class: How many inputs of each class.
         classes: Classes whose inputs alone are taken, with commas between them.
         skip_misclassified: Take only inputs that the model classifies correctly.
         train: The training part of the data.
@@ -59,6 +60,7 @@ class InputFlags:
     count: int | str
     offset: int
     indices: str | None
+    per_class: int | None
     classes: str | None
     skip_misclassified: bool
     train: bool

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from clearance.cli.checks import check_choice
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.values import printable
 from clearance.data.options import Options
 from clearance.data.selection import read_indices
-from clearance.errors import InputError
 from clearance.model.inputs import CheckedInputs
 from clearance.zoo.choice import DEFAULT_INPUTS, DataOptions
 from clearance.zoo.classifiers import ModelOptions, read_network
@@ -83,20 +83,15 @@ def model_options(flags: InputFlags) -> ModelOptions:
 
 
 def data_options(flags: InputFlags) -> DataOptions:
-    """Which inputs the flags ask for.
-
-    Raises:
-        InputError: If `--indices` does not stand alone.
-    """
-    others = sorted(flags.given & {"count", "offset", "classes"})
-    if flags.indices is not None and others:
-        raise InputError(f"--indices: expected to stand alone, got --{others[0]} as well")
+    """Which inputs the flags ask for."""
+    check_choice(flags)
     given = flags.count == "all" or "count" in flags.given
     return DataOptions(
         count="all" if flags.count == "all" else int(flags.count) if given else None,
         at_most=int(flags.count) if not given else DEFAULT_INPUTS,
         offset=flags.offset,
         indices=None if flags.indices is None else read_indices(flags.indices),
+        per_class=flags.per_class,
         classes=flags.classes,
         skip_misclassified=flags.skip_misclassified,
         reader=Options(

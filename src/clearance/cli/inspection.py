@@ -74,7 +74,8 @@ def inspect_model(given: InputFlags, input_shape: tuple[int, ...] | None = None)
 
 def _with_data(given: InputFlags) -> Inspection:
     """The model on the data."""
-    given = given if "count" in given.given or given.indices is not None else replace(given, count=DEFAULT_COUNT)
+    chosen = given.given & {"count", "indices", "per_class"}
+    given = given if chosen else replace(given, count=DEFAULT_COUNT)
     inputs = read_inputs(given)
     x = inputs.model.check_inputs(inputs.data.images)
     logits = inputs.model.logits(x)

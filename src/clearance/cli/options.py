@@ -19,7 +19,7 @@ from clearance.cli.completion import (
     complete_target,
 )
 from clearance.cli.flag_values import InputFlags, pick
-from clearance.cli.values import BudgetType, ModelArguments, NumberOr, Numbers, PictureSize
+from clearance.cli.values import BudgetType, ModelArguments, NumberOr, Numbers, OnceEach, PictureSize
 from clearance.data.presets import PRESETS
 from clearance.data.scale_names import SCALE_MEANING
 from clearance.data.table import describe_data
@@ -78,6 +78,7 @@ INPUT_OPTIONS = (
     ),
     click.option("--offset", default=0, show_default=True, metavar="N", help="How many inputs to pass over."),
     click.option("--indices", metavar="N[,N-N...]", help="Places of inputs in the whole set, such as 3,17,40-44."),
+    click.option("--per-class", type=click.IntRange(min=1), metavar="N", help="The first N inputs of each class."),
     click.option("--classes", metavar="NAME|K[,...]", help="Only inputs of these classes; --count counts them."),
     click.option("--skip-misclassified", is_flag=True, help="Take inputs that the model classifies correctly only."),
     click.option("--train", is_flag=True, help="The training part of the data instead of the test part."),
@@ -287,7 +288,13 @@ def given_flags(context: click.Context) -> set[str]:
     return {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
 
 
-@click.group(name="clearance", invoke_without_command=True, context_settings=CONTEXT)
+class OnceEachGroup(click.Group):
+    """A group of such commands."""
+
+    command_class = OnceEach
+
+
+@click.group(name="clearance", cls=OnceEachGroup, invoke_without_command=True, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="clearance")
 @click.pass_context
 def commands(context: click.Context) -> None:

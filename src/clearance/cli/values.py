@@ -25,6 +25,20 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+class OnceEach(click.Command):
+    """A command that takes each flag with a list once: of `--norm 2 --norm inf` the first would be lost in silence."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, once no list is there twice; of a flag with one value the last counts, as in every shell."""  # noqa: DOC501
+        if not ctx.resilient_parsing:
+            _, _, met = self.make_parser(ctx).parse_args(args=list(args))
+            for flag in met:
+                if isinstance(flag, click.Option) and "," in (flag.metavar or "") and met.count(flag) > 1:
+                    got = f"got it {met.count(flag)} times"
+                    raise click.UsageError(f"{flag.opts[0]}: expected once, with commas in its list, {got}")
+        return super().parse_args(ctx, args)
+
+
 class Completed:
     """A kind of value some of whose texts have names.
 

@@ -81,6 +81,37 @@ def of_classes(
     return np.flatnonzero(np.isin(labels, [index for index in wanted if index is not None])).tolist()
 
 
+def first_of_each(labels: NDArray[np.int64], rows: Sequence[int], count: int, name: str) -> list[int]:
+    """The first inputs of each class among some places.
+
+    Args:
+        labels: `(total,)`, class indices.
+        rows: The places.
+        count: How many of each class.
+        name: What the set is called, for messages.
+
+    Returns:
+        Their places, in the order of `rows`.
+
+    Raises:
+        InputError: If there are fewer than so many of a class.
+
+    >>> first_of_each(np.array([0, 1, 0, 0, 1]), range(5), 2, "x")
+    [0, 1, 2, 4]
+    """
+    taken, left = list[int](), dict.fromkeys(labels[list(rows)].tolist(), count)
+    for row in rows:
+        own = int(labels[row])
+        if left[own]:
+            left[own] -= 1
+            taken.append(row)
+    rarest = max(left, key=lambda own: left[own], default=0)
+    if count < 1 or left.get(rarest, 1):
+        most = count - left.get(rarest, count)
+        raise InputError(f"per-class: expected 1 to {most}, the inputs of class {rarest} in {name}, got {count}")
+    return taken
+
+
 def class_index(given: str | int, class_names: Sequence[str]) -> int | None:
     """The index of a class by its name, or of an index in words; `None` where there is no such class.
 

@@ -43,6 +43,21 @@ def notices(run: RunRecords) -> list[str]:
     return found
 
 
+def mostly_masked(masked: int, judged: int) -> str:
+    """What to do where the gradients of more than half of the correctly classified inputs are in doubt; else empty.
+
+    >>> mostly_masked(1, 2), mostly_masked(2, 2)[:60]
+    ('', '2 of 2 brackets are masked: the network may hide its gradien')
+    """
+    if 2 * masked <= judged:
+        return ""
+    return (
+        f"{masked:,} of {count(judged, 'bracket')} {'is' if judged == 1 else 'are'} masked: the network may hide its gradients, so that estimates "
+        "mean nothing and attacks find too little. Only what is proved and what was witnessed counts; each flag's page "
+        "says what was seen and what to do (clearance docs FLAG)"
+    )
+
+
 def mostly_misclassified(wrong: int, brackets: int) -> str:
     """What to ask where more than half of the brackets are of misclassified inputs; empty where they are not.
 

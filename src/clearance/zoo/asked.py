@@ -75,8 +75,11 @@ def _of_choice(chosen: DataOptions, count: int) -> list[str]:
     if chosen.indices is not None:
         words = ["--indices", ",".join(map(str, chosen.indices))]
     else:
-        words = ["--count", "all" if chosen.count == "all" else str(count)]
-        words += ["--offset", str(chosen.offset)] if chosen.offset else []
+        words = _valued("per-class", chosen.per_class) or [
+            "--count",
+            "all" if chosen.count == "all" else str(count),
+            *(["--offset", str(chosen.offset)] if chosen.offset else []),
+        ]
         classes = chosen.classes
         words += _valued("classes", classes if isinstance(classes, str | None) else ",".join(map(str, classes)))
     return words + (["--skip-misclassified"] if chosen.skip_misclassified else [])

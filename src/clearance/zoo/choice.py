@@ -10,6 +10,7 @@ from clearance.data import datasets
 from clearance.data.dataset import Dataset, Source
 from clearance.data.options import Options
 from clearance.data.scale_names import ORDER_OR_INPUTS
+from clearance.data.selection import first_of_each
 from clearance.errors import InputError
 from clearance.model.classifier import Classifier
 from clearance.zoo.classifiers import LoadedClassifier
@@ -30,7 +31,8 @@ class DataOptions:
         count: How many; `None`: `at_most`, or all of a smaller set.
         at_most: How many where `count` says nothing.
         offset: How many to pass over.
-        indices: Places in the whole set, instead of count, offset and classes.
+        indices: Places in the whole set, instead of all others.
+        per_class: The first so many of each class, instead of count and offset.
         classes: Names or indices of the classes whose inputs alone are taken; a text may hold several, with commas.
         skip_misclassified: Take only inputs that the model classifies correctly.
         reader: What the reader of the data is told.
@@ -40,6 +42,7 @@ class DataOptions:
     at_most: int = DEFAULT_INPUTS
     offset: int = 0
     indices: Sequence[int] | None = None
+    per_class: int | None = None
     classes: str | Sequence[str | int] | None = None
     skip_misclassified: bool = False
     reader: Options = field(default_factory=Options)
@@ -99,7 +102,8 @@ class InputChoice:
         """The inputs, how many misclassified ones were passed over, and what a person should know of that."""
         rows, skipped, warning = self._rows(), None, ""
         if self.options.skip_misclassified and self.model is not None:
-            rows, skipped = self._classified(rows, self.model)
+            choose = self._classified if self.options.per_class is None else self._classified_of_each
+            rows, skipped = choose(rows, self.model)
             wrong = f"{skipped} of {skipped + len(rows)} inputs are misclassified"
             warning = f"{wrong}: {ORDER_OR_INPUTS}" if skipped > len(rows) else ""
         data = self.read(rows)
@@ -111,7 +115,9 @@ class InputChoice:
     def _few_classes(self, data: Dataset) -> str:
         """What a person should know of the first inputs of a set that is sorted by class."""
         asked, inputs, met = self.options, len(data.labels), len(data.labels.unique())
-        chosen = asked.indices is not None or asked.classes is not None or asked.count == "all"
+        chosen = (
+            any(given is not None for given in (asked.indices, asked.classes, asked.per_class)) or asked.count == "all"
+        )
         if chosen or 2 * met > inputs:
             return ""
         labels = self.source.labels
@@ -119,7 +125,7 @@ class InputChoice:
         if met >= total or changes >= total:  # a set in random order changes far more
             return ""
         few = f"these {inputs} inputs are of {met} of the {total} classes"
-        return f"{few}: the set is sorted by class; indices or classes choose others"
+        return f"{few}: the set is sorted by class; per-class, indices or classes choose others"
 
     def read(self, rows: Sequence[int]) -> Dataset:
         """Some inputs by their places, in the units of the bounds that were given for the model."""
@@ -129,13 +135,17 @@ class InputChoice:
     def _rows(self) -> list[int]:
         """Places of the inputs that are asked for; all that may be taken where misclassified ones are to be skipped."""  # noqa: DOC501
         asked = self.options
+        others = {"count": asked.count not in (None, "all"), "offset": asked.offset}
+        others |= {} if asked.indices is None else {"classes": asked.classes, "per_class": asked.per_class}
+        alone = "indices" if asked.indices is not None else "per_class" if asked.per_class is not None else ""
+        if alone and (found := next((name for name, given in others.items() if given), None)):
+            raise InputError(f"{alone}: expected to stand alone, got {found} as well")
         if asked.indices is not None:
-            others = {"count": asked.count not in (None, "all"), "offset": asked.offset, "classes": asked.classes}
-            if found := next((name for name, given in others.items() if given), None):
-                raise InputError(f"indices: expected to stand alone, got {found} as well")
             return datasets.rows_of(self.source, indices=asked.indices)
         classes = self._classes()
         available = datasets.rows_of(self.source, offset=asked.offset, classes=classes)
+        if asked.per_class is not None and not asked.skip_misclassified:
+            return first_of_each(self.source.labels, available, asked.per_class, self.source.name)
         if asked.skip_misclassified or asked.count == "all":
             return available
         count = min(asked.at_most, len(available)) if asked.count is None else asked.count
@@ -155,18 +165,36 @@ class InputChoice:
         least, wanted = wanted, asked.at_most if asked.count is None and asked.indices is None else wanted
         if wanted is not None and wanted < 1:
             raise InputError(f"count: expected at least 1, got {wanted}")
-        kept, passed = list[int](), 0
-        for row, correct in self._judged(rows, model):
-            if wanted is not None and len(kept) == wanted:
-                break
-            passed += 1
-            if correct:
-                kept.append(row)
+        kept, passed = self._first_correct(rows, model, wanted)
         if not kept or (least is not None and len(kept) < least):
             wish = "at least one input" if wanted is None else f"{wanted} inputs"
             got = f"{len(kept)} of {passed}"
             raise InputError(f"skip-misclassified: expected {wish} that the model classifies correctly, got {got}")
         return kept, list(rows).index(kept[-1]) + 1 - len(kept)
+
+    def _classified_of_each(self, rows: Sequence[int], model: Classifier) -> tuple[list[int], int]:
+        """The first inputs of each class that the model classifies correctly, and how many others came before them."""  # noqa: DOC501
+        wanted, labels = self.options.per_class or 0, self.source.labels
+        first_of_each(labels, rows, wanted, self.source.name)
+        chosen, skipped = list[int](), 0
+        for own in dict.fromkeys(labels[list(rows)].tolist()):
+            kept, passed = self._first_correct([row for row in rows if labels[row] == own], model, wanted)
+            if len(kept) < wanted:
+                wish = f"{wanted} inputs of class {own} that the model classifies correctly"
+                raise InputError(f"skip-misclassified: expected {wish}, got {len(kept)} of {passed}")
+            chosen, skipped = chosen + kept, skipped + passed - len(kept)
+        return sorted(chosen, key=list(rows).index), skipped
+
+    def _first_correct(self, rows: Sequence[int], model: Classifier, wanted: int | None) -> tuple[list[int], int]:
+        """The first of these inputs that the model classifies correctly, and how many had to be looked at."""
+        kept, passed = list[int](), 0
+        for row, correct in self._judged(rows, model):
+            if len(kept) == wanted:
+                break
+            passed += 1
+            if correct:
+                kept.append(row)
+        return kept, passed
 
     def _judged(self, rows: Sequence[int], model: Classifier) -> Iterator[tuple[int, bool]]:
         """Whether each of these inputs is classified correctly."""  # noqa: DOC402

@@ -146,6 +146,7 @@ def load_data(
     count: int | Literal["all"] | None = "all",
     offset: int = 0,
     indices: Sequence[int] | None = None,
+    per_class: int | None = None,
     classes: str | Sequence[str | int] | None = None,
     skip_misclassified: bool = False,
     train: bool = False,
@@ -165,7 +166,8 @@ def load_data(
             of its classes, and pixels its units (bounds 0 and 255: as they are stored).
         count: How many; `"all"`; `None`: 10, the command line's default, or all of a smaller set.
         offset: How many to pass over; with `classes`, of those classes.
-        indices: Places in the whole set, each once, instead of count, offset and classes.
+        indices: Places in the whole set, each once, instead of count, offset, per_class and classes.
+        per_class: The first so many of each class (with `classes`, of those), instead of count and offset.
         classes: Only inputs of these classes, by name or index.
         skip_misclassified: Only inputs that `model` classifies correctly.
         train: The training part instead of the test part.
@@ -201,7 +203,13 @@ def load_data(
         class_names=tuple(class_names),
     )
     options = DataOptions(
-        count, offset=offset, indices=indices, classes=classes, skip_misclassified=skip_misclassified, reader=reader
+        count,
+        offset=offset,
+        indices=indices,
+        per_class=per_class,
+        classes=classes,
+        skip_misclassified=skip_misclassified,
+        reader=reader,
     )
     network = model.loaded if isinstance(model, LoadedClassifier) else None
     source = open_data(str(spec), options, network)
