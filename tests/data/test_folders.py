@@ -70,9 +70,20 @@ class TestFolders:
         picture(tmp_path / "b" / "1.png", 60)
         with pytest.raises(ShapeError, match=r"b/1\.png: expected a grey picture as .*a/1\.png, .* got one in colours"):
             load(f"folder:{tmp_path}")
+        assert load(f"folder:{tmp_path}", channels=3).images.shape == (3, 3, 3, 4)
+        assert load(f"folder:{tmp_path}", channels=1).images.shape == (3, 1, 3, 4)
         picture(tmp_path / "a" / "0.png", 40)
         found = load(f"folder:{tmp_path}")
         assert (found.images[1, :, 0, 0] * 255).round().tolist() == [50, 50, 50]
+
+    def test_colours_become_grey_as_pillow_has_it(self, tmp_path: Path):
+        (tmp_path / "a").mkdir()
+        levels = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+        Image.fromarray(levels).save(tmp_path / "a" / "0.png")
+        grey = np.asarray(Image.fromarray(levels).convert("L"))
+        assert (load(f"folder:{tmp_path}", channels=1).images[0, 0] * 255).round().tolist() == grey.tolist()
+        with pytest.raises(InputError, match="channels: expected 1 or 3, got 2"):
+            load(f"folder:{tmp_path}", channels=2)
 
     @pytest.mark.parametrize(
         ("make", "message"),

@@ -50,7 +50,8 @@ def test_a_bound_of_its_own_is_named():
     [
         ((2, 8, 8, 3), r"shape \(8, 8, 3\): are channels last\? networks take them first: x\.permute\(0, 3, 1, 2\)"),
         ((3, 8, 8), r"shape \(8, 8\): is it one input\? a batch of it is x\[None\]"),
-        ((2, 1, 8, 8), r"shape \(1, 8, 8\)\)"),
+        ((2, 1, 8, 8), r"shape \(1, 8, 8\); channels=3 of load_data, --channels 3, makes pictures so\)"),
+        ((2, 2, 8, 8), r"shape \(2, 8, 8\)\)"),
     ],
 )
 def test_a_normalisation_that_does_not_go_with_the_channels_says_what_may_be_wrong(shape: tuple[int, ...], hint: str):

@@ -80,3 +80,11 @@ def test_features_are_not_taken_for_the_logits_of_a_binary_network(wrap: Any):
 def test_one_logit_of_one_input_may_have_no_dimension():
     model = cl.Classifier(lambda x: x.sum(1).squeeze(), micro_batch=1)
     assert model.logits(X).shape == (2, 2)
+
+
+@pytest.mark.parametrize(("taken", "given", "hint"), [(3, 1, True), (1, 3, True), (3, 2, False)])
+def test_grey_pictures_for_a_network_of_colours_are_named(taken: int, given: int, hint: bool):
+    network = nn.Sequential(nn.Conv2d(taken, 2, 3), nn.Flatten())
+    with pytest.raises(cl.NetworkError) as caught:
+        cl.Classifier(network).logits(torch.rand(1, given, 4, 4))
+    assert (f"--channels {taken}, makes pictures so" in str(caught.value)) is hint

@@ -108,6 +108,7 @@ def _data_options(flags: InputFlags) -> Options:
         train=flags.train,
         resize=flags.resize,
         crop=flags.crop,
+        channels=None if flags.channels is None else int(flags.channels),
         label=flags.label,
         fixed=split_parts(flags.fixed),
         movable=split_parts(flags.movable),

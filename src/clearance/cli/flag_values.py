@@ -33,6 +33,7 @@ class InputFlags:
         train: The training part of the data.
         resize: Size that pictures are resized to.
         crop: Size of the centre of pictures that is kept.
+        channels: How many channels pictures become, 1 or 3.
         label: Column of labels; class of a single picture.
         class_names: Classes in the order of the model's outputs, with commas between them.
         fixed: Columns that cannot move, with commas between them.
@@ -66,6 +67,7 @@ class InputFlags:
     train: bool
     resize: int | tuple[int, int] | None
     crop: int | tuple[int, int] | None
+    channels: str | None
     label: str | None
     class_names: str | None
     fixed: str | None

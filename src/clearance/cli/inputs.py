@@ -98,6 +98,7 @@ def data_options(flags: InputFlags) -> DataOptions:
             train=flags.train,
             resize=flags.resize,
             crop=flags.crop,
+            channels=None if flags.channels is None else int(flags.channels),
             label=flags.label,
             fixed=_parts(flags.fixed),
             movable=_parts(flags.movable),

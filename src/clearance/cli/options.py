@@ -84,6 +84,7 @@ INPUT_OPTIONS = (
     click.option("--train", is_flag=True, help="The training part of the data instead of the test part."),
     click.option("--resize", type=PictureSize(), metavar="N|HxW", help="Pictures: shorter side to N, or to this."),
     click.option("--crop", type=PictureSize(), metavar="N|HxW", help="Pictures: keep the centre, after --resize."),
+    click.option("--channels", type=click.Choice(["1", "3"]), help="Pictures: grey, or grey ones as three equal ones."),
     click.option("--label", metavar="NAME", help="Tables: the column of labels. One picture: its class."),
     click.option("--class-names", metavar="NAME,...", help="Classes in the order of the model's outputs."),
     click.option("--fixed", metavar="NAME[,...]", help="Tables: columns that cannot move.  [default: of two values]"),

@@ -50,6 +50,7 @@ def load(
     classes: Sequence[str | int] | None = None,
     resize: Size | None = None,
     crop: Size | None = None,
+    channels: int | None = None,
     label: str | None = None,
     fixed: Sequence[str] = (),
     movable: Sequence[str] = (),
@@ -67,6 +68,7 @@ def load(
         classes: Only inputs of these classes, by name or index.
         resize: Pictures: their shorter side is resized to this, or they are resized to (height, width).
         crop: Pictures: the centre of this size is kept, after `resize`.
+        channels: Pictures: 1 makes them grey, 3 gives grey ones three equal channels; `None`: as the first of the set.
         label: Tables: the column of labels. One picture: its class.
         fixed: Tables: columns that cannot move.
         movable: Tables: columns that can move although they hold two values only.
@@ -91,6 +93,7 @@ def load(
         train=train,
         resize=resize,
         crop=crop,
+        channels=channels,
         label=label,
         fixed=tuple(fixed),
         movable=tuple(movable),

@@ -63,7 +63,7 @@ def open_folder(place: str, options: Options) -> Source:
 
     Args:
         place: The folder.
-        options: `train`, `resize`, `crop` and `class_names` are read.
+        options: `train`, `resize`, `crop`, `channels` and `class_names` are read.
 
     Returns:
         Images of shape `(count, channels, height, width)` in [0, 1], named after the folder.
@@ -86,7 +86,7 @@ def open_picture(place: str, options: Options) -> Source:
 
     Args:
         place: The file.
-        options: `label` is the class, by name or index; `resize`, `crop` and `class_names` are read.
+        options: `label` is the class, by name or index; `resize`, `crop`, `channels` and `class_names` are read.
 
     Returns:
         A set of one image.

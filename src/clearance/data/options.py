@@ -21,6 +21,7 @@ class Options:
         train: The training part instead of the test part.
         resize: Images are resized to this: their shorter side to one number, or to height and width.
         crop: The centre of this size is kept, after `resize`.
+        channels: 1: pictures become grey; 3: grey ones get three equal channels; `None`: as the set's first picture.
         label: Name of the column of labels; for a single picture its class, by name or index.
         fixed: Names of columns that cannot move.
         movable: Names of columns that can, although they are fixed by default.
@@ -31,6 +32,7 @@ class Options:
     train: bool = False
     resize: Size | None = None
     crop: Size | None = None
+    channels: int | None = None
     label: str | None = None
     fixed: tuple[str, ...] = ()
     movable: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Options:
             "train": self.train,
             "resize": self.resize,
             "crop": self.crop,
+            "channels": self.channels,
             "label": self.label,
             "fixed": self.fixed,
             "movable": self.movable,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clearance.data.options import Options
 from clearance.data.pictures import read_picture
-from clearance.errors import ShapeError
+from clearance.errors import InputError, ShapeError
 
 Named = tuple[str, Path | bytes]
 """What a picture is called in messages, and the file or its content."""
@@ -20,15 +20,20 @@ Named = tuple[str, Path | bytes]
 
 @dataclass(frozen=True)
 class PictureReader:
-    """Reads the pictures of a set by their places; the first picture of the set says whether it is grey.
+    """Reads the pictures of a set by their places; where no number of channels is asked for, its first picture says it.
 
     Attributes:
         find: The pictures at these places.
-        options: `resize` and `crop` are read.
+        options: `resize`, `crop` and `channels` are read.
     """
 
     find: Callable[[Sequence[int]], Sequence[Named]]
     options: Options
+
+    def __post_init__(self) -> None:
+        """Check the number of channels."""  # noqa: DOC501
+        if self.options.channels not in (None, 1, 3):
+            raise InputError(f"channels: expected 1 or 3, got {self.options.channels}")
 
     def __call__(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """The pictures at these places, `(count, channels, height, width)`.
@@ -54,10 +59,14 @@ class PictureReader:
         return np.stack(found)
 
     def _read(self, name: str, source: Path | bytes) -> NDArray[np.float32]:
-        picture = read_picture(source, name, resize=self.options.resize, crop=self.options.crop)
-        grey, first = self._first
-        if grey and len(picture) > 1:
-            raise ShapeError(f"{name}: expected a grey picture as {first}, the first of the set, got one in colours")
+        asked = self.options
+        grey = asked.channels == 1
+        picture = read_picture(source, name, resize=asked.resize, crop=asked.crop, grey=grey)
+        if asked.channels is None:
+            grey, first = self._first
+            if grey and len(picture) > 1:
+                got = "got one in colours; give --channels"
+                raise ShapeError(f"{name}: expected a grey picture as {first}, the first of the set, {got}")
         return picture if grey or len(picture) > 1 else picture.repeat(3, axis=0)
 
     @cached_property

@@ -3,7 +3,8 @@
 - The orientation that EXIF states is applied.
 - Transparent pixels are shown on white, as browsers and viewers do.
 - Palettes, CMYK and other colour models become RGB; of an animation the first frame is read.
-- Grey pictures have one channel in a set that begins with a grey picture, and three equal ones in a set of colours.
+- Grey pictures have one channel in a set that begins with a grey picture, and three equal ones in a set of colours;
+  `channels` says otherwise. Colours become grey by their luma (ITU-R 601-2, Pillow's mode L), in whole levels.
 - 16-bit grey keeps its precision: its levels 0 to 65,535 become 0 to 1.
 - Pillow's limit on pixels holds, as an error, wherever other libraries of the process have moved it: a small file can
   state a picture that fills the memory.
@@ -40,7 +41,7 @@ MOST_PIXELS = 1024**3 // 4 // 3
 
 
 def read_picture(
-    source: Path | bytes, name: str, *, resize: Size | None = None, crop: Size | None = None
+    source: Path | bytes, name: str, *, resize: Size | None = None, crop: Size | None = None, grey: bool = False
 ) -> NDArray[np.float32]:
     """One picture in [0, 1].
 
@@ -50,6 +51,7 @@ def read_picture(
         resize: Its shorter side becomes this, with its proportions kept, or it becomes (height, width); bilinear, over
             all pixels that a new one covers. Before `crop`.
         crop: The centre of this size is kept: a square, or (height, width).
+        grey: Colours become grey.
 
     Returns:
         `(channels, height, width)`, one channel if it is grey.
@@ -58,13 +60,18 @@ def read_picture(
         FileError: If it is missing, damaged, too large, or of no known format.
         InputError: If it is smaller than `crop`.
     """
-    pixels, most = read_levels(source, name, resize=resize, crop=crop)
+    pixels, most = read_levels(source, name, resize=resize, crop=crop, grey=grey)
     planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(planes.astype(np.float32) / np.float32(most))
 
 
 def read_levels(
-    source: Path | bytes, name: str | None = None, *, resize: Size | None = None, crop: Size | None = None
+    source: Path | bytes,
+    name: str | None = None,
+    *,
+    resize: Size | None = None,
+    crop: Size | None = None,
+    grey: bool = False,
 ) -> tuple[NDArray[np.generic], float]:
     """The levels of one picture, as stored, and the largest that there can be.
 
@@ -73,6 +80,7 @@ def read_levels(
         name: What to call it in messages; by default the file.
         resize: As in `read_picture`.
         crop: As in `read_picture`.
+        grey: As in `read_picture`.
 
     Returns:
         `(height, width)` or `(height, width, 3)`, uint8 and 255; or float32 and 65,535 for 16 bits.
@@ -91,7 +99,7 @@ def read_levels(
             warnings.simplefilter("ignore")
             with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as opened:
                 _check_pixels(*opened.size)
-                return _as_levels(_cropped(_resized(_upright(opened), resize), crop, called))
+                return _as_levels(_cropped(_resized(_upright(opened, grey=grey), resize), crop, called))
     except Image.DecompressionBombError:
         limit = f"at most {MOST_PIXELS:,} pixels (Pillow's limit)"
         raise FileError(f"{called}: expected a picture of {limit}, got one that states more") from None
@@ -111,7 +119,7 @@ def _check_pixels(width: int, height: int) -> None:
         raise Image.DecompressionBombError
 
 
-def _upright(image: Image) -> Image:
+def _upright(image: Image, *, grey: bool) -> Image:
     """The first frame, turned as EXIF states, in mode L, RGB or F (levels of 16 bits)."""  # noqa: DOC501
     from PIL import Image, ImageOps
 
@@ -124,8 +132,10 @@ def _upright(image: Image) -> Image:
     if "A" in turned.getbands() or "a" in turned.getbands() or "transparency" in turned.info:
         clear = turned.convert("RGBA")
         white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, clear).convert("L" if turned.mode in ("LA", "La", "L", "1") else "RGB")
-    return turned.convert("L" if turned.mode in GREY_MODES else "RGB")
+        turned, colours = Image.alpha_composite(white, clear), turned.mode not in ("LA", "La", "L", "1")
+    else:
+        colours = turned.mode not in GREY_MODES
+    return turned.convert("RGB" if colours else "L").convert("L" if grey or not colours else "RGB")
 
 
 def _resized(image: Image, size: Size | None) -> Image:

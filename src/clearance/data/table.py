@@ -53,7 +53,7 @@ def _named(where: str) -> Any:
 
 
 _TABULAR = ("label", "fixed", "movable", "bounds_file")
-_SIZES = ("resize", "crop")
+_PICTURES = ("resize", "crop", "channels")
 
 DATA_KINDS = {
     "digits": Kind(
@@ -94,7 +94,7 @@ DATA_KINDS = {
         "folder:DIR",
         "pictures: a sub-folder for each class, or a file labels.csv (file, label)",
         "clearance.data.folders:open_folder",
-        ("train", *_SIZES),
+        ("train", *_PICTURES),
         colon=True,
         check="clearance.data.folders:require_pictures",
     ),
@@ -102,7 +102,7 @@ DATA_KINDS = {
         "hf:PATH",
         "a Hugging Face data set as it was saved to disk, or its Parquet files",
         "clearance.data.hugging_face:open_hugging_face",
-        ("train", *_TABULAR, *_SIZES),
+        ("train", *_TABULAR, *_PICTURES),
         extra="hf",
         colon=True,
         check="clearance.data.hugging_face:require_rows",
@@ -126,7 +126,7 @@ DATA_KINDS = {
         "FILE.parquet",
         "a table or pictures in Parquet",
         "clearance.data.hugging_face:open_parquet",
-        (*_TABULAR, *_SIZES),
+        (*_TABULAR, *_PICTURES),
         endings=(".parquet",),
         extra="export",
     ),
@@ -134,7 +134,7 @@ DATA_KINDS = {
         "PICTURE.png",
         "one picture, with its class as --label",
         "clearance.data.folders:open_picture",
-        ("label", *_SIZES),
+        ("label", *_PICTURES),
         endings=(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"),
     ),
     "idx": Kind(

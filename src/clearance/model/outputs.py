@@ -23,6 +23,10 @@ UNEQUAL_LENGTHS = re.compile(r"mat1 and mat2 shapes cannot be multiplied \(\d+x(
 CHANNELS = (1, 3, 4)
 """How many channels images have: grey, red-green-blue, and that with transparency."""
 
+UNEQUAL_CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
+"""What torch says of a convolution over another number of channels."""
+CHANNELS_ASKED = "channels={0} of load_data, --channels {0}, makes pictures so"
+"""What to do with grey pictures where colours are wanted, and the other way round."""
 CHANNELS_FIRST = "networks take them first: x.permute(0, 3, 1, 2)"
 """What to do with channels that come last."""
 
@@ -52,7 +56,7 @@ def answer(name: str, part: Callable[[Tensor], Tensor], x: Tensor) -> object:
             raise NetworkError(f"{name}: expected inputs of {wanted} values, as it takes, got {got}") from error
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
         where = f"its forward pass failed on inputs of shape {tuple(x.shape[1:])}"
-        hint = _channels_last(x) or _first_linear(part, x)
+        hint = _channels_last(x) or _first_linear(part, x) or _channels_taken(error, x)
         raise NetworkError(f"{name}: {where}: expected a tensor, got {said}{hint}") from error
 
 
@@ -70,6 +74,14 @@ def _first_linear(part: object, x: Tensor) -> str:
     if first is None or first.in_features == x.shape[1]:
         return ""
     return f" (its first linear layer takes {first.in_features} features, these inputs have {x.shape[1]})"
+
+
+def _channels_taken(error: Exception, x: Tensor) -> str:
+    """A hint where pictures in colours were expected and grey ones came, or the other way round."""
+    found = UNEQUAL_CHANNELS.search(str(error))
+    if found is None or x.ndim != 4 or x.shape[1] != int(found[2]) or {*map(int, found.groups())} != {1, 3}:
+        return ""
+    return f" ({CHANNELS_ASKED.format(found[1])})"
 
 
 def _channels_last(x: Tensor) -> str:

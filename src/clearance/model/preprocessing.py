@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from clearance.errors import InputError, ShapeError
 from clearance.model.bounds import own_values
-from clearance.model.outputs import CHANNELS_FIRST
+from clearance.model.outputs import CHANNELS_ASKED, CHANNELS_FIRST
 from clearance.records import range_of
 
 
@@ -67,6 +67,8 @@ def _shape_hint(x: Tensor, channels: int) -> str:
     found = f" (the inputs have shape {tuple(x.shape[1:])}"
     if x.ndim == 4 and x.shape[3] == channels:
         return f"{found}: are channels last? {CHANNELS_FIRST})"
+    if x.ndim == 4 and x.shape[1] == 1 and channels == 3:
+        return f"{found}; {CHANNELS_ASKED.format(channels)})"
     if x.ndim == 3 and x.shape[0] == channels:
         return f"{found}: is it one input? a batch of it is x[None])"
     return f"{found})"

@@ -51,8 +51,9 @@ def mostly_masked(masked: int, judged: int) -> str:
     """
     if 2 * masked <= judged:
         return ""
+    some = f"{masked:,} of {count(judged, 'bracket')} {'is' if judged == 1 else 'are'}"
     return (
-        f"{masked:,} of {count(judged, 'bracket')} {'is' if judged == 1 else 'are'} masked: the network may hide its gradients, so that estimates "
+        f"{some} masked: the network may hide its gradients, so that estimates "
         "mean nothing and attacks find too little. Only what is proved and what was witnessed counts; each flag's page "
         "says what was seen and what to do (clearance docs FLAG)"
     )

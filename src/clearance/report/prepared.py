@@ -20,8 +20,9 @@ def prepared(plan: Plan) -> str:
     """
     flags = () if plan.origin is None or plan.origin.flags is None else plan.origin.flags
     given = dict(pairwise(flags))
-    words = {"--resize": "resized", "--crop": "cropped"}
-    sizes = [f"{word} to {given[flag]}" for flag, word in words.items() if flag in given]
+    words = {"--resize": "resized", "--crop": "cropped", "--channels": "brought"}
+    numbers = {"--channels": " channel" if given.get("--channels") == "1" else " channels"}
+    sizes = [f"{word} to {given[flag]}{numbers.get(flag, '')}" for flag, word in words.items() if flag in given]
     said = [f"pictures {' and '.join(sizes)}: distances are of these"] if sizes else []
     model = plan.model
     if model.mean is not None and model.std is not None:

@@ -88,6 +88,7 @@ def _of_choice(chosen: DataOptions, count: int) -> list[str]:
 def _of_reader(reader: Options) -> list[str]:
     words = ["--train"] if reader.train else []
     words += _valued("resize", _size(reader.resize)) + _valued("crop", _size(reader.crop))
+    words += _valued("channels", reader.channels)
     words += _valued("label", reader.label) + _valued("bounds-file", reader.bounds_file)
     lists = {"class-names": reader.class_names, "fixed": reader.fixed, "movable": reader.movable}
     return words + [word for name, names in lists.items() for word in _valued(name, ",".join(names) or None)]

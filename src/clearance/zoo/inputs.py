@@ -152,6 +152,7 @@ def load_data(
     train: bool = False,
     resize: Size | None = None,
     crop: Size | None = None,
+    channels: int | None = None,
     label: str | None = None,
     fixed: Sequence[str] = (),
     movable: Sequence[str] = (),
@@ -173,6 +174,7 @@ def load_data(
         train: The training part instead of the test part.
         resize: Pictures: their shorter side is resized to this, or they are resized to (height, width).
         crop: Pictures: the centre of this size is kept, after `resize`.
+        channels: Pictures: 1 makes them grey, 3 gives grey ones three equal channels; `None`: as the first of the set.
         label: Tables: the column of labels. One picture: its class.
         fixed: Tables: columns that cannot move.
         movable: Tables: columns that can move although they hold two values only.
@@ -196,6 +198,7 @@ def load_data(
         train=train,
         resize=resize,
         crop=crop,
+        channels=channels,
         label=label,
         fixed=tuple(fixed),
         movable=tuple(movable),
