@@ -55,7 +55,8 @@ def _each(
     """What a classifier says of each of the named features."""
 
     def each(value: Tensor | float | bool) -> list[float]:
-        return torch.as_tensor(value).cpu().expand(shape).flatten().tolist()
+        here = value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
+        return here.cpu().expand(shape).flatten().tolist()
 
     low, high = model.bounds or (-math.inf, math.inf)
     fixed = False if model.fixed is None else model.fixed
