@@ -219,12 +219,19 @@ def test_the_document(two: Path):
     done = run_command("compare", "x/run", "y/run", "masked", "--json", folder=two)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert document["runs"] == [str((two / "x/run").resolve()), str((two / "y/run").resolve()), "masked"]
+    assert document["runs"] == ["x/run", "y/run", "masked"]
     (contest,) = document["contests"]
     assert [one["rank"] for one in contest["leaderboard"]] == [1, 2, None]
     assert contest["leaderboard"][2]["run"] == "masked" and contest["norm"] == 2.0
     assert [one["ahead"] for one in contest["inputs"]] == [document["runs"][1]] * 8
     assert contest["differences"][0]["verdict"] == "ahead" and not (two / "compare.html").exists()
+
+
+def test_runs_are_called_as_they_are_asked_for(two: Path):
+    (two / "a=b").symlink_to(two / "masked")
+    done = run_command("compare", "june=x/run", "july=y/run", "a=b", "--json", folder=two)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["runs"] == ["june", "july", "masked"]
 
 
 def test_the_screen_and_the_page(two: Path):
@@ -251,6 +258,9 @@ def test_the_screen_and_the_page(two: Path):
         ((), "Missing argument 'RUNS...'"),
         (("x/run",), "expected at least two runs to compare, got 1"),
         (("x/run", "x/../x/run"), "expected different runs to compare, got one of them twice"),
+        (("run=x/run", "run=y/run"), "expected different names of the runs to compare, got 'run' twice"),
+        (("june=x/run", "july=absent"), "absent: expected the folder of a run"),
+        (("x/run", "june=y/run", "--out", "y/run/plan.json"), "--out: expected another file"),
         (("x/run", "absent"), "absent: expected the folder of a run"),
         (("x/run", "y/run", "--out", "no/page.html"), "--out: expected a folder that exists, got no"),
         (("x/run", "y/run", "--out", "x/run/plan.json"), "--out: expected another file"),

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from clearance.cli.grid import Grid, GridColumn
-from clearance.cli.run_values import out_file
+from clearance.cli.run_values import named_folder, out_file
 from clearance.cli.tables import make_console, print_heading
 from clearance.cli.values import printable
 from clearance.errors import InputError
@@ -33,12 +33,12 @@ def run_compare(runs: Sequence[str], *, out: str | None, as_json: bool) -> None:
     """Compare runs, print what comes out, and write the page.
 
     Args:
-        runs: The runs' folders.
+        runs: The runs' folders, each with a name before it where it is given one.
         out: The page; by default `compare.html` in the current folder, and none with JSON.
         as_json: Print JSON.
     """
     name = out or (None if as_json else "compare.html")
-    file = out_file("--out", name, runs=runs)
+    file = out_file("--out", name, runs=[named_folder(run)[1] for run in runs])
     comparison = compare(read_runs(runs, pictures=file is not None))
     if file is not None:
         from clearance.report.compare_page import write_comparison
@@ -52,31 +52,46 @@ def run_compare(runs: Sequence[str], *, out: str | None, as_json: bool) -> None:
 
 
 def read_runs(folders: Sequence[str], *, pictures: bool) -> list[RunRecords]:
-    """The runs, each with a name of its own: its folder's, or its whole path where two folders are called the same.
+    """The runs, each with a name of its own: the one given, or the end of its path that no other path has.
 
     Args:
-        folders: The runs' folders.
+        folders: The runs' folders, `FOLDER` or `NAME=FOLDER`.
         pictures: Draw the inputs.
 
     Returns:
         The runs.
 
     Raises:
-        InputError: If a run is named twice.
+        InputError: If a run or a name is there twice.
     """
-    for folder in folders:
+    named = [named_folder(folder) for folder in folders]
+    for _, folder in named:
         require_run(Path(folder))
-    places = [Path(folder).resolve() for folder in folders]
+    places = [Path(folder).resolve() for _, folder in named]
     if len(set(places)) < len(places):
         raise InputError("expected different runs to compare, got one of them twice")
-    names = [place.name for place in places]
+    names = [given or _own_end(place, places) for (given, _), place in zip(named, places, strict=True)]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"expected different names of the runs to compare, got {twice!r} twice")
     return [
-        replace(
-            read_records(folder, pictures=pictures, sharing=len(folders)),
-            name=place.name if names.count(place.name) == 1 else str(place),
-        )
-        for folder, place in zip(folders, places, strict=True)
+        replace(read_records(folder, pictures=pictures, sharing=len(folders)), name=name)
+        for (_, folder), name in zip(named, names, strict=True)
     ]
+
+
+def _own_end(place: Path, places: Sequence[Path]) -> str:
+    """The shortest end of a path that no other of the paths has: its last folder, or a few.
+
+    >>> places = [Path("/a/june/run"), Path("/a/july/run"), Path("/a/other")]
+    >>> [_own_end(place, places) for place in places]
+    ['june/run', 'july/run', 'other']
+    """
+    for length in range(1, len(place.parts)):
+        end = place.parts[-length:]
+        if sum(other.parts[-length:] == end for other in places) == 1:
+            return "/".join(end)
+    return str(place)
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:

@@ -195,13 +195,14 @@ def figure(**flags: Any) -> None:
 def compare(**flags: Any) -> None:
     """Hold the runs in the folders RUNS against the first of them, input by input, and rank all of them.
 
-    Inputs are paired by their content. What not all runs have, such as other inputs, norms or targets, is left out and
-    named. An input that is misclassified, or whose attacks the audit doubts, counts as 0 in the ranking. An older page
-    is replaced. See `clearance docs compare`.
+    A run may be given a name, as in before=runs/12; else it is called as its folder. Inputs are paired by their
+    content. What not all runs have, such as other inputs, norms or targets, is left out and named. An input that is
+    misclassified, or whose attacks the audit doubts, counts as 0 in the ranking. An older page is replaced. See
+    `clearance docs compare`.
     """
-    from clearance.cli.run_values import require_runs
+    from clearance.cli.run_values import named_folder, require_runs
 
-    require_runs(*flags["runs"])
+    require_runs(*(named_folder(run)[1] for run in flags["runs"]))
     from clearance.cli.compare import run_compare
 
     run_compare(**flags)

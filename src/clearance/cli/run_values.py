@@ -34,6 +34,22 @@ def out_file(flag: str, name: str | None, *, runs: Iterable[str | None]) -> Path
     return file
 
 
+def named_folder(text: str) -> tuple[str, str]:
+    """A run's folder with the name that it is given, as in `before=runs/12`; an empty name where it is given none.
+
+    Args:
+        text: `FOLDER` or `NAME=FOLDER`; a folder whose own name has such a sign is itself.
+
+    Returns:
+        The name and the folder.
+
+    >>> named_folder("before=runs/12"), named_folder("runs/12")
+    (('before', 'runs/12'), ('', 'runs/12'))
+    """
+    name, sign, place = text.partition("=")
+    return (name, place) if sign and name and not Path(text).exists() else ("", text)
+
+
 def split_names(flag: str, text: str | None) -> list[str]:
     """The parts of a list with commas; none where the flag was not given.
 
