@@ -65,7 +65,7 @@ def test_within_a_radius():
     arguments = ("--count", "6", "--norm", "inf", "--radius", "32/255", "--budget", "quick")
     result = run_command("attack", "digits-standard", "digits", *arguments, columns=100)
     assert result.returncode == 0, result.stderr
-    assert "radius 0.12549" in result.stdout
+    assert "radius 32/255" in result.stdout
     document = json.loads(run_command("attack", "digits-standard", "digits", *arguments, "--json").stdout)
     robust = document["robust_accuracy"]
     assert document["settings"]["radius"] == robust["radius"] == 32 / 255
@@ -77,7 +77,7 @@ def test_within_a_radius():
     assert robust["not_broken"]["count"] == correct - len(broken)
     share, (low, high) = robust["not_broken"]["share"], robust["not_broken"]["interval"]
     line = " ".join(result.stdout.split())
-    assert f"Robust accuracy at radius 0.12549: at most {share:.1%}" in line
+    assert f"Robust accuracy at radius 32/255: at most {share:.1%}" in line
     ends = re.search(r"interval of the share not broken is (\S+) % to (\S+) %\)", line)
     assert "gradient is zero" not in line and robust["zero_gradient"] == 0
     assert ends and 100 * low - 0.1 < float(ends[1]) <= 100 * low < 100 * high <= float(ends[2]) < 100 * high + 0.1

@@ -29,6 +29,7 @@ from clearance.geometry.exponents import as_distance
 from clearance.model.budgets import passes_of
 from clearance.model.cost import Cost
 from clearance.report.marks import write_ends
+from clearance.report.security_tables import write_radius
 from clearance.results.short import summarise_results
 from clearance.runs.files import replacing
 from clearance.zoo.inputs import Inputs
@@ -126,7 +127,7 @@ def print_results(inputs: Inputs, results: Sequence[AttackResult], flags: Attack
     console = tables.make_console()
     choices = f"{tables.norm_name(as_distance(flags.norm))}, {tables.towards(flags.target)}, budget {flags.budget}"
     choices += "" if flags.method == ENSEMBLE else f", method {flags.method}"
-    choices += "" if flags.radius is None else f", radius {flags.radius:g}"
+    choices += "" if flags.radius is None else f", radius {write_radius(flags.radius)}"
     tables.print_heading(console, inputs.title(), f"{choices}, seed {flags.seed}{tables.scaled(inputs.unit)}")
     columns = [
         GridColumn("input", right=True),
@@ -162,7 +163,7 @@ def _summary(results: Sequence[AttackResult], flags: AttackFlags) -> list[str]:
     if (robust := _robust_accuracy(results, flags)) is not None:
         low, high = write_ends(robust.not_broken.interval)
         lines.append(
-            f"Robust accuracy at radius {robust.radius:g}: at most {robust.not_broken.share:.1%} "
+            f"Robust accuracy at radius {write_radius(robust.radius)}: at most {robust.not_broken.share:.1%} "
             f"({robust.not_broken.count} of {len(robust)} inputs correct and not broken; "
             f"the {robust.level:.0%} interval of the share not broken is {low} to {high})"
         )

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clearance.audit import CHECKS, Audit, Flag, Severity
+from clearance.audit.path_integral import JUMPS, SIGMAS
 from clearance.audit.record import sort_flags
 from clearance.cli import tables
 from clearance.cli.grid import Grid, GridColumn
@@ -113,7 +114,8 @@ def _print_table(console: Console, rows: Sequence[AuditRow], names: Sequence[str
         limit = CHECKS["path_integral"].threshold or 0.0
         console.print(
             "path integral misses: how much of what the logits do along a segment the gradients leave unexplained; "
-            f"honest ones stay below {100 * limit:g} %\n"
+            f"a flag from {100 * limit:g} % and {SIGMAS:g} standard errors on, or {100 * JUMPS:g} % in jumps between "
+            "neighbouring points\n"
         )
 
 

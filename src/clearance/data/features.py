@@ -25,6 +25,8 @@ from clearance.data.npz import one_range
 from clearance.data.options import Options
 from clearance.errors import InputError
 
+LABEL_TAKEN = "the label is the column"
+"""How a note on the column of labels begins, where nobody named it."""
 LABEL_NAMES = ("label", "class", "target", "y")
 """Columns that are taken as the label where none is named, in this order."""
 
@@ -120,7 +122,7 @@ def _label(table: DataTable, options: Options) -> tuple[str, list[str]]:
     usual = [name for wanted in LABEL_NAMES for name in table.names if name.lower() == wanted]
     label = usual[0] if usual else table.names[-1]
     why = "" if usual else ", the last, as none is called " + ", ".join(LABEL_NAMES)
-    return label, [f"the label is the column {label!r}{why} (--label NAME names another)"]
+    return label, [f"{LABEL_TAKEN} {label!r}{why} (--label NAME names another)"]
 
 
 def _fixed(names: Sequence[str], columns: Sequence[Column], options: Options, source: str) -> NDArray[np.bool_]:

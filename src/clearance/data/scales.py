@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clearance.data.class_names import list_names
 from clearance.data.csv_tables import read_csv
 from clearance.data.dataset import Source
 from clearance.data.files import path_kind
@@ -68,7 +69,9 @@ def _from_file(path: Path, source: Source) -> NDArray[np.float32]:
     wrong = [name for name in source.feature_names if not given.get(name, 0) > 0]
     alien = [name for name in given if name not in source.feature_names]
     if wrong or alien:
-        said = f"no positive scale for {wrong[0]}" if wrong else f"{alien[0]}, which is no feature of it"
-        raise InputError(f"{path}: expected a positive scale for each feature of {source.name}, got {said}")
+        said = [f"no positive scale for {list_names(wrong)}"] if wrong else []
+        said += [f"{list_names(alien)}, no feature of it"] if alien else []
+        got = " and ".join(said)
+        raise InputError(f"{path}: expected a positive scale for each feature of {source.name}, got {got}")
     shape = source.take([0]).images.shape[1:]
     return np.array([given[name] for name in source.feature_names], dtype=np.float32).reshape(shape)

@@ -143,8 +143,20 @@ def coded(text: str) -> Any:
     pieces = text.split("`")
     if len(pieces) % 2 == 0:
         return escape(text)
-    shown = (Markup("<code>{}</code>").format(piece) if k % 2 else escape(piece) for k, piece in enumerate(pieces))
-    return Markup("").join(shown)
+    return Markup("").join(command_line(piece) if k % 2 else escape(piece) for k, piece in enumerate(pieces))
+
+
+def command_line(text: str) -> Any:
+    """A command for a page, escaped: a line may end between its words, and within no flag.
+
+    >>> str(command_line("clearance gate run --at 8/255"))
+    '<code>clearance gate run <span class="unbroken">--at</span> 8/255</code>'
+    """
+    from markupsafe import Markup, escape
+
+    whole = Markup('<span class="unbroken">{}</span>')
+    words = (whole.format(word) if word.startswith("--") else escape(word) for word in text.split(" "))
+    return Markup("<code>{}</code>").format(Markup(" ").join(words))
 
 
 def page_figures(runs: Sequence[RunRecords], section: Section) -> list[PageFigure]:
@@ -208,4 +220,5 @@ def _environment() -> Any:
     known: dict[str, Any] = {name: getattr(marks, name) for name in names} | {"prepared": prepared}
     environment.globals |= known
     environment.filters["coded"] = coded
+    environment.filters["command_line"] = command_line
     return environment

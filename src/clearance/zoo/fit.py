@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from clearance.data.class_names import list_names
 from clearance.data.dataset import Source
+from clearance.data.features import LABEL_TAKEN
 from clearance.errors import InputError
 from clearance.records import count
 from clearance.zoo.loaded import LoadedNetwork
@@ -28,9 +29,15 @@ def check_features(network: LoadedNetwork, source: Source, place: str) -> None:
     differs = _first(known, names) if known and names != known else ""
     if names and taken and len(names) != taken:
         wanted, more = count(taken, "feature"), f": {differs}" if differs else ""
-        raise InputError(f"{place}: expected {wanted}, which {network.name} takes, got {len(names)}{more}")
+        got = f"{len(names)}{more}{_guessed(source)}"
+        raise InputError(f"{place}: expected {wanted}, which {network.name} takes, got {got}")
     if names and differs:
         raise InputError(f"{place}: expected the features of {network.name} in its order, got {differs}")
+
+
+def _guessed(source: Source) -> str:
+    """Which column was taken for the label, where nobody named it: it may be a feature."""
+    return "".join(f"; {note}" for note in source.notes if note.startswith(LABEL_TAKEN))
 
 
 def _first(known: Sequence[str], names: Sequence[str]) -> str:
