@@ -45,7 +45,8 @@ def attacked(*arguments: str) -> Ended:
     return run_command("attack", *arguments, "--count", "1", "--budget", "20")
 
 
-LABEL = "the label is the column 'outcome', the last, as none is called label, class, target, y (--label NAME names another)"
+USUAL = "label, class, target, y"
+LABEL = f"the label is the column 'outcome', the last, as none is called {USUAL} (--label NAME names another)"
 
 
 @pytest.mark.parametrize(
