@@ -148,7 +148,7 @@ def test_a_result_may_not_use_the_names_of_the_task(tmp_path: Path):
         ({"threat": ThreatModel(norms=(2.0, math.inf), targets=("runner-up", 3), bounds=(0.0, 2.0))}, "threat.bounds"),
         ({"model": ModelSpec(name="digits-standard", weights_hash="other")}, 'model.weights_hash: "ab12" -> "other"'),
         ({"versions": {"clearance": "0.2.0", "code": "c0de", "python": "3.11.7"}}, 'versions.clearance: "0.1.0" ->'),
-        ({"seed": 1, "threads": 2}, "seed: 0 -> 1; threads: 1 -> 2"),
+        ({"seed": 1, "threads": 2}, r"seed: 0 -> 1 \(--seed\); threads: 1 -> 2"),
     ],
 )
 def test_another_plan_is_refused_with_the_difference_named(tmp_path: Path, changes: dict[str, Any], message: str):

@@ -143,12 +143,12 @@ def test_differences_are_named_one_by_one():
         threat=ThreatModel(norms=(2.0,), targets=("runner-up", 3), bounds=None),
     )
     assert differences(plan, other) == [
-        'model.weights_hash: "ab12" -> "cd"',
+        'model.weights_hash: "ab12" -> "cd" (MODEL: its values or its code)',
         'threat.norms: [2.0, "inf"] -> [2.0]',
-        "threat.bounds: [0.0, 1.0] -> nothing",
+        "threat.bounds: [0.0, 1.0] -> nothing (--bounds)",
         "parameters.tolerance: 0.05 -> 0.1",
         "parameters.sizes: [1, 2] -> nothing",
-        "seed: 0 -> 1",
+        "seed: 0 -> 1 (--seed)",
         "parameters.blocks: nothing -> 40",
     ]
     assert not differences(plan, make_plan())
@@ -158,7 +158,7 @@ def test_differences_of_many_inputs_are_counted():
     keys = [f"key{i}" for i in range(10)]
     keys[4], keys[7] = "x", "y"
     assert differences(make_plan(10), make_plan(data=make_data(10, input_keys=tuple(keys)))) == [
-        "data.input_keys: 2 of 10 differ, first that of input 9: key4 -> x"
+        "data.input_keys: 2 of 10 differ, first that of input 9: key4 -> x (DATA)"
     ]
     assert differences(make_plan(10), make_plan(12)) == ["data.count: 10 -> 12"]
 
@@ -321,12 +321,12 @@ def test_places_that_do_not_go_with_the_inputs(indices: tuple[int, ...]):
 
 
 def test_a_feature_that_differs_is_told_by_its_name():
-    def plan(moves: bool) -> Plan:
+    def plan(moves: bool, space: str) -> Plan:
         names = [f"f{place}" for place in range(8)]
         features = tuple(Feature(name=n, unit=1.0, low=0.0, high=1.0, moves=moves or n != "f2") for n in names)
-        return make_plan(
-            threat=ThreatModel(norms=(2.0,), targets=("untargeted",), bounds=(0.0, 1.0), features=features)
-        )
+        threat = ThreatModel(norms=(2.0,), targets=("untargeted",), bounds=(0.0, 1.0), space=space, features=features)
+        return make_plan(threat=threat)
 
-    (told,) = [one for one in differences(plan(True), plan(False)) if one.startswith("threat.features")]
-    assert told == "threat.features: 1 of 8 differ, first f2: moves true -> false"
+    (told,) = [one for one in differences(plan(True, "a"), plan(False, "b")) if one.startswith("threat.")]
+    flags = "--scale, --bounds-file, --fixed, or the data"
+    assert told == f"threat.features: 1 of 8 differ, first f2: moves true -> false ({flags})"

@@ -13,6 +13,33 @@ from clearance.runs.plan import Plan
 WHERE_FROM = ("model.weights", "data.source")
 """What only says where something was found. Its content is hashed; the place may change between two sittings."""
 
+DIGESTS = "threat.space", "threat.rounded"
+"""Digests of bounds, scale and fixed coordinates, which say less than these."""
+SPELLED_OUT = "threat.unit", "threat.features", "threat.bounds", "threat.fixed"
+"""What they are digests of, in a plan that has it."""
+SAID_BY = {
+    "seed": "--seed",
+    "orders": "--order",
+    "parameters.budget": "--budget",
+    "parameters.bound": "--bound",
+    "parameters.certificate": "--certificate",
+    "parameters.certificate_seconds": "--time-limit, or --budget",
+    "threat.bounds": "--bounds",
+    "threat.unit": "--scale",
+    "threat.features": "--scale, --bounds-file, --fixed, or the data",
+    "threat.fixed": "--fixed, --movable",
+    "data.class_names": "--class-names",
+    "data.passed_over": "--skip-misclassified",
+    "model.mean": "--mean, --preset",
+    "model.std": "--std, --preset",
+    "model.device": "--device",
+    "model.dtype": "--dtype",
+    "model.weights_hash": "MODEL: its values or its code",
+    "data.input_keys": "DATA",
+    "versions.code": "another version of Clearance",
+}
+"""What a person says a part of the plan with."""
+
 
 def differences(plan: Plan, other: Plan) -> list[str]:
     """What differs between two plans, one line for each difference; the place that something came from does not count.
@@ -30,10 +57,18 @@ def differences(plan: Plan, other: Plan) -> list[str]:
         names
     ):  # the lists then differ as well, which says nothing more
         names = [name for name in names if name not in ("data.input_keys", "data.labels")]
-    changed = [f"{name}: {_change(name, old.get(name), new.get(name), plan.data.places)}" for name in names]
+    if set(SPELLED_OUT) & set(names):
+        names = [name for name in names if name not in DIGESTS]
+    changed = [
+        f"{name}: {_change(name, old.get(name), new.get(name), plan.data.places)}{_said_by(name)}" for name in names
+    ]
     changed += _other_references(plan.data.references, other.data.references)
     answered = _answers(plan, other)
     return [*changed, f"model.answers: the network is another one: {answered}"] if answered else changed
+
+
+def _said_by(name: str) -> str:
+    return f" ({SAID_BY[name]})" if name in SAID_BY else ""
 
 
 def _apart(name: str) -> bool:
