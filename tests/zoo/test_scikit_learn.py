@@ -15,6 +15,7 @@ import sklearn.linear_model as linear
 import skops.io
 import torch
 from sklearn.datasets import load_wine
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
@@ -144,6 +145,13 @@ def test_scales_of_zero_and_other_numbers_that_give_no_scores(here: Path):
     model.coef_[1, 2] = np.nan
     skops.io.dump(model, FILE)
     refused("expected finite scores, got NaN or infinity")
+
+
+def test_trees_have_no_gradients_however_much_they_are_trusted(here: Path):
+    skops.io.dump(RandomForestClassifier(2, random_state=0).fit(np.eye(4), [0, 1, 0, 1]), FILE)
+    for trust in (False, True):
+        with pytest.raises(FileError, match=r"m\.skops: expected a model with gradients, got one of decision trees"):
+            load_model(str(FILE), trust_pickle=trust)
 
 
 class Unknown(linear.RidgeClassifier):
