@@ -163,6 +163,31 @@ def test_a_sum_with_a_view_of_itself_in_place_is_refused():
     assert proof.status == "unsupported" and "reads in another way" in proof.reason
 
 
+class Statement(nn.Module):
+    """A step in place whose value nobody takes."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last, self.step = nn.Linear(3, 8), nn.Linear(8, 2), step
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.first(x)
+        self.step(hidden)
+        return self.last(hidden)
+
+
+@pytest.mark.parametrize("step", [torch.relu_, functional.relu_, lambda h: h.relu_()])
+def test_a_function_in_place_whose_value_is_not_taken_is_recorded(step: Step):
+    x = torch.full((1, 3), 0.5)
+    (found,) = certify(Classifier(Statement(step), bounds=(0, 3)), x, method="crown")
+    layers = Statement(step)
+    (wanted,) = certify(
+        Classifier(nn.Sequential(layers.first, nn.ReLU(), layers.last), bounds=(0, 3)), x, method="crown"
+    )
+    assert found.reason == wanted.reason and found.radius == pytest.approx(wanted.radius, rel=1e-6)
+
+
 def test_a_sum_with_itself_in_place_is_recorded():
     class Sum(Plain):
         def forward(self, x: Tensor) -> Tensor:

@@ -189,7 +189,8 @@ class _Reader:
             return bool(getattr(self.whole.get_submodule(str(node.target)), "inplace", False))
         if isinstance(node.target, OpOverload):
             return operator_name(node.target).endswith("_")
-        named = node.op == "call_method" and str(node.target).endswith("_")
+        name = str(node.target) if node.op == "call_method" else getattr(node.target, "__name__", "")
+        named = name.endswith("_") and not name.endswith("__")
         return named or bool(node.kwargs.get("inplace", False)) or node.target in IN_PLACE
 
     def _step(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
