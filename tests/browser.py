@@ -45,6 +45,7 @@ class Browser:
         self.driver.get("about:blank")
         self.driver.get_log("browser"), self.driver.get_log("performance")
         self.driver.get(f"{page.resolve().as_uri()}{fragment}")
+        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")  # a busy machine: not yet
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)

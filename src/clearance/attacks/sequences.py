@@ -44,7 +44,7 @@ _QUICK = {
         AttackRun("fast_minimum_norm", 1, deep=True, inward=12, walk=4),
         _MISSING,
         _regions(4),
-        AttackRun("refine", 26, walk=5),
+        AttackRun("refine", 32, walk=5),
     ),
     2.0: (
         _LINEAR,
@@ -52,7 +52,7 @@ _QUICK = {
         AttackRun("ddn", 12, deep=True, walk=4),
         _MISSING,
         _regions(4),
-        AttackRun("refine", 20, walk=5),
+        AttackRun("refine", 30, walk=5),
     ),
     math.inf: (
         _LINEAR,
@@ -60,7 +60,7 @@ _QUICK = {
         AttackRun("apgd", 7, rounds=5, walk=2),
         _MISSING,
         _regions(4),
-        AttackRun("refine", 14, walk=3),
+        AttackRun("refine", 26, walk=3),
     ),
 }
 """The smallest ensemble of each norm (that of infinity serves every other `p`): a short run from the input, one from

@@ -44,7 +44,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 """scikit-learn's name of an activation -> the layer."""
 
-TREES = ("sklearn.tree.", "sklearn.ensemble._hist_gradient_boosting.")
+OF_TREES = ("sklearn.tree.", "sklearn.ensemble._hist_gradient_boosting.")
 """How the names of the types of decision trees begin: whatever is trusted, they have no gradients."""
 OWN_TYPES = tuple(f"sklearn.neural_network._stochastic_optimizers.{name}Optimizer" for name in ("Adam", "SGD"))
 """Types of scikit-learn that hold numbers and do nothing when they are made, though skops does not list them: every
@@ -123,7 +123,7 @@ def _load(request: ModelRequest) -> Any:
     skops = bring("skops.io", extra="sklearn", spec=request.spec)
     try:
         unknown = [name for name in skops.get_untrusted_types(file=path) if name not in OWN_TYPES]
-        if trees := [name for name in unknown if name.startswith(TREES)]:
+        if trees := [name for name in unknown if name.startswith(OF_TREES)]:
             raise FileError(f"{path}: expected a model with gradients, got one of decision trees ({trees[0]})")
         if unknown and not request.trust_pickle:
             raise PickleRefusedError(
