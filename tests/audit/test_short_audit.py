@@ -6,6 +6,7 @@
 import math
 
 import pytest
+import torch
 
 import clearance as cl
 import masking
@@ -25,6 +26,7 @@ EVERY = [
 @pytest.mark.parametrize(("name", "norm"), EVERY)
 @pytest.mark.thinned(16)
 def test_a_bracket_of_few_passes_tells_masked_from_honest(name: str, norm: float):
+    torch.manual_seed(0)  # as below
     masked = name in masking.MASKED
     entry = (masking.MASKED if masked else masking.HONEST)[name]()
     options = {"norm": norm, "budget": PASSES, "certificate": "none", "references": entry.references}
@@ -39,6 +41,7 @@ def test_a_bracket_of_few_passes_tells_masked_from_honest(name: str, norm: float
 @pytest.mark.parametrize("budget", [PASSES, "quick"])
 @pytest.mark.thinned(16)
 def test_an_audit_of_few_passes_tells_masked_from_honest(name: str, norm: float, budget: int | str):
+    torch.manual_seed(0)  # a random network may misclassify its input, and nothing is audited then
     masked = name in masking.MASKED
     entry = (masking.MASKED if masked else masking.HONEST)[name]()
     options = {"norm": norm, "budget": budget, "references": entry.references}

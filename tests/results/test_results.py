@@ -244,6 +244,12 @@ def test_a_page_calls_what_was_made_in_memory_by_the_names_given(brackets: cl.Re
     assert "Linear (in memory)" in brackets.report(here / "page.html").read_text()
 
 
+def test_a_page_of_what_is_in_memory_names_no_flag_for_more_inputs(brackets: cl.Results[cl.Bracket], here: Path):
+    cl.Results(brackets[2:], brackets.setup).report(here / "page.html")
+    page = (here / "page.html").read_text()
+    assert "Take more inputs" in page and "--indices" not in page.split("<script")[0]
+
+
 @pytest.mark.parametrize("radii", ["8/255", 0.1, ["8/255"], [-1.0], [float("nan")], [True]])
 def test_radii_of_a_page_are_numbers(brackets: cl.Results[cl.Bracket], here: Path, radii: Any):
     with pytest.raises(InputError, match=r"radi(i|us): expected a (list of numbers|number) >= 0"):

@@ -250,7 +250,7 @@ def _take(wanted: int, runs: Sequence[RunRecords], step: NextStep) -> NextStep:
     if most <= max(run.plan.data.count for run in runs):
         all_of_them = f"this run has all {most} of the set" if len(runs) == 1 else f"the set has {most}"
         return replace(step, text="Take a larger set of inputs", why=f"{step.why}; {all_of_them}")
-    if any(_chosen_by_hand(run) for run in runs):
+    if any(_chosen_by_hand(run) and not _in_memory(run) for run in runs):
         return replace(step, text=f"{step.text}: name them in --indices, beside those of the run")
     return replace(step, command=f"clearance bracket … --count {min(wanted, most)}")
 
