@@ -49,6 +49,9 @@ def test_batches_of_the_same_question_are_one_list(model: cl.Classifier, bracket
     assert both.to_dataframe()["input"].tolist() == [0, 1, 2, 3] and last.to_dataframe()["input"].tolist() == [0, 1]
     first += last
     assert isinstance(first, cl.Results) and first.summary().inputs == 4
+    with pytest.raises(InputError, match="expected other inputs to join, got 2 that are there already, the first"):
+        first += last
+    assert len(first) == 4
     assert type(first + list(last)) is list and first[:0] + last == last
 
 

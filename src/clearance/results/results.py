@@ -90,8 +90,8 @@ class Results(list[Item], Generic[Item]):
             InputError: If others are results of another question: another call, network, norm, target or choice.
         """
         if isinstance(others, Results):
-            self.setup = joined_setup(self.setup, others.setup)
-            others = numbered_on(self, others)
+            setup, others = joined_setup(self.setup, others.setup), numbered_on(self, others)
+            self.setup = setup
         super().extend(others)
 
     def __repr__(self) -> str:

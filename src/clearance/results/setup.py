@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
+from clearance.bracket import Bracket
 from clearance.errors import InputError
 from clearance.geometry.norms import as_distance
 from clearance.model.classifier import Classifier
+from clearance.model.seeds import content_key
 from clearance.records import PublicRecord, name_norm
 from clearance.runs.evaluate import normalisation_of, threat_of
 from clearance.runs.features import numbered_features
@@ -167,13 +169,25 @@ def numbered_on(records: Sequence[Item], others: Sequence[Item]) -> list[Item]:
 
     Returns:
         The copies.
+
+    Raises:
+        InputError: If an input is among both (told by its content, which brackets have): it would count twice.
     """
+    seen = {_key(one) for one in records} - {None}
+    if twice := [one for one in others if _key(one) in seen]:
+        place = "" if twice[0].given is None else f", the first of them input {twice[0].given.place} of the latter"
+        raise InputError(f"results: expected other inputs to join, got {len(twice)} that are there already{place}")
     first = 1 + max((one.given.place for one in records if one.given is not None), default=-1)
     copies = [copy(one) for one in others]
     for one in copies:
         if one.given is not None:
             object.__setattr__(one, "given", replace(one.given, place=first + one.given.place))
     return copies
+
+
+def _key(one: PublicRecord) -> str | None:
+    """The content of a record's input, where the record has it."""
+    return content_key(one.x0) if isinstance(one, Bracket) else None
 
 
 def _in_short(part: object, other: object) -> str:
