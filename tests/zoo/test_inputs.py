@@ -31,6 +31,8 @@ def test_counts():
     assert cl.load_data("digits", indices=[7, 3]).indices == (7, 3)
     with pytest.raises(InputError, match="indices: expected to stand alone, got count as well"):
         cl.load_data("digits", indices=[7], count=1)
+    with pytest.raises(InputError, match="per-class: expected 1 to 26, the inputs of class 2 in digits-test, got 0"):
+        cl.load_data("digits", per_class=0)
     with pytest.raises(InputError, match="skip_misclassified: expected a model with it"):
         cl.load_data("digits", skip_misclassified=True)
     with pytest.raises(InputError, match="count: expected 1 to 360"):

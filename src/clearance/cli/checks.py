@@ -50,7 +50,7 @@ def check_inputs(flags: InputFlags) -> None:
     check_device(flags.device)
     check_model(flags.model, weights=flags.weights, model_args=dict(flags.model_args), trust_pickle=flags.trust_pickle)
     if flags.data:
-        datasets.check_source(flags.data, _data_options(flags))
+        datasets.check_source(flags.data, reader_options(flags))
         _check_scale(flags.scale)
 
 
@@ -102,8 +102,15 @@ def check_device(name: str | None) -> None:
         raise InputError(f"device: expected a device that torch has here, such as cpu, got {name!r}")
 
 
-def _data_options(flags: InputFlags) -> Options:
-    """What the reader of the data is told by flags alone."""
+def reader_options(flags: InputFlags) -> Options:
+    """What the reader of the data is told by flags alone.
+
+    Args:
+        flags: The flags' values.
+
+    Returns:
+        The options.
+    """
     return Options(
         train=flags.train,
         resize=flags.resize,

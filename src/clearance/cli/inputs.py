@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from clearance.cli.checks import check_choice
+from clearance.cli.checks import check_choice, reader_options
 from clearance.cli.flag_values import InputFlags
 from clearance.cli.values import printable
-from clearance.data.options import Options
 from clearance.data.selection import read_indices
 from clearance.model.inputs import CheckedInputs
 from clearance.zoo.choice import DEFAULT_INPUTS, DataOptions
@@ -94,22 +93,8 @@ def data_options(flags: InputFlags) -> DataOptions:
         per_class=flags.per_class,
         classes=flags.classes,
         skip_misclassified=flags.skip_misclassified,
-        reader=Options(
-            train=flags.train,
-            resize=flags.resize,
-            crop=flags.crop,
-            channels=None if flags.channels is None else int(flags.channels),
-            label=flags.label,
-            fixed=_parts(flags.fixed),
-            movable=_parts(flags.movable),
-            bounds_file=flags.bounds_file,
-            class_names=_parts(flags.class_names),
-        ),
+        reader=reader_options(flags),
     )
-
-
-def _parts(text: str | None) -> tuple[str, ...]:
-    return () if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def as_target(text: str) -> str | int:

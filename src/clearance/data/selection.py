@@ -99,17 +99,15 @@ def first_of_each(labels: NDArray[np.int64], rows: Sequence[int], count: int, na
     >>> first_of_each(np.array([0, 1, 0, 0, 1]), range(5), 2, "x")
     [0, 1, 2, 4]
     """
-    taken, left = list[int](), dict.fromkeys(labels[list(rows)].tolist(), count)
-    for row in rows:
-        own = int(labels[row])
-        if left[own]:
-            left[own] -= 1
-            taken.append(row)
-    rarest = max(left, key=lambda own: left[own], default=0)
-    if count < 1 or left.get(rarest, 1):
-        most = count - left.get(rarest, count)
-        raise InputError(f"per-class: expected 1 to {most}, the inputs of class {rarest} in {name}, got {count}")
-    return taken
+    places = np.asarray(rows)
+    own = labels[places]
+    classes, inputs = np.unique(own, return_counts=True)
+    rarest = int(inputs.argmin())
+    if not 1 <= count <= inputs[rarest]:
+        there = f"the inputs of class {classes[rarest]} in {name}"
+        raise InputError(f"per-class: expected 1 to {inputs[rarest]}, {there}, got {count}")
+    firsts = [np.flatnonzero(own == one)[:count] for one in classes]
+    return places[np.sort(np.concatenate(firsts))].tolist()
 
 
 def class_index(given: str | int, class_names: Sequence[str]) -> int | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
 from clearance.data import datasets
 from clearance.data.dataset import Dataset, Source
 from clearance.data.options import Options
@@ -176,14 +178,14 @@ class InputChoice:
         """The first inputs of each class that the model classifies correctly, and how many others came before them."""  # noqa: DOC501
         wanted, labels = self.options.per_class or 0, self.source.labels
         first_of_each(labels, rows, wanted, self.source.name)
-        chosen, skipped = list[int](), 0
-        for own in dict.fromkeys(labels[list(rows)].tolist()):
-            kept, passed = self._first_correct([row for row in rows if labels[row] == own], model, wanted)
+        places, chosen, skipped = np.asarray(rows), list[int](), 0
+        for own in np.unique(labels[places]).tolist():
+            kept, passed = self._first_correct(places[labels[places] == own].tolist(), model, wanted)
             if len(kept) < wanted:
                 wish = f"{wanted} inputs of class {own} that the model classifies correctly"
                 raise InputError(f"skip-misclassified: expected {wish}, got {len(kept)} of {passed}")
             chosen, skipped = chosen + kept, skipped + passed - len(kept)
-        return sorted(chosen, key=list(rows).index), skipped
+        return sorted(chosen), skipped
 
     def _first_correct(self, rows: Sequence[int], model: Classifier, wanted: int | None) -> tuple[list[int], int]:
         """The first of these inputs that the model classifies correctly, and how many had to be looked at."""
