@@ -152,6 +152,26 @@ def test_a_stand_in_for_a_fine_staircase_fails_on_short_segments_only():
     assert raised.get("path_integral", Severity.INFO) is Severity.INFO
 
 
+@pytest.mark.parametrize("norm", [1, 2, "inf"])
+@pytest.mark.parametrize("steps", [255, 4095])
+def test_a_declared_stand_in_may_miss_small_steps_and_no_coarse_ones(norm: float | str, steps: int):
+    """In l1, in which a random direction moves every pixel by little, one step is all that happens along it."""
+    data = cl.load_data("digits", count=4)
+    bare = cl.load_model("digits-robust").network
+    for levels, masked in ((steps, False), (4, True)):
+        behind = Classifier(bare, bounds=(0, 1), preprocessing=bpda(Staircase(levels)))
+        audits = cl.audit(behind, data.images, data.labels, norm=norm, budget="quick")
+        assert {one.masked for one in audits if one.measured} == {masked}
+
+
+def test_a_declared_stand_in_with_a_wrong_gradient_is_no_small_step():
+    for stand_in in (torch.zeros_like, lambda x: 0.5 * x, lambda x: -x):
+        found = look_at(nn.Sequential(bpda(nn.Identity(), stand_in), network()))
+        assert found.masked and found.has("path_integral")
+    found = look_at(nn.Sequential(bpda(nn.Identity(), lambda x: 0.92 * x), network()))
+    assert found.measured["path_integral"] == pytest.approx(0.08, abs=0.01) and not found.masked
+
+
 def test_a_remedy_does_not_ask_for_the_stand_in_that_is_there():
     coarse = {flag.code: flag.remedy for flag in look_at(nn.Sequential(bpda(Staircase(2)), network())).flags}
     assert coarse["locally_constant"] == CHECKS["locally_constant"].beside_stand_in

@@ -84,11 +84,15 @@ class Ledger:
     Source: this project.
 
     Attributes:
+        stand_in: Whether the classifier declares a stand-in for some gradient (`transforms.stand_ins`).
+        small_steps: Whether that stand-in describes the function but for steps that are small in the ball.
         flags: Raised flags, in no order.
         measured: Code → the number that was held against the threshold.
         integrals: The path integrals, with the kind of each segment.
     """
 
+    stand_in: bool = False
+    small_steps: bool = False
     flags: list[Flag] = field(default_factory=list[Flag])
     measured: dict[str, float] = field(default_factory=dict[str, float])
     integrals: list[tuple[str, PathIntegral]] = field(default_factory=list[tuple[str, PathIntegral]])

@@ -44,8 +44,9 @@ def check_estimate(case: Case, ledger: Ledger, score: Score, nearest: float) -> 
     if score.radius > threshold("refuted") * nearest * (1 + 1e-6 + noise):
         ledger.raise_flag("refuted", Severity.ERROR, radius=score.radius, witness_distance=nearest)
     elif score.status is Status.REFUTED:
-        stairs = ledger.severity("locally_constant") is Severity.INFO  # their slopes over short distances have no limit
-        severity = Severity.INFO if stairs or ledger.severity("precision") else Severity.ERROR
+        stairs = ledger.severity("locally_constant") is Severity.INFO
+        severity = Severity.INFO if ledger.small_steps or stairs or ledger.severity("precision") else Severity.ERROR
+        # across a step, slopes over short distances have no limit
         ledger.raise_flag("refuted", severity, radius=score.radius, **_largest_secant(score))
     _check_lipschitz(case, ledger, score)
     _check_fit(ledger, score)

@@ -103,13 +103,13 @@ def audit_judged(inputs: CheckedInputs, known: Given, *, cut: str | None) -> Aud
     Returns:
         The audit.
     """
-    start, ledger = inputs.model.meter.read(), Ledger()
+    start, ledger = inputs.model.meter.read(), Ledger(stand_in=bool(stand_ins(inputs.model)))
     known = replace(known, references=inputs.model.clip(known.references))  # to this input's fixed coordinates
     check_mode(inputs.model, ledger)
     with inputs.model.frozen():
         witness, nearest = _run_checks(inputs, ledger, known, cut)
     flags = sort_flags(settle(ledger))
-    if stand_ins(inputs.model):  # who has one must not be told to put one in place
+    if ledger.stand_in:  # who has one must not be told to put one in place
         flags = tuple(replace(flag, remedy=CHECKS[flag.code].beside_stand_in or flag.remedy) for flag in flags)
     worst = flags[0].severity if flags else None
     cost = inputs.model.meter.since(start)
@@ -261,12 +261,14 @@ def _quick_score(inputs: CheckedInputs, case: Case, passes: int) -> Score:
 def settle(ledger: Ledger) -> list[Flag]:
     """Weigh the flags against each other. Source: this project.
 
-    - Gradients that fail on short segments only are a stand-in's behind stairs (info), else a mask around the input.
+    - Gradients that fail on short segments only are a stand-in's, declared or behind stairs (info), else a mask around
+      the input.
     - Signs from attacks count as signs of masking only where something puts the gradients themselves in doubt. Where
       they are whole, an attack that fails says that attacks are weak there: worth knowing, because the attack distance
       may be too large, but no reason to distrust the estimate.
     """
-    if ledger.severity("path_integral") is Severity.INFO and ledger.severity("locally_constant") is None:
+    steps = ledger.small_steps or ledger.severity("locally_constant") is not None
+    if ledger.severity("path_integral") is Severity.INFO and not steps:
         ledger.flags = [
             replace(flag, severity=Severity.WARNING) if flag.code == "path_integral" else flag for flag in ledger.flags
         ]

@@ -38,8 +38,8 @@ _PINTOR = "Pintor et al. 2022, section 3"
 _BPDA = "put a differentiable stand-in behind the part that has no gradient: clearance.bpda(transform)"
 _IN_PLACE = "a stand-in is in place (clearance.bpda)"
 _COARSE = (
-    f"{_IN_PLACE}, and what it stands for takes steps too coarse for any estimate: read the witnesses only; for an "
-    "estimate, bracket the network without that part, and say so"
+    f"{_IN_PLACE}, and across the steps of what it stands for there is no slope to estimate: read the witnesses only; "
+    "for an estimate, bracket the network without that part, and say so"
 )
 _ANOTHER = (
     f"{_IN_PLACE}, and does not lead there: give it a closer one (backward=…), or look for another part that hides "
@@ -90,7 +90,8 @@ CHECKS: dict[str, Check] = {
         0.05,
         "error: they miss more than half of the margin's movement along segments as long as the ball; warning: they "
         "miss more than this share (or three times it in jumps between neighbouring points), or miss it on shorter "
-        "segments only; info: so on a staircase, where a stand-in for the gradient holds over the ball",
+        "segments only; info: so on a staircase, where a stand-in for the gradient holds over the ball, or where one "
+        "that is declared (clearance.bpda) misses no more than a tenth of what the margin does over the whole ball",
         "this project (fundamental theorem of calculus)",
         f"the gradients belong to another function: {_BPDA}, and read the score as that stand-in's",
         about="gradients",
@@ -178,7 +179,8 @@ CHECKS: dict[str, Check] = {
         "the estimated radius is larger than the distance of a witness, or than a slope in its ball allows",
         1.0,
         "error: the radius exceeds this many times the distance of a confirmed witness, or a slope exceeds what it "
-        "allows; info: such a slope on a staircase whose gradients integrate over the ball",
+        "allows; info: such a slope across a step, where gradients integrate over the ball (path_integral is info or "
+        "absent)",
         "this project",
         "do not use the estimate; the witness is the better bound",
     ),
