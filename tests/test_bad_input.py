@@ -66,6 +66,7 @@ def refused(kind: type[Exception], expected: str, call: Callable[[], object]) ->
         (X * 2, cl.BoundsError, r"expected values in \[0, 1\], got \[0\.2, 1\.8\] \(inputs 0, 1\)"),
         (torch.tensor([[0.9, 0.2, 0.1], [2.0, 0, 0]]), cl.BoundsError, r"got \[0, 2\] \(input 1\)"),
         (X - 0.5, cl.BoundsError, r"expected values in \[0, 1\], got \[-0\.4, "),
+        (X + 0.1 + 1e-6, cl.BoundsError, r"got \[0.2.*, 1.000001\] .*; so little is rounding: x\.clamp\(0, 1\)$"),
     ],
 )
 def test_inputs(x: Any, kind: type[Exception], message: str):
@@ -96,6 +97,7 @@ def test_inputs(x: Any, kind: type[Exception], message: str):
         ({"target": None}, cl.TargetError, "target: .* got None"),
         ({"norm": 0.5}, cl.InputError, r"norm: expected p >= 1, got 0\.5"),
         ({"norm": 0}, cl.InputError, "norm: expected p >= 1, got 0; l0 is no norm: only attack has an l0 distance"),
+        ({"norm": True}, cl.InputError, "norm: expected a number >= 1 or inf, such as 2, l2, inf or linf, got True"),
         ({"norm": math.nan}, cl.InputError, "norm: expected p >= 1, got nan"),
         (
             {"norm": "two"},
@@ -150,6 +152,19 @@ def test_what_only_an_estimate_in_one_ball_has_is_refused_for_a_profile(name: st
         cl.clever(cl.Classifier(linear()), X, **{name: value})
     with pytest.raises(cl.InputError, match="slope: only meaningful with bound='profile'"):
         cl.Settings(bound="ball", slope="radial", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("channels", "hint"), [(1, r"x\[:, None\] gives .* x\[None\] one"), (3, r"picture alone .* x\[None\]")]
+)
+def test_a_picture_without_a_dimension(channels: int, hint: str):
+    network = torch.nn.Sequential(torch.nn.Conv2d(channels, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 3))
+    model, pictures = cl.Classifier(network, bounds=(0, 1)), torch.rand(2, channels, 4, 4)
+    for x in (pictures[0], pictures[:, 0]):
+        refused(
+            cl.NetworkError, rf"it takes \(batch, {channels}, height, width\).*{hint}", lambda x=x: cl.attack(model, x)
+        )
+    assert len(cl.attack(model, pictures, budget=50)) == 2
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,10 @@ class Word(StrEnum):
         member._value_, member.meaning = value, meaning
         return member
 
+    def __repr__(self) -> str:
+        """As it is written in code."""
+        return f"{type(self).__name__}.{self.name}"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -247,7 +251,8 @@ def same(one: Any, other: Any) -> bool:
     (True, False)
     """
     if is_dataclass(one) and type(one) is type(other):
-        return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+        compared = (field.name for field in fields(one) if field.compare)
+        return all(same(getattr(one, name), getattr(other, name)) for name in compared)
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)  # pyright: ignore
     if isinstance(one, list | tuple):

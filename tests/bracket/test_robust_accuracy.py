@@ -142,3 +142,17 @@ def test_misuse_is_one_clear_line(change):
     with pytest.raises(InputError, match="expected") as caught:
         robust_accuracy(model, x, labels, given.pop("radius"), given.pop("norm"), **given)
     assert "\n" not in str(caught.value)
+
+
+def test_batches_join_with_what_was_found_for_each_input():
+    model, network, x, labels = case()
+    radius = float(network.distance(x, 2.0).median())
+    whole = robust_accuracy(model, x, labels, radius, 2, budget="quick")
+    parts = [
+        robust_accuracy(model, x[rows], labels[rows], radius, 2, budget="quick") for rows in (slice(5), slice(5, 12))
+    ]
+    both = sum(parts)
+    assert isinstance(both, cl.RobustAccuracy) and both.statuses == whole.statuses and len(both.attacked) == 12
+    assert both.certified[7] is parts[1].certified[2] and both.cost.forward == sum(one.cost.forward for one in parts)
+    with pytest.raises(InputError, match="expected the same radius to join"):
+        both + robust_accuracy(model, x, labels, radius / 2, 2, budget="quick")

@@ -247,6 +247,10 @@ def test_class_names_cannot_drive_the_terminal(work: str, capfd: pytest.CaptureF
         ("{m}:linear data.npz --sampler best", "'best'.*'directed', 'uniform'"),
         ("{m}:linear data.npz --radius 4", r"radius: only meaningful with bound='ball', got 4\.0"),
         ("{m}:linear data.npz --bound box", "'box'.*'profile', 'ball'"),
+        (
+            "{m}:linear data.npz --paper --budget quick",
+            r"budget: only meaningful with bound='profile', got 'quick': in",
+        ),
         ("{m}:linear data.npz --bound ball --slope radial", "slope: only meaningful with bound='profile'"),
         ("{m}:linear data.npz --bound profile --order 2", "bound: expected 'ball' with order=2"),
         ("{m}:linear data.npz --clip none --feasible", "clip: expected 'project' with feasible=True, got None"),

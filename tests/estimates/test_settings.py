@@ -34,6 +34,8 @@ def test_paper_settings():
     ("choice", "message"),
     [
         ({"order": 3}, "order: expected 1 or 2, got 3"),
+        ({**PAPER, "budget": "quick"}, "budget: only meaningful with bound='profile', got 'quick': in one ball"),
+        ({"order": 2, "budget": 4000}, "budget: only meaningful with bound='profile'"),
         ({"order": 2, "curvature": "trace"}, "curvature: expected 'norm' or 'one-sided'"),
         ({"curvature": "one-sided"}, "only meaningful with order=2"),
         ({"order": 2, "curvature": "one-sided", "norm": 1}, "expected norm 2"),

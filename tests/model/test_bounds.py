@@ -35,6 +35,8 @@ def test_values_that_look_normalised_are_recognised():
         model.check_inputs(torch.tensor([[-1.5, 2.0]]))
     with pytest.raises(cl.BoundsError, match=r"\(input 0\)$"):
         model.check_inputs(torch.tensor([[0.0, 200.0]]))
+    with pytest.raises(cl.BoundsError, match=r"look like grey levels: x / 255, or bounds=\(0, 255\)$"):
+        model.check_inputs(torch.tensor([[[0.0, 200.0]]]))
     assert repr(cl.Normalize([0.4914, 0.5], 0.25)) == "Normalize(mean=[0.4914, 0.5], std=0.25)"
 
 

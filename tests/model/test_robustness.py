@@ -1,6 +1,7 @@
 """What an input counts as at a radius, shares from both ends, and the exact interval of a share."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from scipy.stats import binom, binomtest
@@ -81,6 +82,18 @@ def test_with_no_success_and_with_nothing_else_the_interval_is_a_power(of: int):
 def test_a_proportion_says_what_it_is_of():
     assert Proportion(3, 4).share == 0.75
     assert Proportion(3, 4, 0.9).interval == clopper_pearson(3, 4, 0.9)
+    assert repr(Proportion(3, 4)) == "Proportion(3 of 4, 75.0 %, 95 % interval 19.4 to 99.4 %)"
+    assert repr(Proportion(0, 0)) == "Proportion(0 of 0)"
+
+
+def test_batches_join_where_the_same_was_asked():
+    first, last = (RobustShares(0.1, 2.0, statuses, True, 0.95) for statuses in ((PROVED,) * 2, (BROKEN, NOT_BROKEN)))
+    assert first + last == sum([first, last]) == RobustShares(0.1, 2.0, first.statuses + last.statuses, True, 0.95)
+    for other in (replace(last, radius=0.2), replace(last, norm=math.inf), replace(last, with_certificates=False)):
+        with pytest.raises(InputError, match="robust accuracy: expected the same"):
+            first + other
+    with pytest.raises(TypeError):
+        _ = first + [BROKEN]  # noqa: RUF005
 
 
 @pytest.mark.parametrize("level", [0, 1, 95, True, "0.95"])

@@ -12,6 +12,7 @@ from clearance.attacks.table import ATTACKS
 from clearance.audit import CHECKS
 from clearance.report.checklist import (
     BLIND_CHECKS,
+    FORWARD_CHECK,
     GRADIENTS_CHECK,
     GUIDELINES,
     RANDOM_FLAG,
@@ -115,6 +116,9 @@ def test_a_random_network_cannot_be_repeated_and_owes_eot(tmp_path: Path):
     for name in ("repeat", "random"):
         assert items(unsteady)[name].met is Met.NO and "differ from call to call" in items(unsteady)[name].evidence
         assert items(answered(run, None))[name].met is Met.UNKNOWN
+    asked = good(audit={**good()["audit"], "measured": {**MEASURED, FORWARD_CHECK: 0.001}})
+    found = items(answered(made(tmp_path / "asked", [asked] * 2), None))  # in memory: no plan asked, the audit did
+    assert found["random"].met is Met.YES and found["random"].evidence.endswith("the same answer (2 brackets)")
     raised = made(tmp_path / "flag", [flagged("random", "warning", "average: clearance.eot(model, samples)"), good()])
     assert items(raised)["random"].met is Met.NO and "clearance.eot" in items(raised)["random"].evidence
 
@@ -153,7 +157,7 @@ def test_gradients_of_another_function_owe_bpda_and_earn_no_tick_for_attacks_alo
 
 
 def test_the_checklist_names_checks_and_attacks_that_there_are():
-    assert {*BLIND_CHECKS, RANDOM_FLAG, GRADIENTS_CHECK} <= set(CHECKS)
+    assert {*BLIND_CHECKS, RANDOM_FLAG, FORWARD_CHECK, GRADIENTS_CHECK} <= set(CHECKS)
     assert sum(STAND_IN in check.remedy for check in CHECKS.values()) >= 5
     assert [name for name, line in ATTACKS.items() if not line.backwards] == ["square", "box_points"]
     assert len(GUIDELINES) == 2

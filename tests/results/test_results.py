@@ -35,6 +35,18 @@ def test_it_is_a_list(brackets: cl.Results[cl.Bracket]):
     assert sorted(brackets, key=lambda one: one.lower)[-1] is brackets[3]
 
 
+def test_the_same_call_again_is_equal_whatever_time_it_took(model: cl.Classifier, brackets: cl.Results[cl.Bracket]):
+    again = cl.bracket(model, X, LABELS, **QUESTION)
+    assert again == brackets and again[0].cost.seconds != brackets[0].cost.seconds
+    assert replace(again[0].cost, forward=1) != again[0].cost
+    assert cl.bracket(model, X, LABELS, **QUESTION | {"seed": 1}) != brackets
+
+
+def test_a_page_in_no_folder_names_the_page(here: Path, brackets: cl.Results[cl.Bracket]):
+    with pytest.raises(cl.FileError, match=r"nope/page\.html: cannot be written"):
+        brackets.report(here / "nope" / "page.html")
+
+
 def test_a_slice_knows_what_was_asked(brackets: cl.Results[cl.Bracket]):
     part = brackets[1:3]
     assert isinstance(part, cl.Results) and part.setup == brackets.setup and len(part) == 2
@@ -47,6 +59,7 @@ def test_batches_of_the_same_question_are_one_list(model: cl.Classifier, bracket
     assert isinstance(both, cl.Results) and both.setup == first.setup and len(first) == 2
     assert [one.attacked.distance for one in both] == [one.attacked.distance for one in brackets]
     assert both.to_dataframe()["input"].tolist() == [0, 1, 2, 3] and last.to_dataframe()["input"].tolist() == [0, 1]
+    assert sum([first, last]) == both and sum([first, last]).setup == both.setup
     first += last
     assert isinstance(first, cl.Results) and first.summary().inputs == 4
     with pytest.raises(InputError, match="expected other inputs to join, got 2 that are there already, the first"):
@@ -81,6 +94,27 @@ def test_another_network_of_the_same_kind_does_not_join(call: Any):
         first += other
     with pytest.raises(InputError, match="call attack and certify"):
         _ = cl.attack(cl.Classifier(networks[0]), X[:1]) + cl.certify(cl.Classifier(networks[0]), X[:1])
+
+
+def test_first_witnesses_within_a_radius_have_no_median(model: cl.Classifier):
+    """Each input is done at its first one: that distance is the radius, or less."""
+    within, nearest = (cl.attack(model, X, LABELS, budget="quick", **asked) for asked in ({"radius": 3.0}, {}))
+    assert within.summary().witnesses == 3 and within.summary().attacked is None and "median" not in repr(within)
+    assert nearest.summary().attacked == sorted(one.distance for one in nearest if one.success)[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"), [(cl.attack, "cl.robust_accuracy"), (cl.clever, "got those of clever; .* of brackets$")]
+)
+def test_what_is_made_of_brackets_says_so(model: cl.Classifier, call: Any, hint: str):
+    results = call(model, X[:1], LABELS[:1], budget="quick")
+    for use in (
+        lambda: results.robust_accuracy(0.1),
+        lambda: results.report("page.html"),
+        lambda: cl.compare({"a": results, "b": results}),
+    ):
+        with pytest.raises(InputError, match=f"expected at least one of cl.bracket.*{hint}"):
+            use()
 
 
 def test_a_page_names_the_features_of_a_table(here: Path):

@@ -169,7 +169,7 @@ def test_a_run_is_not_started_over(tmp_path: Path):
     compute(tmp_path / "run")
     with pytest.raises(
         FileError,
-        match=r"expected a new folder, got one with a run; resume it \(--resume\) or",
+        match=r"expected a new folder, got one with a run; resume it \(--resume, resume=True\) or",
     ):
         compute(tmp_path / "run")
 

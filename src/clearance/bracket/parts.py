@@ -46,9 +46,9 @@ class Choices:
 
 def settings_of(inputs: CheckedInputs, order: int, bound: Bound | None, budget: str | int, passes: int) -> Settings:
     """What a budget asks of the estimate, whose share of it is `passes`."""
-    plain = Settings(norm=inputs.norm, order=order, bound=bound, seed=inputs.seed, budget=passes)
+    plain = Settings(norm=inputs.norm, order=order, bound=bound, seed=inputs.seed)
     if plain.bound == "profile":
-        return plain
+        return replace(plain, budget=passes)
     if isinstance(budget, int):
         blocks = max(LEAST_BALL_BLOCKS, passes // (PASSES_PER_GRADIENT * plain.size))
         return replace(plain, blocks=blocks)

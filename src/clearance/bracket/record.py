@@ -88,7 +88,7 @@ class Bracket(PublicRecord):
 
     @property
     def radius(self) -> float | None:
-        """The estimated radius, where it may be read as an estimate at all."""
+        """The estimated radius, or the certified one where that is larger; `None`: it must not be read."""
         return self.estimated.radius if self.status.has_number else None
 
     @property

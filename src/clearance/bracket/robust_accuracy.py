@@ -9,7 +9,7 @@ one of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -50,6 +50,18 @@ class RobustAccuracy(RobustShares):
         """The two ends in short, and where the upper one rests on attacks without a gradient."""
         without = f", no gradient at {self.zero_gradient}: they may be far too many" if self.zero_gradient else ""
         return f"{super().__repr__().removesuffix(')')}{without})"
+
+    def __add__(self, others: object) -> RobustShares:
+        """Of the inputs of both, as shares add up; with what was found for each where both have it.
+
+        Raises:
+            InputError: As there.
+        """
+        both = super().__add__(others)
+        if not isinstance(others, RobustAccuracy):
+            return both
+        found = {name: getattr(self, name) + getattr(others, name) for name in ("attacked", "certified", "cost")}
+        return replace(self, statuses=both.statuses, **found)
 
     @property
     def zero_gradient(self) -> int:

@@ -146,7 +146,8 @@ def clever(
         feasible: Count only directions in which a valid input can move; False counts all of them, as the papers do.
             Without bounds there is no difference; at second order gradients and curvatures are the papers'.
         budget: For a profile: a name of `model.budgets.BUDGETS`, such as `"quick"`, or the number of passes, forward
-            and backward together, that the estimate of an input may cost.
+            and backward together, that the estimate of an input may cost. In one ball the blocks are the cost, and a
+            budget is refused.
         sampler: How a block finds its maximum, a name of `estimates.samplers.table.SAMPLERS`, such as `"uniform"`
             (the paper's).
         radius: Radius `R` of the ball, or `"auto"` for the fixed point `g / L(R) = R`, the best of all these

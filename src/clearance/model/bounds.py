@@ -12,6 +12,10 @@ NORMALISED = (
     "; values so far below 0 look normalised: give pixel values, and preprocessing=clearance.Normalize(mean, std)"
 )
 """What most who meet this error have done."""
+OFF_BY_ROUNDING = 1e-4
+"""Share of the range by which values may lie outside by arithmetic on them, and not for another reason."""
+BYTE = 255.0
+"""The largest value of an 8-bit picture."""
 
 Bound = float | Tensor
 
@@ -128,10 +132,22 @@ def check_within(x: Tensor, low: Tensor, high: Tensor) -> None:
     outside = torch.maximum(low - x, x - high).flatten(1).amax(1) > 0
     if bool(outside.any()):
         span = f"[{low.min().item():g}, {high.max().item():g}]"
-        hint = NORMALISED if float(low.min()) == 0 and float(x.min()) < -0.1 * float(high.max()) else ""
+        hint = _what_was_done(x, low, high)
         raise BoundsError(
             f"inputs: expected values in {span}, got {_outside(x, low, high)} ({name_inputs(outside)}){hint}"
         )
+
+
+def _what_was_done(x: Tensor, low: Tensor, high: Tensor) -> str:
+    """A hint at why values lie outside: normalised, grey levels, or rounding."""
+    least, most = float(low.min()), float(high.max())
+    if float(torch.maximum(low - x, x - high).amax()) <= OFF_BY_ROUNDING * (most - least):
+        ends = f"{least:g}, {most:g}" if low.numel() == high.numel() == 1 else "*bounds"
+        return f"; so little is rounding: x.clamp({ends})"
+    if least == 0 and float(x.min()) < -0.1 * most:
+        return NORMALISED
+    grey = x.ndim > 2 and (least, most) == (0, 1) and float(x.min()) >= 0 and 2 < float(x.max()) <= BYTE
+    return "; values up to 255 look like grey levels: x / 255, or bounds=(0, 255)" if grey else ""
 
 
 def _outside(x: Tensor, low: Tensor, high: Tensor) -> str:

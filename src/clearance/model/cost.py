@@ -14,13 +14,13 @@ class Cost:
         forward: Forward passes.
         backward: Backward passes, one for each sample and target.
         hessian_vector: Hessian-vector products.
-        seconds: Wall-clock seconds.
+        seconds: Wall-clock seconds. They are the machine's: two costs are equal whose passes are.
     """
 
     forward: int = 0
     backward: int = 0
     hessian_vector: int = 0
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
 
     def __add__(self, other: Cost) -> Cost:
         """Sum, field by field."""

@@ -25,6 +25,10 @@ CHANNELS = (1, 3, 4)
 
 UNEQUAL_CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
 """What torch says of a convolution over another number of channels."""
+WHOLE_PICTURES = (
+    "(batch, 1, height, width): x[:, None] gives grey pictures their channel, x[None] one picture its batch)"
+)
+"""What to do with grey pictures that lack a dimension."""
 CHANNELS_ASKED = "channels={0} of load_data, --channels {0}, makes pictures so"
 """What to do with grey pictures where colours are wanted, and the other way round."""
 CHANNELS_FIRST = "networks take them first: x.permute(0, 3, 1, 2)"
@@ -56,7 +60,12 @@ def answer(name: str, part: Callable[[Tensor], Tensor], x: Tensor) -> object:
             raise NetworkError(f"{name}: expected inputs of {wanted} values, as it takes, got {got}") from error
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
         where = f"its forward pass failed on inputs of shape {tuple(x.shape[1:])}"
-        hint = _channels_last(x) or _first_linear(part, x) or _channels_taken(error, x)
+        hint = (
+            _channels_last(x)
+            or _first_linear(part, x)
+            or _channels_taken(error, x)
+            or _dimension_missing(error, part, x)
+        )
         raise NetworkError(f"{name}: {where}: expected a tensor, got {said}{hint}") from error
 
 
@@ -89,6 +98,20 @@ def _channels_last(x: Tensor) -> str:
     if x.ndim != 4 or x.shape[3] not in CHANNELS or x.shape[1] in CHANNELS:
         return ""
     return f" (are these {x.shape[3]} channels last? {CHANNELS_FIRST})"
+
+
+def _dimension_missing(error: Exception, part: Callable[[Tensor], Tensor], x: Tensor) -> str:
+    """A hint where pictures came without their channels, or one without its batch: a batch of rows, either way."""
+    if x.ndim != 3:
+        return ""
+    if found := UNEQUAL_CHANNELS.search(str(error)):
+        return f" (it takes (batch, {found[1]}, height, width); one picture alone is a batch as x[None])"
+    try:
+        with torch.no_grad():
+            output = part(x[:, None])
+    except Exception:
+        return ""
+    return f" (it takes {WHOLE_PICTURES}" if isinstance(output, Tensor) and len(output) == len(x) else ""
 
 
 def as_logits(output: object, count: int) -> Tensor:

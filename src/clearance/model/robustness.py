@@ -64,7 +64,7 @@ def standing(radius: float, *, witness: float, proved: float | None) -> Robustne
     return Robustness.PROVED if proved is not None and proved >= radius else Robustness.NOT_BROKEN
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proportion:
     """A count out of a number of inputs, and the interval for the share of all inputs they were drawn from.
 
@@ -77,6 +77,14 @@ class Proportion:
     count: int
     of: int
     level: float = 0.95
+
+    def __repr__(self) -> str:
+        """Count, share and interval in short."""
+        if not self.of:
+            return "Proportion(0 of 0)"
+        low, high = (f"{100 * end:.1f}" for end in self.interval)
+        said = f"{100 * self.share:.1f} %, {100 * self.level:.4g} % interval {low} to {high} %"
+        return f"Proportion({self.count} of {self.of}, {said})"
 
     @property
     def share(self) -> float:
@@ -122,6 +130,29 @@ class RobustShares:
     def __len__(self) -> int:
         """How many inputs there are."""
         return len(self.statuses)
+
+    def __add__(self, others: object) -> RobustShares:
+        """Of the inputs of both, the batches of a loader: whoever joins them knows that the network is the same.
+
+        >>> batch = RobustShares(0.1, 2.0, (Robustness.PROVED, Robustness.BROKEN), True, 0.95)
+        >>> sum([batch, batch]), (batch + batch + batch).proved
+        (RobustShares(2 proved, 2 not broken of 4 at 0.1), Proportion(3 of 6, 50.0 %, 95 % interval 11.8 to 88.2 %))
+
+        Raises:
+            InputError: If radius, norm, level or whether certificates were asked for differ.
+        """
+        if not isinstance(others, RobustShares):
+            return NotImplemented
+        for name in ("radius", "norm", "level", "with_certificates"):
+            ours, theirs = getattr(self, name), getattr(others, name)
+            if ours != theirs:
+                raise InputError(f"robust accuracy: expected the same {name} to join, {ours!r}, got {theirs!r}")
+        statuses = self.statuses + others.statuses
+        return RobustShares(self.radius, self.norm, statuses, self.with_certificates, self.level)
+
+    def __radd__(self, others: object) -> RobustShares:
+        """`sum` begins with 0."""
+        return self if others == 0 else NotImplemented
 
     @property
     def correct(self) -> Proportion:

@@ -29,6 +29,9 @@ BLIND_CHECKS = {
 RANDOM_FLAG = "random"
 """The flag of a network whose answers differ from call to call."""
 
+FORWARD_CHECK = "precision"
+"""A check that is carried out with the one for randomness, and leaves a number where that leaves none."""
+
 GRADIENTS_CHECK = "path_integral"
 """The check that compares gradients with the function along segments."""
 
@@ -217,9 +220,12 @@ def _randomness(shown: Shown) -> Answer:
     raised = sum(any(flag.code == RANDOM_FLAG for flag in entry.flags) for entry in run.judged)
     if raised or (answers is not None and answers.calls > 2):
         return Met.NO, f"the network's answers differ from call to call: {average}"
-    if answers is None:
-        return Met.UNKNOWN, "the plan does not say whether the network answers twice in the same way"
-    return Met.YES, f"the network answers twice in the same way ({count(len(answers.keys), 'point')} asked)"
+    if answers is not None:
+        return Met.YES, f"the network answers twice in the same way ({count(len(answers.keys), 'point')} asked)"
+    looked, judged = run.checks.get(FORWARD_CHECK, 0), len(run.judged)
+    if not judged or looked < judged:
+        return Met.UNKNOWN, f"whether the network answers twice in the same way was looked at in {looked} of {judged}"
+    return Met.YES, f"asked again, the network gives each input the same answer ({count(judged, 'bracket')})"
 
 
 def _audit(shown: Shown) -> Answer:

@@ -17,6 +17,7 @@ from clearance.report.read import read_records
 from clearance.report.records import RunRecords
 from clearance.report.render import render, write_page
 from clearance.runs.execute import refuse_run_files
+from clearance.runs.files import replacing
 
 REPORT_FILE = "report.html"
 """The page's name in the folder of its run."""
@@ -80,8 +81,9 @@ def write_pages(run: RunRecords, page: Path, *, radii: Sequence[float] = ()) -> 
         The page's path.
     """
     beside = auditor_file(page)
-    write_page(render_auditor(run, radii, report=quote(page.name)), beside)
-    write_page(render_report(run, radii, auditor=quote(beside.name)), page)
+    with replacing(page, force=True) as stream:  # the name that was given is the one that an error names
+        stream.write(render_report(run, radii, auditor=quote(beside.name)).encode())
+        write_page(render_auditor(run, radii, report=quote(page.name)), beside)
     return page
 
 

@@ -79,7 +79,7 @@ def encode(value: Any, tensors: Tensors) -> Any:
         TypeError: If it is something else.
 
     >>> decode(encode((1.5, math.inf, Status.OK), {}), {})
-    (1.5, inf, <Status.OK: 'ok'>)
+    (1.5, inf, Status.OK)
     """
     if value is None or isinstance(value, bool | int | float | str | Enum | np.generic):
         return _scalar(value)

@@ -40,7 +40,11 @@ def as_run(
     brackets = [one for one in results if isinstance(one, Bracket)]
     if not brackets or len(brackets) < len(results):
         got = "none" if not results else f"those of {setup.call}"
-        raise InputError(f"results: expected at least one of cl.bracket, got {got}; a page shows brackets")
+        hint = "; at one radius ask cl.robust_accuracy" if setup.call in ("attack", "certify") else ""
+        raise InputError(
+            f"results: expected at least one of cl.bracket, got {got}; pages, charts, comparisons and robust accuracy "
+            f"at any radius are made of brackets{hint}"
+        )
     plan = plan_of(brackets, setup)
     tasks = [
         Task(f"{number}", place, content_key(one.x0), one.label, one.threat.norm, one.threat.target, one.order)

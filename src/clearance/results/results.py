@@ -75,6 +75,10 @@ class Results(list[Item], Generic[Item]):
         both.extend(others)
         return both
 
+    def __radd__(self, others: Any) -> Any:
+        """`sum` begins with 0."""
+        return self[:] if others == 0 else NotImplemented
+
     def __iadd__(self, others: Iterable[Any]) -> Self:
         """Add the results of the same question on other inputs."""
         self.extend(others)
@@ -131,7 +135,10 @@ class Results(list[Item], Generic[Item]):
         Returns:
             A record that prints as one line.
         """
-        return summarise_results(self, each_its_own=self._each_its_own)
+        found = summarise_results(self, each_its_own=self._each_its_own)
+        if self.setup.parameters.get("radius") is not None and self.setup.call == "attack":
+            return replace(found, attacked=None)  # each input was done at its first witness, not at its nearest
+        return found
 
     def to_dataframe(self, columns: Literal["short", "all"] = "short") -> Any:
         """A `pandas.DataFrame` with a row for each input (the extra `pandas`).

@@ -235,7 +235,8 @@ def check_run_folder(place: Path, *, resume: bool) -> None:
     if PLAN_FILE in names:
         if not resume:
             raise FileError(
-                f"{place}: expected a new folder, got one with a run; resume it (--resume) or choose another"
+                f"{place}: expected a new folder, got one with a run; "
+                "resume it (--resume, resume=True) or choose another"
             )
         return
     # A start that was killed before there was a plan leaves an empty folder.
