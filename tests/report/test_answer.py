@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from clearance.report.answer import accuracy_sentence, answers, cautions, gradients
+from clearance.report.next_steps import next_steps
 from clearance.report.page import render_report
 from made_runs import MASKED, MASKING, REFUTED, WRONG, Answer, bracket, records_of
 
@@ -45,13 +46,13 @@ def to_zero(low: float = 0.0) -> dict[str, Any]:
         (
             [MASKED] * 3,
             "The medians of 3 inputs: certified 0.100 (proved), no estimate may be read, attacked 50.0 (witnessed).",
-            "100 % masked, 100 % flagged",
+            "estimates: 100 % masked; a warning or an error on 100 %",
         ),
         (
             [bracket(), bracket(), WRONG, bracket(status="refuted", flags=[REFUTED]), bracket(attacked=None)],
             "The medians of 4 inputs: certified 0.100 (proved), estimated 0.500 (no bound; over the 3 of 4 that "
             "may be read, which are attacked at 1.00), attacked 1.00 (witnessed for 3 of 4).",
-            "25 % refuted, 25 % flagged",
+            "estimates: 25 % refuted; a warning or an error on 25 %",
         ),
         (
             [bracket(0.4, 0.4, flags=[BELOW])] * 3 + [bracket(0.1, 0.5)],
@@ -125,9 +126,22 @@ def test_signs_of_hidden_gradients_are_said_with_their_flags(tmp_path: Path):
     assert not gradients([records_of(tmp_path / "wrong", [WRONG])]).audited
 
 
+def test_an_estimate_that_steps_refute_is_said_without_a_warning(tmp_path: Path):
+    """`refuted` as a remark: then no flag casts doubt, and the page says neither that one does nor that all is well."""
+    run = records_of(tmp_path / "run", [bracket(status="refuted", flags=[("refuted", "info")])] * 2)
+    assert answers(run)[0].doubt == "estimates: 100 % refuted" and not gradients([run]).doubted
+    page = render_report(run)
+    assert "Estimates: 100 % refuted." in page and CALM not in page
+    assert "The audit raised no warning and no error; what takes something away" in page
+    assert next_steps(run)[0].why == "refuted, in 2 brackets"
+
+
 def test_a_refuted_estimate_is_no_sign_of_hidden_gradients(tmp_path: Path):
     run = records_of(tmp_path / "run", [bracket(status="refuted", flags=[REFUTED]), bracket()])
-    assert not gradients([run]).doubted and answers(run)[0].doubt == "50 % refuted, 50 % flagged"
+    assert (
+        not gradients([run]).doubted
+        and answers(run)[0].doubt == "estimates: 50 % refuted; a warning or an error on 50 %"
+    )
 
 
 @pytest.mark.parametrize(

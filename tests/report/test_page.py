@@ -69,7 +69,10 @@ def test_flags_come_before_the_numbers_they_doubt(tmp_path: Path):
     ]
     assert places == sorted(places)
     medians = "certified 0.200 (proved), no estimate may be read, attacked 0.800 (witnessed)."
-    assert f"The medians of 2 inputs: {medians}" in read.shown and "100 % masked, 100 % flagged." in read.shown
+    assert (
+        f"The medians of 2 inputs: {medians}" in read.shown
+        and "Estimates: 100 % masked; a warning or an error on 100 %." in read.shown
+    )
     assert "share 0.875" in read.shown and "What to do about zero_gradient: zero_gradient, in 2 brackets." in read.shown
     assert "no flag casts doubt" not in read.shown
     _, calm = page_of(tmp_path / "calm", make_plan(2))
@@ -96,7 +99,7 @@ def test_counts_and_bounds_have_no_digits_after_the_point(tmp_path: Path):
 def test_the_answer_says_over_how_many(tmp_path: Path):
     kinds = {0: {"status": "refuted"}, 1: {"attacked": None}, 2: {"status": "misclassified"}}
     _, read = page_of(tmp_path, make_plan(6), lambda task: make_result(task, **kinds.get(task.index, {})))
-    assert "20 % refuted, 20 % flagged." in read.shown and "made-up classifies 5 of 6 inputs correctly." in read.shown
+    assert "Estimates: 20 % refuted." in read.shown and "made-up classifies 5 of 6 inputs correctly." in read.shown
     assert "attacked 0.800 (witnessed for 4 of 5)" in read.shown
     assert "estimated 0.500 (no bound; over the 4 of 5 that may be read, which are attacked at 0.800)" in read.shown
 

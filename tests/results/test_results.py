@@ -261,7 +261,8 @@ def test_the_page_is_that_of_a_run_of_the_same_inputs(
 ):
     page = brackets.report("brackets.html", radii=[0.5])
     text = page.read_text()
-    assert "Linear (in memory)" in text and (here / "brackets-auditor.html").is_file()
+    assert "Linear (in memory)" in text and "inputs (in memory)</bdi>, 4 inputs" in text
+    assert f"started {brackets.setup.started[:10]}." in (here / "brackets-auditor.html").read_text()
     assert "clearance bracket" not in text.split("<script")[0]  # nothing that no command can do
     choices = {"budget": 1500, "certificate": "linear", "time_limit": 2, "progress": False}
     cl.run(model, (X, LABELS), out="run", **choices)

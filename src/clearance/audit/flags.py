@@ -183,6 +183,7 @@ CHECKS: dict[str, Check] = {
         "absent)",
         "this project",
         "do not use the estimate; the witness is the better bound",
+        beside_stand_in=_COARSE,
     ),
     "contradiction": Check(
         "a certified radius is larger than the distance of a witness",

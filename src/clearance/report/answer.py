@@ -156,8 +156,14 @@ def _of(some: int, every: int) -> str:
 
 def _doubt(members: Sequence[Entry]) -> str:
     (found,) = doubts(members)
-    shares = (("refuted", found.refuted), ("masked", found.masked), ("flagged", found.flagged))
-    return ", ".join(f"{write_share(share)} {word}" for word, share in shares if share)
+    unread = [
+        f"{write_share(share)} {word}"
+        for word, share in (("refuted", found.refuted), ("masked", found.masked))
+        if share
+    ]
+    said = [f"estimates: {', '.join(unread)}"] if unread else []
+    said += [f"a warning or an error on {write_share(found.flagged)}"] if found.flagged else []
+    return "; ".join(said)
 
 
 def gradients(runs: Sequence[RunRecords]) -> GradientsSentence:

@@ -32,6 +32,9 @@ RANDOM_FLAG = "random"
 FORWARD_CHECK = "precision"
 """A check that is carried out with the one for randomness, and leaves a number where that leaves none."""
 
+REFUTED_FLAG = "refuted"
+"""A flag about the estimate, whatever its remedy names."""
+
 GRADIENTS_CHECK = "path_integral"
 """The check that compares gradients with the function along segments."""
 
@@ -195,7 +198,7 @@ def _carried_out(run: RunRecords, carried: int, names: str) -> Answer:
 
 def _misleading(run: RunRecords) -> list[FlagGroup]:
     """The flags that say that gradients belong to another function than the network's."""
-    return [group for group in flag_groups(run.judged) if STAND_IN in group.remedy]
+    return [group for group in flag_groups(run.judged) if STAND_IN in group.remedy and group.code != REFUTED_FLAG]
 
 
 def _own_gradients(shown: Shown) -> Answer:

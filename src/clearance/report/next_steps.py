@@ -127,15 +127,17 @@ def _completion(run: RunRecords) -> list[NextStep]:
 
 
 def _remedies(runs: Sequence[RunRecords]) -> list[NextStep]:
-    """The remedies of the flags that cast doubt, over all runs, each once; the cheapest, a larger budget, first."""
+    """The remedies of flags that cast doubt or take the estimate, each once; the cheapest, a larger budget, first."""
     alike: dict[str, dict[str, None]] = {}
     brackets: dict[str, set[tuple[str, str]]] = {}
     for run in runs:
         for group in flag_groups(run.judged):
-            if group.doubts:
+            if group.doubts or group.code == "refuted":
                 advice = _advice(group)
                 alike.setdefault(advice, {})[group.code] = None
-                brackets.setdefault(advice, set()).update((run.name, entry.key) for entry in group.doubting)
+                brackets.setdefault(advice, set()).update(
+                    (run.name, one.key) for one in group.doubting or group.entries
+                )
     steps = [
         NextStep(advice, _because(codes, brackets[advice], runs), _to_type(advice, next(iter(codes))))
         for advice, codes in alike.items()

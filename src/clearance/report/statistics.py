@@ -160,7 +160,7 @@ def _doubt(group: Group, judged: Sequence[Entry]) -> Doubt:
         exceeded=share(entry.exceeded for entry in judged),
         refuted=share(entry.status is Status.REFUTED for entry in judged),
         masked=share(entry.status is Status.MASKED for entry in judged),
-        flagged=share(entry.doubted for entry in judged),
+        flagged=share(any(flag.doubts for flag in entry.flags) for entry in judged),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,6 +20,7 @@ from clearance.model.classifier import Classifier
 from clearance.records import CallInput, PublicRecord
 from clearance.results.results import Results
 from clearance.results.setup import digest_of, setup_of
+from clearance.runs.origin import now_in_utc
 
 Arguments = ParamSpec("Arguments")
 Kind = TypeVar("Kind", bound=PublicRecord)
@@ -44,7 +46,7 @@ def with_results(call: Callable[Arguments, Sequence[Kind]]) -> Callable[Argument
             given = None  # the call itself says what is wrong
         model: Any = given and given.arguments.get("model")
         # before the call, which may change attributes of the network
-        digest = digest_of(model) if isinstance(model, Classifier) else ""
+        digest, started = (digest_of(model) if isinstance(model, Classifier) else ""), now_in_utc()
         records = call(*arguments, **choices)
         bound = signature.bind(*arguments, **choices)
         bound.apply_defaults()
@@ -52,7 +54,8 @@ def with_results(call: Callable[Arguments, Sequence[Kind]]) -> Callable[Argument
         model, x, labels = (chosen.pop(name) for name in ("model", "x", "labels"))
         for place, record in enumerate(records):
             object.__setattr__(record, "given", CallInput(place, _label(labels, place)))
-        return Results(records, setup_of(call.__name__, model, x, chosen | chosen.pop("options", {}), digest))
+        setup = setup_of(call.__name__, model, x, chosen | chosen.pop("options", {}), digest)
+        return Results(records, replace(setup, started=started))
 
     return watched_by_default(called, signature)
 

@@ -14,6 +14,7 @@ from clearance.records import PublicRecord, in_words
 from clearance.report.read import make_records
 from clearance.report.records import RunRecords
 from clearance.results.setup import CallSetup
+from clearance.runs.origin import Origin
 from clearance.runs.plan import DataSpec, Plan, Task
 from clearance.runs.store import Record
 from clearance.runs.threat import ThreatModel
@@ -97,6 +98,7 @@ def plan_of(brackets: Sequence[Bracket], setup: CallSetup) -> Plan:
         parameters={**named, **bound},
         seed=setup.seed,
         versions=setup.versions,
+        origin=Origin(started=setup.started) if setup.started else None,
     )
 
 

@@ -50,6 +50,7 @@ class CallSetup:
         source: What the user called them: a name or files, or that they were in memory.
         class_names: A name for each class; empty where there are none.
         versions: Of the code and of what it stands on.
+        started: When the call began, in UTC (ISO 8601), of joined results the first; empty where it is not known.
     """
 
     call: str
@@ -64,6 +65,7 @@ class CallSetup:
     source: str = IN_MEMORY
     class_names: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    started: str = field(default="", compare=False)
 
 
 def name_of(model: Classifier) -> str:
@@ -154,10 +156,12 @@ def joined_setup(one: CallSetup, other: CallSetup) -> CallSetup:
     """
     for part in fields(CallSetup):
         first, second = getattr(one, part.name), getattr(other, part.name)
-        if first != second and part.name not in NAMES_OF_INPUTS:
+        if first != second and part.compare and part.name not in NAMES_OF_INPUTS:
             what = f"{part.name} {_in_short(first, second)} and {_in_short(second, first)}"
             raise InputError(f"results: expected those of the same question to join, got others: {what}")
-    return replace(one, **{name: _both(getattr(one, name), getattr(other, name)) for name in NAMES_OF_INPUTS})
+    names = {name: _both(getattr(one, name), getattr(other, name)) for name in NAMES_OF_INPUTS}
+    started = min((when for when in (one.started, other.started) if when), default="")
+    return replace(one, **names, started=started)
 
 
 def numbered_on(records: Sequence[Item], others: Sequence[Item]) -> list[Item]:

@@ -64,14 +64,18 @@ def make_origin(flags: Iterable[str] | None, files: Iterable[tuple[str, str]], *
     Returns:
         The origin.
     """
+    said = None if flags is None else tuple(flags)
     found = dict.fromkeys((role, name, path_kind(Path(name))) for role, name in files)
     hashed = [
         SourceFile(role=role, name=name, sha256=_sha256(Path(name))) for role, name, kind in found if kind == "file"
     ]
     hashed += [_folder(name) for role, name, kind in found if kind == "folder" and role == PICTURES]
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    said = None if flags is None else tuple(flags)
-    return Origin(started=started, flags=said, files=tuple(hashed), total=total)
+    return Origin(started=now_in_utc(), flags=said, files=tuple(hashed), total=total)
+
+
+def now_in_utc() -> str:
+    """The time now, in UTC (ISO 8601)."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _folder(name: str) -> SourceFile:

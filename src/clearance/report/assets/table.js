@@ -110,7 +110,10 @@ function cellParts(heading, row) {
   return [make("a", { href: `#${address(row)}` }, text), make("span", { class: "below" }, ...lines)];
 }
 
-const cutText = (text) => make("bdi", { class: "cut", title: text.length > 20 ? text : null }, text);
+function cutText(text) {
+  const words = text.split(/(?<=_)/).flatMap((part) => [make("wbr"), part]); // a name breaks behind its underscores
+  return make("bdi", { class: "cut", title: text.length > 20 ? text : null }, ...words.slice(1));
+}
 
 // What the chart draws of a row, by its place in the table.
 function mark(row, rank) {
