@@ -108,7 +108,7 @@ def _dimension_missing(error: Exception, part: Callable[[Tensor], Tensor], x: Te
         return f" (it takes (batch, {found[1]}, height, width); one picture alone is a batch as x[None])"
     try:
         with torch.no_grad():
-            output: object = part(x[:, None])
+            output = cast("object", part(x[:, None]))
     except Exception:
         return ""
     return f" (it takes {WHOLE_PICTURES}" if isinstance(output, Tensor) and len(output) == len(x) else ""
