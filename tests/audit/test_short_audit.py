@@ -10,7 +10,9 @@ import torch
 
 import clearance as cl
 import masking
+from clearance import Classifier
 from clearance.model.budgets import audit_passes
+from clearance.model.transforms import bpda
 
 PASSES = 2000
 OVERRUN = 1.3
@@ -68,3 +70,31 @@ def test_a_budget_that_no_audit_can_have_is_refused(budget: object):
     entry = masking.HONEST[next(iter(masking.HONEST))]()
     with pytest.raises(cl.InputError, match="budget: expected"):
         cl.audit(entry.model, entry.inputs[:1], budget=budget)  # type: ignore[arg-type]
+
+
+class Declared(torch.nn.Module):
+    """A preprocessing that declares a stand-in, for a part that does nothing."""
+
+    def __init__(self, others: object) -> None:
+        super().__init__()
+        self.nothing, self.others = bpda(torch.nn.Identity()), others
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.nothing(x)
+        return self.others(x) if callable(self.others) else x
+
+
+@pytest.mark.parametrize(("name", "norm"), [case for case in EVERY if case.values[0] in masking.MASKED])
+@pytest.mark.thinned(8)
+def test_a_stand_in_that_is_declared_somewhere_hides_no_mask(name: str, norm: float):
+    """What a declared stand-in may miss is little enough: every network that is masked by another part still is."""
+    _, entry = _fresh(name)
+    model = Classifier(
+        entry.model.network,
+        bounds=entry.model.bounds,
+        preprocessing=Declared(entry.model.preprocessing),
+        dtype=entry.model.dtype,
+    )
+    options = {"norm": norm, "budget": "quick", "references": entry.references}
+    for found in cl.audit(model, entry.inputs[:2], entry.labels[:2], **options):
+        assert found.masked, found.flags
