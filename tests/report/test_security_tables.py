@@ -102,6 +102,11 @@ def test_what_is_missing_and_what_is_in_doubt_is_said(tmp_path: Path):
         "too high.",
     ]
     assert remarks(records_of(tmp_path / "calm", [bracket()] * 3)) == []
+    levels = records_of(tmp_path / "levels", [bracket()], norms=(math.inf,))
+    assert remarks(levels, [1.0, 8 / 255]) == []
+    (said,) = remarks(levels, [8 / 255, 8.0])
+    assert said == "No two valid inputs are farther apart than 1, got radius 8; grey levels are written as 8/255."
+    assert remarks(records_of(tmp_path / "far", [bracket()]), [8.0]) == []
     both = remarks(records_of(tmp_path / "both", [bracket(), None], norms=(2.0, math.inf)))
     assert both == ["l2, linf: 1 input is not measured: it counts as neither proved nor broken."]
     (without,) = remarks(records_of(tmp_path / "without", [bracket(None)], certificate="none"))

@@ -172,6 +172,8 @@ def remarks(run: RunRecords, radii: Sequence[float] = ()) -> list[str]:
     for curve in (curves := security_curves(run)):
         for sentence in _about(curve, radii or round_radii(curve) or [0.0]):
             found.setdefault(sentence, []).append(name_norm(curve.norm))
+        for sentence in _beyond_bounds(run, curve, radii):
+            found.setdefault(sentence, []).append(name_norm(curve.norm))
     several = len(curves) > 1
     said = [f"{', '.join(norms)}: {sentence}" if several else sentence for sentence, norms in found.items()]
     if curves and (chosen := passed_over_note(run)):
@@ -179,6 +181,19 @@ def remarks(run: RunRecords, radii: Sequence[float] = ()) -> list[str]:
     if curves and not curves[0].with_certificates:
         said.append("No certificates were asked for: nothing is proved, and there is no lower end.")
     return said
+
+
+def _beyond_bounds(run: RunRecords, curve: SecurityCurve, radii: Sequence[float]) -> list[str]:
+    """What a radius in the maximum norm says that is wider than the bounds: nothing, and it may be meant in levels."""
+    threat = run.plan.threat
+    if curve.norm != math.inf or threat.bounds is None or threat.space is not None:
+        return []
+    width = float(threat.bounds[1]) - float(threat.bounds[0])
+    wide = [write_radius(radius) for radius in radii if radius > width]
+    levels = "; grey levels are written as 8/255" if width == 1 else ""
+    return (
+        [f"No two valid inputs are farther apart than {width:g}, got radius {', '.join(wide)}{levels}."] if wide else []
+    )
 
 
 def _about(curve: SecurityCurve, radii: Sequence[float]) -> list[str]:
