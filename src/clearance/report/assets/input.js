@@ -206,9 +206,10 @@ function families(details) {
 }
 
 function costs(details) {
+  const curved = details.costs.some(([, , , products]) => products > 0); // a column of zeros says nothing
   const rows = details.costs.map(([part, forward, backward, products, seconds]) =>
-    [part, forward.toLocaleString("en"), backward.toLocaleString("en"), products.toLocaleString("en"), show(seconds)]);
-  return simpleTable("Costs", ["part", "forward", "backward", "Hessian-vector", "seconds"], rows);
+    [part, ...[forward, backward, ...(curved ? [products] : [])].map((passes) => passes.toLocaleString("en")), show(seconds)]);
+  return simpleTable("Costs", ["part", "forward", "backward", ...(curved ? ["Hessian-vector"] : []), "seconds"], rows);
 }
 
 function others(row) {
