@@ -95,6 +95,7 @@ def test_the_axis_of_the_brackets_names_the_inputs_of_the_table(browser: Browser
         wrong >= 1
         and f"{wrong} is misclassified: without numbers, and not in the chart." in browser.find("#shown").text
     )
+    assert browser.find("#shown").text.endswith("These are of l2; others are chosen above the chart.")
 
 
 def test_the_script_writes_numbers_as_the_package_does(browser: Browser, real: Path):

@@ -67,9 +67,11 @@ function update({ keepPage = false } = {}) {
   if (!keepPage) state.page = 0;
   const doubted = state.shown.filter((row) => columns.doubted[row] || unread(row)).length;
   const wrong = state.shown.filter((row) => columns.status[row] === "misclassified").length;
+  const only = [...document.querySelectorAll("#choices select")].filter((one) => one.value).map((one) => one.selectedOptions[0].textContent);
+  const chosen = only.length ? ` These are of ${only.join(", ")}; others are chosen above the chart.` : "";
   const flag = state.flag ? ` with the flag ${state.flag.replaceAll("_", " ")}` : "";
   document.getElementById("shown").textContent = `${state.shown.length} of ${count} brackets${flag}, ${doubted} of them in doubt.${
-    wrong ? ` ${wrong} ${wrong === 1 ? "is" : "are"} misclassified: without numbers, and not in the chart.` : ""}`;
+    wrong ? ` ${wrong} ${wrong === 1 ? "is" : "are"} misclassified: without numbers, and not in the chart.` : ""}${chosen}`;
   fillTable();
   drawBrackets();
 }
