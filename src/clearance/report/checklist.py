@@ -120,7 +120,7 @@ def _claim(shown: Shown) -> Answer:
     if missing := missing_curve(run):
         return Met.NO, missing
     if not shown.radii:
-        return Met.UNKNOWN, "no radius was named: clearance report --at EPS writes the claim of this run at EPS down"
+        return Met.UNKNOWN, "no radius was named: `clearance report RUN --at EPS` writes the claim of this run at EPS down"
     said: list[str] = []
     for curve in security_curves(run):
         for radius in shown.radii:
@@ -147,8 +147,10 @@ def _repeatable(shown: Shown) -> Answer:
     limit = "; proofs end at a time limit, so that another machine may prove more or less" if timed else ""
     said = f"{hashes}; seed {plan.seed}; {versions}{limit}"
     if lacking := lacks(plan):
-        return Met.NO, f"{lacking}; {said}; as far as it is known: {command_of(plan)}"
-    said = f"{said}; computed again by {command_of(plan)}"
+        known = command_of(plan)
+        again = f"; as far as it is known: `{known}`" if known.startswith("clearance ") else ""
+        return Met.NO, f"{lacking}; {said}{again}"
+    said = f"{said}; computed again by `{command_of(plan)}`"
     if answers is None:
         return Met.UNKNOWN, f"{said}; the plan does not say whether the network answers twice in the same way"
     if answers.calls > 2:
@@ -208,7 +210,7 @@ def _own_gradients(shown: Shown) -> Answer:
     if doubts:
         return (
             Met.NO,
-            f"{', '.join(doubts)}: attack a differentiable stand-in (clearance.bpda), and evaluate that",
+            f"{', '.join(doubts)}: attack a differentiable stand-in (`clearance.bpda`), and evaluate that",
         )
     looked, judged = run.checks.get(GRADIENTS_CHECK, 0), len(run.judged)
     if not judged or looked < judged:
@@ -219,7 +221,7 @@ def _own_gradients(shown: Shown) -> Answer:
 
 def _randomness(shown: Shown) -> Answer:
     run = shown.run
-    answers, average = run.plan.model.answers, "attack its average (clearance.eot), and evaluate that"
+    answers, average = run.plan.model.answers, "attack its average (`clearance.eot`), and evaluate that"
     raised = sum(any(flag.code == RANDOM_FLAG for flag in entry.flags) for entry in run.judged)
     if raised or (answers is not None and answers.calls > 2):
         return Met.NO, f"the network's answers differ from call to call: {average}"
@@ -248,7 +250,7 @@ def _settled(shown: Shown) -> Answer:
     if not curves:
         return Met.UNKNOWN, missing_curve(shown.run)
     if not shown.radii:
-        return Met.UNKNOWN, "no radius was named (--at EPS)"
+        return Met.UNKNOWN, "no radius was named (`--at EPS`)"
     left: list[str] = []
     for curve in curves:
         for radius in shown.radii:
