@@ -27,7 +27,7 @@ OF_THE_BALL = {"sampler": "directed", "radius": "auto", "blocks": "auto", "block
 """Choices that only an estimate in one ball has, with their defaults."""
 OF_THE_PROFILE = {"slope": "norm", "budget": "standard"}
 """Choices that only an estimate by a profile has, with their defaults."""
-IN_PLACE = {"budget": ": in one ball the cost is that of blocks, block_size and tolerance"}
+INSTEAD_IN_A_BALL = {"budget": ": in one ball the cost is that of blocks, block_size and tolerance"}
 """What an estimate in one ball has in their place."""
 
 
@@ -157,7 +157,7 @@ class Settings:
             for name, default in OF_THE_PROFILE.items():
                 if (got := getattr(self, name)) != default:
                     raise InputError(
-                        f"{name}: only meaningful with bound='profile', got {got!r}{IN_PLACE.get(name, '')}"
+                        f"{name}: only meaningful with bound='profile', got {got!r}{INSTEAD_IN_A_BALL.get(name, '')}"
                     )
             return
         if self.order == 2:

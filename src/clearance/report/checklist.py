@@ -120,7 +120,10 @@ def _claim(shown: Shown) -> Answer:
     if missing := missing_curve(run):
         return Met.NO, missing
     if not shown.radii:
-        return Met.UNKNOWN, "no radius was named: `clearance report RUN --at EPS` writes the claim of this run at EPS down"
+        return (
+            Met.UNKNOWN,
+            "no radius was named: `clearance report RUN --at EPS` writes the claim of this run at EPS down",
+        )
     said: list[str] = []
     for curve in security_curves(run):
         for radius in shown.radii:

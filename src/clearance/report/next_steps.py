@@ -135,9 +135,8 @@ def _remedies(runs: Sequence[RunRecords]) -> list[NextStep]:
             if group.doubts or group.code == "refuted":
                 advice = _advice(group)
                 alike.setdefault(advice, {})[group.code] = None
-                brackets.setdefault(advice, set()).update(
-                    (run.name, one.key) for one in group.doubting or group.entries
-                )
+                found = group.doubting or group.entries
+                brackets.setdefault(advice, set()).update((run.name, one.key) for one in found)
     steps = [
         NextStep(advice, _because(codes, brackets[advice], runs), _to_type(advice, next(iter(codes))))
         for advice, codes in alike.items()
