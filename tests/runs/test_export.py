@@ -261,3 +261,21 @@ def test_the_command_needs_no_torch(run: Path, tmp_path: Path):
     )
     environment = {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
+
+
+def named(shared: object, task: Task) -> Result:
+    return Result({"predicted": 1, "status": "ok"}, {})
+
+
+def test_classes_with_names_have_them_beside_their_numbers(tmp_path: Path):
+    names = ("cat", "=dog()", *"cdefghij")
+    plan = make_plan(data=make_data(class_names=names))
+    records = json.loads(exported(finish(tmp_path / "named", plan, named), "json").read_text())
+    assert {(one["label"], one["label_name"], one["predicted_name"]) for one in records} == {
+        (0, "cat", "=dog()"), (1, "=dog()", "=dog()"), (2, "c", "=dog()"),
+    }  # fmt: skip
+    assert list(records[0])[:4] == ["task", "input", "label", "label_name"]
+    table = exported(tmp_path / "named", "csv").read_text()
+    assert "'=dog()" in table and ",=dog()" not in table
+    digits = make_plan(data=make_data(class_names=tuple("0123456789")))
+    assert "label_name" not in exported(finish(tmp_path / "digits", digits, named), "json", force=True).read_text()

@@ -9,12 +9,12 @@ from clearance.bracket import Bracket
 from clearance.errors import InputError
 from clearance.records import PublicRecord, in_words
 from clearance.results.setup import CallSetup
-from clearance.runs.export import as_table
+from clearance.runs.export import as_table, with_class_names
 from clearance.runs.own_estimates import own_estimate
 
 PART_OF_CALL = {"clever": "estimated", "attack": "attacked", "certify": "certified", "audit": "audit"}
 """Call -> the part of a bracket that it computes: its columns have the names that they have there."""
-ABOUT_COLUMNS = ("model", "input", "label", "predicted", "norm", "target", "order")
+ABOUT_COLUMNS = ("model", "input", "label", "label_name", "predicted", "predicted_name", "norm", "target", "order")
 """What a row is about: the first columns of every frame."""
 SHORT_COLUMNS = (
     "certified.radius",
@@ -66,7 +66,8 @@ def _row(place: int, record: PublicRecord, setup: CallSetup) -> dict[str, Any]:
         }
     about = dict(zip(("label", "norm", "target", "order"), asked, strict=True))
     place = place if given is None else given.place
-    return {"input": place, **about, **flags_as_text(values), **in_words(values)}
+    row = {"input": place, **about, **flags_as_text(values), **in_words(values)}
+    return with_class_names(row, setup.class_names)
 
 
 def flags_as_text(record: Mapping[str, Any]) -> dict[str, str]:

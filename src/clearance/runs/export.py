@@ -1,8 +1,9 @@
 """The results of a run as JSON, CSV or Parquet: one record for each task, in the order of the plan.
 
 **What is exported.** The task (`task`, its key; `input`, `label`, `norm`, `target`, `order`), `error` (`None` where the
-task did not fail), `seconds`, and the values of its result under their own names. Two runs of one plan give the same
-records, bit for bit, apart from the fields whose names end in `seconds`. Tasks that are not finished are left out.
+task did not fail), `seconds`, and the values of its result under their own names; `label_name` and `predicted_name`
+where classes have names. Two runs of one plan give the same records, bit for bit, apart from the fields whose names end
+in `seconds`. Tasks that are not finished are left out.
 
 **Estimates.** `estimated.radius` is the estimate's own. Where more is proved than was estimated, it is `None` and
 `estimated.below_proof` is true: `certified.radius` is the better number, and the flag `below_certificate` has
@@ -43,6 +44,9 @@ NUMBER_WORDS = ("inf", "-inf", "nan")
 """Words that stand for numbers in a column."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
+
+NAMED_COLUMNS = ("label", "predicted")
+"""Columns that hold a class."""
 
 Exported = dict[str, Any]
 
@@ -90,7 +94,7 @@ def iterate_records(run: Run, *, arrays: bool = False) -> Iterator[Exported]:
     for task in run.plan.tasks():
         record = run.store.read(task.key)
         if record is not None:
-            yield as_exported(task, record, arrays=arrays)
+            yield with_class_names(as_exported(task, record, arrays=arrays), run.plan.data.class_names)
 
 
 def as_exported(task: Task, record: Record, *, arrays: bool = False) -> Exported:
@@ -107,6 +111,30 @@ def as_exported(task: Task, record: Record, *, arrays: bool = False) -> Exported
     about = (task.key, task.index, task.label, task.norm, task.target, task.order, record.error, record.seconds)
     held = {f"arrays.{name}": array.tolist() for name, array in record.arrays.items()} if arrays else {}
     return {**dict(zip(TASK_FIELDS, about, strict=True)), **own_estimate(record.values), **held}
+
+
+def with_class_names(record: Exported, names: Sequence[str]) -> Exported:
+    """A record with the names of its classes beside their numbers, where classes have names that are no numbers.
+
+    Args:
+        record: A record.
+        names: A name for each class; empty where there are none.
+
+    Returns:
+        The record, with `label_name` and `predicted_name`.
+
+    >>> with_class_names({"input": 0, "label": 1, "predicted": None}, ("cat", "dog"))
+    {'input': 0, 'label': 1, 'label_name': 'dog', 'predicted': None, 'predicted_name': None}
+    """
+    if all(name == str(number) for number, name in enumerate(names)):  # none, or the numbers themselves
+        return record
+    found: Exported = {}
+    for column, value in record.items():
+        found[column] = value
+        if column in NAMED_COLUMNS:
+            known = isinstance(value, int) and 0 <= value < len(names)
+            found[f"{column}_name"] = names[value] if known else None
+    return found
 
 
 def _write_json(records: Sequence[Exported], stream: BinaryIO) -> None:
