@@ -92,6 +92,9 @@ def test_batches_join_where_the_same_was_asked():
     for other in (replace(last, radius=0.2), replace(last, norm=math.inf), replace(last, with_certificates=False)):
         with pytest.raises(InputError, match="robust accuracy: expected the same"):
             first + other
+    doubted = replace(first, doubted=2)
+    assert (doubted + last).doubted == 2 and "the audit doubts the attacks on 2" in repr(doubted + last)
+    assert "doubt" not in repr(first) and doubted.as_record()["doubted"] == 2
     with pytest.raises(TypeError):
         _ = first + [BROKEN]  # noqa: RUF005
 

@@ -51,7 +51,7 @@ def to_zero(low: float = 0.0) -> dict[str, Any]:
         (
             [bracket(), bracket(), WRONG, bracket(status="refuted", flags=[REFUTED]), bracket(attacked=None)],
             "The medians of 4 inputs: certified 0.100 (proved), estimated 0.500 (no bound; over the 3 of 4 that "
-            "may be read, which are attacked at 1.00), attacked 1.00 (witnessed for 3 of 4).",
+            "may be read, which have certified 0.100 and attacked 1.00), attacked 1.00 (witnessed for 3 of 4).",
             "estimates: 25 % refuted; a warning or an error on 25 %",
         ),
         (
@@ -134,6 +134,16 @@ def test_an_estimate_that_steps_refute_is_said_without_a_warning(tmp_path: Path)
     assert "Estimates: 100 % refuted." in page and CALM not in page
     assert "The audit raised no warning and no error; what takes something away" in page
     assert next_steps(run)[0].why == "refuted, in 2 brackets"
+
+
+def test_gradients_that_leave_out_small_steps_are_named(tmp_path: Path):
+    steps, smooth = (
+        records_of(tmp_path / name, [bracket(flags=flags)] * 2)
+        for name, flags in (("steps", [("path_integral", "info")]), ("smooth", []))
+    )
+    assert "small ones against the attack distances" in gradients([steps]).text and not gradients([steps]).doubted
+    assert "The gradients of steps leave out steps" in gradients([steps, smooth]).text
+    assert "leave out" not in gradients([smooth]).text
 
 
 def test_a_refuted_estimate_is_no_sign_of_hidden_gradients(tmp_path: Path):

@@ -20,6 +20,7 @@ from clearance.report.median_table import median_table
 from clearance.report.page import auditor_file, write_report
 from clearance.report.read import read_records
 from clearance.report.security_tables import remarks, shares_table
+from clearance.runs.origin import Origin
 from clearance.runs.threat import Feature, ThreatModel
 from made_runs import CONTRADICTION, HOSTILE, MASKED, WRONG, Answer, bracket, records_of, run_of
 
@@ -78,6 +79,14 @@ def test_article_15_says_what_is_shown_and_what_is_not(tmp_path: Path):
     assert empty[0].shown.startswith("Nothing") and empty[1].shown.startswith("Nothing")
 
 
+def test_accuracy_of_so_many_of_each_class_is_no_share_of_a_population(tmp_path: Path):
+    drawn = records_of(tmp_path / "drawn", [bracket()] * 2)
+    assert article_accounts(drawn)[0].shown.endswith("(Clopper and Pearson), if they were drawn at random.")
+    flags = ("--per-class", "1", "--label", "y")
+    balanced = records_of(tmp_path / "balanced", [bracket()] * 2, origin=Origin(started="2026", flags=flags))
+    assert "They were not: 1 of each class were taken" in article_accounts(balanced)[0].shown
+
+
 def test_inputs_that_were_passed_over_are_said_and_accuracy_is_not_measured(tmp_path: Path):
     run = records_of(tmp_path / "run", [bracket()] * 2, passed_over=1)
     said = "2 correctly classified inputs, chosen; 1 misclassified passed over"
@@ -103,7 +112,10 @@ def test_an_estimate_below_a_proof_is_in_no_median(tmp_path: Path):
     )
     half = records_of(tmp_path / "half", [below, bracket(0.1, 0.5, 1.0)])
     assert median_table(half).rows[0][-2:] == ("0.500 (1 of 2)", "1.00")
-    over = "estimated 0.500 (no bound; over the 1 of 2 that are above what is proved, which are attacked at 1.00)"
+    over = (
+        "estimated 0.500 (no bound; over the 1 of 2 that are above what is proved, which have certified 0.100 and "
+        "attacked 1.00)"
+    )
     assert over in answers(half)[0].text
     alone = records_of(tmp_path / "alone", [below])
     assert (

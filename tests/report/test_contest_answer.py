@@ -77,6 +77,12 @@ def test_several_runs_are_ranked_and_a_run_without_a_rank_is_in_doubt(tmp_path: 
     assert found.doubt == "no rank: c"
 
 
+def test_an_order_in_which_inputs_count_as_0_says_so(tmp_path: Path):
+    comparison = comparison_of(tmp_path, [far(1.0)] * 9, [far(2.0)] * 8 + [WRONG], [far(3.0)] * 9)
+    (found,) = contest_answers(comparison)
+    assert "misclassified, in doubt or without one counts as 0, the order is" in found.text
+
+
 def test_one_ranked_run_is_no_order(tmp_path: Path):
     (found,) = contest_answers(comparison_of(tmp_path, [far(1.0)] * 8, [MASKED] * 8, [MASKED] * 8))
     assert found.text.startswith("Only a (1.00) has a rank") and found.doubt == "no rank: b, c"

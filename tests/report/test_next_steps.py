@@ -122,6 +122,13 @@ def test_inputs_named_one_by_one_are_not_asked_for_by_their_count(tmp_path: Path
     assert step.text == "Take more inputs: name them in --indices, beside those of the run" and not step.command
 
 
+def test_of_each_class_more_are_asked_for_by_their_number(tmp_path: Path):
+    origin = Origin(started="2026", flags=("--per-class", "2", "--scale", "std"), total=100)
+    run = records_of(tmp_path / "run", [bracket()] * 4, origin=origin)
+    plan = run.plan.model_copy(update={"data": run.plan.data.model_copy(update={"indices": (0, 1, 40, 41)})})
+    assert next_steps(replace(run, plan=plan))[0].command == "clearance bracket … --per-class 10"
+
+
 @pytest.mark.parametrize(
     ("total", "offset", "count"),
     [

@@ -101,7 +101,10 @@ def test_the_answer_says_over_how_many(tmp_path: Path):
     _, read = page_of(tmp_path, make_plan(6), lambda task: make_result(task, **kinds.get(task.index, {})))
     assert "Estimates: 20 % refuted." in read.shown and "made-up classifies 5 of 6 inputs correctly." in read.shown
     assert "attacked 0.800 (witnessed for 4 of 5)" in read.shown
-    assert "estimated 0.500 (no bound; over the 4 of 5 that may be read, which are attacked at 0.800)" in read.shown
+    assert (
+        "estimated 0.500 (no bound; over the 4 of 5 that may be read, which have certified 0.200 and attacked 0.800)"
+        in read.shown
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def test_an_input_without_a_witness_is_never_broken_and_its_doubts_are_counted(t
     curve = curve_of(tmp_path / "run", [lost, MASKED, bracket(0.2, 0.3, 0.4), bracket(0.2, 0.3, None)])
     assert counts(curve, 1e9) == (0, 2) and counts(curve, 40.0)[1] == 3
     assert [curve.doubted_at(radius) for radius in (0.3, 49.0, 50.0)] == [2, 2, 1]
+    assert [curve.at(radius).doubted for radius in (0.3, 49.0, 50.0)] == [2, 2, 1]
 
 
 def test_what_is_misclassified_counts_as_not_robust_at_zero(tmp_path: Path):

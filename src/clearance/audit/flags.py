@@ -133,8 +133,8 @@ CHECKS: dict[str, Check] = {
         None,
         "warning: with dropout active; info: otherwise",
         "this project",
-        "call network.eval() if that is what you deploy; if dropout stays on in use, write it as such and use "
-        "clearance.eot",
+        "call network.eval() if that is what you deploy; if dropout stays on in use, write it as "
+        "functional.dropout(x, p, training=True), which nothing turns off, and use clearance.eot",
     ),
     "probabilities": Check(
         "the outputs look like probabilities, not logits",

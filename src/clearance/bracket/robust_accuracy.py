@@ -61,7 +61,7 @@ class RobustAccuracy(RobustShares):
         if not isinstance(others, RobustAccuracy):
             return both
         found = {name: getattr(self, name) + getattr(others, name) for name in ("attacked", "certified", "cost")}
-        return replace(self, statuses=both.statuses, **found)
+        return replace(self, statuses=both.statuses, doubted=both.doubted, **found)
 
     @property
     def zero_gradient(self) -> int:

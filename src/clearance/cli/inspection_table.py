@@ -13,6 +13,7 @@ from clearance.certificates.table import CERTIFICATES
 from clearance.cli.grid import Grid, GridColumn
 from clearance.cli.tables import NOTHING, class_name, make_console
 from clearance.cli.values import printable
+from clearance.model.robustness import clopper_pearson
 from clearance.model.second_derivative import SecondDerivative
 from clearance.report.marks import count
 
@@ -28,8 +29,8 @@ HOW = {"compiled": "torch.compile", "channels_last": "channels last"}
 ENOUGH_FOR_CHANCE = 10
 """Inputs from which an accuracy no better than chance is remarked on."""
 BY_CHANCE = (
-    "no better than chance: are the classes numbered as the model numbers them (--class-names), the inputs prepared as "
-    "in its training (--preset, --mean and --std), its weights loaded (--weights)?"
+    "may be no better than chance: are the classes numbered as the model numbers them (--class-names), the inputs "
+    "prepared as in its training (--preset, --mean and --std), its weights loaded (--weights)?"
 )
 """What to look at there."""
 
@@ -111,7 +112,8 @@ def _data_rows(found: Inspection) -> Rows:
     yield "name", data["name"]
     yield "inputs", f"{data['count']:,} of {data['total']:,}"
     yield "accuracy", f"{100 * data['accuracy']:.1f} % ({data['correct']:,} of {data['count']:,} classified correctly)"
-    if data["count"] >= ENOUGH_FOR_CHANCE and data["accuracy"] <= 1 / found.output["classes"]:
+    least, _ = clopper_pearson(data["correct"], data["count"])  # what may be chance: 31 of 90 are of three classes
+    if data["count"] >= ENOUGH_FOR_CHANCE and least <= 1 / found.output["classes"]:
         yield "", BY_CHANCE
     yield "labels", _counts({class_name(int(label), names): n for label, n in data["class_counts"].items()})
     yield "distances in", data["unit"]

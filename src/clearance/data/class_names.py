@@ -63,7 +63,7 @@ def order_classes(found: Sequence[str], known: Sequence[str], source: str) -> tu
         return tuple(known)
     stranger = next(name for name in found if name not in known)
     if known and len(found) != len(known):
-        classes = f"class names of the model, or one for each of its {len(known)} classes"
+        classes = f"the classes {list_names(known)} (class-names, or the model's own), or as many of other names"
         raise InputError(f"{source}: expected {classes}, got {len(found)}, among them {stranger[:80]!r}")
     if not set(found).isdisjoint(known):
         classes = f"the classes of the model, {list_names(known)}"

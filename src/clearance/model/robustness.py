@@ -10,7 +10,7 @@ torch.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from scipy.special import betaincinv
@@ -114,6 +114,8 @@ class RobustShares:
         statuses: The standing of each input, in order.
         with_certificates: Whether certificates were asked for.
         level: Confidence level of the intervals.
+        doubted: How many inputs are counted as not broken although an audit doubts the attacks on them (masked
+            gradients): the upper end may be far too high. 0 where nothing was audited.
     """
 
     radius: float
@@ -121,11 +123,14 @@ class RobustShares:
     statuses: tuple[Robustness, ...]
     with_certificates: bool
     level: float
+    doubted: int = field(default=0, kw_only=True)
 
     def __repr__(self) -> str:
-        """The two ends in short."""
+        """The two ends in short, and what casts doubt on the upper one."""
         proved = f"{self.proved.count} proved, " if self.with_certificates else ""
-        return f"{type(self).__name__}({proved}{self.not_broken.count} not broken of {len(self)} at {self.radius:g})"
+        said = f"{proved}{self.not_broken.count} not broken of {len(self)} at {self.radius:g}"
+        doubt = f"; the audit doubts the attacks on {self.doubted}: they may be far too many" if self.doubted else ""
+        return f"{type(self).__name__}({said}{doubt})"
 
     def __len__(self) -> int:
         """How many inputs there are."""
@@ -148,7 +153,8 @@ class RobustShares:
             if ours != theirs:
                 raise InputError(f"robust accuracy: expected the same {name} to join, {ours!r}, got {theirs!r}")
         statuses = self.statuses + others.statuses
-        return RobustShares(self.radius, self.norm, statuses, self.with_certificates, self.level)
+        doubted = self.doubted + others.doubted
+        return RobustShares(self.radius, self.norm, statuses, self.with_certificates, self.level, doubted=doubted)
 
     def __radd__(self, others: object) -> RobustShares:
         """`sum` begins with 0."""
@@ -203,6 +209,7 @@ class RobustShares:
             "not_broken": self.not_broken.as_record(),
             "proved": self.proved.as_record() if self.with_certificates else None,
             "not_measured": self.not_measured.count,
+            "doubted": self.doubted,
             "interval": list(self.interval),
         }
 

@@ -128,8 +128,8 @@ def _witness(row: SummaryRow, levels: bool) -> str:
 def _estimate(row: SummaryRow, members: Sequence[Entry], levels: bool) -> str:
     """The median of the estimates that count.
 
-    Where not all count it is over other inputs than the other medians: then the median attack distance of these very
-    inputs stands beside it.
+    Where not all count it is over other inputs than the other medians: then the medians of these very inputs
+    stand beside it.
     """
     if not row.readable:
         return "no estimate is above what is proved" if row.below_proof else "no estimate may be read"
@@ -138,8 +138,12 @@ def _estimate(row: SummaryRow, members: Sequence[Entry], levels: bool) -> str:
         return f"no median of estimates: {row.readable} of {row.judged} count{below}"
     if row.readable == row.judged:
         return f"estimated {_distance(row.estimated, 'estimated', levels)} (no bound)"
-    met = [one.attacked for one in members if one.own_estimate is not None and one.attacked is not None]
-    there = f", which are attacked at {write_number(middle(met), 'attacked')}" if met else ""
+    these = [one for one in members if one.own_estimate is not None]
+    met = [one.attacked for one in these if one.attacked is not None]
+    proved = [one.certified for one in these if one.certified is not None]
+    ends = [f"certified {write_number(middle(proved), 'certified')}"] if any(proved) else []
+    ends += [f"attacked {write_number(middle(met), 'attacked')}"] if met else []
+    there = f", which have {' and '.join(ends)}" if ends else ""
     which = "are above what is proved" if row.below_proof else "may be read"
     over = f"no bound; over the {row.readable} of {row.judged} that {which}{there}"
     return f"estimated {_distance(row.estimated, 'estimated', levels)} ({over})"
@@ -185,7 +189,15 @@ def gradients(runs: Sequence[RunRecords]) -> GradientsSentence:
     said = [_signs(name if len(runs) > 1 else "", found, len(judged[name])) for name, found in raised.items()]
     if clean:
         said.append(f"The audit found no sign of hidden gradients{_where(clean, audited, len(runs))}.")
+    if stepping := [name for name in clean if any(map(_takes_steps, judged[name]))]:
+        where = f" of {', '.join(stepping)}" if len(runs) > 1 else ""
+        said.append(f"The gradients{where} leave out steps, small ones against the attack distances (path_integral).")
     return GradientsSentence(" ".join(said), doubted=bool(raised), audited=True)
+
+
+def _takes_steps(entry: Entry) -> bool:
+    """Whether a remark says that the function takes steps which its gradients do not know."""
+    return any(flag.code == "path_integral" and not flag.doubts for flag in entry.flags)
 
 
 def _where(clean: Sequence[str], audited: Sequence[str], runs: int) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from clearance.certificates.table import CERTIFICATES
 from clearance.estimates.status import Status
 from clearance.model.robustness import Proportion, Robustness
+from clearance.report.chosen_inputs import per_class
 from clearance.report.marks import count, name_norm, write_ends, write_number
 from clearance.report.paired import readable
 from clearance.report.records import Entry, RunRecords
@@ -240,8 +241,10 @@ def _accuracy_account(run: RunRecords) -> ArticleAccount:
         low, high = write_ends(found.interval)
         shown = (
             f"Accuracy on {count(found.of, 'input')}: {write_count(found)}; {LEVEL} interval {low} to {high} "
-            "(Clopper and Pearson)."
+            "(Clopper and Pearson), if they were drawn at random."
         )
+        if each := per_class(run):
+            shown += f" They were not: {each} of each class were taken, so that classes count alike, however common."
     return ArticleAccount(
         "Accuracy (paragraphs 1 and 3)",
         shown,

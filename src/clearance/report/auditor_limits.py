@@ -75,7 +75,7 @@ def feature_limits(run: RunRecords) -> list[str]:
     if whole := [one.name for one in features if one.moves and one.whole]:
         said.append(
             f"Features that are whole numbers in the data ({', '.join(whole)}) move as real numbers here. A proof "
-            "holds for whole numbers too; a witness may have a value that no real input has, such as a third of one "
-            "payment."
+            "holds for whole numbers too; a witness may have a value that no real input has, such as a third of a "
+            "count."
         )
     return said

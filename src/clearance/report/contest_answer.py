@@ -110,8 +110,11 @@ def _ranking(contest: Contest) -> str:
         for one in contest.standings
         if one.rank is not None
     ]
+    zeros = any(one.misclassified or one.doubted or one.unattacked for one in contest.standings if one.rank)
+    by = "median distance of the nearest witness"
+    by += ", where what is misclassified, in doubt or without one counts as 0," if zeros else ""
     if len(ranked) == 1:
-        return f"Only {ranked[0]} has a rank, by the median distance of the nearest witness."
+        return f"Only {ranked[0]} has a rank, by the {by.rstrip(',')}."
     if not ranked:
         return "No run has a rank."
-    return f"By the median distance of the nearest witness the order is {', '.join(ranked)}."
+    return f"By the {by} the order is {', '.join(ranked)}."

@@ -39,7 +39,7 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
         for contest in contests
         for one in contest.standings
     ]
-    numbers = ("ranking distance", "ahead on", "wrong", "flagged", "certified", "estimated", "attacked", "passes")
+    numbers = ("ranking distance", "ahead on", "wrong", "unread", "certified", "estimated", "attacked", "passes")
     head = (*_heads(contests), "rank", "run", "model")
     return Table(
         "leaderboard",
@@ -47,7 +47,7 @@ def leaderboard(contests: Sequence[Contest]) -> Table:
         "By ranking distance: the median attack distance over all shared inputs, where an input counts as 0 if it is "
         "misclassified, if the audit doubts its attacks, or if it has no witness. A run for which more than half of "
         "the inputs count as 0 has no rank. Ahead on: share of the inputs on which this distance is the largest of "
-        "all runs. Flagged: share of the correctly classified inputs whose estimate must not be read. Certified, "
+        "all runs. Unread: share of the correctly classified inputs whose estimate must not be read. Certified, "
         "estimated, attacked: medians over the correctly classified inputs alone whose number may be read "
         "(estimated: and lies above what is proved), left out where these are fewer than half; so attacked is larger "
         f"than the ranking distance where inputs count as 0. {BELOW[0].upper()}{BELOW[1:]}: more is proved than "

@@ -11,6 +11,7 @@ from clearance.estimates.status import Status
 from clearance.model.budgets import BUDGETS
 from clearance.model.robustness import Proportion
 from clearance.report.answer import reaches_zero
+from clearance.report.chosen_inputs import available, chosen_by_hand, per_class
 from clearance.report.contest import Comparison, DifferenceVerdict
 from clearance.report.flags import LARGER_FIRST, NO_HASTE, FlagGroup, flag_groups
 from clearance.report.marks import count, write_ends
@@ -246,27 +247,16 @@ def _more_inputs(run: RunRecords) -> list[NextStep]:
 
 def _take(wanted: int, runs: Sequence[RunRecords], step: NextStep) -> NextStep:
     """A step that asks for more inputs, with the count to ask for: as many as wanted, or all that the set has."""
-    left = [_available(run) for run in runs]
+    left = [available(run) for run in runs]
     most = min((number for number in left if number is not None), default=wanted)
     if most <= max(run.plan.data.count for run in runs):
         all_of_them = f"this run has all {most} of the set" if len(runs) == 1 else f"the set has {most}"
         return replace(step, text="Take a larger set of inputs", why=f"{step.why}; {all_of_them}")
-    if any(_chosen_by_hand(run) and not _in_memory(run) for run in runs):
+    if each := max(map(per_class, runs)):
+        return replace(step, command=f"clearance bracket … --per-class {LARGER_RUN * each}")
+    if any(chosen_by_hand(run) and not _in_memory(run) for run in runs):
         return replace(step, text=f"{step.text}: name them in --indices, beside those of the run")
     return replace(step, command=f"clearance bracket … --count {min(wanted, most)}")
-
-
-def _chosen_by_hand(run: RunRecords) -> bool:
-    """Whether inputs were named one by one: a count from the first on would leave some of them out."""
-    origin, data = run.plan.origin, run.plan.data
-    by_class = origin is not None and any(flag.startswith("--classes") for flag in origin.flags or ())
-    return bool(data.indices) and data.passed_over is None and not by_class
-
-
-def _available(run: RunRecords) -> int | None:
-    """How many inputs there are from the first of a run on; `None` where it is not known."""
-    origin, data = run.plan.origin, run.plan.data
-    return None if origin is None or origin.total is None else origin.total - (0 if data.indices else data.offset)
 
 
 def _targets(run: RunRecords) -> list[NextStep]:

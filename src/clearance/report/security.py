@@ -86,7 +86,8 @@ class SecurityCurve:
     def at(self, radius: float, level: float = INTERVAL_LEVEL) -> RobustShares:
         """Both shares at one radius, exactly, with their intervals."""
         statuses = tuple(one.at(radius) for one in self.inputs)
-        return RobustShares(radius, self.norm, statuses, self.with_certificates, level)
+        doubted = self.doubted_at(radius)
+        return RobustShares(radius, self.norm, statuses, self.with_certificates, level, doubted=doubted)
 
     @property
     def misclassified(self) -> int:
