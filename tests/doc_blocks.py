@@ -219,7 +219,9 @@ def run_clearance(words: list[str], folder: Path, *, parse_only: bool) -> None:
     if parse_only or words[0] in OWN_TESTS:
         return
     fewer = FEWER.get(words[0], {})
-    chosen = {"--count"} if "--indices" in words else set()
+    chosen = {"--count"} if {"--indices", "--per-class"} & set(words) else set()
+    if "--per-class" in words:
+        fewer = {**fewer, "--per-class": "1"}
     asked = [part for flag, value in fewer.items() if flag not in chosen for part in (flag, value)]
     done = run_command(*words, *asked, folder=folder)
     assert done.returncode in VERDICTS.get(words[0], {0}), f"clearance {' '.join(words)}: {done.stderr}{done.stdout}"
