@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from clearance.report.answer import accuracy_sentence, answers, cautions, gradients
 from clearance.report.next_steps import next_steps
 from clearance.report.page import render_report
+from clearance.runs.plan import Answers
 from made_runs import MASKED, MASKING, REFUTED, WRONG, Answer, bracket, records_of
 
 CALM = "no flag casts doubt"
@@ -144,6 +146,15 @@ def test_gradients_that_leave_out_small_steps_are_named(tmp_path: Path):
     assert "small ones against the attack distances" in gradients([steps]).text and not gradients([steps]).doubted
     assert "The gradients of steps leave out steps" in gradients([steps, smooth]).text
     assert "leave out" not in gradients([smooth]).text
+
+
+def test_a_network_that_answers_at_random_is_named_beside_what_it_misclassifies(tmp_path: Path):
+    run = records_of(tmp_path / "run", [bracket(), WRONG])
+    answers = Answers(keys=("a",), logits=((1.0, 0.0),), calls=16, spread=0.2)
+    model = run.plan.model.model_copy(update={"answers": answers})
+    random = replace(run, plan=run.plan.model_copy(update={"model": model}))
+    assert any("differ from call to call" in one and "may be so by chance" in one for one in cautions(random))
+    assert not any("differ from call" in one for one in cautions(run))
 
 
 def test_a_refuted_estimate_is_no_sign_of_hidden_gradients(tmp_path: Path):

@@ -20,7 +20,8 @@ def others() -> cl.Results[cl.Bracket]:
 
 def test_results_side_by_side(brackets: cl.Results[cl.Bracket], others: cl.Results[cl.Bracket], here: Path):
     found = cl.compare({"first": brackets, "second": others})
-    assert "\n" not in repr(found) and repr(found).startswith("ComparedRuns(first, second: l2, untargeted: ")
+    assert repr(found) == "ComparedRuns(first, second on 4 shared inputs)"
+    assert str(found) == found.summary() and found.summary().startswith("l2, untargeted: ")
     assert "first" in found.summary() and "second" in found.summary()
     frame = found.to_dataframe()
     assert frame["run"].tolist() == ["first"] * 4 + ["second"] * 4 and frame["input"].tolist() == [0, 1, 2, 3] * 2

@@ -134,7 +134,7 @@ def test_several_models_have_a_folder_each_and_a_comparison(here: Path):
     with pytest.raises(InputError, match="model: expected one of one, two, got None"):
         saved.results()
     assert [path.name for path in saved.report()] == ["compare.html", "report.html", "report.html"]
-    assert repr(cl.compare(saved)).startswith("ComparedRuns(one, two: ") and "<table>" in saved._repr_html_()
+    assert repr(cl.compare(saved)) == "ComparedRuns(one, two on 2 shared inputs)" and "<table>" in saved._repr_html_()
 
 
 def test_another_network_is_another_plan(here: Path):

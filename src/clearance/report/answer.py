@@ -277,6 +277,9 @@ def cautions(run: RunRecords) -> list[str]:
             f"The interval of {empty} of {count(len(shown), 'estimate')} reaches down to 0: as far as the estimate "
             "goes, an adversarial example may lie at any distance."
         )
+    if run.plan.model.answers is not None and run.plan.model.answers.calls > 2:
+        also = " What is misclassified may be so by chance." if len(judged) < len(run.entries) else ""
+        said.append(f"The network's answers differ from call to call: evaluate their average (`clearance.eot`).{also}")
     statuses = Counter(entry.status for entry in shown if entry.status is not Status.OK)
     for status, times in sorted(statuses.items(), key=lambda pair: -pair[0].severity):
         word = status.value.replace("_", " ")

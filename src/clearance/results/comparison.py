@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clearance.errors import InputError
+from clearance.records import count
 from clearance.report.compare import compare as compare_records
 from clearance.report.compare_page import render_comparison
 from clearance.report.contest import Comparison
@@ -39,14 +40,19 @@ class ComparedRuns:
     comparison: Comparison
 
     def __repr__(self) -> str:
-        """The names, and the summary."""
-        names = ", ".join(run.name for run in self.comparison.runs)
-        return f"{type(self).__name__}({names}: {self.summary()})"
+        """The names, and how many inputs all have; `summary` says the rest."""
+        names = (run.name for run in self.comparison.runs)
+        inputs = max((len(contest.inputs) for contest in self.comparison.contests), default=0)
+        return f"{type(self).__name__}({', '.join(names)} on {count(inputs, 'shared input')})"
+
+    def __str__(self) -> str:
+        """The summary."""
+        return self.summary()
 
     def summary(self) -> str:
-        """Who stands farther out, on how many inputs and by how much, for each norm and target."""
+        """Who stands farther out, on how many inputs and by how much: a line for each norm and target."""
         said = [(one.about, one.text, one.doubt) for one in contest_answers(self.comparison)]
-        return " ".join(f"{about}: {text}{f' ({doubt})' if doubt else ''}" for about, text, doubt in said)
+        return "\n".join(f"{about}: {text}{f' ({doubt})' if doubt else ''}" for about, text, doubt in said)
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON, as `clearance compare --json` prints them."""
