@@ -79,7 +79,7 @@ class ReverseWeibullFit:
     ks: float | Array
     p_value: float | Array
     bootstrap_p_value: float | Array | None
-    status: FitStatus | NDArray[np.object_]
+    status: FitStatus | NDArray[Any]
 
     def row(self, index: int) -> "ReverseWeibullFit":
         """The fit of one row, with scalar fields."""
