@@ -89,6 +89,21 @@ def test_bundled_weights_have_no_folder_and_given_ones_keep_theirs(tmp_path: Pat
         assert shown in read.shown and ("/home/someone" in page) == (file == given)
 
 
+def test_a_set_and_what_it_was_called_stand_beside_each_other(tmp_path: Path):
+    for place, (name, source, shown) in enumerate(
+        [
+            ("digits-test", "digits", "digits-test (digits), "),
+            ("digits", "digits", "digits, "),
+            ("inputs (in memory)", " (in memory)", "inputs (in memory), "),
+            ("MNIST", " (in memory)", "MNIST (in memory), "),
+        ]
+    ):
+        plan = make_plan(1)
+        plan = plan.model_copy(update={"data": plan.data.model_copy(update={"name": name, "source": source})})
+        _, read = page_of(tmp_path / str(place), plan)
+        assert f"Data{shown}" in read.shown.replace("\n", "")
+
+
 def test_counts_and_bounds_have_no_digits_after_the_point(tmp_path: Path):
     flags = (make_flag(share=0.9, points=512),)
     _, read = page_of(tmp_path, make_plan(1), lambda task: make_result(task, flags=flags))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Required, TypedDict, cast
 
@@ -154,17 +155,18 @@ class Settings:
             raise InputError(f"slope: expected 'norm' or 'radial', got {self.slope!r}")
         estimate_passes(self.budget)
         if self.bound == "ball":
-            for name, default in OF_THE_PROFILE.items():
-                if (got := getattr(self, name)) != default:
-                    raise InputError(
-                        f"{name}: only meaningful with bound='profile', got {got!r}{INSTEAD_IN_A_BALL.get(name, '')}"
-                    )
+            self._check_defaults("profile", OF_THE_PROFILE)
             return
         if self.order == 2:
             raise InputError("bound: expected 'ball' with order=2, got 'profile': it contains the second-order line")
-        for name, default in {**OF_THE_BALL, "max_blocks": None, "racing": True}.items():
-            if getattr(self, name) != default:
-                raise InputError(f"{name}: only meaningful with bound='ball', got {getattr(self, name)!r}")
+        self._check_defaults("ball", {**OF_THE_BALL, "max_blocks": None, "racing": True})
+
+    def _check_defaults(self, bound: Bound, choices: Mapping[str, object]) -> None:
+        """Choices that only the other bound has are at their defaults."""  # noqa: DOC501
+        for name, default in choices.items():
+            if (got := getattr(self, name)) != default:
+                more = INSTEAD_IN_A_BALL.get(name, "")
+                raise InputError(f"{name}: only meaningful with bound={bound!r}, got {got!r}{more}")
 
     @property
     def passes(self) -> int:

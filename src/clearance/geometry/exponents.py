@@ -61,6 +61,9 @@ def as_distance(norm: SupportsFloat | str) -> float:
 def _as_number(norm: SupportsFloat | str) -> float:
     text = norm.lower().removeprefix("l") if isinstance(norm, str) else norm
     try:
-        return float("a truth value" if isinstance(text, bool) else text)
+        number = None if isinstance(norm, bool) else float(text)
     except (TypeError, ValueError):
-        raise InputError(f"norm: expected {NORM_FORMS}, got {norm!r}") from None
+        number = None
+    if number is None:
+        raise InputError(f"norm: expected {NORM_FORMS}, got {norm!r}")
+    return number

@@ -26,7 +26,7 @@ CHANNELS = (1, 3, 4)
 UNEQUAL_CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
 """What torch says of a convolution over another number of channels."""
 WHOLE_PICTURES = (
-    "(batch, 1, height, width): x[:, None] gives grey pictures their channel, x[None] one picture its batch)"
+    "(batch, 1, height, width): x[:, None] gives grey pictures their channel, x[None] one picture its batch"
 )
 """What to do with grey pictures that lack a dimension."""
 CHANNELS_ASKED = "channels={0} of load_data, --channels {0}, makes pictures so"
@@ -111,7 +111,7 @@ def _dimension_missing(error: Exception, part: Callable[[Tensor], Tensor], x: Te
             output = cast("object", part(x[:, None]))
     except Exception:
         return ""
-    return f" (it takes {WHOLE_PICTURES}" if isinstance(output, Tensor) and len(output) == len(x) else ""
+    return f" (it takes {WHOLE_PICTURES})" if isinstance(output, Tensor) and len(output) == len(x) else ""
 
 
 def as_logits(output: object, count: int) -> Tensor:

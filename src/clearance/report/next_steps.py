@@ -18,7 +18,6 @@ from clearance.report.marks import count, write_ends
 from clearance.report.paired import FEWEST_FOR_INTERVAL
 from clearance.report.records import RunRecords
 from clearance.report.security import has_robust_accuracy
-from clearance.runs.names import IN_MEMORY
 
 MOST_STEPS = 6
 """Steps on a page: more would be no advice."""
@@ -75,7 +74,7 @@ def next_steps(run: RunRecords) -> list[NextStep]:
     """
     found = [*_completion(run), *_remedies([run]), *_longer(run), *_proofs(run), *_more_inputs(run), *_targets(run)]
     steps = (found + _afterwards(run))[:MOST_STEPS]
-    return [_in_python(step) for step in steps] if _in_memory(run) else steps
+    return [_in_python(step) for step in steps] if run.plan.data.in_memory else steps
 
 
 def steps_of_comparison(comparison: Comparison) -> list[NextStep]:
@@ -90,12 +89,7 @@ def steps_of_comparison(comparison: Comparison) -> list[NextStep]:
     runs = comparison.runs
     unfinished = [step for run in runs for step in _completion(run)]
     steps = [*unfinished, *_remedies(runs), *_undecided(comparison), *_each_report(runs)][:MOST_STEPS]
-    return [_in_python(step) for step in steps] if any(map(_in_memory, runs)) else steps
-
-
-def _in_memory(run: RunRecords) -> bool:
-    """Whether the inputs were handed over in Python, so that no command line can name them."""
-    return run.plan.data.source.endswith(IN_MEMORY)
+    return [_in_python(step) for step in steps] if any(run.plan.data.in_memory for run in runs) else steps
 
 
 def _in_python(step: NextStep) -> NextStep:
@@ -254,7 +248,7 @@ def _take(wanted: int, runs: Sequence[RunRecords], step: NextStep) -> NextStep:
         return replace(step, text="Take a larger set of inputs", why=f"{step.why}; {all_of_them}")
     if each := max(map(per_class, runs)):
         return replace(step, command=f"clearance bracket … --per-class {LARGER_RUN * each}")
-    if any(chosen_by_hand(run) and not _in_memory(run) for run in runs):
+    if any(chosen_by_hand(run) and not run.plan.data.in_memory for run in runs):
         return replace(step, text=f"{step.text}: name them in --indices, beside those of the run")
     return replace(step, command=f"clearance bracket … --count {min(wanted, most)}")
 

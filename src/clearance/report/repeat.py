@@ -26,7 +26,7 @@ def command_of(plan: Plan) -> str:
         The command.
     """
     model, data, parameters = plan.model, plan.data, plan.parameters
-    if model.name.endswith(IN_MEMORY) or data.source.endswith(IN_MEMORY):
+    if model.name.endswith(IN_MEMORY) or data.in_memory:
         return "the same call in Python: the network or the inputs were in memory"
     words = ["clearance", "bracket", model.name, data.source]
     words += _known(plan) if plan.origin is None or plan.origin.flags is None else plan.origin.flags
@@ -49,7 +49,7 @@ def lacks(plan: Plan) -> str:
     Returns:
         A clause.
     """
-    if plan.model.name.endswith(IN_MEMORY) or plan.data.source.endswith(IN_MEMORY):
+    if plan.model.name.endswith(IN_MEMORY) or plan.data.in_memory:
         return "the network or the inputs were in memory, and no command reads them again"
     if plan.origin is not None and plan.origin.flags is not None:
         return ""

@@ -145,7 +145,7 @@ class SecurityCurve:
                 "misclassified": self.misclassified,
                 "not_measured": self.not_measured,
                 "failed": self.failed,
-                "at": [{**self.at(radius).as_record(), "doubted": self.doubted_at(radius)} for radius in radii],
+                "at": [self.at(radius).as_record() for radius in radii],
                 "proved_radii": self.proved_radii if self.with_certificates else None,
                 "witness_distances": self.distances,
             }

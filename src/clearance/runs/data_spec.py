@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from clearance.data.selection import consecutive, in_words
+from clearance.runs.names import IN_MEMORY
 from clearance.runs.threat import PlanPart
 
 PlannedInput = tuple[int, str, int]
@@ -64,6 +65,11 @@ class DataSpec(PlanPart):
         one_by_one = None if consecutive(places) else tuple(places)
         rows = {"offset": places[0], "count": len(places), "indices": one_by_one, "input_keys": keys, "labels": labels}
         return DataSpec.model_validate({**dict(self), **rows})
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the inputs were handed over in Python, so that no command line can name them."""
+        return self.source.endswith(IN_MEMORY)
 
     @property
     def choice(self) -> str:
